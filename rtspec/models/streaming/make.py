@@ -1,0 +1,134 @@
+"""make_streaming: an offline ONNX model in, the same model frame by frame out."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from onnx import ModelProto
+
+from rtspec.errors import InvalidValue
+
+from .load import Inputs, inputs_of, load
+from .rewrite import Rewritten, rewrite
+from .run import difference, random_clip, run_offline, run_streaming
+from .stream import Budget
+
+# Frames of the random clip on which the cost of cutting look-ahead is measured.
+TRIAL_FRAMES = 128
+
+
+def make_streaming(
+    model: str | Path | ModelProto,
+    time_axes: Mapping[str, int] | None = None,
+    *,
+    max_delay_frames: int | None = None,
+    cut: Literal["best", "truncate", "shift"] = "best",
+    sizes: Mapping[str, int] | None = None,
+    states: Literal["replace", "append"] = "replace",
+) -> ModelProto:
+    """Turn a network made for whole clips into one that takes frames as they come and gives the same numbers.
+
+    Parameters
+    ----------
+    model : str, Path or onnx.ModelProto
+        Offline model; never changed.
+    time_axes : mapping of str to int, optional
+        Time axis of each input that carries frames, as in ``{"x": 2}``. Without it, the one dynamic axis of each input.
+    max_delay_frames : int, optional
+        Greatest delay in input frames. Where the exact model is later, look-ahead is cut: the result is *inexact*, and its
+        manifest reports the error against the exact one.
+    cut : {"best", "truncate", "shift"}
+        How look-ahead is cut: future taps of the kernels are dropped, or the kernels are shifted towards the past; "best"
+        measures both on noise and keeps the better.
+    sizes : mapping of str to int, optional
+        Values for other dynamic sizes by their names, as in ``{"batch": 1}``.
+    states : {"replace", "append"}
+        Whether an output `state_out.k` is the next call's `state_in.k`, or only its newest frames, which the host appends
+        along `append_axis` to a ring of its own (no copies of the older ones inside the model).
+
+    Returns
+    -------
+    onnx.ModelProto
+        Inputs and outputs as before with any number of frames (a multiple of `period`), and beside them `state_in.k`,
+        `state_out.k` and, where masks are needed, `valid` (float32 [frames]: 1 for frames of the clip, 0 for the frames of
+        zeros that flush it). ``metadata_props["rtspec_stream"]`` holds the manifest as JSON, see Notes.
+
+    Raises
+    ------
+    NotStreamable
+        If a node needs the whole clip; the text names the node, the reason and the remedy.
+    ModelError
+        If the file cannot be read or is no valid model.
+    InvalidValue
+        If an argument is wrong, or `max_delay_frames` cannot be reached.
+
+    Notes
+    -----
+    Manifest: `version`; `time_axes` of inputs and outputs; `states` (input, output, shape, dtype, initial value: one number, or
+    base64 of the bytes; `append_axis` with states="append"); `delay_frames`, the frames of the first output to drop (for
+    networks that give one frame for each frame also the delay in input frames); `flush_frames`, the frames of zeros with
+    `valid` = 0 to feed after the clip; `rate` (so many frames in, so many out); `period`, of which every call takes a multiple;
+    `outputs`, for each its axis, its delay in its own frames and its length for a clip of T frames,
+    ``up * ((T + phase) // down) + extra``; `valid_input`; `inexact` (null, or method, exact delay and error of a cut).
+
+    Examples
+    --------
+    >>> streaming = make_streaming("offline.onnx", {"x": 2})       # doctest: +SKIP
+    >>> onnx.save(streaming, "streaming.onnx")                      # doctest: +SKIP
+    """
+    _check_choice("cut", cut, ("best", "truncate", "shift"))
+    _check_choice("states", states, ("replace", "append"))
+    offline = load(model)
+    inputs = inputs_of(offline, time_axes, sizes)
+    exact = rewrite(offline, inputs, states=states)
+    if max_delay_frames is None or exact.delay <= max_delay_frames:
+        return exact.model()
+    if max_delay_frames < 0:
+        raise InvalidValue(f"max_delay_frames={max_delay_frames} must be 0 or more")
+    return _cut(offline, inputs, exact, max_delay_frames, cut, states)
+
+
+def _cut(offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str) -> ModelProto:
+    """The model with less look-ahead by one method, or by the better of both."""
+    methods = ("truncate", "shift") if method == "best" else (method,)
+    tried = [_cut_by(offline, inputs, exact, limit, each, states) for each in methods]
+    model, report = min(tried, key=lambda pair: pair[1]["error_rms"])
+    return model.model(report)
+
+
+def _cut_by(
+    offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str
+) -> tuple[Rewritten, dict[str, Any]]:
+    budget = Budget(_shares(exact, limit), method)
+    shorter = rewrite(offline, inputs, budget, states)
+    if shorter.delay > limit:
+        raise InvalidValue(
+            f"max_delay_frames={limit} cannot be reached by cutting kernels: {shorter.delay} frames remain from pooling, "
+            f"strides or crops; allow {shorter.delay}"
+        )
+    # Measured with states that replace, whatever the host will do: the numbers are the same.
+    trial = shorter if states == "replace" else rewrite(offline, inputs, budget)
+    return shorter, {"method": method, "exact_delay_frames": float(exact.delay), **_error(offline, inputs, trial)}
+
+
+def _shares(exact: Rewritten, limit: int) -> dict[str, int]:
+    """Greatest delay of each tensor: its exact one, scaled down as the whole is."""
+    share = Fraction(limit) / exact.delay
+    return {name: int(flow.delay * share) for name, flow in exact.stream.flows.items()}
+
+
+def _error(offline: ModelProto, inputs: Inputs, cut: Rewritten) -> dict[str, float]:
+    """Error against the exact model on noise, relative to its peak."""
+    n_frames = inputs.n_frames if not inputs.dynamic else -(-TRIAL_FRAMES // cut.period()) * cut.period()
+    clip = random_clip(offline, inputs, n_frames, np.random.default_rng(0))
+    wanted, given = run_offline(offline, clip), run_streaming(cut.model(), clip, 16 * cut.period())
+    name = next(iter(wanted))
+    peak, rms = difference(wanted[name], given[name])
+    return {"error_peak": peak, "error_rms": rms}
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidValue(f'{name}="{value}" must be one of {", ".join(choices)}')

@@ -1,0 +1,243 @@
+"""The walk over an offline graph that writes the streaming one.
+
+It visits the nodes in order. For every tensor with frames it knows a `Flow` (time axis, clock, delay); the node's rule
+writes what the node becomes, with history in front of each window, delays where branches meet and masks where padding was.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import cache
+from math import ceil, lcm
+from typing import Any
+
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+
+from rtspec.errors import ModelError
+
+from .clock import Flow
+from .graph import GraphWriter
+from .load import Inputs, inputs_of, load
+from .refuse import NotStreamable
+from .rules import RULES
+from .rules.layout import expand_over_time
+from .shapes import Shapes
+from .stream import Budget, Clip, Stream
+from .validity import VALID
+
+VERSION = 1
+METADATA_KEY = "rtspec_stream"
+BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
+
+
+def rewrite(offline: ModelProto, inputs: Inputs, budget: Budget | None = None, states: str = "replace") -> "Rewritten":
+    """Walk the graph once and give the streaming model with its facts."""
+    stream = _prepared(offline, inputs, budget or Budget(), states)
+    for node in offline.graph.node:
+        _visit(stream, node)
+    outputs, delay = _aligned_outputs(stream, offline)
+    return Rewritten(offline, inputs, stream, outputs, delay)
+
+
+class Rewritten:
+    """The result of one walk: what was learnt of each tensor, and the model that it makes.
+
+    Attributes
+    ----------
+    delay : Fraction
+        Delay of the outputs in input frames.
+    stream : Stream
+        Facts of every tensor.
+    """
+
+    def __init__(self, offline: ModelProto, inputs: Inputs, stream: Stream, outputs: dict[str, str], delay: Fraction):
+        self._offline, self._inputs, self.stream, self._outputs = offline, inputs, stream, outputs
+        self.delay = delay
+
+    def model(self, inexact: dict[str, Any] | None = None) -> ModelProto:
+        """The streaming model with its manifest in `metadata_props`."""
+        graph = self._graph()
+        made = ModelProto()
+        made.CopyFrom(self._offline)
+        made.ClearField("functions")
+        made.graph.CopyFrom(graph)
+        kept = {entry.key: entry.value for entry in self._offline.metadata_props if entry.key != METADATA_KEY}
+        made.ClearField("metadata_props")
+        helper.set_model_props(made, kept | {METADATA_KEY: json.dumps(self.manifest(inexact))})
+        return made
+
+    def manifest(self, inexact: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Everything that a runtime must know: see `make_streaming`."""
+        outputs = {name: self.stream.flows[made] for name, made in self._outputs.items()}
+        main = next(iter(outputs.values()))
+        return {
+            "version": VERSION,
+            "time_axes": self._inputs.time_axes | {name: flow.axis for name, flow in outputs.items()},
+            "states": [state.manifest() for state in self.stream.writer.states],
+            "delay_frames": main.delay,
+            "flush_frames": max(_flush(flow, self.period()) for flow in outputs.values()),
+            "rate": {"in": main.clock.rate.denominator, "out": main.clock.rate.numerator},
+            "period": self.period(),
+            "outputs": {name: _output_entry(flow) for name, flow in outputs.items()},
+            "valid_input": VALID if self.stream.validity.used else None,
+            "inexact": inexact,
+        }
+
+    def period(self) -> int:
+        """Every call takes a multiple of so many frames."""
+        return lcm(*(flow.clock.down for flow in self.stream.flows.values()))
+
+    def _graph(self) -> onnx.GraphProto:
+        writer = self.stream.writer
+        nodes = _renamed(writer.finished(), {made: name for name, made in self._outputs.items() if made != name})
+        states = [state.value_infos() for state in writer.states]
+        outputs = [self._output_info(name) for name in self._outputs] + [output for _, output in states]
+        nodes = _alive(nodes, [value.name for value in outputs])
+        used = {name for node in nodes for name in node.input}
+        weights = [t for t in [*self._offline.graph.initializer, *writer.initializers] if t.name in used]
+        inputs = [self._input_info(name) for name in self._inputs.shapes]
+        if self.stream.validity.used:
+            inputs.append(helper.make_tensor_value_info(VALID, TensorProto.FLOAT, ["frames"]))
+        inputs += [state for state, _ in states]
+        return helper.make_graph(nodes, self._offline.graph.name or "stream", inputs, outputs, weights)
+
+    def _input_info(self, name: str) -> ValueInfoProto:
+        shape: list[int | str] = list(self._inputs.shapes[name])
+        if name in self._inputs.time_axes:
+            shape[self._inputs.time_axes[name]] = "frames"
+        return helper.make_tensor_value_info(name, self.stream.shapes.element_type(name), shape)
+
+    def _output_info(self, name: str) -> ValueInfoProto:
+        flow = self.stream.flows[self._outputs[name]]
+        shape: list[int | str] = list(self.stream.shapes.shape(name))
+        rate = flow.clock.rate
+        shape[flow.axis] = "frames" if rate == 1 else f"frames*{rate.numerator}/{rate.denominator}"
+        return helper.make_tensor_value_info(name, self.stream.shapes.element_type(name), shape)
+
+
+def _prepared(offline: ModelProto, inputs: Inputs, budget: Budget, states: str) -> Stream:
+    """A stream whose sources are the inputs, before the first node."""
+
+    @cache
+    def measured_longer() -> Shapes | None:
+        return _measured(offline, inputs.longer(), inputs.time_axes) if inputs.dynamic else None
+
+    shapes = _measured(offline, inputs.shapes, inputs.time_axes)
+    writer = GraphWriter(_names(offline), append_states=states == "append")
+    clip = Clip(inputs.n_frames, shapes, measured_longer)
+    stream = Stream(offline.graph, clip, writer, next(iter(inputs.time_axes)), budget)
+    stream.flows.update((name, Flow(axis, silent=True)) for name, axis in inputs.time_axes.items())
+    return stream
+
+
+def _measured(offline: ModelProto, shapes: Mapping[str, tuple[int, ...]], streams: Iterable[str]) -> Shapes:
+    measured = Shapes(offline, shapes, streams)
+    for node in offline.graph.node:
+        if node.op_type not in BRANCHING:
+            measured.visit(node)
+    return measured
+
+
+def _names(offline: ModelProto) -> set[str]:
+    graph = offline.graph
+    names = {name for node in graph.node for name in [*node.input, *node.output]}
+    return names | {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer} | {VALID}
+
+
+def _visit(stream: Stream, node: NodeProto) -> None:
+    """Stream one node, or write it as it is where it has no frames."""
+    moving = [name for name in node.input if name in stream.flows]
+    if node.op_type in BRANCHING:
+        raise NotStreamable(
+            node, "runs a part of the graph by a condition or a loop", "export the model without control flow"
+        )
+    if node.op_type in ("Shape", "Size"):
+        return
+    if not moving:
+        if not any(name in stream.shapes.varies for name in node.input):
+            stream.emit(node)
+        elif any(name in stream.shapes.runtime for name in node.output):
+            expand_over_time(stream, node)
+        return
+    rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+    if rule is None:
+        raise NotStreamable(
+            node,
+            "has no streaming rule",
+            f"replace it by operators that have one ({len(RULES)} do), or split the model here",
+        )
+    rule(stream, node)
+    _check_lengths(stream, node)
+
+
+def _check_lengths(stream: Stream, node: NodeProto) -> None:
+    """The number of frames that a rule foretells is the one that shape inference found."""
+    for name in node.output:
+        flow = stream.flows.get(name)
+        if flow and stream.length(name) != stream.shapes.shape(name)[flow.axis]:
+            raise NotStreamable(
+                node,
+                f'makes {stream.shapes.shape(name)[flow.axis]} frames of "{name}", its rule {stream.length(name)}',
+                "please report this model: it is a fault in the rule",
+            )
+
+
+def _aligned_outputs(stream: Stream, offline: ModelProto) -> tuple[dict[str, str], Fraction]:
+    """Outputs settled and brought to one delay, counted in input frames."""
+    names = [value.name for value in offline.graph.output]
+    still = [name for name in names if name not in stream.flows]
+    if still:
+        raise ModelError(
+            f'output "{still[0]}" has no time axis, so a stream cannot give it; export the model without it'
+        )
+    settled = {name: stream.settled(name) for name in names}
+    flows = [stream.flows[made] for made in settled.values()]
+    period = lcm(*(flow.clock.rate.denominator for flow in flows))
+    delay = max(Fraction(flow.delay) / flow.clock.rate for flow in flows)
+    if len(flows) > 1:
+        delay = Fraction(ceil(delay / period) * period)
+    late = {name: stream.delayed(made, int(delay * stream.flows[made].clock.rate)) for name, made in settled.items()}
+    return {name: _own_name(stream, made, name, late) for name, made in late.items()}, delay
+
+
+def _own_name(stream: Stream, made: str, name: str, late: Mapping[str, str]) -> str:
+    """A tensor of its own for each output, where two share one or an input is given out as it is."""
+    shared = sum(other == made for other in late.values()) > 1 or made in stream.shapes.inputs
+    if made == name or not shared:
+        return made
+    copy = stream.writer.node("Identity", [made], name)
+    stream.adopt(copy, made, stream.flows[made])
+    return copy
+
+
+def _renamed(nodes: list[NodeProto], names: dict[str, str]) -> list[NodeProto]:
+    """Give made tensors the names of outputs; tensors that had them get others."""
+    swap = names | {name: f"{name}.offline" for name in names.values()}
+    for node in nodes:
+        for names_of in (node.input, node.output):
+            for i, name in enumerate(names_of):
+                names_of[i] = swap.get(name, name)
+    return nodes
+
+
+def _alive(nodes: list[NodeProto], wanted: list[str]) -> list[NodeProto]:
+    """Nodes on which an output depends."""
+    needed, alive = set(wanted), []
+    for node in reversed(nodes):
+        if any(name in needed for name in node.output):
+            needed.update(node.input)
+            alive.append(node)
+    return alive[::-1]
+
+
+def _output_entry(flow: Flow) -> dict[str, Any]:
+    rate = flow.clock
+    length = {"up": rate.up, "down": rate.down, "phase": rate.phase, "extra": rate.extra}
+    return {"axis": flow.axis, "delay_frames": flow.delay, "length": length}
+
+
+def _flush(flow: Flow, period: int) -> int:
+    """Input frames after the end until the last output frame has come, in whole periods."""
+    missing = Fraction(flow.delay + flow.clock.extra) / flow.clock.rate
+    return max(0, ceil(missing / period) * period)

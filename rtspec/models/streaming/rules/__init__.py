@@ -1,0 +1,6 @@
+"""One rule for each operator: what becomes of the time axis, the delay and the rate, and which nodes to write instead."""
+
+from . import elementwise, layout, matrix, pick, recurrent, reduce, resample, windows
+from .registry import RULES, Rule
+
+__all__ = ["RULES", "Rule", "elementwise", "layout", "matrix", "pick", "recurrent", "reduce", "resample", "windows"]

@@ -1,0 +1,183 @@
+"""Convolution and pooling along time: a window over the frames so far."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import NodeProto, TensorProto
+
+from ..clock import Flow
+from ..refuse import NotStreamable, dense_over_time, pooled_over_time
+from ..stream import Stream
+from .pick import trailing_crop
+from .registry import attribute, streams
+
+LOWEST = float(np.finfo(np.float32).min)
+
+
+@dataclass
+class Kernel:
+    """A node's window on every spatial axis."""
+
+    sizes: list[int]
+    strides: list[int]
+    dilations: list[int]
+    begins: list[int]
+    ends: list[int]
+
+    def span(self, axis: int) -> int:
+        """Distance between the first and the last tap."""
+        return (self.sizes[axis] - 1) * self.dilations[axis]
+
+    def pads_but(self, axis: int) -> list[int]:
+        """Padding attribute without any along one axis."""
+        pads = [*self.begins, *self.ends]
+        pads[axis] = pads[axis + len(self.begins)] = 0
+        return pads
+
+
+def kernel_of(node: NodeProto, sizes: list[int], spatial: tuple[int, ...]) -> Kernel:
+    """Read a window's attributes; `spatial` is the extent of the input, which automatic padding depends on."""
+    n = len(spatial)
+    strides, dilations = list(attribute(node, "strides", [1] * n)), list(attribute(node, "dilations", [1] * n))
+    pads = list(attribute(node, "pads", [0] * 2 * n))
+    kernel = Kernel(sizes, strides, dilations, pads[:n], pads[n:])
+    mode = attribute(node, "auto_pad", "NOTSET")
+    if mode.startswith("SAME"):
+        totals = [_same_padding(kernel, axis, extent) for axis, extent in enumerate(spatial)]
+        small, large = [total // 2 for total in totals], [total - total // 2 for total in totals]
+        kernel.begins, kernel.ends = (small, large) if mode == "SAME_UPPER" else (large, small)
+    elif mode == "VALID":
+        kernel.begins, kernel.ends = [0] * n, [0] * n
+    return kernel
+
+
+@streams("Conv", "ConvInteger", "QLinearConv")
+def convolution(stream: Stream, node: NodeProto) -> None:
+    """Past frames in front of the new ones, no padding along time."""
+    if node.op_type != "Conv":
+        raise NotStreamable(node, "is an integer convolution", "export the quantised model in QDQ form")
+    shape = stream.shapes.shape(node.input[0])
+    axis = stream.flows[node.input[0]].axis
+    if any(name in stream.flows for name in node.input[1:]):
+        raise NotStreamable(node, "has a kernel that changes with time", "use constant weights")
+    if axis < 2:
+        return _beside_time(stream, node, axis)
+    sizes = list(stream.shapes.shape(node.input[1])[2:])
+    kernel = kernel_of(node, sizes, shape[2:])
+    _windowed(stream, node, kernel, axis - 2, 0.0)
+    silent = len(node.input) < 3 or not node.input[2]
+    flow = stream.flows[node.output[0]]
+    stream.flows[node.output[0]] = flow.but(silent=flow.silent and silent)
+    return None
+
+
+@streams("MaxPool", "LpPool", "AveragePool")
+def pooling(stream: Stream, node: NodeProto) -> None:
+    """The window of a pool; an average that leaves padding out is divided by the number of real frames."""
+    shape = stream.shapes.shape(node.input[0])
+    axis = stream.flows[node.input[0]].axis
+    if axis < 2:
+        return _beside_time(stream, node, axis)
+    if len(node.output) > 1 and node.output[1]:
+        raise NotStreamable(node, "gives the places of its maxima in the clip", "export without indices")
+    kernel = kernel_of(node, list(attribute(node, "kernel_shape")), shape[2:])
+    _whole_windows(stream, node, kernel, axis - 2)
+    if kernel.sizes[axis - 2] >= stream.length(node.input[0]):
+        raise pooled_over_time(node)
+    padded = kernel.begins[axis - 2] + kernel.ends[axis - 2] > 0
+    if node.op_type == "AveragePool" and padded and not attribute(node, "count_include_pad", 0):
+        return _average_of_real_frames(stream, node, kernel, axis - 2)
+    return _windowed(stream, node, kernel, axis - 2, LOWEST if node.op_type == "MaxPool" else 0.0)
+
+
+def _windowed(stream: Stream, node: NodeProto, kernel: Kernel, time: int, fill: float, **attributes) -> Flow:
+    """Write a windowed node that sees its past; cut its look-ahead where the budget says so."""
+    inputs = _cut_look_ahead(stream, node, kernel, time, list(node.input))
+    pads = kernel.begins[time], kernel.ends[time]
+    unused, exact = trailing_crop(stream, node.output[0], time + 2), bool(attribute(node, "ceil_mode", 0))
+    inputs[0], flow = stream.window(inputs[0], kernel.span(time), kernel.strides[time], pads, fill, unused, exact)
+    inputs[1:] = [stream.static(name, node) if name else "" for name in inputs[1:]]
+    attributes |= {"kernel_shape": kernel.sizes, "auto_pad": None, "pads": kernel.pads_but(time)}
+    stream.emit(node, inputs, **attributes)
+    stream.flows[node.output[0]] = flow
+    return flow
+
+
+def _average_of_real_frames(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> None:
+    """Average with zeros, divided by the average of the mask: the share of the window that lies inside the clip."""
+    name, output = stream.settled(node.input[0]), node.output[0]
+    flow = stream.flows[name]
+    clean = stream.masked(name, 0.0)
+    flow = stream.flows[clean]
+    rank = len(stream.shapes.shape(name))
+    mask = stream.validity.mask(flow.clock, flow.delay, rank, flow.axis)
+    stream.flows[mask] = flow.but(silent=True)
+    stream.shapes.declare(mask, TensorProto.FLOAT, [1] * rank)
+    pads, step = (kernel.begins[time], kernel.ends[time]), kernel.strides[time]
+    exact = bool(attribute(node, "ceil_mode", 0))
+    frames, made = stream.window(clean, kernel.span(time), step, pads, 0.0, exact=exact)
+    real, _ = stream.window(mask, kernel.span(time), step, pads, 0.0, exact=exact)
+    total, share = (stream.writer.name(f"{output}.{part}") for part in ("total", "share"))
+    _emit_as(stream, node, [frames], total, auto_pad=None, pads=kernel.pads_but(time))
+    flat = [size if i == time else 1 for i, size in enumerate(kernel.sizes)]
+    strides = [step if i == time else 1 for i in range(len(flat))]
+    _emit_as(stream, node, [real], share, auto_pad=None, pads=None, ceil_mode=0, kernel_shape=flat, strides=strides)
+    least = stream.writer.constant(np.float32([0.5 / kernel.sizes[time]]), "least")
+    floored = stream.writer.node("Max", [share, least], share)
+    stream.writer.node("Div", [total, floored], output, exact=True)
+    stream.flows[output] = made
+
+
+def _emit_as(stream: Stream, node: NodeProto, inputs: list[str], output: str, **attributes) -> None:
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.output[0], copy.name = output, f"stream/{output}"
+    stream.emit(copy, inputs, **attributes)
+
+
+def _cut_look_ahead(stream: Stream, node: NodeProto, kernel: Kernel, time: int, inputs: list[str]) -> list[str]:
+    """Lower the delay of this node's output to what the budget allows, by dropping future taps or shifting the kernel."""
+    cap = stream.budget.delays.get(node.output[0])
+    flow = stream.flows[inputs[0]]
+    step, dilation = kernel.strides[time], kernel.dilations[time]
+    before = kernel.begins[time] + (flow.pad.before if flow.pad else 0)
+    excess = 0 if cap is None else flow.delay + kernel.span(time) - before - step + 1 - step * cap
+    after = kernel.ends[time] + (flow.pad.after if flow.pad else 0)
+    excess = min(excess, kernel.span(time) - before, after)
+    if excess <= 0:
+        return inputs
+    if stream.budget.method == "truncate" and node.op_type == "Conv":
+        taps = min(-(-excess // dilation), after // dilation, kernel.sizes[time] - 1)
+        weight = stream.constant(node, 1)
+        kept = np.take(weight, range(kernel.sizes[time] - taps), axis=2 + time)
+        inputs[1] = stream.writer.constant(np.ascontiguousarray(kept), "truncated")
+        kernel.sizes[time] -= taps
+        kernel.ends[time] -= taps * dilation
+    else:
+        kernel.begins[time] += excess
+        kernel.ends[time] -= excess
+    return inputs
+
+
+def _beside_time(stream: Stream, node: NodeProto, axis: int) -> None:
+    """A window over other axes: time as the batch is left alone, time as channels cannot be."""
+    if axis == 1:
+        raise dense_over_time(node)
+    name = stream.settled(node.input[0])
+    flow = stream.flows[name]
+    stream.emit(node, [name, *(stream.static(other, node) if other else "" for other in node.input[1:])])
+    silent = flow.silent and node.op_type != "Conv"
+    stream.flows[node.output[0]] = flow.but(silent=silent)
+
+
+def _same_padding(kernel: Kernel, axis: int, extent: int) -> int:
+    outputs = -(-extent // kernel.strides[axis])
+    return max((outputs - 1) * kernel.strides[axis] + kernel.span(axis) + 1 - extent, 0)
+
+
+def _whole_windows(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> None:
+    """Refuse a last window that is only partly filled, which no stream can know before the end."""
+    length = stream.length(node.input[0])
+    rest = length + kernel.begins[time] + kernel.ends[time] - kernel.span(time) - 1
+    if attribute(node, "ceil_mode", 0) and rest % kernel.strides[time]:
+        raise NotStreamable(node, "rounds its number of frames up (ceil_mode)", "export it with ceil_mode=False")

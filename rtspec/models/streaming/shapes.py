@@ -1,0 +1,153 @@
+"""Shapes and constants of every tensor of the offline model, for one length of the clip."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, TypeProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from rtspec.errors import ModelError
+
+from .refuse import node_name
+
+# Larger constants (weights) are never needed as values, only their shapes are.
+LARGEST_FOLDED = 4_000_000
+SMALL_INPUT = 1024
+
+
+class Shapes:
+    """Walks a graph node by node and knows each tensor's type, shape and, where it follows from constants, value.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Offline model without local functions.
+    inputs : dict of str to tuple of int
+        Shape of every input of the graph.
+    streams : collection of str
+        Inputs that carry frames: what is computed from the shape of theirs `varies` with the length of the clip.
+    """
+
+    def __init__(self, model: onnx.ModelProto, inputs: Mapping[str, tuple[int, ...]], streams) -> None:
+        self._opsets = {entry.domain: entry.version for entry in model.opset_import}
+        self._imports = list(model.opset_import)
+        self._types: dict[str, TypeProto] = {}
+        self._values: dict[str, np.ndarray] = {}
+        self._makers: dict[str, NodeProto] = {}
+        self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.inputs = frozenset(inputs)
+        self.runtime = set(inputs)
+        self.varies: set[str] = set()
+        self._streams = set(streams)
+        for tensor in self._initializers.values():
+            self._types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+        for value in model.graph.input:
+            if value.name in inputs:
+                element = value.type.tensor_type.elem_type
+                self._types[value.name] = helper.make_tensor_type_proto(element, inputs[value.name])
+
+    def visit(self, node: NodeProto) -> None:
+        """Infer the outputs of the next node, in the order of the graph."""
+        names = [name for name in node.input if name]
+        shape_only = node.op_type in ("Shape", "Size")
+        if not shape_only and any(name in self.runtime for name in names):
+            self.runtime.update(node.output)
+        if any(name in self.varies or (shape_only and name in self._streams) for name in names):
+            self.varies.update(node.output)
+        if not shape_only and any(name in self._streams for name in names):
+            self._streams.update(node.output)
+        self._makers.update((name, node) for name in node.output if name)
+        self._types.update(self._inferred(node, names))
+
+    def alias(self, made: str, like: str) -> None:
+        """Give a tensor of the streaming graph the type of an offline one."""
+        self._types[made] = self._types[like]
+        self.runtime.add(made)
+
+    def declare(self, made: str, element_type: int, shape: Sequence[int]) -> None:
+        """Give a tensor of the streaming graph a type of its own."""
+        self._types[made] = helper.make_tensor_type_proto(element_type, list(shape))
+        self.runtime.add(made)
+
+    def opset(self, domain: str = "") -> int:
+        """Version of an operator set that the model uses."""
+        return self._opsets.get(domain, 1)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of a tensor; an unknown one is an error that names the tensor."""
+        tensor = self._types[name].tensor_type if name in self._types else None
+        if tensor is None or not tensor.HasField("shape") or any(not d.HasField("dim_value") for d in tensor.shape.dim):
+            raise ModelError(
+                f'the shape of tensor "{name}" cannot be told from the file; every axis but time must be fixed: '
+                f"export with fixed sizes"
+            )
+        return tuple(d.dim_value for d in tensor.shape.dim)
+
+    def element_type(self, name: str) -> int:
+        """ONNX element type of a tensor."""
+        return self._types[name].tensor_type.elem_type
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """Value of a tensor that no run-time input touches, else None."""
+        if name in self.runtime:
+            return None
+        if name not in self._values:
+            if name in self._initializers:
+                self._values[name] = numpy_helper.to_array(self._initializers[name])
+            elif name in self._makers:
+                self._fold(self._makers[name])
+        return self._values.get(name)
+
+    def _inferred(self, node: NodeProto, names: list[str]) -> dict[str, TypeProto]:
+        schema = onnx.defs.get_schema(node.op_type, self._opsets.get(node.domain, 1), node.domain)
+        types = {name: self._types[name] for name in names if name in self._types}
+        data = {name: numpy_helper.from_array(value) for name in names if (value := self._small(name)) is not None}
+        try:
+            return onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=self._imports)
+        except (onnx.shape_inference.InferenceError, RuntimeError) as error:
+            raise ModelError(
+                f'node "{node_name(node)}" ({node.op_type}): the shapes do not fit ({_one_line(error)}); '
+                f"check that the time axis is the right one and that the model was exported with it dynamic"
+            ) from error
+
+    def _small(self, name: str) -> np.ndarray | None:
+        try:
+            size = math.prod(self.shape(name))
+        except ModelError:
+            size = 0
+        return self.constant(name) if size <= SMALL_INPUT else None
+
+    def _fold(self, node: NodeProto) -> None:
+        if node.op_type in ("Shape", "Size"):
+            self._values[node.output[0]] = self._measured(node)
+            return
+        if any(math.prod(self.shape(name)) > LARGEST_FOLDED for name in node.output if name):
+            return
+        feeds = {name: self.constant(name) for name in node.input if name}
+        if all(value is not None for value in feeds.values()):
+            outputs = [name for name in node.output if name]
+            self._values.update(zip(outputs, self._run(node, feeds, outputs), strict=True))
+
+    def _measured(self, node: NodeProto) -> np.ndarray:
+        shape = np.array(self.shape(node.input[0]), np.int64)
+        if node.op_type == "Size":
+            return np.array(shape.prod(), np.int64)
+        bounds = {a.name: a.i for a in node.attribute}
+        return shape[bounds.get("start", 0) : bounds.get("end", None)]
+
+    def _run(self, node: NodeProto, feeds: dict, outputs: list[str]) -> list[np.ndarray]:
+        inputs = [helper.make_value_info(name, self._types[name]) for name in feeds]
+        results = [helper.make_value_info(name, self._types.get(name) or _any_type()) for name in outputs]
+        graph = helper.make_graph([node], "fold", inputs, results)
+        model = helper.make_model(graph, opset_imports=self._imports)
+        return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, feeds)]
+
+
+def _any_type() -> TypeProto:
+    return helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,337 @@
+"""The streaming graph in the making: what each tensor's frames are, and the moves that the operators' rules make with them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, helper
+
+from rtspec.errors import ModelError
+
+from .clock import Clock, Flow
+from .graph import TO_END, GraphWriter, History
+from .refuse import NotStreamable, per_frame_parameters, uses_clip_length
+from .shapes import Shapes
+from .validity import Validity
+
+# Runtimes offer no Where for these: they are chosen between as int32.
+NARROW = (TensorProto.INT8, TensorProto.INT16, TensorProto.UINT16)
+
+
+@dataclass
+class Budget:
+    """How far look-ahead is cut: the greatest delay that each tensor may have, and by which method."""
+
+    delays: dict[str, int] = field(default_factory=dict)
+    method: str = "truncate"
+
+
+@dataclass
+class Clip:
+    """The lengths for which the offline model was measured."""
+
+    n_frames: int
+    shapes: Shapes
+    other: Callable[[], Shapes | None]  # the same graph at another length, measured only when asked for
+
+
+class Stream:
+    """Everything that a rule may ask or do.
+
+    Parameters
+    ----------
+    graph : onnx.GraphProto
+        Offline graph.
+    clip : Clip
+        Shapes and constants of the offline graph.
+    writer : GraphWriter
+        Where the streaming graph goes.
+    source : str
+        An input with frames, from which the number of frames of a call is read at run time.
+    budget : Budget
+        Where look-ahead is cut.
+    """
+
+    def __init__(self, graph: onnx.GraphProto, clip: Clip, writer: GraphWriter, source: str, budget: Budget) -> None:
+        self.graph, self.clip, self.shapes = graph, clip, clip.shapes
+        self.writer, self.source, self.budget = writer, source, budget
+        self.validity = Validity(writer)
+        self.flows: dict[str, Flow] = {}
+        self.dequantised: dict[str, NodeProto] = {}
+        self._names: dict[tuple, str] = {}
+
+    # ------------------------------------------------------------------ questions
+
+    def length(self, name: str) -> int:
+        """Frames of a tensor in the measured clip, lazy padding included."""
+        flow = self.flows[name]
+        padding = flow.pad.before + flow.pad.after if flow.pad else 0
+        return flow.clock.length(self.clip.n_frames) + padding
+
+    def consumers(self, name: str) -> list[NodeProto]:
+        """Nodes of the offline graph that read a tensor."""
+        return [node for node in self.graph.node if name in node.input]
+
+    def is_output(self, name: str) -> bool:
+        """Whether the tensor is an output of the offline graph."""
+        return any(value.name == name for value in self.graph.output)
+
+    def constant(self, node: NodeProto, index: int) -> np.ndarray | None:
+        """Value of a node's input that must be constant; None where the optional input is left out."""
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        value = self.shapes.constant(node.input[index])
+        if value is None:
+            raise NotStreamable(
+                node, f'computes its input "{node.input[index]}" at run time', "export it as a constant"
+            )
+        return value
+
+    # ------------------------------------------------------------------ writing
+
+    def emit(self, node: NodeProto, inputs: Sequence[str] | None = None, **attributes) -> None:
+        """Write a copy of an offline node, with other inputs or attributes (None removes one) where given."""
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        if inputs is not None:
+            copy.ClearField("input")
+            copy.input.extend(inputs)
+        kept = [a for a in node.attribute if a.name not in attributes]
+        copy.ClearField("attribute")
+        copy.attribute.extend(kept)
+        copy.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
+        self.writer.write(copy)
+
+    def rename(self, made: str, output: str) -> None:
+        """Give a tensor the name that an offline node's output has."""
+        self.writer.node("Identity", [made], output, exact=True)
+        if made in self.dequantised:
+            self.dequantised[output] = self.dequantised[made]
+
+    def static(self, name: str, node: NodeProto) -> str:
+        """A tensor without frames as a stream can use it: what follows from shapes becomes a plain constant."""
+        if name not in self.shapes.varies:
+            return name
+        value, other = self.shapes.constant(name), self.clip.other()
+        if value is None or (other is not None and not _equal(value, other.constant(name))):
+            raise uses_clip_length(node, name)
+        return self.writer.constant(value, "folded")
+
+    def adopt(self, made: str, like: str, flow: Flow) -> None:
+        """Register a new tensor with the type of another."""
+        self.flows[made] = flow
+        self.shapes.alias(made, like)
+
+    # ------------------------------------------------------------------ moves with frames
+
+    def settled(self, name: str) -> str:
+        """The tensor with its lazy padding, if any, made of real frames."""
+        pad = self.flows[name].pad
+        if pad is None:
+            return name
+        made, flow = self.window(name, 0, 1, (0, 0), pad.value)
+        self.adopt(made, name, flow)
+        return made
+
+    def delayed(self, name: str, delay: int) -> str:
+        """The tensor with its delay raised to `delay`."""
+        flow = self.flows[name]
+        late = delay - flow.delay
+        return self._past(name, late, late, 0.0, flow.but(delay=delay))
+
+    def aligned(self, names: Sequence[str], node: NodeProto) -> tuple[list[str], Flow]:
+        """Tensors of one clock brought to one delay (others pass as they are), and what they now have in common."""
+        settled = {name: self.settled(name) for name in names if name in self.flows}
+        flows = [self.flows[name] for name in settled.values()]
+        clock = min((flow.clock for flow in flows), key=lambda c: (c.down, c.phase))
+        if not all(flow.clock.meets(clock) for flow in flows):
+            raise NotStreamable(node, "joins tensors of different lengths in time", "crop or pad them to one length")
+        delay = max(flow.delay for flow in flows)
+        late = {name: self.delayed(made, delay) for name, made in settled.items()}
+        shared = Flow(flows[0].axis, clock, delay, all(f.silent for f in flows), all(f.finite for f in flows))
+        return [late.get(name, name) for name in names], shared
+
+    def window(
+        self, name: str, span: int, step: int, pads: tuple[int, int], fill: float, unused: int = 0, exact: bool = False
+    ) -> tuple[str, Flow]:
+        """Frames that a kernel over time needs in this call, and the facts of what it makes of them.
+
+        Parameters
+        ----------
+        name : str
+            Tensor that the kernel reads.
+        span : int
+            Distance in frames between the kernel's first and last tap.
+        step : int
+            Stride along time.
+        pads : tuple of int
+            Frames of `fill` before the first and after the last frame.
+        fill : float
+            Value of what lies outside the clip.
+        unused : int
+            How many of the last outputs nobody reads.
+        exact : bool
+            Leave no frame over after the last whole window, as rounding up would make one more of it.
+
+        Returns
+        -------
+        tensor, flow
+            The kernel without padding over `tensor` gives the frames described by `flow`.
+
+        Notes
+        -----
+        Output j reads input frames step·j − before … step·j − before + span, complete at the stream's frame
+        delay + step·j − before + span; it leaves as frame j + delay' for the smallest delay' that is late enough.
+        """
+        if self.flows[name].pad and pads != (0, 0) and self._padding(name) != fill:
+            name = self.settled(name)
+        before, after, fill = self._absorbed(name, pads, fill)
+        flow = self.flows[name].but(pad=None)
+        reach = self._reach(flow, span, step, before, after) - step * unused
+        if not (flow.silent and fill == 0) and (reach > 0 or (before > 0 and flow.delay > 0)):
+            name = self.masked(name, fill)
+            flow = self.flows[name].but(pad=None)
+        delay = max(0, -((before + step - 1 - flow.delay - span) // step))
+        kept = step * delay + before - flow.delay
+        drop = kept + step - 1 - span
+        made = self._past(name, kept, drop if exact or drop >= step else 0, fill, flow)
+        clock = flow.clock.strided(step, before + after - span - 1 + step)
+        return made, Flow(flow.axis, clock, delay, flow.silent and fill == 0 and span == 0, flow.finite)
+
+    def masked(self, name: str, fill: float) -> str:
+        """The tensor with `fill` in every frame outside the clip; later if only then its end is known."""
+        flow = self.flows[name]
+        known = flow.but(delay=max(flow.delay, -flow.clock.extra), pad=None)
+        key = ("masked", name, fill, known)
+        if key not in self._names:
+            late = self._past(name, known.delay - flow.delay, known.delay - flow.delay, 0.0, known)
+            self._names[key] = self._masked(late, fill, known.but(silent=fill == 0, finite=True))
+        return self._names[key]
+
+    def frames_now(self, clock: Clock) -> str:
+        """A 1-element tensor: how many frames a tensor of this clock has in this call."""
+        key = ("frames now", clock.rate)
+        if key not in self._names:
+            axis = self.writer.constant([self.flows[self.source].axis], "index")
+            shape = self.writer.node("Shape", [self.source], "stream.shape", early=True)
+            count = self.writer.node("Gather", [shape, axis], "stream.frames", early=True)
+            for op, number in (("Mul", clock.rate.numerator), ("Div", clock.rate.denominator)):
+                if number != 1:
+                    count = self.writer.node(op, [count, self.writer.constant([number])], "stream.frames", early=True)
+            self._names[key] = count
+        return self._names[key]
+
+    def frame_shape(self, shape: Sequence[int], axis: int, clock: Clock) -> str:
+        """A shape tensor whose entry at `axis` is the number of frames of this call."""
+        front, back = (
+            [self.writer.constant(part, "shape")] if part else [] for part in (shape[:axis], shape[axis + 1 :])
+        )
+        return self.writer.node("Concat", [*front, self.frames_now(clock), *back], "stream.shape", axis=0)
+
+    # ------------------------------------------------------------------ tensors without frames beside ones with
+
+    def beside(self, name: str, place: int, frames: int, node: NodeProto) -> str:
+        """A frameless operand of a frame-wise operation; `place` is the time axis counted from the last (1 = last).
+
+        An operand that is the same in all frames is reduced to one frame; one that differs is refused.
+        """
+        shape = self.shapes.shape(name)
+        if place > len(shape) or shape[-place] == 1:
+            return self.static(name, node)
+        value = self.shapes.constant(name)
+        if value is None or shape[-place] != frames:
+            raise per_frame_parameters(node, name)
+        one = np.take(value, [0], axis=len(shape) - place)
+        if not np.array_equal(np.broadcast_to(one, value.shape), value):
+            raise per_frame_parameters(node, name)
+        return self.writer.constant(np.ascontiguousarray(one), "shared")
+
+    def as_frames(self, name: str, axis: int, clock: Clock, node: NodeProto) -> str:
+        """A frameless tensor that is the same in all frames, as a stream of real frames."""
+        rank = len(self.shapes.shape(name))
+        one = self.beside(name, rank - axis, clock.length(self.clip.n_frames), node)
+        made = self.writer.node("Expand", [one, self.frame_shape([1] * rank, axis, clock)], f"{name}.frames")
+        self.adopt(made, name, Flow(axis, clock))
+        return made
+
+    # ------------------------------------------------------------------ how the moves are made
+
+    def _padding(self, name: str) -> float | None:
+        pad = self.flows[name].pad
+        return pad.value if pad else None
+
+    def _absorbed(self, name: str, pads: tuple[int, int], fill: float) -> tuple[int, int, float]:
+        """The paddings of a kernel with those that a Pad node left to it."""
+        pad = self.flows[name].pad
+        return (pads[0] + pad.before, pads[1] + pad.after, pad.value) if pad else (*pads, fill)
+
+    def _reach(self, flow: Flow, span: int, step: int, before: int, after: int) -> int:
+        """How many frames after the clip's last one the last window reads."""
+        length = flow.clock.length(self.clip.n_frames)
+        outputs = (length + before + after - span - 1) // step + 1
+        return (outputs - 1) * step - before + span - (length - 1)
+
+    def _past(self, name: str, before: int, drop: int, fill: float, flow: Flow) -> str:
+        """Frames of this call with `before` earlier ones in front (or so many left out), without the newest `drop`."""
+        if before == 0 and drop == 0:
+            return name
+        if name in self.dequantised:
+            return self._on_quantised(name, fill, flow, lambda q, zero: self._past(q, before, drop, zero, flow))
+        if before <= 0:
+            made = self.writer.name(f"{name}.cut")
+            self.writer.write(self.writer.slice(name, -before, -drop if drop else TO_END, flow.axis, made))
+        else:
+            kept = History(name, flow.axis, fill, self.shapes.shape(name), self.shapes.element_type(name))
+            made = self.writer.history(kept, before, drop)
+        self.adopt(made, name, flow)
+        return made
+
+    def _masked(self, name: str, fill: float, flow: Flow) -> str:
+        if name in self.dequantised:
+            return self._on_quantised(name, fill, flow, lambda q, zero: self._masked(q, zero, flow))
+        mask = self.validity.mask(flow.clock, flow.delay, len(self.shapes.shape(name)), flow.axis)
+        element = self.shapes.element_type(name)
+        if fill == 0 and self.flows[name].finite and element == TensorProto.FLOAT:
+            made = self.writer.node("Mul", [name, mask], f"{name}.masked")
+        else:
+            made = self._chosen(name, mask, fill, element)
+        self.adopt(made, name, flow)
+        return made
+
+    def _chosen(self, name: str, mask: str, fill: float, element: int) -> str:
+        wide = TensorProto.INT32 if element in NARROW else element
+        inside = self.writer.node("Cast", [mask], f"{name}.inside", to=TensorProto.BOOL)
+        source = name if wide == element else self.writer.node("Cast", [name], f"{name}.wide", to=wide)
+        outside = self.writer.constant(np.asarray(fill, helper.tensor_dtype_to_np_dtype(wide)), "outside")
+        made = self.writer.node("Where", [inside, source, outside], f"{name}.masked")
+        return made if wide == element else self.writer.node("Cast", [made], f"{name}.masked", to=element)
+
+    def _on_quantised(self, name: str, fill: float, flow: Flow, move: Callable[[str, float], str]) -> str:
+        """Make a move before DequantizeLinear, so that a runtime still sees it in front of the consumer and fuses them."""
+        node = self.dequantised[name]
+        moved = move(node.input[0], self._quantised(node, fill))
+        key = ("dequantised", name, moved)
+        if key not in self._names:
+            again = NodeProto()
+            again.CopyFrom(node)
+            again.input[0], again.output[0] = moved, self.writer.name(name)
+            again.name = f"stream/{again.output[0]}"
+            self.writer.write(again)
+            self.adopt(again.output[0], name, flow)
+            self.dequantised[again.output[0]] = again
+            self._names[key] = again.output[0]
+        return self._names[key]
+
+    def _quantised(self, node: NodeProto, fill: float) -> float:
+        """The integer that stands for `fill`."""
+        limits = np.iinfo(helper.tensor_dtype_to_np_dtype(self.shapes.element_type(node.input[0])))
+        zero, scale = self.constant(node, 2), self.constant(node, 1)
+        if scale is None or scale.size != 1:
+            raise ModelError(f'"{node.output[0]}" is quantised per channel; quantise activations per tensor')
+        level = round(np.clip(fill / float(scale.flat[0]), -1e6, 1e6)) + (0 if zero is None else int(zero.flat[0]))
+        return float(min(max(level, limits.min), limits.max))
+
+
+def _equal(a: np.ndarray, b: np.ndarray | None) -> bool:
+    return b is not None and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
