@@ -1,0 +1,1 @@
+"""rtspec: a streaming real-time host for spectral neural audio."""

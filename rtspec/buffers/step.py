@@ -1,0 +1,136 @@
+"""The one shape that all compiled stages share, and the table that strings them together.
+
+A *step* is a compiled function ``n_out = step(state, x, n, y)`` of four int64: the address of its state, of its input,
+how many items lie there, and where the output goes. A *stage* is a step with a block of preallocated state. A *table* has one
+row ``(step, state, x, y)`` a stage, so the loop that walks it is compiled once for every chain there will ever be.
+
+Items are samples for audio stages (planar float32, channel stride fixed in the state) and frames for frame stages. A stage
+returns as many items as it got; what it delays, it declares.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from .memory import address, aligned, integers
+
+SIGNATURE = types.int64(types.int64, types.int64, types.int64, types.int64)
+ROW = 4
+"""int64 values in a row of a table: step, state, x, y."""
+
+
+class Step:
+    """A compiled step, compiled (or fetched from numba's cache) when its address is first asked for."""
+
+    def __init__(self, function: Callable[[int, int, int, int], int]):
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    @cached_property
+    def _compiled(self):
+        return numba.cfunc(SIGNATURE, cache=True, error_model="numpy")(self.function)
+
+    @property
+    def address(self) -> int:
+        """Where the compiled function begins."""
+        return self._compiled.address
+
+
+def step(function: Callable) -> Step:
+    """Decorator: make a function ``(state, x, n, y) -> n_out`` of integer addresses a compiled step."""
+    return Step(function)
+
+
+class Stage:
+    """A step with its preallocated state: one record of numbers and addresses, and the arrays that they point to.
+
+    Parameters
+    ----------
+    step : Step or int
+        The compiled step, or the address of any C function of the same signature.
+    dtype : numpy structured dtype
+        The record; a field that holds an array's address is int64.
+    keep : tuple
+        Objects that must live as long as the stage (parameter tables, sessions, stages that this one calls).
+    delay : int
+        Items (samples or frames) by which the output lags behind the input.
+    **fields
+        Values by name. For an array its address is stored. Writeable arrays belong to the state: :meth:`reset` restores them
+        to what they hold now; read-only ones are constants.
+    """
+
+    def __init__(self, step: Step | int, dtype, *, keep: tuple = (), delay: int = 0, **fields):
+        self.step = step
+        self.delay = delay
+        self.record = aligned(1, np.dtype(dtype))
+        self._kept = (keep, fields)
+        for name, value in fields.items():
+            self.record[name] = address(value) if isinstance(value, np.ndarray) else value
+        arrays = [v for v in fields.values() if isinstance(v, np.ndarray) and v.flags.writeable]
+        self._owned = [self.record, *arrays]
+        self._initial = [a.copy() for a in self._owned]
+
+    def reset(self) -> None:
+        """Back to the state of a fresh object, to the bit; allocates nothing."""
+        for array, initial in zip(self._owned, self._initial, strict=True):
+            np.copyto(array, initial)
+
+    def row(self, x: np.ndarray | int, y: np.ndarray | int) -> tuple[int, int, int, int]:
+        """This stage as a row of a table, reading at `x` and writing at `y` (arrays or addresses)."""
+        entry = self.step.address if isinstance(self.step, Step) else self.step
+        return entry, address(self.record), _location(x), _location(y)
+
+    def run(self, x: np.ndarray, n: int, y: np.ndarray) -> int:
+        """Run the step once from Python, without the GIL: `n` items from array `x` to array `y`."""
+        entry, state, x_at, y_at = self.row(x, y)
+        return _run_step(entry, state, x_at, n, y_at)
+
+
+def _location(place: np.ndarray | int) -> int:
+    return address(place) if isinstance(place, np.ndarray) else int(place)
+
+
+def table(rows: list[tuple[int, int, int, int]]) -> np.ndarray:
+    """Rows as one aligned int64 array of shape (n_rows, 4)."""
+    out = aligned((len(rows), ROW), np.int64)
+    out[...] = np.array(rows, np.int64).reshape(len(rows), ROW)
+    return out
+
+
+@intrinsic
+def call_step(typingctx, entry, state, x, n, y):
+    """Call the step at address `entry`."""
+
+    def codegen(context, builder, signature, args):
+        i64 = ir.IntType(64)
+        kind = ir.FunctionType(i64, [i64, i64, i64, i64])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    i64 = types.int64
+    return i64(i64, i64, i64, i64, i64), codegen
+
+
+@njit(inline="always")
+def run_rows(rows, n_rows, n):
+    """Walk a table: `rows` is its address, `n` the number of items that the first row reads; returns what the last gives."""
+    entries = integers(rows, n_rows * ROW)
+    for r in range(n_rows):
+        at = r * ROW
+        n = call_step(entries[at], entries[at + 1], entries[at + 2], n, entries[at + 3])
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _run_step(entry, state, x, n, y):
+    return call_step(entry, state, x, n, y)
+
+
+@njit(cache=True, nogil=True)
+def run_table(rows, n_rows, n):
+    """:func:`run_rows` for Python: walks a table once without the GIL."""
+    return run_rows(rows, n_rows, n)

@@ -1,0 +1,24 @@
+"""Every error that rtspec raises on purpose.
+
+A message says the value, the rule it breaks and the remedy, in one line: ``hop=300 must divide n_fft=1024; try 256``.
+"""
+
+
+class RtspecError(Exception):
+    """Base of all errors that rtspec raises on purpose; the command line prints its text as one line and exits 1."""
+
+
+class InvalidValue(RtspecError, ValueError):
+    """An argument is out of range, of the wrong type or at odds with another one."""
+
+
+class ModelError(RtspecError, ValueError):
+    """A model file, its manifest or its tensors are wrong; the text names the field, the value and the rule."""
+
+
+class AudioFileError(RtspecError):
+    """A sound file cannot be read or written."""
+
+
+class DeviceError(RtspecError):
+    """An audio or MIDI device is missing, refuses its settings or has vanished."""

@@ -1,0 +1,130 @@
+"""Real Fourier transforms for compiled code, called by address.
+
+FFTW, from the library that pyFFTW's wheel bundles, serves where it is found; rocket-fft elsewhere. Both have the C signature
+``void(plan, x, y)``, so kernels call either through :func:`execute` and are compiled once. FFTW plans with FFTW_ESTIMATE: a measured plan
+may round differently each run, and equal input must give equal output to the bit.
+"""
+
+import ctypes
+import importlib.util
+import threading
+from functools import cache
+from pathlib import Path
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import carray, types
+from numba.extending import intrinsic
+
+from ..buffers.memory import address, aligned, pointer
+
+_FFTW_ESTIMATE = 1 << 6
+_planning = threading.Lock()  # FFTW's planner is not thread-safe
+
+
+@intrinsic
+def execute(typingctx, entry, plan, x, y):
+    """Run a transform: `entry` and `plan` from a :class:`RealFFT`, `x` and `y` addresses on 64-byte boundaries."""
+
+    def codegen(context, builder, signature, args):
+        i64 = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [i64, i64, i64])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(i64, i64, i64, i64), codegen
+
+
+class RealFFT:
+    """Forward and inverse transform of one length, float32, for compiled code.
+
+    Attributes
+    ----------
+    n : int
+        Length in samples, even.
+    forward, inverse : tuple of (int, int)
+        ``(entry, plan)`` for :func:`execute`. `forward`: n float32 → n/2 + 1 complex64, keeps its input. `inverse`: n/2 + 1
+        complex64 → n float32, *not* divided by n, overwrites its input. Addresses on 64-byte boundaries.
+    path : str
+        "fftw" or "rocket-fft".
+    """
+
+    def __init__(self, n: int, library: ctypes.CDLL | None):
+        self.n = n
+        self.path = "fftw" if library else "rocket-fft"
+        self.forward, self.inverse = _fftw(n, library) if library else _rocket(n)
+
+
+@cache
+def real_fft(n: int, path: str = "auto") -> RealFFT:
+    """The shared transform of length `n`; `path` "rocket-fft" forces the slower library, "auto" takes the faster one."""
+    return RealFFT(n, None if path == "rocket-fft" else fftw_library())
+
+
+@cache
+def fftw_library() -> ctypes.CDLL | None:
+    """The single-precision FFTW that pyFFTW's wheel bundles, or None where there is none."""
+    spec = importlib.util.find_spec("pyfftw")
+    if spec is None or spec.origin is None:
+        return None
+    site = Path(spec.origin).parent.parent
+    files = [f for folder in ("pyfftw.libs", "pyFFTW.libs") for f in sorted((site / folder).glob("libfftw3f-*.so*"))]
+    for file in files:
+        try:
+            return ctypes.CDLL(str(file))
+        except OSError:
+            continue
+    return None
+
+
+def _fftw(n: int, library: ctypes.CDLL):
+    x, y = aligned(n), aligned(n // 2 + 1, np.complex64)
+    plans = {"r2c": (x, y), "c2r": (y, x)}
+    with _planning:
+        return [_fftw_plan(library, kind, n, *arrays) for kind, arrays in plans.items()]
+
+
+def _fftw_plan(library: ctypes.CDLL, kind: str, n: int, source: np.ndarray, target: np.ndarray) -> tuple[int, int]:
+    planner = getattr(library, f"fftwf_plan_dft_{kind}_1d")
+    planner.restype = ctypes.c_void_p
+    planner.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint]
+    plan = planner(n, address(source), address(target), _FFTW_ESTIMATE)
+    entry = ctypes.cast(getattr(library, f"fftwf_execute_dft_{kind}"), ctypes.c_void_p).value
+    return entry or 0, plan
+
+
+def _rocket(n: int):
+    plan = _rocket_plan(n)
+    return [(_rocket_step(kind), address(plan)) for kind in ("r2c", "c2r")]
+
+
+@cache
+def _rocket_plan(n: int) -> np.ndarray:
+    """What rocket-fft needs to know: the length alone; cached, so that its address stays good."""
+    return np.array([n], np.int64)
+
+
+@cache
+def _rocket_step(kind: str) -> int:
+    from rocket_fft import c2r, r2c
+
+    def forward(plan, x, y):
+        n = carray(pointer(plan), 1, np.int64)[0]
+        axes = np.zeros(1, np.int64)
+        r2c(carray(pointer(x), (n,), np.float32), carray(pointer(y), (n // 2 + 1,), np.complex64), axes, True, 1.0, 1)
+
+    def inverse(plan, x, y):
+        n = carray(pointer(plan), 1, np.int64)[0]
+        axes = np.zeros(1, np.int64)
+        c2r(carray(pointer(x), (n // 2 + 1,), np.complex64), carray(pointer(y), (n,), np.float32), axes, False, 1.0, 1)
+
+    i64 = types.int64
+    compiled = numba.cfunc(types.void(i64, i64, i64))(forward if kind == "r2c" else inverse)
+    _alive.append(compiled)
+    return compiled.address
+
+
+_alive: list = []
+"""Compiled fall-backs, kept so that their addresses stay good."""

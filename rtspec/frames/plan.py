@@ -1,0 +1,134 @@
+"""The plan of frames: how sound is cut, windowed and put together again, and what that costs in latency."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..buffers.memory import aligned_copy
+from ..errors import InvalidValue
+from .windows import GAMMA, dual, window
+
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 1000, 768000
+MIN_N_FFT, MAX_N_FFT = 16, 65536
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """How sound becomes frames. Immutable; it checks itself.
+
+    Frame t covers samples ``[t·hop - (window_length - hop), t·hop + hop)``: it is complete when its newest hop has arrived, and
+    history before the start is zero. The window starts at index 0 of the transform, which zeros fill up to `n_fft`.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hz, 1000 to 768000.
+    n_fft : int
+        Transform length, samples, even, 16 to 65536.
+    hop : int
+        Samples between frames; divides `n_fft` unless `uneven`.
+    window : str
+        Analysis window: "hann", "sqrt-hann", "hamming", "blackman" or "gauss" (periodic).
+    window_length : int, optional
+        Samples, hop to n_fft; n_fft by default.
+    synthesis_window : str, optional
+        Shape of the synthesis window, scaled for perfect reconstruction; the analysis window's own by default.
+    uneven : bool
+        Allow a hop that does not divide n_fft (some published plans do); the phase methods of the RTISI family refuse such a plan.
+
+    Examples
+    --------
+    >>> FramePlan(sample_rate=44100, n_fft=2048, hop=512).latency_samples
+    2048
+    """
+
+    sample_rate: int = 44100
+    n_fft: int = 2048
+    hop: int = 512
+    window: str = "hann"
+    window_length: int | None = None
+    synthesis_window: str | None = None
+    uneven: bool = False
+
+    def __post_init__(self):
+        for name in ("sample_rate", "n_fft", "hop"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+        _within("sample_rate", self.sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
+        _within("n_fft", self.n_fft, MIN_N_FFT, MAX_N_FFT)
+        if self.n_fft % 2:
+            raise InvalidValue(f"n_fft={self.n_fft} must be even; try {self.n_fft + 1}")
+        length = self.n_fft if self.window_length is None else _whole("window_length", self.window_length)
+        object.__setattr__(self, "window_length", length)
+        _within("window_length", length, 2, self.n_fft)
+        _within("hop", self.hop, 1, length)
+        if self.n_fft % self.hop and not self.uneven:
+            nearest = min(_divisors(self.n_fft), key=lambda d: abs(d - self.hop))
+            raise InvalidValue(f"hop={self.hop} must divide n_fft={self.n_fft}; try {nearest}, or pass uneven=True")
+        assert len(self.synthesis) == length  # computed now, so that a bad hop fails here
+
+    @property
+    def length(self) -> int:
+        """Samples that the window spans."""
+        return self.window_length or self.n_fft
+
+    @property
+    def n_bins(self) -> int:
+        """Frequencies of a frame, DC and Nyquist included."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def latency_samples(self) -> int:
+        """Delay of analysis and overlap-add fed sample by sample: the window's length."""
+        return self.length
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames a second."""
+        return self.sample_rate / self.hop
+
+    @property
+    def gamma(self) -> float:
+        """γ of the closest Gaussian, samples²: the constant of phase-gradient methods."""
+        return GAMMA[self.window] * self.length**2
+
+    @cached_property
+    def analysis(self) -> np.ndarray:
+        """Analysis window, read-only float32 of shape (window_length,)."""
+        return _constant(window(self.window, self.length))
+
+    @cached_property
+    def synthesis(self) -> np.ndarray:
+        """Synthesis window for perfect reconstruction, read-only float32 of shape (window_length,)."""
+        shape = window(self.synthesis_window or self.window, self.length)
+        return _constant(dual(window(self.window, self.length), shape, self.hop))
+
+    @cached_property
+    def frequencies_hz(self) -> np.ndarray:
+        """Centre of each bin, Hz, float64 of shape (n_bins,)."""
+        return np.arange(self.n_bins) * self.sample_rate / self.n_fft
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames that touch any of `n_samples`: what :func:`rtspec.frames.stft` returns."""
+        return 0 if n_samples == 0 else (n_samples - 1 + self.length - self.hop) // self.hop + 1
+
+
+def _constant(values: np.ndarray) -> np.ndarray:
+    out = aligned_copy(values, np.float32)
+    out.flags.writeable = False
+    return out
+
+
+def _whole(name: str, value) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer | float) or value != value or value % 1:
+        raise InvalidValue(f"{name}={value!r} must be a whole number")
+    return int(value)
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidValue(f"{name}={value} must be {low} to {high}; try {min(max(value, low), high)}")
+
+
+def _divisors(n: int) -> list[int]:
+    return [d for d in range(1, n + 1) if n % d == 0]
