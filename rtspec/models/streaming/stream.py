@@ -130,9 +130,13 @@ class Stream:
         pad = self.flows[name].pad
         if pad is None:
             return name
-        made, flow = self.window(name, 0, 1, (0, 0), pad.value)
-        self.adopt(made, name, flow)
-        return made
+        key = ("settled", name)
+        if key not in self._names:
+            made, flow = self.window(name, 0, 1, (0, 0), pad.value)
+            self._names[key] = self.writer.name(f"{name}.padded")
+            self.rename(made, self._names[key])
+            self.adopt(self._names[key], name, flow)
+        return self._names[key]
 
     def delayed(self, name: str, delay: int) -> str:
         """The tensor with its delay raised to `delay`."""
@@ -197,7 +201,9 @@ class Stream:
         drop = kept + step - 1 - span
         made = self._past(name, kept, drop if exact or drop >= step else 0, fill, flow)
         clock = flow.clock.strided(step, before + after - span - 1 + step)
-        return made, Flow(flow.axis, clock, delay, flow.silent and fill == 0 and span == 0, flow.finite)
+        # Silence stays only where no frame of the clip is moved, spread or left outside of the new clip.
+        silent = flow.silent and fill == 0 and span == 0 and step == 1 and min(before, after) >= 0
+        return made, Flow(flow.axis, clock, delay, silent, flow.finite)
 
     def masked(self, name: str, fill: float) -> str:
         """The tensor with `fill` in every frame outside the clip; later if only then its end is known."""
