@@ -13,9 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rtspec.models.streaming import make_streaming
 from rtspec.models.streaming.load import inputs_of
-from rtspec.models.streaming.run import StreamingRun, difference, random_clip, run_offline
+from rtspec.models.streaming.run import StreamingRun, random_clip, run_offline
 
 TOLERANCE = 1e-5
+FAINTEST_PEAK = 1e-3  # a graph may by chance compute nothing but rounding errors
 PERIOD_FRAMES = 24
 N_FRAMES = (72, 96)
 
@@ -298,7 +299,7 @@ def assert_streams(model: onnx.ModelProto, random: Random, append: bool) -> None
         _note(f"{n_frames} frames in calls of {calls}; manifest {run.manifest}")
         given_back = run.clip(clip, calls)["y"]
         assert given_back.shape == wanted.shape
-        assert difference(wanted, given_back)[0] <= TOLERANCE
+        assert np.abs(wanted - given_back).max() <= TOLERANCE * max(np.abs(wanted).max(), FAINTEST_PEAK)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)

@@ -55,12 +55,12 @@ def inputs_of(model: ModelProto, time_axes: Mapping[str, int] | None, sizes: Map
     weights = {tensor.name for tensor in model.graph.initializer}
     values = {value.name: value for value in model.graph.input if value.name not in weights}
     axes = _given_axes(values, time_axes) if time_axes else _only_dynamic_axes(values, sizes or {})
-    fixed = {_dims(values[name])[axis] for name, axis in axes.items() if isinstance(_dims(values[name])[axis], int)}
+    lengths = [_dims(values[name])[axis] for name, axis in axes.items()]
+    fixed = {length for size in lengths if isinstance(length := (sizes or {}).get(str(size), size), int)}
     if len(fixed) > 1:
         raise ModelError(f"the inputs have {sorted(map(str, fixed))} frames; export them with one length")
-    n_frames = int(fixed.pop()) if fixed else PROBE_FRAMES
+    dynamic, n_frames = not fixed, fixed.pop() if fixed else PROBE_FRAMES
     shapes = {name: _fixed_shape(value, axes.get(name), n_frames, sizes or {}) for name, value in values.items()}
-    dynamic = not any(isinstance(_dims(values[name])[axis], int) for name, axis in axes.items())
     return Inputs(axes, shapes, n_frames, dynamic)
 
 

@@ -105,9 +105,13 @@ class Stream:
 
     def rename(self, made: str, output: str) -> None:
         """Give a tensor the name that an offline node's output has."""
-        self.writer.node("Identity", [made], output, exact=True)
-        if made in self.dequantised:
-            self.dequantised[output] = self.dequantised[made]
+        if made not in self.dequantised:
+            self.writer.node("Identity", [made], output, exact=True)
+            return
+        # Not Identity, which a runtime removes, and then merges two quantisers that the offline model keeps apart.
+        target = [-1 if axis == self.flows[made].axis else n for axis, n in enumerate(self.shapes.shape(made))]
+        self.writer.node("Reshape", [made, self.writer.constant(target, "shape")], output, exact=True)
+        self.dequantised[output] = self.dequantised[made]
 
     def static(self, name: str, node: NodeProto) -> str:
         """A tensor without frames as a stream can use it: what follows from shapes becomes a plain constant."""
@@ -249,7 +253,7 @@ class Stream:
         if value is None or shape[-place] != frames:
             raise per_frame_parameters(node, name)
         one = np.take(value, [0], axis=len(shape) - place)
-        if not np.array_equal(np.broadcast_to(one, value.shape), value):
+        if not _equal(np.broadcast_to(one, value.shape), value):
             raise per_frame_parameters(node, name)
         return self.writer.constant(np.ascontiguousarray(one), "shared")
 

@@ -87,7 +87,11 @@ def pooling(stream: Stream, node: NodeProto) -> None:
     padded = kernel.begins[axis - 2] + kernel.ends[axis - 2] > 0
     if node.op_type == "AveragePool" and padded and not attribute(node, "count_include_pad", 0):
         return _average_of_real_frames(stream, node, kernel, axis - 2)
-    return _windowed(stream, node, kernel, axis - 2, LOWEST if node.op_type == "MaxPool" else 0.0)
+    _windowed(stream, node, kernel, axis - 2, LOWEST if node.op_type == "MaxPool" else 0.0)
+    # The greatest of nothing is the lowest number, from which arithmetic makes infinities.
+    made = stream.flows[node.output[0]]
+    stream.flows[node.output[0]] = made.but(finite=made.finite and node.op_type != "MaxPool")
+    return None
 
 
 def _windowed(stream: Stream, node: NodeProto, kernel: Kernel, time: int, fill: float, **attributes) -> Flow:
