@@ -17,7 +17,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from rtspec.errors import ModelError
 
 from .clock import Flow
-from .graph import GraphWriter
+from .graph import GraphWriter, State
 from .load import Inputs, inputs_of, load
 from .refuse import NotStreamable
 from .rules import RULES
@@ -54,6 +54,10 @@ class Rewritten:
     def __init__(self, offline: ModelProto, inputs: Inputs, stream: Stream, outputs: dict[str, str], delay: Fraction):
         self._offline, self._inputs, self.stream, self._outputs = offline, inputs, stream, outputs
         self.delay = delay
+        names = {made: name for name, made in outputs.items() if made != name}
+        self._nodes, self._states = _alive(
+            _renamed(stream.writer.finished(), names), list(outputs), stream.writer.states
+        )
 
     def model(self, inexact: dict[str, Any] | None = None) -> ModelProto:
         """The streaming model with its manifest in `metadata_props`."""
@@ -74,7 +78,7 @@ class Rewritten:
         return {
             "version": VERSION,
             "time_axes": self._inputs.time_axes | {name: flow.axis for name, flow in outputs.items()},
-            "states": [state.manifest() for state in self.stream.writer.states],
+            "states": [state.manifest() for state in self._states],
             "delay_frames": main.delay,
             "flush_frames": max(_flush(flow, self.period()) for flow in outputs.values()),
             "rate": {"in": main.clock.rate.denominator, "out": main.clock.rate.numerator},
@@ -89,11 +93,9 @@ class Rewritten:
         return lcm(*(flow.clock.down for flow in self.stream.flows.values()))
 
     def _graph(self) -> onnx.GraphProto:
-        writer = self.stream.writer
-        nodes = _renamed(writer.finished(), {made: name for name, made in self._outputs.items() if made != name})
-        states = [state.value_infos() for state in writer.states]
+        nodes, writer = self._nodes, self.stream.writer
+        states = [state.value_infos() for state in self._states]
         outputs = [self._output_info(name) for name in self._outputs] + [output for _, output in states]
-        nodes = _alive(nodes, [value.name for value in outputs])
         used = {name for node in nodes for name in node.input}
         weights = [t for t in [*self._offline.graph.initializer, *writer.initializers] if t.name in used]
         inputs = [self._input_info(name) for name in self._inputs.shapes]
@@ -221,8 +223,19 @@ def _renamed(nodes: list[NodeProto], names: dict[str, str]) -> list[NodeProto]:
     return nodes
 
 
-def _alive(nodes: list[NodeProto], wanted: list[str]) -> list[NodeProto]:
-    """Nodes on which an output depends."""
+def _alive(nodes: list[NodeProto], outputs: list[str], states: list[State]) -> tuple[list[NodeProto], list[State]]:
+    """Nodes and states on which an output depends, now or in a later call."""
+    kept: list[State] = []
+    while True:
+        alive = _upstream(nodes, [*outputs, *(state.output for state in kept)])
+        read = {name for node in alive for name in node.input}
+        needed = [state for state in states if state.input in read]
+        if len(needed) == len(kept):
+            return alive, kept
+        kept = needed
+
+
+def _upstream(nodes: list[NodeProto], wanted: list[str]) -> list[NodeProto]:
     needed, alive = set(wanted), []
     for node in reversed(nodes):
         if any(name in needed for name in node.output):
