@@ -20,6 +20,7 @@ from .clock import Flow
 from .graph import GraphWriter, State
 from .load import Inputs, inputs_of, load
 from .refuse import NotStreamable
+from .run import METADATA_KEY
 from .rules import RULES
 from .rules.layout import expand_over_time
 from .shapes import Shapes
@@ -27,7 +28,6 @@ from .stream import Budget, Clip, Stream
 from .validity import VALID
 
 VERSION = 1
-METADATA_KEY = "rtspec_stream"
 BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 
 
@@ -58,6 +58,7 @@ class Rewritten:
         self._nodes, self._states = _alive(
             _renamed(stream.writer.finished(), names), list(outputs), stream.writer.states
         )
+        self._reads_valid = any(VALID in node.input for node in self._nodes)
 
     def model(self, inexact: dict[str, Any] | None = None) -> ModelProto:
         """The streaming model with its manifest in `metadata_props`."""
@@ -84,7 +85,7 @@ class Rewritten:
             "rate": {"in": main.clock.rate.denominator, "out": main.clock.rate.numerator},
             "period": self.period(),
             "outputs": {name: _output_entry(flow) for name, flow in outputs.items()},
-            "valid_input": VALID if self.stream.validity.used else None,
+            "valid_input": VALID if self._reads_valid else None,
             "inexact": inexact,
         }
 
@@ -99,7 +100,7 @@ class Rewritten:
         used = {name for node in nodes for name in node.input}
         weights = [t for t in [*self._offline.graph.initializer, *writer.initializers] if t.name in used]
         inputs = [self._input_info(name) for name in self._inputs.shapes]
-        if self.stream.validity.used:
+        if self._reads_valid:
             inputs.append(helper.make_tensor_value_info(VALID, TensorProto.FLOAT, ["frames"]))
         inputs += [state for state, _ in states]
         return helper.make_graph(nodes, self._offline.graph.name or "stream", inputs, outputs, weights)

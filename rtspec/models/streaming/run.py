@@ -9,7 +9,11 @@ import numpy as np
 import onnxruntime
 from onnx import ModelProto, helper
 
+from rtspec.errors import ModelError
+
 from .load import Inputs
+
+METADATA_KEY = "rtspec_stream"
 
 # Python names of onnxruntime's warnings level: 3 = errors only.
 ERRORS_ONLY = 3
@@ -45,12 +49,12 @@ class StreamingRun:
     ----------
     model : onnx.ModelProto
         Result of `make_streaming`.
+    manifest : dict, optional
+        Its manifest, where the model carries none in ``metadata_props["rtspec_stream"]``.
     """
 
-    def __init__(self, model: ModelProto) -> None:
-        self.manifest: dict[str, Any] = json.loads(
-            next(entry.value for entry in model.metadata_props if entry.key == "rtspec_stream")
-        )
+    def __init__(self, model: ModelProto, manifest: dict[str, Any] | None = None) -> None:
+        self.manifest = manifest or stream_manifest(model)
         self._session = session(model)
         self._names = [output.name for output in self._session.get_outputs()]
         self.states: dict[str, np.ndarray] = {}
@@ -92,6 +96,14 @@ class StreamingRun:
         frames = length["up"] * ((n_frames + length["phase"]) // length["down"]) + length["extra"]
         kept = range(entry["delay_frames"], entry["delay_frames"] + frames)
         return np.take(np.concatenate(parts, entry["axis"]), kept, entry["axis"])
+
+
+def stream_manifest(model: ModelProto) -> dict[str, Any]:
+    """The manifest that `make_streaming` left in a model."""
+    found = next((entry.value for entry in model.metadata_props if entry.key == METADATA_KEY), None)
+    if found is None:
+        raise ModelError(f'the model has no "{METADATA_KEY}" in its metadata: make it streaming first')
+    return json.loads(found)
 
 
 def initial_state(entry: Mapping[str, Any]) -> np.ndarray:

@@ -19,11 +19,6 @@ class Validity:
         self._writer = writer
         self._made: dict[tuple, str] = {}
 
-    @property
-    def used(self) -> bool:
-        """Whether any mask was asked for, so that the model needs the input `valid`."""
-        return bool(self._made)
-
     def mask(self, clock: Clock, delay: int, rank: int, axis: int) -> str:
         """Mask of a tensor, shaped to broadcast along its time axis: 1 in frames of the clip, else 0."""
         key = ("mask", clock, delay, rank, axis)

@@ -11,7 +11,8 @@ from ..stream import Stream
 from .pick import trailing_crop
 from .registry import attribute, streams
 
-LOWEST = float(np.finfo(np.float32).min)
+# Stands for "less than anything": below all that a spectrogram network computes, yet an honest number in a manifest.
+LOWEST = -1e12
 
 
 @dataclass
