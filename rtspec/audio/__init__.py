@@ -1,0 +1,1 @@
+"""The edge to sound: devices, the compiled callback, a paced virtual device, files and the layout of arrays."""

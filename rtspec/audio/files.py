@@ -1,7 +1,7 @@
 """Sound files by pedalboard.io: WAV, FLAC, OGG and MP3, whole or in chunks.
 
-Every failure is an :class:`~rtspec.errors.AudioFileError` of one line that names the file. A file under its own name is always a
-whole one: writing goes to a hidden file beside it, which takes the name only when all is on the disk.
+Every failure is an :class:`~rtspec.errors.AudioFileError` of one line that names the file. A file under its own name is
+always a whole one: writing goes to a hidden file beside it, which takes the name only when all is on the disk.
 """
 
 import os
@@ -116,7 +116,7 @@ class Reader:
 
 
 class Writer:
-    """A sound file written in chunks; a context manager. The file appears when the block ends without an error, whole."""
+    """A sound file written in chunks; a context manager, and only when its block ends without an error is there a file."""
 
     def __init__(self, path: str | os.PathLike, sample_rate: int, channels: int, bit_depth: int = 24):
         self.path = Path(path)
@@ -132,7 +132,7 @@ class Writer:
         self._n_samples = 0
 
     def write(self, audio: np.ndarray) -> None:
-        """Append float audio of shape (channels, n_samples); values beyond ±1 are clipped by all formats but 32-bit WAV."""
+        """Append float audio, shape (channels, n_samples); all formats but 32-bit WAV clip values beyond ±1."""
         _check_finite(self.path, audio, "would hold")
         with self._guarded():
             self._file.write(np.ascontiguousarray(audio, np.float32))
@@ -196,8 +196,8 @@ def _known() -> str:
 def _check_rate(path: Path, sample_rate: float) -> None:
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate % 1:
         raise AudioFileError(
-            f"{path}: sample_rate={sample_rate:g} must be a whole number from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz;"
-            " resample it or mend its header"
+            f"{path}: sample_rate={sample_rate:g} must be a whole number from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
+            " Hz; resample it or mend its header"
         )
 
 

@@ -1,0 +1,1 @@
+"""Stages in order, the engine that runs them, boards, and live streams."""

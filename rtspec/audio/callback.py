@@ -1,0 +1,251 @@
+"""The compiled audio callback: it copies, counts and signals, nothing else.
+
+It takes input from the device or, where a source is set, from a prepared sound; hands it to the engine's ring; takes finished sound from
+the other ring; and keeps both on a tape where one is set. When the engine is late it conceals: it mirrors the last sound, fading, and
+drops as much when it arrives, so the delay never grows.
+"""
+
+import numba
+import numpy as np
+from numba import carray, njit, types
+
+from ..buffers.atomics import store_release
+from ..buffers.clock import Histogram, note_duration, now_ns
+from ..buffers.memory import address, aligned, floats, memmove, memset, pointer
+from ..buffers.ring import Ring, skip, take, write
+from ..buffers.semaphore import Semaphore, sem_post
+
+STAGING = 8192
+"""Frames that one turn of the callback handles at most; larger device blocks take several turns."""
+
+PAST = 2048
+"""Frames of finished sound that are remembered to conceal a gap; the concealment fades out over as many."""
+
+_COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "finished")
+_NUMBERS = (
+    *("channels", "device_inputs", "device_outputs", "period_ns", "drain", "debt", "fade"),
+    *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
+)
+_PLACES = (
+    *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
+    *("source", "inject", "tape_in", "tape_out"),
+)
+EXCHANGE = np.dtype([(name, "i8") for name in (*_COUNTERS, *_NUMBERS, *_PLACES)])
+_FINISHED = EXCHANGE.fields["finished"][1]  # type: ignore[index]
+
+
+@njit
+def _gather(s, device, n):
+    """Stage `n` input frames for the engine: from the source if there is one, else from the device, else silence."""
+    staged = floats(s.staged_in, n * s.channels)
+    if s.source != 0:
+        for i in range(n):
+            at = s.source_at + i
+            at = at % s.source_frames if s.loop else at
+            frame = floats(s.source + 4 * at * s.channels, s.channels)
+            for c in range(s.channels):
+                staged[i * s.channels + c] = frame[c] if at < s.source_frames else np.float32(0.0)
+    elif device == 0 or s.device_inputs == 0:
+        memset(s.staged_in, 0, 4 * n * s.channels)
+    else:
+        samples = floats(device, n * s.device_inputs)
+        for i in range(n):
+            for c in range(s.channels):
+                staged[i * s.channels + c] = samples[i * s.device_inputs + min(c, s.device_inputs - 1)]
+
+
+@njit
+def _conceal(s, got, n):
+    """Fill what the engine did not deliver: the last frames in reverse, fading out."""
+    out, past = floats(s.staged_out, n * s.channels), floats(s.past, PAST * s.channels)
+    for i in range(got, n):
+        s.fade += 1
+        gain = max(0.0, 1.0 - s.fade / PAST)
+        for c in range(s.channels):
+            out[i * s.channels + c] = np.float32(gain) * past[(PAST - 1 - (s.fade - 1) % PAST) * s.channels + c]
+    s.debt += n - got
+    s.concealed_frames += n - got
+    s.underruns += 1
+
+
+@njit
+def _fetch(s, n):
+    """Stage `n` finished frames; late ones that were concealed are dropped first."""
+    if s.debt > 0:
+        s.debt -= skip(s.from_engine, s.debt)
+    got = take(s.from_engine, s.staged_out, n) if s.debt == 0 else 0
+    if got < n:
+        _conceal(s, got, n)
+    else:
+        s.fade = 0
+        _remember(s, n)
+
+
+@njit
+def _remember(s, n):
+    """Keep the newest PAST frames of the output."""
+    frame_bytes = 4 * s.channels
+    kept = min(n, PAST)
+    memmove(s.past, s.past + kept * frame_bytes, (PAST - kept) * frame_bytes)
+    memmove(s.past + (PAST - kept) * frame_bytes, s.staged_out + (n - kept) * frame_bytes, kept * frame_bytes)
+
+
+@njit
+def _add_injected(s, n):
+    staged = floats(s.staged_out, n * s.channels)
+    extra = floats(s.inject, s.inject_frames * s.channels)
+    first = s.source_at * s.channels
+    for i in range(min(n * s.channels, len(extra) - first)):
+        staged[i] += extra[first + i]
+
+
+@njit
+def _keep_on_tape(s, n):
+    kept = min(n, s.tape_frames - s.tape_at)
+    if kept > 0:
+        offset, n_bytes = 4 * s.tape_at * s.channels, 4 * kept * s.channels
+        memmove(s.tape_in + offset, s.staged_in, n_bytes)
+        memmove(s.tape_out + offset, s.staged_out, n_bytes)
+        s.tape_at += kept
+
+
+@njit
+def _scatter(s, device, n):
+    if device == 0:
+        return
+    staged, samples = floats(s.staged_out, n * s.channels), floats(device, n * s.device_outputs)
+    for i in range(n):
+        for c in range(s.device_outputs):
+            samples[i * s.device_outputs + c] = staged[i * s.channels + min(c, s.channels - 1)]
+
+
+@njit
+def _turn(s, device_in, device_out, n):
+    _gather(s, device_in, n)
+    if write(s.to_engine, s.staged_in, n) < n:
+        s.overruns += 1
+    sem_post(s.wake)
+    _fetch(s, n)
+    if s.inject != 0:
+        _add_injected(s, n)
+    _keep_on_tape(s, n)
+    _scatter(s, device_out, n)
+    s.source_at += n
+
+
+@njit
+def exchange(state, device_in, device_out, n):
+    """One callback: `n` interleaved float32 frames at `device_in` (0: none) in, as many out at `device_out` (0: none)."""
+    s = carray(pointer(state), 1, EXCHANGE)[0]
+    start = now_ns(s.timespec)
+    done = 0
+    while done < n:
+        m = min(n - done, STAGING)
+        at_in = device_in + 4 * done * s.device_inputs if device_in != 0 else 0
+        at_out = device_out + 4 * done * s.device_outputs if device_out != 0 else 0
+        _turn(s, at_in, at_out, m)
+        done += m
+    if s.source != 0 and not s.loop and s.source_at >= s.source_frames + s.drain:
+        store_release(state + _FINISHED, 1)
+    duration = now_ns(s.timespec) - start
+    note_duration(s.histogram, duration)
+    s.callbacks += 1
+    s.late_callbacks += duration > s.period_ns
+
+
+def _portaudio(device_in, device_out, n, time_info, flags, state):
+    exchange(np.int64(state), np.int64(device_in), np.int64(device_out), np.int64(n))
+    return np.int32(0)
+
+
+def portaudio_callback():
+    """The compiled callback with PortAudio's signature; `userdata` is :attr:`Exchange.address`. Keep it while a stream runs."""
+    place = types.intp
+    signature = types.int32(place, place, types.uint64, place, types.uint64, place)
+    return numba.cfunc(signature, cache=True, error_model="numpy")(_portaudio)
+
+
+class Exchange:
+    """What callback and engine share: two rings, a semaphore, counters, and where wanted a source, an injection and a tape.
+
+    Parameters
+    ----------
+    channels : int
+        Of the engine; missing device inputs repeat the last one.
+    device_inputs, device_outputs : int
+        Channels of the device, 0 for none.
+    block : int
+        Frames a callback.
+    prefill : int
+        Frames of silence that lie ready in the output ring: the time the engine has.
+    sample_rate : float
+        Hz.
+    source, inject : ndarray, float32, shape (frames, channels), optional
+        Played in place of the input; added to the output.
+    loop : bool
+        Play the source again and again.
+    drain : int
+        Frames after the source's end until it counts as finished.
+    tape_frames : int
+        Frames of input and output to keep.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        device_inputs: int,
+        device_outputs: int,
+        block: int,
+        prefill: int,
+        sample_rate: float,
+        source: np.ndarray | None = None,
+        inject: np.ndarray | None = None,
+        loop: bool = False,
+        drain: int = 0,
+        tape_frames: int = 0,
+    ):
+        self.record = aligned(1, EXCHANGE)
+        self.address = address(self.record)
+        self.to_engine, self.from_engine = (Ring(4 * (block + prefill), channels) for _ in range(2))
+        self.from_engine.write(np.zeros((prefill, channels), np.float32))
+        self.wake, self.histogram = Semaphore(), Histogram()
+        self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
+        self._arrays = {
+            "staged_in": aligned((STAGING, channels)),
+            "staged_out": aligned((STAGING, channels)),
+            "past": aligned((PAST, channels)),
+            "timespec": aligned(2, np.int64),
+            "tape_in": self.tape_in,
+            "tape_out": self.tape_out,
+        }
+        self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
+        self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
+        self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
+        self._set(wake=self.wake.address, histogram=self.histogram.address)
+        self._set(**{name: address(array) for name, array in self._arrays.items()})
+        self._lend("source", source)
+        self._lend("inject", inject)
+
+    def _set(self, **values: int) -> None:
+        for name, value in values.items():
+            self.record[name] = value
+
+    def _lend(self, name: str, frames: np.ndarray | None) -> None:
+        if frames is not None:
+            self._arrays[name] = np.ascontiguousarray(frames, np.float32)
+            self._set(**{name: address(self._arrays[name]), f"{name}_frames": len(frames)})
+
+    @property
+    def finished(self) -> bool:
+        """Whether the source has been played to its end and the engine's delay has passed."""
+        return bool(self.record["finished"][0])
+
+    @property
+    def taped_frames(self) -> int:
+        """Frames on the tape so far."""
+        return int(self.record["tape_at"][0])
+
+    def counters(self) -> dict[str, int]:
+        """Callbacks, late callbacks (longer than their own period), underruns, overruns, concealed frames."""
+        return {name: int(self.record[name][0]) for name in _COUNTERS[:-1]}

@@ -1,0 +1,75 @@
+"""What audio devices there are, and how to name one."""
+
+from dataclasses import dataclass
+
+from ..errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Device:
+    """An audio device as PortAudio sees it; `inputs` and `outputs` are channel counts, `sample_rate` its default in Hz."""
+
+    index: int
+    name: str
+    host_api: str
+    inputs: int
+    outputs: int
+    sample_rate: float
+    is_default_input: bool = False
+    is_default_output: bool = False
+
+    def __str__(self) -> str:
+        marks = ("<" if self.is_default_output else " ") + (">" if self.is_default_input else " ")
+        return f"{marks}{self.index:3d} {self.name}, {self.host_api} ({self.inputs} in, {self.outputs} out) {self.sample_rate:g} Hz"
+
+
+def portaudio():
+    """The sounddevice module, or :class:`DeviceError` where PortAudio is not installed."""
+    try:
+        import sounddevice
+    except OSError as error:
+        raise DeviceError(
+            f"{error}: audio devices need PortAudio; install it (Debian: apt-get install libportaudio2)"
+        ) from None
+    return sounddevice
+
+
+def list_devices() -> list[Device]:
+    """All audio devices; empty where there is none."""
+    sd = portaudio()
+    apis, (default_in, default_out) = sd.query_hostapis(), sd.default.device
+    found = []
+    for index, entry in enumerate(sd.query_devices()):
+        api = apis[entry["hostapi"]]
+        found.append(
+            Device(
+                index,
+                entry["name"],
+                api["name"],
+                entry["max_input_channels"],
+                entry["max_output_channels"],
+                entry["default_samplerate"],
+                index == (default_in if default_in >= 0 else api["default_input_device"]),
+                index == (default_out if default_out >= 0 else api["default_output_device"]),
+            )
+        )
+    return found
+
+
+def find_device(name: str | int | None, kind: str) -> Device:
+    """The device with this index, name or part of a name; the default one where None. `kind` is "input" or "output"."""
+    usable = [d for d in list_devices() if (d.inputs if kind == "input" else d.outputs) > 0]
+    if not usable:
+        raise DeviceError(
+            f"there is no audio {kind} device; plug one in, start a JACK server, or use the virtual device"
+        )
+    if name is None:
+        default = [d for d in usable if (d.is_default_input if kind == "input" else d.is_default_output)]
+        return (default or usable)[0]
+    exact = [d for d in usable if name in (d.index, d.name) or str(name) == str(d.index)]
+    matches = exact or [d for d in usable if str(name).lower() in d.name.lower()]
+    if len(matches) == 1:
+        return matches[0]
+    problem = "fits several devices" if matches else f"is no {kind} device"
+    listed = "; ".join(f"{d.index} {d.name!r}" for d in matches or usable)
+    raise DeviceError(f"{kind} device {name!r} {problem}; choose one of {listed}")

@@ -1,0 +1,86 @@
+"""Pedalboard's rule for the shape of audio: the smaller dimension is the channels, mono may be flat, and what comes in goes out alike."""
+
+import numpy as np
+
+from ..errors import InvalidValue
+
+MAX_CHANNELS = 64
+
+
+class Layout:
+    """How one caller lays audio out; remembers the channel count, which tells a square array's channels from its samples."""
+
+    def __init__(self):
+        self.channels: int | None = None
+
+    def to_planar(self, audio) -> tuple[np.ndarray, "Form"]:
+        """Any accepted audio as float32 (channels, samples), and the form to give the result back in."""
+        audio = _checked(audio)
+        form = Form(audio.ndim, audio.ndim == 2 and not self._channels_first(audio.shape))
+        planar = audio[np.newaxis] if audio.ndim == 1 else audio.T if form.interleaved else audio
+        if len(planar) > MAX_CHANNELS:
+            raise InvalidValue(
+                f"audio of shape {audio.shape} has {len(planar)} channels; at most {MAX_CHANNELS} are possible"
+            )
+        self.channels = len(planar)
+        return np.ascontiguousarray(planar, np.float32), form
+
+    def _channels_first(self, shape: tuple[int, ...]) -> bool:
+        rows, columns = shape
+        if rows == columns:
+            if self.channels != rows:
+                raise InvalidValue(
+                    f"audio of shape {shape} is square: its channels cannot be told from its samples;"
+                    " pass another length, or process a longer block first"
+                )
+            return True
+        return rows < columns if min(shape) > 0 else rows > 0 and (self.channels or 1) == rows
+
+
+class Form:
+    """The number of dimensions and the order of a caller's array."""
+
+    def __init__(self, ndim: int, interleaved: bool):
+        self.ndim, self.interleaved = ndim, interleaved
+
+    def restore(self, planar: np.ndarray) -> np.ndarray:
+        """float32 (channels, samples) in the caller's own form."""
+        if self.ndim == 1:
+            return planar[0]
+        return np.ascontiguousarray(planar.T) if self.interleaved else planar
+
+
+def _checked(audio) -> np.ndarray:
+    audio = np.asarray(audio)
+    if audio.dtype not in (np.float32, np.float64):
+        raise InvalidValue(
+            f"audio of dtype {audio.dtype} must be float32 or float64 with samples from -1 to 1; convert it with astype"
+        )
+    if audio.ndim not in (1, 2):
+        raise InvalidValue(
+            f"audio of shape {audio.shape} must be (samples,), (channels, samples) or (samples, channels)"
+        )
+    bad = audio.size - np.count_nonzero(np.isfinite(audio))
+    if bad:
+        raise InvalidValue(
+            f"audio holds {bad} NaN or infinite samples of {audio.size}; replace them, by np.nan_to_num say"
+        )
+    return audio
+
+
+def check_sample_rate(sample_rate) -> float:
+    """A usable sample rate in Hz, or :class:`InvalidValue`."""
+    try:
+        rate = float(sample_rate)
+    except (TypeError, ValueError):
+        rate = float("nan")
+    if not 1000 <= rate <= 768000:
+        raise InvalidValue(f"sample_rate={sample_rate!r} must be a number from 1000 to 768000 Hz; try 44100")
+    return rate
+
+
+def check_block(buffer_size) -> int:
+    """A usable block size in samples, or :class:`InvalidValue`."""
+    if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | np.integer) or buffer_size < 1:
+        raise InvalidValue(f"buffer_size={buffer_size!r} must be a whole number of at least 1 sample; try 8192")
+    return int(buffer_size)

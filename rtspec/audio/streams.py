@@ -1,0 +1,171 @@
+"""Streams that drive the compiled callback: a real one on PortAudio, and a paced virtual one for machines without sound.
+
+Both have `start`, `stop`, `active` and `latency_samples`, so the host does not know which one runs.
+"""
+
+import threading
+from typing import Protocol
+
+import numpy as np
+from numba import njit
+
+from ..buffers.atomics import load_acquire, publish
+from ..buffers.clock import now_ns, sleep_until_ns
+from ..buffers.memory import address, aligned
+from ..errors import DeviceError
+from .callback import Exchange, exchange, portaudio_callback
+from .devices import Device, portaudio
+
+CLOSE_TIMEOUT_S = 3.0
+"""How long a lost device may take to close before it is left alone: closing one whose server died can hang for ever."""
+
+
+class Stream(Protocol):
+    """What drives an :class:`Exchange`."""
+
+    latency_samples: int
+
+    @property
+    def active(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class PortAudioStream:
+    """The compiled callback on a real device.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    input_device, output_device : Device or None
+    sample_rate : float
+        Hz.
+    block : int
+        Frames a callback.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        input_device: Device | None,
+        output_device: Device | None,
+        sample_rate: float,
+        block: int,
+    ):
+        self._sd = portaudio()
+        self._kept = (exchange, portaudio_callback())
+        sides = {"input": input_device, "output": output_device}
+        used = [(side, device) for side, device in sides.items() if device is not None]
+        counts = {
+            "input": int(exchange.record["device_inputs"][0]),
+            "output": int(exchange.record["device_outputs"][0]),
+        }
+        duplex = len(used) == 2
+        settings = {
+            "kind": "duplex" if duplex else used[0][0],
+            "device": [d.index for _, d in used] if duplex else used[0][1].index,
+            "channels": [counts[side] for side, _ in used] if duplex else counts[used[0][0]],
+        }
+        self._stream = self._open(settings, exchange, sample_rate, block)
+        latencies = np.atleast_1d(self._stream.latency)
+        self.latency_samples = round(float(np.sum(latencies)) * sample_rate)
+
+    def _open(self, settings: dict, exchange: Exchange, sample_rate: float, block: int):
+        ffi = self._sd._ffi
+        try:
+            return self._sd._StreamBase(
+                **settings,
+                samplerate=sample_rate,
+                blocksize=block,
+                dtype="float32",
+                latency="low",
+                callback=ffi.cast("PaStreamCallback*", self._kept[1].address),
+                userdata=ffi.cast("void*", exchange.address),
+                wrap_callback=None,
+            )
+        except (self._sd.PortAudioError, ValueError) as error:
+            raise DeviceError(
+                f"device {settings['device']} refuses {sample_rate:g} Hz with blocks of {block}: {_reason(error)};"
+                " try the sample rate that 'rtspec devices' shows"
+            ) from None
+
+    @property
+    def active(self) -> bool:
+        """Whether the device still calls."""
+        return bool(self._stream.active)
+
+    def start(self) -> None:
+        """Begin to call."""
+        try:
+            self._stream.start()
+        except self._sd.PortAudioError as error:
+            raise DeviceError(f"the device does not start: {_reason(error)}; is another program using it?") from None
+
+    def stop(self) -> None:
+        """Stop and close; a device that has vanished is given some seconds and then left alone."""
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_TIMEOUT_S)
+
+    def _close(self) -> None:
+        try:
+            self._stream.abort()
+            self._stream.close()
+        except self._sd.PortAudioError:
+            pass  # the device is gone: there is nothing left to close
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+_RUNNING = 0
+
+
+@njit(cache=True, nogil=True)
+def _pace(state, shared, device_in, device_out, block, period_ns, timespec):
+    """Call the exchange every period until `shared` says stop; never drifts, since every moment counts from the first."""
+    first, called = now_ns(timespec), 0
+    while load_acquire(shared) != 0:
+        exchange(state, device_in, device_out, block)
+        called += 1
+        sleep_until_ns(first + called * period_ns, timespec)
+
+
+class VirtualStream:
+    """A device without hardware: a compiled loop that calls the same exchange at the pace of the sample rate.
+
+    Its input is silence, its output goes nowhere; source and tape make it useful.
+    """
+
+    latency_samples = 0
+
+    def __init__(self, exchange: Exchange, channels: int, sample_rate: float, block: int):
+        self._exchange, self._block, self._period_ns = exchange, block, round(1e9 * block / sample_rate)
+        self._silence, self._output = aligned((block, channels)), aligned((block, channels))
+        self._timespec, self._shared = aligned(2, np.int64), aligned(1, np.int64)
+        self._thread: threading.Thread | None = None
+        self._call(0)  # with `running` at 0 this compiles and returns
+
+    def _call(self, running: int) -> None:
+        publish(self._shared, _RUNNING, running)
+        places = (self._exchange.address, self._shared.ctypes.data, address(self._silence), address(self._output))
+        _pace(*places, self._block, self._period_ns, address(self._timespec))
+
+    @property
+    def active(self) -> bool:
+        """Whether the loop still calls."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to call."""
+        self._thread = threading.Thread(target=self._call, args=(1,), name="rtspec-virtual-device", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop calling."""
+        publish(self._shared, _RUNNING, 0)
+        if self._thread is not None:
+            self._thread.join(CLOSE_TIMEOUT_S)

@@ -1,0 +1,142 @@
+"""A processor's parameters: one table of names, units and ranges, and the values that compiled stages read.
+
+Python release-stores a target; the engine acquires it and moves there smoothly. No lock, no message, any thread.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from ..buffers.atomics import publish_double
+from ..buffers.memory import address, aligned
+from ..errors import InvalidValue
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """What a parameter is.
+
+    Attributes
+    ----------
+    name : str
+        Python attribute name.
+    unit : str
+        Physical unit, "" where there is none.
+    minimum, maximum, default : float
+        In `unit`.
+    smoothing_ms : float
+        Time constant with which the sound follows a change.
+    description : str
+    """
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    default: float
+    smoothing_ms: float = 10.0
+    description: str = ""
+
+    def check(self, value: float) -> float:
+        """`value` as a float, or :class:`InvalidValue` naming value, parameter and range."""
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not (isfinite(number) and self.minimum <= number <= self.maximum):
+            unit = f" {self.unit}" if self.unit else ""
+            raise InvalidValue(
+                f"{self.name}={value!r} must be a number from {self.minimum:g} to {self.maximum:g}{unit};"
+                f" the default is {self.default:g}"
+            )
+        return number
+
+
+class Parameter:
+    """One parameter of one processor, with pedalboard's names: `units`, `range`, `raw_value`, `string_value`."""
+
+    def __init__(self, spec: ParameterSpec, table: "ParameterTable", index: int):
+        self.spec, self._table, self._index = spec, table, index
+
+    @property
+    def name(self) -> str:
+        """Python attribute name."""
+        return self.spec.name
+
+    @property
+    def units(self) -> str:
+        """Physical unit."""
+        return self.spec.unit
+
+    label = units
+
+    @property
+    def range(self) -> tuple[float, float, None]:
+        """Smallest and largest value, and the step: None, since all values between are allowed."""
+        return self.spec.minimum, self.spec.maximum, None
+
+    @property
+    def value(self) -> float:
+        """Value in physical units."""
+        return float(self._table.targets[self._index])
+
+    @value.setter
+    def value(self, value: float) -> None:
+        publish_double(self._table.targets, self._index, self.spec.check(value))
+
+    @property
+    def raw_value(self) -> float:
+        """Value from 0 to 1."""
+        return (self.value - self.spec.minimum) / (self.spec.maximum - self.spec.minimum)
+
+    @raw_value.setter
+    def raw_value(self, value: float) -> None:
+        low, high = self.spec.minimum, self.spec.maximum
+        if not 0.0 <= value <= 1.0:
+            raise InvalidValue(f"raw_value={value!r} of {self.name} must be a number from 0 to 1")
+        self.value = low + value * (high - low)
+
+    @property
+    def string_value(self) -> str:
+        """Value as text, with its unit."""
+        return f"{self.value:g} {self.units}".strip()
+
+    def __repr__(self) -> str:
+        low, high, _ = self.range
+        return f"<rtspec.Parameter {self.name}={self.string_value} range=({low:g}, {high:g})>"
+
+
+class ParameterTable(Mapping[str, Parameter]):
+    """A processor's parameters by name.
+
+    Attributes
+    ----------
+    targets : ndarray, float64, shape (n_parameters,)
+        What compiled stages acquire, by address; every write is a release store.
+    """
+
+    def __init__(self, specs: list[ParameterSpec]):
+        self.targets = aligned(max(1, len(specs)), np.float64)
+        self._parameters = {spec.name: Parameter(spec, self, i) for i, spec in enumerate(specs)}
+        for parameter in self.values():
+            parameter.value = parameter.spec.default
+
+    def __getitem__(self, name: str) -> Parameter:
+        if name not in self._parameters:
+            raise InvalidValue(f"{name!r} is no parameter; choose one of {', '.join(self._parameters)}")
+        return self._parameters[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parameters
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def target_address(self, name: str) -> int:
+        """Where compiled code acquires the target of `name`, a float64."""
+        return address(self.targets) + 8 * list(self._parameters).index(name)

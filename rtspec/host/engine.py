@@ -1,0 +1,190 @@
+"""The engine: one compiled loop that never returns while the stream runs and never holds the GIL.
+
+It sleeps on the callback's semaphore, takes a block from the ring, walks the program's table and puts the block into the other ring. The table
+is found through one pointer, so that a new chain is one release store away and the engine itself is compiled once.
+"""
+
+import ctypes
+import os
+import threading
+
+import numpy as np
+from numba import carray, njit
+
+from ..audio.callback import Exchange
+from ..buffers.atomics import load_acquire, publish, read, store_release
+from ..buffers.clock import Histogram, note_duration, now_ns
+from ..buffers.memory import address, aligned, floats, pointer
+from ..buffers.ring import readable, take, write
+from ..buffers.semaphore import sem_wait
+from ..buffers.step import run_rows
+from .program import MAX_BLOCK, Program
+
+PRIORITY = 4
+"""SCHED_FIFO priority of the engine's thread: real time, below any audio server's own threads."""
+
+_SHARED = ("program", "running", "blocks", "bad_samples")
+ENGINE = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *_SHARED,
+            "channels",
+            "block",
+            "to_engine",
+            "from_engine",
+            "wake",
+            "staged",
+            "timespec",
+            "histogram",
+        )
+    ]
+)
+_PROGRAM, _RUNNING, _BLOCKS = 0, 1, 2
+"""Words of the record that two threads share."""
+ENTRY = np.dtype([(name, "i8") for name in ("rows", "n_rows", "x", "y")])
+
+
+@njit
+def _to_planar(interleaved, planar, channels, n):
+    """Spread interleaved frames over the channels; non-finite samples become zero. Returns how many there were."""
+    frames, bad = floats(interleaved, n * channels), 0
+    for c in range(channels):
+        lane = floats(planar + 4 * c * MAX_BLOCK, n)
+        for i in range(n):
+            sample = frames[i * channels + c]
+            if not np.isfinite(sample):
+                sample = np.float32(0.0)
+                bad += 1
+            lane[i] = sample
+    return bad
+
+
+@njit
+def _to_interleaved(planar, interleaved, channels, n):
+    frames = floats(interleaved, n * channels)
+    for c in range(channels):
+        lane = floats(planar + 4 * c * MAX_BLOCK, n)
+        for i in range(n):
+            frames[i * channels + c] = lane[i]
+
+
+@njit
+def _play_block(state):
+    """Take, process and put one block with the program that is current now."""
+    s = carray(pointer(state), 1, ENGINE)[0]
+    start = now_ns(s.timespec)
+    program = carray(pointer(load_acquire(state + 8 * _PROGRAM)), 1, ENTRY)[0]
+    take(s.to_engine, s.staged, s.block)
+    s.bad_samples += _to_planar(s.staged, program.x, s.channels, s.block)
+    run_rows(program.rows, program.n_rows, s.block)
+    _to_interleaved(program.y, s.staged, s.channels, s.block)
+    write(s.from_engine, s.staged, s.block)
+    store_release(state + 8 * _BLOCKS, s.blocks + 1)
+    note_duration(s.histogram, now_ns(s.timespec) - start)
+
+
+@njit(cache=True, nogil=True)
+def _engine_loop(state):
+    s = carray(pointer(state), 1, ENGINE)[0]
+    while True:
+        sem_wait(s.wake)
+        if load_acquire(state + 8 * _RUNNING) == 0:
+            return
+        while readable(s.to_engine) >= s.block:
+            _play_block(state)
+
+
+class Engine:
+    """Runs a program between an exchange's two rings in a thread of its own.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    channels, block : int
+        Channels, and the samples that the program gets at a time (at most MAX_BLOCK).
+    program : Program
+        What plays first.
+    """
+
+    def __init__(self, exchange: Exchange, channels: int, block: int, program: Program):
+        self.histogram = Histogram()
+        self._exchange = exchange
+        self._record = aligned(1, ENGINE)
+        self._staged, self._timespec = aligned((block, channels)), aligned(2, np.int64)
+        for name, value in {
+            "channels": channels,
+            "block": block,
+            "to_engine": exchange.to_engine.address,
+            "from_engine": exchange.from_engine.address,
+            "wake": exchange.wake.address,
+            "staged": address(self._staged),
+            "timespec": address(self._timespec),
+            "histogram": self.histogram.address,
+        }.items():
+            self._record[name] = value
+        self._words = self._record.view(np.int64)
+        self._playing: tuple | None = None
+        self._retired: list[tuple] = []
+        self.real_time = False
+        self.play(program)
+        self._warm()
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+
+    def play(self, program: Program) -> None:
+        """Release a new program; the engine takes it up at its next block. Programs that it has surely left are let go."""
+        entry = aligned(1, ENTRY)
+        entry["rows"], entry["n_rows"] = address(program.table), len(program.table)
+        entry["x"], entry["y"] = address(program.x), address(program.y)
+        publish(self._words, _PROGRAM, address(entry))
+        blocks = read(self._words, _BLOCKS)
+        self._retired = [(last, p, e) for last, p, e in self._retired if last > blocks]
+        if self._playing is not None:
+            self._retired.append((blocks + 2, *self._playing))
+        self._playing = (program, entry)
+
+    def _warm(self) -> None:
+        """Compile or fetch the loop before the first sound: with `running` at 0 it returns at once."""
+        self._exchange.wake.post()
+        _engine_loop(address(self._record))
+
+    def start(self) -> None:
+        """Start the thread; real-time scheduling and locked memory where the system permits.
+
+        Returns once the memory is locked: locking takes milliseconds in which no other thread gets a new page.
+        """
+        publish(self._words, _RUNNING, 1)
+        self._thread = threading.Thread(target=self._run, name="rtspec-engine", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        self.real_time = become_real_time(PRIORITY)
+        self._ready.set()
+        _engine_loop(address(self._record))
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """End the loop; False if the thread did not end in time (a model that hangs)."""
+        publish(self._words, _RUNNING, 0)
+        self._exchange.wake.post()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            return not self._thread.is_alive()
+        return True
+
+    @property
+    def bad_samples(self) -> int:
+        """Non-finite input samples replaced by zero so far."""
+        return int(self._record["bad_samples"][0])
+
+
+def become_real_time(priority: int) -> bool:
+    """Give the calling thread SCHED_FIFO and lock the memory that it touches; False where the system forbids it."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except (AttributeError, OSError):
+        return False
+    current_future_onfault = 1 | 2 | 4
+    ctypes.CDLL(None).mlockall(current_future_onfault)
+    return True

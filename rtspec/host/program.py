@@ -1,0 +1,83 @@
+"""A program: stages in order with their buffers, ready to run at one sample rate and channel count, in any driver."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+from ..buffers.memory import address, aligned, memmove
+from ..buffers.step import Stage, run_rows, table
+
+MAX_BLOCK = 1024
+"""Samples that drivers give a program at most at once; longer blocks are cut, which changes no sample."""
+
+
+class Program:
+    """Audio stages strung together: reads planar float32 audio in `x`, writes it to `y`, as many samples out as in.
+
+    Parameters
+    ----------
+    rows : sequence of tuple
+        Rows of the table, in order (:meth:`rtspec.buffers.step.Stage.row`).
+    stages : sequence of Stage
+        All stages, nested ones too: what :meth:`reset` resets.
+    x, y : ndarray, float32, shape (channels, MAX_BLOCK)
+        Input and output buffer.
+    latency : dict of str to int
+        Delay in samples by item.
+    keep : tuple
+        What else must live as long as the program: the programs that it was joined from.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[tuple],
+        stages: Sequence[Stage],
+        x: np.ndarray,
+        y: np.ndarray,
+        latency: dict[str, int],
+        keep: tuple = (),
+    ):
+        self.rows, self.stages, self.x, self.y, self.latency = list(rows), list(stages), x, y, dict(latency)
+        self._kept = keep
+        self.table = table(self.rows)
+
+    @property
+    def channels(self) -> int:
+        """Channels of input and output."""
+        return len(self.x)
+
+    @property
+    def latency_samples(self) -> int:
+        """Delay from input to output."""
+        return sum(self.latency.values())
+
+    def reset(self) -> None:
+        """Back to the state of a fresh program, to the bit."""
+        for stage in self.stages:
+            stage.reset()
+
+    def run(self, audio: np.ndarray, block: int = MAX_BLOCK) -> np.ndarray:
+        """Stream audio through, float32 C-contiguous (channels, n) → the same shape, delayed; without the GIL."""
+        out = np.empty_like(audio)
+        _run_blocks(
+            *(address(self.table), len(self.table), address(self.x), address(self.y)),
+            *(address(audio), address(out), len(audio), audio.shape[1], min(block, MAX_BLOCK)),
+        )
+        return out
+
+
+@njit(cache=True, nogil=True)
+def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block):
+    for start in range(0, n_samples, block):
+        n = min(block, n_samples - start)
+        for c in range(channels):
+            memmove(x + 4 * c * MAX_BLOCK, audio + 4 * (c * n_samples + start), 4 * n)
+        run_rows(rows, n_rows, n)
+        for c in range(channels):
+            memmove(out + 4 * (c * n_samples + start), y + 4 * c * MAX_BLOCK, 4 * n)
+
+
+def audio_buffer(channels: int) -> np.ndarray:
+    """A planar block of audio between two stages: zeroed float32 of shape (channels, MAX_BLOCK)."""
+    return aligned((channels, MAX_BLOCK))

@@ -1,0 +1,258 @@
+"""Live audio: a device, an engine and a chain."""
+
+import threading
+import time
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..audio.callback import Exchange
+from ..audio.devices import find_device
+from ..audio.layout import check_block, check_sample_rate
+from ..audio.streams import PortAudioStream, Stream, VirtualStream
+from ..errors import DeviceError, InvalidValue
+from .board import Pedalboard, Player
+from .engine import Engine
+from .latency import Latency, budget
+from .program import MAX_BLOCK
+
+WORKER_SAMPLES = 256
+"""Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst."""
+
+POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What happened so far. Durations are µs: callback_us of the audio callback, frame_us of the engine's turn on one block.
+
+    A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not finished; the
+    frames it lacked are concealed. An overrun loses input.
+    """
+
+    callbacks: int
+    late_callbacks: int
+    underruns: int
+    overruns: int
+    concealed_frames: int
+    bad_samples: int
+    callback_us: dict[str, float]
+    frame_us: dict[str, float]
+    real_time: bool
+
+    def as_dict(self) -> dict:
+        """For JSON."""
+        return asdict(self)
+
+
+class AudioStream:
+    """Live input → processors → output, with a known latency. A context manager.
+
+    Parameters
+    ----------
+    input_device_name, output_device_name : str, int or None
+        Name, part of a name or index; the default device where None. With a `source` no input is opened.
+    plugins : Pedalboard, processor, native pedalboard plugin or list of these
+        The chain; a :class:`rtspec.Pedalboard` may be edited while it plays.
+    sample_rate : float
+        Hz.
+    buffer_size : int
+        Frames a device callback.
+    channels : int, optional
+        Channels of the chain; by default the source's, else the device's, at most 2.
+    source : ndarray, float32, shape (channels, samples), optional
+        Sound to play in place of the input.
+    loop : bool
+        Play the source again and again.
+    inject : ndarray, float32, shape (channels, samples), optional
+        Sound added to the output from the first callback on (for measurements).
+    record_seconds : float
+        Length of the tape that keeps input and output, in memory.
+    worker_samples : int, optional
+        Time that the engine has beyond one block, in samples; part of the latency.
+    virtual : bool
+        Use the paced virtual device: no hardware, the same engine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with AudioStream(plugins=[], source=np.zeros((1, 480), np.float32), virtual=True) as stream:
+    ...     stream.wait(timeout=5)
+    True
+    """
+
+    def __init__(
+        self,
+        input_device_name: str | int | None = None,
+        output_device_name: str | int | None = None,
+        plugins=None,
+        sample_rate: float = 48000,
+        buffer_size: int = 128,
+        *,
+        channels: int | None = None,
+        source: np.ndarray | None = None,
+        loop: bool = False,
+        inject: np.ndarray | None = None,
+        record_seconds: float = 0.0,
+        worker_samples: int | None = None,
+        virtual: bool = False,
+    ):
+        self.sample_rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
+        self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
+        self._devices = (None, None)
+        if not virtual:
+            reader = None if source is not None else find_device(input_device_name, "input")
+            self._devices = (reader, find_device(output_device_name, "output"))
+        self.channels = channels or self._natural_channels(source)
+        self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
+        self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
+        self._worker = _checked_worker(worker_samples)
+        self._seen, self._seen_at = -1, 0.0
+        self._build()
+
+    # Building -----------------------------------------------------------------------------------------------------
+
+    def _natural_channels(self, source: np.ndarray | None) -> int:
+        if source is not None:
+            return len(np.atleast_2d(source))
+        reader, writer = self._devices
+        return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
+
+    def _build(self) -> None:
+        self._player = Player(self.plugins, self.sample_rate, self.channels)
+        program = self._player.program
+        prefill = self.buffer_size + self._worker
+        reader, writer = self._devices
+        self._exchange = Exchange(
+            channels=self.channels,
+            device_inputs=min(self.channels, reader.inputs) if reader else 0,
+            device_outputs=min(max(self.channels, 2), writer.outputs) if writer else 0,
+            block=self.buffer_size,
+            prefill=prefill,
+            sample_rate=self.sample_rate,
+            source=self._source,
+            inject=self._inject,
+            loop=self._loop,
+            drain=prefill + program.latency_samples,
+            tape_frames=self._tape_frames,
+        )
+        self._engine = Engine(self._exchange, self.channels, _engine_block(self.buffer_size), program)
+        self._stream = self._open_stream()
+        self.plugins.play_on(self._engine, self._player)
+
+    def _open_stream(self) -> Stream:
+        reader, writer = self._devices
+        if writer is None:
+            return VirtualStream(self._exchange, self.channels, self.sample_rate, self.buffer_size)
+        return PortAudioStream(self._exchange, reader, writer, self.sample_rate, self.buffer_size)
+
+    # Playing ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> "AudioStream":
+        """Start engine and device."""
+        self._engine.start()
+        self._stream.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop device and engine; safe to call twice, and after the device has vanished."""
+        self.plugins.leave(self._player)
+        self._stream.stop()
+        self._engine.stop()
+
+    def __enter__(self) -> "AudioStream":
+        return self.start()
+
+    def __exit__(self, *exception) -> None:
+        self.stop()
+
+    @property
+    def active(self) -> bool:
+        """Whether the device still calls: False once it has vanished."""
+        return self._stream.active and not self._stalled()
+
+    def _stalled(self) -> bool:
+        """Whether no callback came for a second: some drivers never report that they are gone."""
+        now, seen = time.monotonic(), self._exchange.counters()["callbacks"]
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        return now - self._seen_at > 1.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the source has been played out; True if it was, False at the timeout (seconds).
+
+        Raises
+        ------
+        DeviceError
+            The device vanished.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = threading.Event()
+        while not self._exchange.finished:
+            if not self.active:
+                raise DeviceError(
+                    "the audio device vanished while playing; plug it in or start its server, then start again"
+                )
+            if end is not None and time.monotonic() >= end:
+                return False
+            pause.wait(POLL_S)
+        return True
+
+    # Looking ------------------------------------------------------------------------------------------------------
+
+    @property
+    def latency(self) -> Latency:
+        """The itemised delay from input to output."""
+        return budget(
+            self.sample_rate,
+            device=self._stream.latency_samples,
+            block=self.buffer_size,
+            worker=self._worker,
+            **self._player.program.latency,
+        )
+
+    @property
+    def statistics(self) -> Statistics:
+        """What happened so far."""
+        return Statistics(
+            **self._exchange.counters(),
+            bad_samples=self._engine.bad_samples,
+            callback_us=self._exchange.histogram.summary_us(),
+            frame_us=self._engine.histogram.summary_us(),
+            real_time=self._engine.real_time,
+        )
+
+    @property
+    def recorded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Input and output on the tape so far, float32 of shape (channels, samples)."""
+        n = self._exchange.taped_frames
+        return self._exchange.tape_in[:n].T.copy(), self._exchange.tape_out[:n].T.copy()
+
+
+def _listed(plugins) -> list:
+    if plugins is None:
+        return []
+    return list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+
+
+def _frames(name: str, audio: np.ndarray | None, channels: int) -> np.ndarray | None:
+    """(channels, samples) as interleaved frames."""
+    if audio is None:
+        return None
+    planar = np.atleast_2d(np.asarray(audio, np.float32))
+    if len(planar) != channels or planar.shape[1] == 0:
+        raise InvalidValue(f"{name} of shape {planar.shape} must be ({channels}, samples) with at least one sample")
+    return np.ascontiguousarray(planar.T)
+
+
+def _checked_worker(worker_samples: int | None) -> int:
+    if worker_samples is None:
+        return WORKER_SAMPLES
+    if isinstance(worker_samples, bool) or not 0 <= worker_samples <= 65536:
+        raise InvalidValue(f"worker_samples={worker_samples!r} must be 0 to 65536; try {WORKER_SAMPLES}")
+    return int(worker_samples)
+
+
+def _engine_block(buffer_size: int) -> int:
+    """The largest share of a device block that a program takes at once."""
+    return next(n for n in range(min(buffer_size, MAX_BLOCK), 0, -1) if buffer_size % n == 0)

@@ -1,0 +1,172 @@
+"""What all processors share: pedalboard's calling rules, parameters as attributes, and programs made on demand."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from ..audio.layout import Layout, check_block, check_sample_rate
+from ..control.parameters import ParameterSpec, ParameterTable
+from ..errors import InvalidValue
+from ..frames.plan import FramePlan
+from ..host.mixing import MIX_PARAMETERS, mix_stage
+from ..host.pipeline import Lane, lanes_stage
+from ..host.program import Program, audio_buffer
+
+
+class Processor(ABC):
+    """A spectral effect with pedalboard's `process`, `__call__`, `reset` and `.parameters`.
+
+    A subclass says its plan and the frame stages of one channel; everything else is here.
+
+    Parameters
+    ----------
+    specs : list of ParameterSpec
+        Its own parameters; `mix` and `output_db` come with every processor.
+    values : dict
+        Starting values by name.
+    """
+
+    default_sample_rate = 44100
+
+    def __init__(self, specs: list[ParameterSpec], values: dict[str, float]):
+        self._parameters = ParameterTable([*specs, *MIX_PARAMETERS])
+        for name, value in values.items():
+            self._parameters[name].value = value
+        self._forget()
+
+    @abstractmethod
+    def plan(self, sample_rate: float) -> FramePlan:
+        """The frames at this sample rate."""
+
+    @abstractmethod
+    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        """Rows and stages of one channel: they read a hop at `inbox` and leave a hop at `outbox`, float32 of shape (hop,)."""
+
+    @abstractmethod
+    def frame_delays(self, plan: FramePlan) -> dict[str, int]:
+        """Delays beyond the window in frames, by item ("model", "phase")."""
+
+    # Parameters ---------------------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> ParameterTable:
+        """Parameters by name, with units, range, raw_value and string_value."""
+        return self._parameters
+
+    def __getattr__(self, name: str):
+        parameters = self.__dict__.get("_parameters")
+        if parameters is not None and name in parameters:
+            return parameters[name].value
+        raise AttributeError(f"{type(self).__name__} has no attribute or parameter {name!r}")
+
+    def __setattr__(self, name: str, value) -> None:
+        parameters = self.__dict__.get("_parameters")
+        if parameters is not None and name in parameters:
+            parameters[name].value = value
+            return
+        if parameters is not None and not name.startswith("_") and not hasattr(type(self), name):
+            raise AttributeError(
+                f"{type(self).__name__} has no parameter {name!r}; choose one of {', '.join(parameters)}"
+            )
+        object.__setattr__(self, name, value)
+
+    def __dir__(self):
+        return [*super().__dir__(), *self._parameters]
+
+    # Programs -----------------------------------------------------------------------------------------------------
+
+    def prepare(self, sample_rate: float, channels: int, x: np.ndarray | None = None) -> Program:
+        """A program of its own state for one driver, reading its input at `x` (channels, MAX_BLOCK)."""
+        plan = self.plan(sample_rate)
+        x = audio_buffer(channels) if x is None else x
+        wet, y = audio_buffer(channels), audio_buffer(channels)
+        stages = lanes_stage(plan, channels, lambda inbox, outbox: self.make_lane(plan, inbox, outbox))
+        latency = self.latency(sample_rate)
+        mixer = mix_stage(self._parameters, x, sum(latency.values()), plan.sample_rate)
+        return Program([stages[0].row(x, wet), mixer.row(wet, y)], [*stages, mixer], x, y, latency)
+
+    def latency(self, sample_rate: float) -> dict[str, int]:
+        """Delay in samples by item: "window" and what :meth:`frame_delays` adds."""
+        plan = self.plan(sample_rate)
+        delays = {item: frames * plan.hop for item, frames in self.frame_delays(plan).items()}
+        return {"window": plan.latency_samples, **delays}
+
+    @property
+    def latency_samples(self) -> int:
+        """Delay from input to output in samples, at the sample rate last used (44100 Hz before the first use)."""
+        return sum(self.latency(self._sample_rate or self.default_sample_rate).values())
+
+    # Pedalboard's rules -------------------------------------------------------------------------------------------
+
+    def process(self, input_array, sample_rate: float, buffer_size: int = 8192, reset: bool = True) -> np.ndarray:
+        """Process audio.
+
+        Parameters
+        ----------
+        input_array : ndarray, float32 or float64
+            (samples,), (channels, samples) or (samples, channels); the smaller dimension is the channels.
+        sample_rate : float
+            Hz.
+        buffer_size : int
+            Samples a block; changes no sample of the result.
+        reset : bool
+            True: a sound of its own; the result is as long as the input and not delayed. False: the stream goes on; while the
+            latency fills, fewer samples come out than went in, afterwards as many.
+
+        Returns
+        -------
+        ndarray, float32, laid out as the input
+        """
+        rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
+        planar, form = self._layout.to_planar(input_array)
+        if planar.size == 0:
+            return form.restore(planar)
+        program = self._program_for(rate, len(planar))
+        if reset:
+            self.reset()
+            return form.restore(_whole(program, planar, block))
+        return form.restore(self._continued(program, planar, block))
+
+    __call__ = process
+
+    def reset(self) -> None:
+        """Forget all sound: the next sample is treated as a fresh object would treat it, to the bit."""
+        if self._program is not None:
+            self._program.reset()
+            self._to_skip = self._program.latency_samples
+
+    def _continued(self, program: Program, planar: np.ndarray, block: int) -> np.ndarray:
+        skipped = min(self._to_skip, planar.shape[1])
+        self._to_skip -= skipped
+        return program.run(planar, block)[:, skipped:]
+
+    def _program_for(self, sample_rate: float, channels: int) -> Program:
+        if self._program is None or (self._sample_rate, self._program.channels) != (sample_rate, channels):
+            self._program = self.prepare(sample_rate, channels)
+            self._sample_rate, self._to_skip = sample_rate, self._program.latency_samples
+        return self._program
+
+    def _forget(self) -> None:
+        """Drop the program, so that the next use makes one of the present structure."""
+        self._program: Program | None = None
+        self._sample_rate: float | None = None
+        self._to_skip = 0
+        self._layout = Layout()
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={p.string_value}" for name, p in self._parameters.items())
+        return f"<rtspec.{type(self).__name__} {values}>"
+
+
+def _whole(program: Program, planar: np.ndarray, block: int) -> np.ndarray:
+    """A sound from its first to its last sample, the delay taken away."""
+    delay = program.latency_samples
+    padded = np.concatenate([planar, np.zeros((len(planar), delay), np.float32)], axis=1)
+    return np.ascontiguousarray(program.run(padded, block)[:, delay:])
+
+
+def check_choice(name: str, value: str, choices) -> str:
+    """`value` if it is one of `choices`, or :class:`InvalidValue` listing them."""
+    if value not in choices:
+        raise InvalidValue(f"{name}={value!r} is not known; choose one of {', '.join(choices)}")
+    return value
