@@ -1,11 +1,14 @@
-"""Small random-weight versions of the networks that must stream, with the topology of the originals, and how to export them.
+"""Small random-weight versions of the networks that must stream, with the originals' topology, and their export.
 
-The five papers' networks follow the texts as far as these go; sizes are arguments so that benches can ask for the paper's own.
+The five papers' networks follow the texts as far as these go; sizes are arguments so that benches can ask for the
+paper's own.
 """
 
 import io
 import logging
 import warnings
+from itertools import pairwise
+from typing import Any
 
 import onnx
 import torch
@@ -20,7 +23,7 @@ class ThirdOctave(nn.Module):
     def __init__(self, channels: int = 8, kernel: int = 9, layers: int = 5) -> None:
         super().__init__()
         widths = [1, *[channels] * (layers - 1), 1]
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.convolutions = nn.ModuleList([nn.Conv2d(a, b, kernel, padding=kernel // 2) for a, b in pairs])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,7 +35,7 @@ class ThirdOctave(nn.Module):
 
 
 class SeparableBlocks(nn.Module):
-    """Bins as channels, depthwise and pointwise 1-D convolutions, PReLU with one slope a channel (Deshpande and others 2018)."""
+    """Bins as channels, depthwise and pointwise 1-D convolutions, PReLU with shared slopes (Deshpande et al. 2018)."""
 
     def __init__(self, blocks: int = 1, bins: int = 26, latent: int = 12) -> None:
         super().__init__()
@@ -52,13 +55,13 @@ class SeparableBlocks(nn.Module):
 
 
 class LogMelAutoencoder(nn.Module):
-    """Convolutions 4×4 with pooling, no dense layer, mirrored decoder (Natsiou et al. 2021); strides along time if asked."""
+    """Convolutions 4×4 with stride 2, no dense layer, mirrored decoder (Natsiou et al. 2021); time strides if asked."""
 
     def __init__(self, time_stride: int = 1, channels: tuple[int, ...] = (4, 6, 8)) -> None:
         super().__init__()
         stride, kernel, padding = (2, time_stride), (4, 4 if time_stride > 1 else 3), (1, 1)
         widths = [1, *channels]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.encoder = nn.ModuleList([nn.Conv2d(a, b, kernel, stride, padding) for a, b in pairs])
         self.decoder = nn.ModuleList([nn.ConvTranspose2d(b, a, kernel, stride, padding) for a, b in reversed(pairs)])
 
@@ -124,7 +127,7 @@ class FrequencyUNet(nn.Module):
     def __init__(self, channels: tuple[int, ...] = (4, 8, 12)) -> None:
         super().__init__()
         widths = [1, *channels]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList([nn.Conv2d(a, b, 3, stride=(2, 1), padding=1) for a, b in pairs])
         self.norm = nn.ModuleList([nn.BatchNorm2d(b) for _, b in pairs])
         self.up = nn.ModuleList(
@@ -209,7 +212,7 @@ def export(network: nn.Module, example: Tensor, time_axis: int, *, dynamo: bool 
 
 
 def _traced(network: nn.Module, example: Tensor, time_axis: int) -> onnx.ModelProto:
-    file = io.BytesIO()
+    file: Any = io.BytesIO()
     torch.onnx.export(
         network,
         (example,),

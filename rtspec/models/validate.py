@@ -1,7 +1,7 @@
 """Is a streaming model what it says it is? The engine behind ``rtspec validate MODEL [--against OFFLINE]``.
 
-Each check gives one line: the file, its manifest, shapes of outputs and states, equality with the offline model (or, without one,
-with itself) for calls of several sizes, finite numbers whatever comes in, and speed against the hop.
+Each check gives one line: the file, its manifest, shapes of outputs and states, equality with the offline model (or,
+without one, with itself) for calls of several sizes, finite numbers whatever comes in, and speed against the hop.
 """
 
 import json
@@ -142,8 +142,8 @@ def _checked(report: Report, name: str, step: Callable[[], Any]) -> Any:
     except (RtspecError, RuntimeError, ValueError) as error:
         report.checks.append(Check(name, False, " ".join(str(error).split())[:300]))
         return None
-    detail = made if isinstance(made, tuple) else (True, "")
-    report.checks.append(Check(name, *detail))
+    ok, detail = made if isinstance(made, tuple) else (True, "")
+    report.checks.append(Check(name, ok, detail))
     return made
 
 

@@ -1,9 +1,10 @@
-"""The networks that matter stream to their offline result: every frame, first and last included, for any size of call."""
+"""The networks that matter stream to their offline result: every frame, first and last too, for any size of call."""
 
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -27,7 +28,7 @@ CALLS = [1, 3, 64]
 class Case(NamedTuple):
     """A network, the shape of an example input and its time axis."""
 
-    make: object
+    make: Callable[[], Any]
     shape: tuple[int, ...]
     time: int
     delay: int  # frames of the output to drop
@@ -57,7 +58,7 @@ NEWER = [name for name in CASES if "conv-" not in name]
 def offline(name: str, dynamo: bool) -> onnx.ModelProto:
     case = CASES[name]
     torch.manual_seed(0)
-    return networks.export(case.make(), torch.randn(case.shape), case.time, dynamo=dynamo)  # pyright: ignore[reportCallIssue]
+    return networks.export(case.make(), torch.randn(case.shape), case.time, dynamo=dynamo)
 
 
 def assert_equal_in_all_calls(model: onnx.ModelProto, axes: dict[str, int], delay: int | None = None) -> StreamingRun:

@@ -1,17 +1,18 @@
 """Make streaming_jax.onnx and its golden result: a small JAX network exported by jax2onnx.
 
-Run it in an environment of its own: ``pip install jax2onnx onnxruntime && python make_streaming_jax.py``. The network works on
-[batch, frames, bins], channels last, as JAX and TensorFlow do: two convolutions along time with "SAME" padding, a gated residual
-and a layer norm over channels, so the export holds transposes, decomposed norms and explicit padding as other exporters write them.
-The tolerance of the test (1e-5 of the peak) is that of streaming, not of the exporter: the golden result is onnxruntime's own.
+Run it in an environment of its own: ``pip install jax2onnx onnxruntime && python make_streaming_jax.py``. The network
+works on [batch, frames, bins], channels last, as JAX and TensorFlow do: two convolutions along time with "SAME"
+padding, a gated residual and a layer norm over channels, so the export holds transposes, decomposed norms and
+explicit padding as other exporters write them. The tolerance of the test (1e-5 of the peak) is that of streaming, not
+of the exporter: the golden result is onnxruntime's own.
 """
 
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
+import jax  # pyright: ignore[reportMissingImports]
+import jax.numpy as jnp  # pyright: ignore[reportMissingImports]
 import onnx
-from jax2onnx import to_onnx
+from jax2onnx import to_onnx  # pyright: ignore[reportMissingImports]
 
 BINS, WIDTH, TAPS = 12, 16, 5
 FOLDER = Path(__file__).parent

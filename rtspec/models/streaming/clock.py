@@ -7,7 +7,7 @@ from math import gcd
 
 @dataclass(frozen=True)
 class Clock:
-    """How many frames a tensor has when the clip has T: up · floor((T + phase) / down) + extra, with 0 ≤ phase < down."""
+    """How many frames a tensor has for a clip of T: up · floor((T + phase) / down) + extra, 0 ≤ phase < down."""
 
     up: int = 1
     down: int = 1

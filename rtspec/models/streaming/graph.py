@@ -53,7 +53,8 @@ class State:
 class History:
     """The last frames of one tensor, kept for all who need them: windows, delays.
 
-    A request (before, drop) wants the frames of this call with `before` earlier ones in front and the newest `drop` left out.
+    A request (before, drop) wants the frames of this call with `before` earlier ones in front and the newest `drop`
+    left out.
     """
 
     tensor: str
@@ -111,7 +112,7 @@ class GraphWriter:
     def node(
         self, op: str, inputs: Sequence[str], output: str, *, early: bool = False, exact: bool = False, **attributes
     ) -> str:
-        """Add a node and return its output's name, made unique unless `exact`; `early` ones depend on the validity alone."""
+        """Add a node and return its output's name, made unique unless `exact`; `early` ones need only the validity."""
         name = output if exact else self.name(output)
         made = helper.make_node(op, list(inputs), [name], name=f"stream/{name}", **attributes)
         (self._prologue if early else self._body).append(made)

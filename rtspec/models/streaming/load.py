@@ -77,7 +77,7 @@ def _read(path: Path) -> ModelProto:
         onnx.load_external_data_for_model(loaded, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(
-            f'"{path}" keeps weights in another file that cannot be read ({_first_line(error)}); put it beside the model'
+            f'"{path}" keeps weights in another file that cannot be read ({_first_line(error)}); put it beside this one'
         ) from error
     return loaded
 

@@ -37,23 +37,23 @@ def make_streaming(
     time_axes : mapping of str to int, optional
         Time axis of each input that carries frames, as in ``{"x": 2}``. Without it, the one dynamic axis of each input.
     max_delay_frames : int, optional
-        Greatest delay in input frames. Where the exact model is later, look-ahead is cut: the result is *inexact*, and its
-        manifest reports the error against the exact one.
+        Greatest delay in input frames. Where the exact model is later, look-ahead is cut: the result is *inexact*,
+        and its manifest reports the error against the exact one.
     cut : {"best", "truncate", "shift"}
-        How look-ahead is cut: future taps of the kernels are dropped, or the kernels are shifted towards the past; "best"
-        measures both on noise and keeps the better.
+        How look-ahead is cut: future taps of the kernels are dropped, or the kernels are shifted towards the past;
+        "best" measures both on noise and keeps the better.
     sizes : mapping of str to int, optional
         Values for other dynamic sizes by their names, as in ``{"batch": 1}``.
     states : {"replace", "append"}
-        Whether an output `state_out.k` is the next call's `state_in.k`, or only its newest frames, which the host appends
-        along `append_axis` to a ring of its own (no copies of the older ones inside the model).
+        Whether an output `state_out.k` is the next call's `state_in.k`, or only its newest frames, which the host
+        appends along `append_axis` to a ring of its own (no copies of the older ones inside the model).
 
     Returns
     -------
     onnx.ModelProto
         Inputs and outputs as before with any number of frames (a multiple of `period`), and beside them `state_in.k`,
-        `state_out.k` and, where masks are needed, `valid` (float32 [frames]: 1 for frames of the clip, 0 for the frames of
-        zeros that flush it). ``metadata_props["rtspec_stream"]`` holds the manifest as JSON, see Notes.
+        `state_out.k` and, where masks are needed, `valid` (float32 [frames]: 1 for frames of the clip, 0 for the
+        frames of zeros that flush it). ``metadata_props["rtspec_stream"]`` holds the manifest as JSON, see Notes.
 
     Raises
     ------
@@ -66,12 +66,13 @@ def make_streaming(
 
     Notes
     -----
-    Manifest: `version`; `time_axes` of inputs and outputs; `states` (input, output, shape, dtype, initial value: one number, or
-    base64 of the bytes; `append_axis` with states="append"); `delay_frames`, the frames of the first output to drop (for
-    networks that give one frame for each frame also the delay in input frames); `flush_frames`, the frames of zeros with
-    `valid` = 0 to feed after the clip; `rate` (so many frames in, so many out); `period`, of which every call takes a multiple;
-    `outputs`, for each its axis, its delay in its own frames and its length for a clip of T frames,
-    ``up * ((T + phase) // down) + extra``; `valid_input`; `inexact` (null, or method, exact delay and error of a cut).
+    Manifest: `version`; `time_axes` of inputs and outputs; `states` (input, output, shape, dtype, initial value: one
+    number, or base64 of the bytes; `append_axis` with states="append"); `delay_frames`, the frames of the first
+    output to drop (for networks that give one frame for each frame also the delay in input frames); `flush_frames`,
+    the frames of zeros with `valid` = 0 to feed after the clip; `rate` (so many frames in, so many out); `period`, of
+    which every call takes a multiple; `outputs`, for each its axis, its delay in its own frames and its length for a
+    clip of T frames, ``up * ((T + phase) // down) + extra``; `valid_input`; `inexact` (null, or method, exact delay
+    and error of a cut).
 
     Examples
     --------
@@ -105,8 +106,8 @@ def _cut_by(
     shorter = rewrite(offline, inputs, budget, states)
     if shorter.delay > limit:
         raise InvalidValue(
-            f"max_delay_frames={limit} cannot be reached by cutting kernels: {shorter.delay} frames remain from pooling, "
-            f"strides or crops; allow {shorter.delay}"
+            f"max_delay_frames={limit} cannot be reached by cutting kernels: {shorter.delay} frames remain from "
+            f"pooling, strides or crops; allow {shorter.delay}"
         )
     # Measured with states that replace, whatever the host will do: the numbers are the same.
     trial = shorter if states == "replace" else rewrite(offline, inputs, budget)

@@ -1,7 +1,8 @@
 """The walk over an offline graph that writes the streaming one.
 
 It visits the nodes in order. For every tensor with frames it knows a `Flow` (time axis, clock, delay); the node's rule
-writes what the node becomes, with history in front of each window, delays where branches meet and masks where padding was.
+writes what the node becomes, with history in front of each window, delays where branches meet and masks where padding
+was.
 """
 
 import json
@@ -18,11 +19,11 @@ from rtspec.errors import ModelError
 
 from .clock import Flow
 from .graph import GraphWriter, State
-from .load import Inputs, inputs_of, load
+from .load import Inputs
 from .refuse import NotStreamable
-from .run import METADATA_KEY
 from .rules import RULES
 from .rules.layout import expand_over_time
+from .run import METADATA_KEY
 from .shapes import Shapes
 from .stream import Budget, Clip, Stream
 from .validity import VALID

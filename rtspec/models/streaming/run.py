@@ -32,7 +32,8 @@ def run_offline(model: ModelProto, clip: Mapping[str, np.ndarray]) -> dict[str, 
     """Outputs of the offline model for a whole clip."""
     offline = session(model)
     names = [output.name for output in offline.get_outputs()]
-    return dict(zip(names, offline.run(names, dict(clip)), strict=True))
+    made: Any = offline.run(names, dict(clip))
+    return dict(zip(names, made, strict=True))
 
 
 def run_streaming(
@@ -69,7 +70,8 @@ class StreamingRun:
         feeds = {**frames, **self.states}
         if self.manifest["valid_input"]:
             feeds[self.manifest["valid_input"]] = valid.astype(np.float32)
-        made = dict(zip(self._names, self._session.run(self._names, feeds), strict=True))
+        outputs: Any = self._session.run(self._names, feeds)
+        made = dict(zip(self._names, outputs, strict=True))
         for entry in self.manifest["states"]:
             self.states[entry["input"]] = _next_state(self.states[entry["input"]], made.pop(entry["output"]), entry)
         return made

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -110,7 +111,7 @@ class Shapes:
         except (onnx.shape_inference.InferenceError, RuntimeError) as error:
             raise ModelError(
                 f'node "{node_name(node)}" ({node.op_type}): the shapes do not fit ({_one_line(error)}); '
-                "check the time axis; where the export fixed a number of frames inside, name it, as in sizes={'frames': 16}"
+                "check the time axis; where the export fixed a number of frames, name it, as in sizes={'frames': 16}"
             ) from error
 
     def _small(self, name: str) -> np.ndarray | None:
@@ -136,7 +137,7 @@ class Shapes:
         if node.op_type == "Size":
             return np.array(shape.prod(), np.int64)
         bounds = {a.name: a.i for a in node.attribute}
-        return shape[bounds.get("start", 0) : bounds.get("end", None)]
+        return shape[bounds.get("start", 0) : bounds.get("end")]
 
     def _run(self, node: NodeProto, feeds: dict, outputs: list[str]) -> list[np.ndarray]:
         inputs = [helper.make_value_info(name, self._types[name]) for name in feeds]
@@ -144,10 +145,11 @@ class Shapes:
         graph = helper.make_graph([node], "fold", inputs, results)
         model = helper.make_model(graph, opset_imports=self._imports, ir_version=onnx.IR_VERSION_2023_5_5)
         try:
-            return [np.asarray(value) for value in ReferenceEvaluator(model).run(None, feeds)]
+            made: Any = ReferenceEvaluator(model).run(None, feeds)
         except (RuntimeError, NotImplementedError):  # the reference lacks old versions of some operators
             session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-            return list(session.run(None, feeds))
+            made = session.run(None, feeds)
+        return [np.asarray(value) for value in made]
 
 
 def _any_type() -> TypeProto:

@@ -1,4 +1,4 @@
-"""The streaming graph in the making: what each tensor's frames are, and the moves that the operators' rules make with them."""
+"""The streaming graph in the making: what each tensor's frames are, and the moves that the rules make with them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -77,10 +77,13 @@ class Stream:
         """Whether the tensor is an output of the offline graph."""
         return any(value.name == name for value in self.graph.output)
 
-    def constant(self, node: NodeProto, index: int) -> np.ndarray | None:
-        """Value of a node's input that must be constant; None where the optional input is left out."""
-        if index >= len(node.input) or not node.input[index]:
-            return None
+    def optional(self, node: NodeProto, index: int) -> np.ndarray | None:
+        """Value of an optional input that must be constant, None where it is left out."""
+        given = index < len(node.input) and node.input[index]
+        return self.constant(node, index) if given else None
+
+    def constant(self, node: NodeProto, index: int) -> np.ndarray:
+        """Value of an input that must be constant."""
         value = self.shapes.constant(node.input[index])
         if value is None:
             raise NotStreamable(
@@ -318,7 +321,7 @@ class Stream:
         return made if wide == element else self.writer.node("Cast", [made], f"{name}.masked", to=element)
 
     def _on_quantised(self, name: str, fill: float, flow: Flow, move: Callable[[str, float], str]) -> str:
-        """Make a move before DequantizeLinear, so that a runtime still sees it in front of the consumer and fuses them."""
+        """Make a move before DequantizeLinear, so that a runtime still finds that in front of the consumer to fuse."""
         node = self.dequantised[name]
         moved = move(node.input[0], self._quantised(node, fill))
         key = ("dequantised", name, moved)
@@ -336,8 +339,8 @@ class Stream:
     def _quantised(self, node: NodeProto, fill: float) -> float:
         """The integer that stands for `fill`."""
         limits = np.iinfo(helper.tensor_dtype_to_np_dtype(self.shapes.element_type(node.input[0])))
-        zero, scale = self.constant(node, 2), self.constant(node, 1)
-        if scale is None or scale.size != 1:
+        zero, scale = self.optional(node, 2), self.constant(node, 1)
+        if scale.size != 1:
             raise ModelError(f'"{node.output[0]}" is quantised per channel; quantise activations per tensor')
         level = round(np.clip(fill / float(scale.flat[0]), -1e6, 1e6)) + (0 if zero is None else int(zero.flat[0]))
         return float(min(max(level, limits.min), limits.max))

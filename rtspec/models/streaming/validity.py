@@ -1,7 +1,8 @@
 """Which frames are real: the 0/1 validity that travels beside the frames, at every rate and delay.
 
-An offline model pads every layer with zeros; a stream computes, for frames before the first and after the last, whatever a layer
-makes of nothing (relu of the bias, for one). Tensors are therefore multiplied by this mask before each node that looks across time.
+An offline model pads every layer with zeros; a stream computes, for frames before the first and after the last,
+whatever a layer makes of nothing (relu of the bias, for one). Tensors are therefore multiplied by this mask before
+each node that looks across time.
 """
 
 from onnx import TensorProto

@@ -1,6 +1,7 @@
-"""What cannot be streamed is refused in one line: the node, the reason, the remedy. What is wrong with a file, likewise."""
+"""What cannot be streamed is refused in one line: the node, the reason, the remedy. So is what is wrong with a file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from rtspec.models.streaming import NotStreamable, make_streaming
 FLOAT = TensorProto.FLOAT
 
 
-def build(nodes: list[NodeProto], shape=(1, 4, "frames"), rank: int = 3, opset: int = 17, **weights) -> ModelProto:
+def build(nodes: list[NodeProto], shape=(1, 4, "frames"), rank: int = 3, opset: int = 17, **weights: Any) -> ModelProto:
     """A model from x of a shape to y, with weights given by name."""
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
     inputs = [helper.make_tensor_value_info("x", FLOAT, shape)]
@@ -77,8 +78,8 @@ def attention_by_einsum() -> ModelProto:
 
 def a_bidirectional_layer() -> ModelProto:
     turned = node("Transpose", "x", "turn", "turned", perm=[2, 0, 1])
-    weights = {"w": noise(2, 9, 4), "r": noise(2, 9, 3)}
-    return build([turned, node("GRU", "turned w r", hidden_size=3, direction="bidirectional")], rank=4, **weights)
+    both = node("GRU", "turned w r", hidden_size=3, direction="bidirectional")
+    return build([turned, both], rank=4, w=noise(2, 9, 4), r=noise(2, 9, 3))
 
 
 def a_last_state() -> ModelProto:
@@ -109,7 +110,8 @@ def a_sum_from_the_end() -> ModelProto:
 
 def an_interpolation_between_frames() -> ModelProto:
     return build(
-        [helper.make_node("Resize", ["x", "", "s"], ["y"], name="culprit", mode="linear")], s=np.float32([1, 1, 2])
+        [helper.make_node("Resize", ["x", "", "s"], ["y"], name="culprit", mode="linear")],
+        s=np.array([1, 1, 2], np.float32),
     )
 
 
@@ -179,7 +181,7 @@ def test_a_corrupt_file_is_named(tmp_path: Path, content: bytes):
 def test_a_truncated_file_is_named(tmp_path: Path):
     whole = relu().SerializeToString()
     (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ModelError, match="damaged|not valid ONNX"):
+    with pytest.raises(ModelError, match=r"damaged|not valid ONNX"):
         make_streaming(tmp_path / "cut.onnx")
 
 
@@ -188,7 +190,7 @@ def test_missing_external_data_is_named(tmp_path: Path):
     path = tmp_path / "model.onnx"
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     (tmp_path / "weights.bin").unlink()
-    with pytest.raises(ModelError, match="keeps weights in another file that cannot be read.*put it beside the model"):
+    with pytest.raises(ModelError, match=r"keeps weights in another file that cannot be read.*put it beside this one"):
         make_streaming(path)
 
 
@@ -232,7 +234,7 @@ def test_an_unknown_input_is_answered_with_the_known_ones():
 
 def test_a_wrong_time_axis_is_refused_by_the_first_node_that_shows_it():
     model = build([node("Conv", "x w")], shape=(1, 32, "frames"), w=noise(4, 32, 3))
-    with pytest.raises(ModelError, match="culprit|dynamic axis 2"):
+    with pytest.raises(ModelError, match=r"culprit|dynamic axis 2"):
         make_streaming(model, {"x": 1})
 
 

@@ -1,4 +1,4 @@
-"""One rule for each operator: what becomes of the time axis, the delay and the rate, and which nodes to write instead."""
+"""One rule for each operator: what becomes of time axis, delay and rate, and which nodes to write instead."""
 
 from . import elementwise, layout, matrix, pick, recurrent, reduce, resample, windows
 from .registry import RULES, Rule

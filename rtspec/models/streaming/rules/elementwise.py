@@ -5,19 +5,21 @@ from onnx import NodeProto
 
 from ..refuse import NotStreamable, attention_over_time
 from ..stream import Stream
-from .registry import positive, attribute, streams
+from .registry import attribute, positive, streams, words
 
 # f(0) = 0: frames of silence stay silence.
-KEEPS_ZERO = (
-    "Abs Asin Asinh Atan Atanh Cast Ceil Celu CastLike DequantizeLinear Dropout Elu Erf Floor Gelu HardSwish Identity LeakyRelu "
-    "Mish Neg PRelu QuantizeLinear Relu Round Selu Shrink Sign Sin Sinh Softsign Sqrt Swish Tan Tanh ThresholdedRelu"
-).split()
+KEEPS_ZERO = words("""
+    Abs Asin Asinh Atan Atanh Cast Ceil Celu CastLike DequantizeLinear Dropout Elu Erf Floor Gelu HardSwish Identity
+    LeakyRelu Mish Neg PRelu QuantizeLinear Relu Round Selu Shrink Sign Sin Sinh Softsign Sqrt Swish Tan Tanh
+    ThresholdedRelu
+""")
 # May turn finite numbers into infinite or undefined ones.
-NOT_FINITE = "Acos Acosh Asin Atanh Cosh Div Exp Log Mod Pow Reciprocal Sinh Sqrt Tan".split()
-OTHERS = (
-    "Acos Acosh Add And BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Clip Cos Cosh Div Equal Exp Greater GreaterOrEqual "
-    "HardSigmoid IsInf IsNaN Less LessOrEqual Log Max Mean Min Mod Mul Not Or Pow Reciprocal Sigmoid Softplus Sub Sum Where Xor"
-).split()
+NOT_FINITE = words("Acos Acosh Asin Atanh Cosh Div Exp Log Mod Pow Reciprocal Sinh Sqrt Tan")
+OTHERS = words("""
+    Acos Acosh Add And BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Clip Cos Cosh Div Equal Exp Greater
+    GreaterOrEqual HardSigmoid IsInf IsNaN Less LessOrEqual Log Max Mean Min Mod Mul Not Or Pow Reciprocal Sigmoid
+    Softplus Sub Sum Where Xor
+""")
 ADDITIVE = ("Add", "Sub", "Sum", "Mean", "Max", "Min")
 
 
@@ -80,7 +82,7 @@ def _clip_keeps_zero(stream: Stream, node: NodeProto) -> bool:
 
 
 def _refuse_training(stream: Stream, node: NodeProto) -> None:
-    mode = stream.constant(node, 2) if node.op_type == "Dropout" else None
+    mode = stream.optional(node, 2) if node.op_type == "Dropout" else None
     if mode is not None and bool(np.asarray(mode)):
         raise NotStreamable(node, "drops values at random (training mode)", "call model.eval() before the export")
 
@@ -90,5 +92,5 @@ def _refuse_scales_over_time(stream: Stream, node: NodeProto, axis: int) -> None
         return
     scale = stream.constant(node, 1)
     rank = len(stream.shapes.shape(node.input[0]))
-    if scale is not None and scale.size > 1 and positive(attribute(node, "axis", 1), rank) == axis:
+    if scale.size > 1 and positive(attribute(node, "axis", 1), rank) == axis:
         raise NotStreamable(node, "has one scale for each frame", "quantise per tensor or per channel")

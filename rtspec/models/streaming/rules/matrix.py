@@ -28,7 +28,7 @@ def matmul(stream: Stream, node: NodeProto) -> None:
 
 @streams("Gemm")
 def gemm(stream: Stream, node: NodeProto) -> None:
-    """A matrix product with a bias; time may be the rows of the result (its columns, where the second matrix has it)."""
+    """A matrix product with a bias; time may be the rows of the first matrix or the columns of the second."""
     turned = attribute(node, "transA", 0), attribute(node, "transB", 0)
     flows = [stream.flows.get(name) for name in node.input[:2]]
     kept = (1 if turned[0] else 0), (0 if turned[1] else 1)

@@ -77,7 +77,7 @@ def concat(stream: Stream, node: NodeProto) -> None:
 
 @streams("Pad")
 def pad(stream: Stream, node: NodeProto) -> None:
-    """Other axes are padded here; frames before and after are left to the next window, which often has them at no cost."""
+    """Pad other axes here; frames before and after are left to the next window, which often has them at no cost."""
     name, flow, shape = main_input(stream, node)
     begins, ends = _pads(stream, node, len(shape))
     before, after = begins[flow.axis], ends[flow.axis]
@@ -85,7 +85,7 @@ def pad(stream: Stream, node: NodeProto) -> None:
     if mode != "constant" and (before or after):
         raise NotStreamable(node, f"pads time by {mode} values", "pad time with zeros")
     begins[flow.axis] = ends[flow.axis] = 0
-    value = stream.constant(node, 2)
+    value = stream.optional(node, 2)
     if any(begins) or any(ends):
         pads = stream.writer.constant([*begins, *ends], "pads")
         stream.emit(node, [name, pads, *(stream.static(n, node) if n else "" for n in node.input[2:3])])
@@ -110,7 +110,7 @@ def _bounds(stream: Stream, node: NodeProto) -> list[tuple[int, int, int, int]]:
     """(axis, start, end, step) of a Slice, all counted from the front."""
     shape = stream.shapes.shape(node.input[0])
     starts, ends = (stream.constant(node, i).tolist() for i in (1, 2))
-    given = [stream.constant(node, i) for i in (3, 4)]
+    given = [stream.optional(node, i) for i in (3, 4)]
     axes = range(len(starts)) if given[0] is None else given[0].tolist()
     steps = [1] * len(starts) if given[1] is None else given[1].tolist()
     found = []
@@ -168,7 +168,7 @@ def _join_in_time(stream: Stream, node: NodeProto, axis: int) -> None:
 def _pads(stream: Stream, node: NodeProto, rank: int) -> tuple[list[int], list[int]]:
     pads = attribute(node, "pads")
     pads = stream.constant(node, 1).tolist() if pads is None else list(pads)
-    axes = stream.constant(node, 3)
+    axes = stream.optional(node, 3)
     axes = range(rank) if axes is None else [positive(axis, rank) for axis in axes.tolist()]
     begins, ends = [0] * rank, [0] * rank
     for axis, begin, end in zip(axes, pads[: len(pads) // 2], pads[len(pads) // 2 :], strict=True):

@@ -79,7 +79,7 @@ def _refuse_recurrent(stream: Stream, node: NodeProto) -> None:
 def _initial(stream: Stream, node: NodeProto, index: int, inputs: list[str]) -> np.ndarray:
     """Offline initial state, zeros where there is none."""
     hidden, batch = attribute(node, "hidden_size"), stream.shapes.shape(node.input[0])[1]
-    value = stream.constant(node, index) if index < len(node.input) else None
+    value = stream.optional(node, index)
     inputs[index] = ""
     return np.zeros((1, batch, hidden), np.float32) if value is None else np.asarray(value)
 
@@ -137,11 +137,11 @@ def _frames_to_skip(stream: Stream, flow: Flow) -> str:
     key = writer.constant([0], "index")
     so_far = writer.node("Concat", [started.input, mask], "stream.so_far", axis=0)
     highest = writer.node("CumSum", [so_far, writer.constant(np.array(0), "index")], "stream.count")
-    clipped = writer.node("Min", [highest, writer.constant(np.float32([1]), "one")], "stream.started")
+    clipped = writer.node("Min", [highest, writer.constant(np.ones(1, np.float32), "one")], "stream.started")
     writer.write(writer.slice(clipped, -1, 2**31 - 1, 0, started.output))
     within = writer.name("stream.within")
     writer.write(writer.slice(clipped, 1, 2**31 - 1, 0, within))
-    not_yet = writer.node("Sub", [writer.constant(np.float32([1]), "one"), within], "stream.not_yet")
+    not_yet = writer.node("Sub", [writer.constant(np.ones(1, np.float32), "one"), within], "stream.not_yet")
     count = writer.node("ReduceSum", [not_yet, key], "stream.skip", keepdims=1)
     return writer.node("Cast", [count], "stream.skip", to=TensorProto.INT64)
 

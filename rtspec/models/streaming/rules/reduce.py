@@ -5,14 +5,14 @@ from onnx import NodeProto
 from ..clock import Flow
 from ..refuse import NotStreamable, normalised_over_time, per_frame_parameters, pooled_over_time
 from ..stream import Stream
-from .registry import attribute, axes_of, main_input, positive, streams
+from .registry import attribute, axes_of, main_input, positive, streams, words
 
-REDUCTIONS = (
-    "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare"
-)
+REDUCTIONS = words("""
+    ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
+""")
 
 
-@streams(*REDUCTIONS.split())
+@streams(*REDUCTIONS)
 def reduction(stream: Stream, node: NodeProto) -> None:
     """Reduce other axes than time."""
     name, flow, shape = main_input(stream, node)

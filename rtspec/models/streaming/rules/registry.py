@@ -1,6 +1,7 @@
 """Which rule streams which operator, and small helpers that all rules share."""
 
 from collections.abc import Callable
+from typing import Any
 
 from onnx import NodeProto, helper
 
@@ -21,7 +22,12 @@ def streams(*operators: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def attribute(node: NodeProto, name: str, default=None):
+def words(names: str) -> tuple[str, ...]:
+    """Names out of one text."""
+    return tuple(names.split())
+
+
+def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
     """Value of an attribute (text as str), or the default."""
     for entry in node.attribute:
         if entry.name == name:
@@ -44,7 +50,7 @@ def main_input(stream: Stream, node: NodeProto) -> tuple[str, Flow, tuple[int, .
 def axes_of(stream: Stream, node: NodeProto, index: int = 1) -> list[int] | None:
     """Axes that a node is given, as an attribute or as an input, counted from the front; None where it names none."""
     axes = attribute(node, "axes")
-    if axes is None and (value := stream.constant(node, index)) is not None:
+    if axes is None and (value := stream.optional(node, index)) is not None:
         axes = value.reshape(-1).tolist()
     rank = len(stream.shapes.shape(node.input[0]))
     return None if axes is None else [positive(int(axis), rank) for axis in axes]

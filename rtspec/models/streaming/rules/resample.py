@@ -68,9 +68,9 @@ def _resized(stream: Stream, node: NodeProto, name: str, flow: Flow, times: int)
     """The node with scales in place of sizes, which count frames."""
     before, after = stream.shapes.shape(node.input[0]), stream.shapes.shape(node.output[0])
     # Rounded up, so that floor(size · scale) is the size wanted.
-    scales = np.nextafter(np.float32([b / a for a, b in zip(before, after, strict=True)]), np.float32(np.inf))
+    scales = np.nextafter(np.divide(after, before).astype(np.float32), np.float32(np.inf))
     scales = np.where(np.equal(before, after), np.float32(1), scales)
-    given = stream.constant(node, 2)
+    given = stream.optional(node, 2)
     if given is not None and given.size == len(before):
         scales = given.astype(np.float32)
     scales[flow.axis] = times

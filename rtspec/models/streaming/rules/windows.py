@@ -127,7 +127,7 @@ def _average_of_real_frames(stream: Stream, node: NodeProto, kernel: Kernel, tim
     flat = [size if i == time else 1 for i, size in enumerate(kernel.sizes)]
     strides = [step if i == time else 1 for i in range(len(flat))]
     _emit_as(stream, node, [real], share, auto_pad=None, pads=None, ceil_mode=0, kernel_shape=flat, strides=strides)
-    least = stream.writer.constant(np.float32([0.5 / kernel.sizes[time]]), "least")
+    least = stream.writer.constant(np.array([0.5 / kernel.sizes[time]], np.float32), "least")
     floored = stream.writer.node("Max", [share, least], share)
     stream.writer.node("Div", [total, floored], output, exact=True)
     stream.flows[output] = made
@@ -141,7 +141,7 @@ def _emit_as(stream: Stream, node: NodeProto, inputs: list[str], output: str, **
 
 
 def _cut_look_ahead(stream: Stream, node: NodeProto, kernel: Kernel, time: int, inputs: list[str]) -> list[str]:
-    """Lower the delay of this node's output to what the budget allows, by dropping future taps or shifting the kernel."""
+    """Lower the delay of a node's output to what the budget allows: drop future taps, or shift the kernel."""
     cap = stream.budget.delays.get(node.output[0])
     flow = stream.flows[inputs[0]]
     step, dilation = kernel.strides[time], kernel.dilations[time]
