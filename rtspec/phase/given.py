@@ -1,0 +1,147 @@
+"""Phases that need no thought: zero, random, the input's own, and the blend of any method's phase with the input's."""
+
+import numpy as np
+from numba import carray, njit
+
+from ..buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
+from ..buffers.step import Stage, call_step, step
+from ..frames.plan import FramePlan
+from .arithmetic import LOOSE, ONE, SMALLEST, clean, f32, polar, random_phases
+
+GIVEN = np.dtype([(name, "i8") for name in ("n_bins", "draws", "magnitudes", "phase", "centre")])
+
+
+@step
+def zero(state, x, n, y):
+    """`n` magnitude frames → complex64 frames whose phase is zero at the window's middle."""
+    s = carray(pointer(state), 1, GIVEN)[0]
+    for t in range(n):
+        clean(x + 4 * t * s.n_bins, s.magnitudes, s.n_bins)
+        polar(s.magnitudes, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+    return n
+
+
+@step
+def random(state, x, n, y):
+    """`n` magnitude frames → complex64 frames of independent, evenly spread phases."""
+    s = carray(pointer(state), 1, GIVEN)[0]
+    for t in range(n):
+        s.draws += 1
+        random_phases(s.draws, s.phase, s.n_bins)
+        clean(x + 4 * t * s.n_bins, s.magnitudes, s.n_bins)
+        polar(s.magnitudes, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+    return n
+
+
+def centre_turns(plan: FramePlan) -> np.ndarray:
+    """By how much (turns, float32, (n_bins,)) each bin turns between the window's first sample, where our frames' time
+    starts, and its middle."""
+    return aligned_copy((np.arange(plan.n_bins) * plan.length / (2 * plan.n_fft)) % 1, np.float32)
+
+
+def _given(kernel, plan: FramePlan, seed: int) -> Stage:
+    return Stage(
+        kernel,
+        GIVEN,
+        n_bins=plan.n_bins,
+        draws=seed << 16,
+        magnitudes=aligned(plan.n_bins),
+        phase=aligned(plan.n_bins),
+        centre=centre_turns(plan),
+    )
+
+
+def zero_stage(plan: FramePlan) -> Stage:
+    """Zero phase as a stage: every frame a pulse in the middle of its window. No delay."""
+    return _given(zero, plan, 0)
+
+
+def random_stage(plan: FramePlan, *, seed: int = 0) -> Stage:
+    """Random phase as a stage; equal seeds give equal phases. No delay."""
+    return _given(random, plan, seed)
+
+
+BLEND = np.dtype(
+    [(name, "i8") for name in ("n_bins", "late", "inner_step", "inner_state", "spectrum", "blend", "history")]
+)
+
+
+@njit(error_model="numpy", fastmath=LOOSE)
+def turn_towards(frame, given, share, n):
+    """Turn complex64 bins at `frame` by `share` (0 to 1) of the way to the phases of `given`; sizes stay, and bins
+    where `given` has no phase."""
+    ours, theirs = floats(frame, 2 * n), floats(given, 2 * n)
+    for m in range(n):
+        a, b, c, d = ours[2 * m], ours[2 * m + 1], theirs[2 * m], theirs[2 * m + 1]
+        size, reference = np.sqrt(a * a + b * b), np.sqrt(c * c + d * d)
+        if size > SMALLEST and SMALLEST < reference < np.inf:
+            u = (ONE - share) * a / size + share * c / reference
+            v = (ONE - share) * b / size + share * d / reference
+            length = max(np.sqrt(u * u + v * v), SMALLEST)
+            ours[2 * m], ours[2 * m + 1] = size * u / length, size * v / length
+
+
+@step
+def blend(state, x, n, y):
+    """Run the wrapped method on `n` magnitude frames, then turn its phases towards the input's, delayed to match."""
+    s = carray(pointer(state), 1, BLEND)[0]
+    row, kept = 8 * s.n_bins, 8 * s.n_bins * s.late
+    for t in range(n):
+        memmove(s.history, s.history + row, kept)
+        memmove(s.history + kept, s.spectrum + t * row, row)
+        call_step(s.inner_step, s.inner_state, x + 4 * t * s.n_bins, 1, y + t * row)
+        turn_towards(y + t * row, s.history, f32(doubles(s.blend, 1)[0]), s.n_bins)
+    return n
+
+
+class BlendStage(Stage):
+    """A stage that owns the stage it wraps."""
+
+    def __init__(self, inner: Stage, keep: object, **fields):
+        super().__init__(blend, BLEND, keep=(inner, keep), delay=inner.delay, **fields)
+        self.inner = inner
+
+    def reset(self) -> None:
+        """Back to the state of a fresh object, the wrapped stage too."""
+        super().reset()
+        self.inner.reset()
+
+
+def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: int | np.ndarray, share: int | float) -> Stage:
+    """`inner` with its phases turned towards those of the input.
+
+    Parameters
+    ----------
+    inner : Stage
+        Any phase method.
+    plan : FramePlan
+    input_spectrum : int or ndarray
+        Where the input's frames lie when the stage runs (complex64, as many as it gets magnitude frames), or their
+        address.
+    share : float or int
+        A constant from 0 (ours) to 1 (the input's phase), or the address of a float64 parameter with that range.
+
+    Returns
+    -------
+    Stage
+        As late as `inner`; the input's phases are delayed to match.
+    """
+    entry, state, *_ = inner.row(0, 0)
+    constant = isinstance(share, float) or share in (0, 1)
+    place = address(input_spectrum) if isinstance(input_spectrum, np.ndarray) else input_spectrum
+    return BlendStage(
+        inner,
+        keep=input_spectrum,
+        n_bins=plan.n_bins,
+        late=inner.delay,
+        inner_step=entry,
+        inner_state=state,
+        spectrum=place,
+        blend=np.array([share], np.float64) if constant else share,
+        history=aligned((inner.delay + 1, plan.n_bins), np.complex64),
+    )
+
+
+def input_stage(plan: FramePlan, *, input_spectrum: int | np.ndarray) -> Stage:
+    """The input's own phase under new magnitudes, as a stage; zero phase where the input is silent. No delay."""
+    return blend_stage(zero_stage(plan), plan, input_spectrum, 1.0)

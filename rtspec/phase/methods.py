@@ -1,0 +1,136 @@
+"""The table of streaming methods, and the one door to them: a name and options become a stage."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..buffers.step import Stage
+from ..errors import InvalidValue
+from ..frames.plan import FramePlan
+from .given import blend_stage, input_stage, random_stage, zero_stage
+from .rtpghi import rtpghi_stage
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to find phases.
+
+    Attributes
+    ----------
+    name : str
+    build : callable
+        ``build(plan, **options)`` gives its stage.
+    summary : str
+        What it does, in one line.
+    chaotic : bool
+        The least change of the input, a gain too, leads to other phases of equal quality after some frames.
+    keeps_magnitude : bool
+        Its frames have the magnitudes that it was given.
+    """
+
+    name: str
+    build: Callable[..., Stage]
+    summary: str
+    chaotic: bool = False
+    keeps_magnitude: bool = True
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options that it takes, besides the input's phase."""
+        return tuple(name for name in inspect.signature(self.build).parameters if name != "plan")
+
+
+METHODS: dict[str, Method] = {
+    m.name: m
+    for m in (
+        Method("zero", zero_stage, "zero phase in the middle of every window: buzzes at the frame rate"),
+        Method("random", random_stage, "independent random phases: a noisy, reverberant sound"),
+        Method("input", input_stage, "the input's own phase under new magnitudes"),
+        Method("rtpghi", rtpghi_stage, "phase gradients integrated along the loudest paths"),
+    )
+}
+"""Streaming methods by name; named choices such as "live" pick one of them, see :mod:`rtspec.phase.choices`."""
+
+
+def method_named(name: str) -> Method:
+    """The method of this name.
+
+    Raises
+    ------
+    InvalidValue
+        If there is none; the text lists all.
+    """
+    if name not in METHODS:
+        raise InvalidValue(f"method={name!r} is not known; choose one of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def phase_stage(
+    method: str,
+    plan: FramePlan,
+    *,
+    input_spectrum: int | np.ndarray | None = None,
+    blend: float | int | None = None,
+    **options: Any,
+) -> Stage:
+    """A phase method of one channel as a stage: (n_bins,) float32 magnitudes → (n_bins,) complex64, for
+    :class:`rtspec.frames` synthesis.
+
+    Parameters
+    ----------
+    method : str
+        A key of :data:`METHODS`.
+    plan : FramePlan
+    input_spectrum : int or ndarray, optional
+        Address of the input's complex64 frames, as many as magnitude frames a run: effects have them, synthesizers do
+        not.
+    blend : float or int, optional
+        How far to turn towards the input's phase: 0 to 1, or the address of a float64 parameter. Needs
+        `input_spectrum`.
+    **options
+        `look_ahead` (frames), `iterations`, `start`, `momentum`, `seed`: what the method takes; None means its default.
+
+    Returns
+    -------
+    Stage
+        Its `delay` is the method's latency in frames; the first `delay` frames that it gives are zero.
+
+    Examples
+    --------
+    >>> phase_stage("rtpghi", FramePlan(), look_ahead=1).delay
+    1
+    """
+    chosen = method_named(method)
+    options = {name: value for name, value in options.items() if value is not None}
+    if "input_spectrum" in chosen.options:
+        return chosen.build(plan, input_spectrum=_needed(method, input_spectrum), **_accepted(chosen, options))
+    stage = chosen.build(plan, **_accepted(chosen, options))
+    if blend is None:
+        return stage
+    return blend_stage(stage, plan, _needed(f"blend={blend}", input_spectrum), _share(blend))
+
+
+def _accepted(method: Method, options: dict) -> dict:
+    for name, value in options.items():
+        if name not in method.options:
+            takes = ", ".join(method.options) or "no options"
+            raise InvalidValue(
+                f"{name}={value!r} is not an option of method {method.name!r}, which takes {takes}; leave it out"
+            )
+    return options
+
+
+def _needed(who: str, input_spectrum):
+    if input_spectrum is None:
+        raise InvalidValue(f"{who} needs the input's phase; pass input_spectrum, or choose another method")
+    return input_spectrum
+
+
+def _share(blend: float | int) -> float | int:
+    is_address = isinstance(blend, int) and blend > 1
+    if not is_address and not 0 <= blend <= 1:
+        raise InvalidValue(f"blend={blend} must be 0 to 1, or the address of a float64; try {min(max(blend, 0), 1)}")
+    return blend if is_address else float(blend)

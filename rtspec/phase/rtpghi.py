@@ -1,0 +1,215 @@
+"""RTPGHI: real-time phase gradient heap integration, without the heap.
+
+The gradients of the phase follow from those of the log magnitude (exact for a Gaussian window); the phase of a frame
+is integrated from the
+frame before it and along its own bins, loudest paths first.
+
+Where the heap went. The method pops the loudest bin whose phase is known, and gives it to the neighbours that lack
+one. Bins of a frame form a
+path, and each hangs on its own past, so a phase can reach bin m in three ways only: from its past (a key A[m], the old
+log magnitude),
+from below or from above. The heap reaches m from below when the quietest bin on the way is popped, at the key
+
+    below[m] = min(B[m-1], max(A[m-1], below[m-1]))          B: the new log magnitudes
+
+and likewise from above; the way with the largest key is the one that comes first. Two sweeps find what the heap would
+do, in a fixed time that
+does not depend on the sound.
+
+References
+----------
+.. [1] Z. Průša and P. L. Søndergaard, "Real-time spectrogram inversion using phase gradient heap integration", DAFx
+2016.
+.. [2] Z. Průša, P. Balazs and P. L. Søndergaard, "A noniterative method for reconstruction of phase from STFT
+magnitude",
+   IEEE/ACM TASLP 25(5), 2017, eqs. 15-19 (gradients), algorithm 1.
+"""
+
+import numpy as np
+from numba import carray, njit
+
+from ..buffers.memory import aligned, aligned_copy, floats, memmove, pointer
+from ..buffers.step import Stage, step
+from ..errors import InvalidValue
+from ..frames.plan import FramePlan
+from .arithmetic import LOOSE, ONE, ZERO, clean, f32, log2_all, polar, random_turns, wrap
+from .given import centre_turns
+
+RTPGHI = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            "n_bins",
+            "look_ahead",
+            "draws",
+            "magnitudes",
+            "logs",
+            "phase",
+            "slope",
+            "advance",
+            "centre",
+            "climb",
+            "spread",
+            "below",
+            "chosen",
+        )
+    ]
+    + [(name, "f4") for name in ("time_scale", "frequency_scale", "tolerance")]
+)
+"""Integers and addresses. Rows of float32 (n_bins,): `magnitudes` and `logs` of the last three frames, the newest
+last; `phase` and `slope` (turns a
+hop) of the frame given last; `advance` (turns a hop of each bin's centre); `centre` (turns from the window's middle to
+its start); and work space."""
+
+DEAD = f32(-1e30)
+UNREACHED = f32(1e4)
+"""Below every log magnitude (log2): a bin that nothing reaches starts its own island, the loudest first."""
+
+
+@njit(error_model="numpy", fastmath=LOOSE)
+def gradients(s, old, new, floor):
+    """Time steps into `slope` and `climb` (turns from the old frame to this) and frequency steps into `spread` (turns
+    from bin m to m + 1)."""
+    n = s.n_bins
+    row = 4 * n
+    before, here, after = floats(s.logs + old * row, n), floats(s.logs + new * row, n), floats(s.logs + 2 * row, n)
+    slope, climb, advance, spread = floats(s.slope, n), floats(s.climb, n), floats(s.advance, n), floats(s.spread, n)
+    for m in range(1, n - 1):
+        fresh = advance[m] + s.time_scale * (max(here[m + 1], floor) - max(here[m - 1], floor))
+        climb[m] = f32(0.5) * (slope[m] + fresh)
+        slope[m] = fresh
+    if s.look_ahead:
+        for m in range(n):
+            spread[m] = s.frequency_scale * (max(after[m], floor) - max(before[m], floor))
+    else:
+        first = floats(s.logs, n)
+        for m in range(n):
+            past = max(first[m], floor) - f32(4) * max(before[m], floor)
+            spread[m] = s.frequency_scale * (f32(3) * max(here[m], floor) + past)
+    for m in range(n - 1):
+        spread[m] = f32(0.5) * (spread[m] + spread[m + 1])
+
+
+@njit(error_model="numpy", inline="always")
+def source(before, here, floor):
+    """Key at which a bin's past gives it a phase."""
+    return before if before > floor else here - UNREACHED
+
+
+@njit(error_model="numpy", fastmath=LOOSE)
+def integrate(s, old, new, floor):
+    """Carry `phase` from the old frame to the new one; see the module's text for the two sweeps."""
+    n = s.n_bins
+    before, here = floats(s.logs + 4 * n * old, n), floats(s.logs + 4 * n * new, n)
+    phase, climb, spread = floats(s.phase, n), floats(s.climb, n), floats(s.spread, n)
+    below, chosen = floats(s.below, n), floats(s.chosen, n)
+    reach = DEAD
+    for m in range(n):
+        below[m] = reach
+        reach = min(here[m] if here[m] > floor else DEAD, max(source(before[m], here[m], floor), reach))
+    reach, carried = DEAD, ZERO
+    for i in range(n):
+        m = n - 1 - i
+        past = source(before[m], here[m], floor)
+        from_above = reach > past and reach > below[m]
+        chosen[m] = ONE if below[m] > past and not from_above else ZERO
+        carried = carried - spread[m] if from_above else phase[m] + climb[m]
+        phase[m] = carried
+        reach = min(here[m] if here[m] > floor else DEAD, max(past, reach))
+    carried = ZERO
+    for m in range(n):
+        carried = carried + spread[m - 1] if chosen[m] > ZERO else phase[m]
+        phase[m] = carried
+
+
+@njit(error_model="numpy", fastmath=LOOSE)
+def settle(s, new, floor):
+    """Wrap the phases; bins too quiet to have one get a random one."""
+    here, phase = floats(s.logs + 4 * s.n_bins * new, s.n_bins), floats(s.phase, s.n_bins)
+    s.draws += 1
+    for m in range(s.n_bins):
+        phase[m] = wrap(phase[m]) if here[m] > floor else random_turns(s.draws, m)
+
+
+@njit(error_model="numpy")
+def take_frame(s, x):
+    """Shift a magnitude frame into the history."""
+    row = 4 * s.n_bins
+    memmove(s.magnitudes, s.magnitudes + row, 2 * row)
+    memmove(s.logs, s.logs + row, 2 * row)
+    clean(x, s.magnitudes + 2 * row, s.n_bins)
+    log2_all(s.magnitudes + 2 * row, s.logs + 2 * row, s.n_bins)
+
+
+@njit(error_model="numpy", fastmath=LOOSE)
+def quiet_floor(s, old, new):
+    """log2 magnitude below which a bin of either frame has no phase worth following."""
+    before, here, peak = (
+        floats(s.logs + 4 * s.n_bins * old, s.n_bins),
+        floats(s.logs + 4 * s.n_bins * new, s.n_bins),
+        DEAD,
+    )
+    for m in range(s.n_bins):
+        peak = max(peak, max(before[m], here[m]))
+    return peak + s.tolerance
+
+
+@njit(error_model="numpy")
+def follow(s):
+    """Phases of the newest frame that can be had, from the frame before it."""
+    new = 2 - s.look_ahead
+    floor = quiet_floor(s, new - 1, new)
+    gradients(s, new - 1, new, floor)
+    integrate(s, new - 1, new, floor)
+    settle(s, new, floor)
+
+
+@step
+def rtpghi(state, x, n, y):
+    """`n` frames of n_bins float32 magnitudes → `n` frames of n_bins complex64, `look_ahead` frames late."""
+    s = carray(pointer(state), 1, RTPGHI)[0]
+    for t in range(n):
+        take_frame(s, x + 4 * t * s.n_bins)
+        follow(s)
+        polar(s.magnitudes + 4 * s.n_bins * (2 - s.look_ahead), s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+    return n
+
+
+def integration(plan: FramePlan, look_ahead: int, seed: int, tolerance: float = 1e-6) -> dict:
+    """The fields of an RTPGHI record, fresh arrays included.
+
+    With a = hop, M = n_fft, L = log magnitude (natural) and the phase in turns, for frames whose time starts at the
+    window's middle:
+    a hop further ``a·m/M + a·M/(4πγ)·(L[m+1] - L[m-1])``, a bin up ``-γ/(4πaM)·(L[n+1] - L[n-1])`` or, without the
+    frame after,
+    ``-γ/(4πaM)·(3L[n] - 4L[n-1] + L[n-2])``.
+    """
+    n, bins = plan.n_bins, np.arange(plan.n_bins)
+    advance = (bins * plan.hop / plan.n_fft) % 1
+    advance[[0, -1]] = 0
+    turns = np.log(2) / (4 * np.pi)
+    return {
+        "n_bins": n,
+        "look_ahead": look_ahead,
+        "draws": seed << 16,
+        "magnitudes": aligned((3, n)),
+        "logs": aligned((3, n)) - np.float32(127),
+        "phase": aligned(n),
+        "slope": aligned_copy(advance, np.float32),
+        "advance": aligned_copy(advance, np.float32),
+        "centre": centre_turns(plan),
+        "climb": aligned(n),
+        "spread": aligned(n),
+        "below": aligned(n),
+        "chosen": aligned(n),
+        "time_scale": turns * plan.hop * plan.n_fft / plan.gamma,
+        "frequency_scale": -turns * plan.gamma / (plan.hop * plan.n_fft),
+        "tolerance": np.log2(tolerance),
+    }
+
+
+def rtpghi_stage(plan: FramePlan, *, look_ahead: int = 1, seed: int = 0) -> Stage:
+    """RTPGHI of one channel as a stage: (n_bins,) float32 → (n_bins,) complex64, `look_ahead` 0 or 1 frames late."""
+    if look_ahead not in (0, 1):
+        raise InvalidValue(f"look_ahead={look_ahead} must be 0 or 1 for rtpghi; try 1, or rtisi-la for more")
+    return Stage(rtpghi, RTPGHI, delay=look_ahead, **integration(plan, look_ahead, seed))
