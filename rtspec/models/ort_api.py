@@ -1,0 +1,227 @@
+"""onnxruntime's C API, called by address: the shared library that its wheel carries, through ctypes.
+
+Sessions are made here, from Python; compiled code then calls `Run` with tensors over memory of our own, never taking the GIL.
+"""
+
+import ctypes
+from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..buffers.memory import address
+from ..errors import ModelError
+
+API_VERSION = 11
+"""The table of functions only grows; all that is used here is in version 11 (onnxruntime 1.11)."""
+
+SLOTS = {
+    "GetErrorMessage": 2,
+    "CreateEnv": 3,
+    "CreateSessionFromArray": 8,
+    "Run": 9,
+    "CreateSessionOptions": 10,
+    "SetSessionLogSeverityLevel": 22,
+    "SetIntraOpNumThreads": 24,
+    "SetInterOpNumThreads": 25,
+    "CreateTensorWithDataAsOrtValue": 49,
+    "GetTensorElementType": 60,
+    "GetDimensionsCount": 61,
+    "GetDimensions": 62,
+    "GetTensorTypeAndShape": 65,
+    "CreateCpuMemoryInfo": 69,
+    "ReleaseStatus": 93,
+    "ReleaseSession": 95,
+    "ReleaseValue": 96,
+    "ReleaseTensorTypeAndShapeInfo": 99,
+    "ReleaseSessionOptions": 100,
+}
+"""Places in the table OrtApi (onnxruntime_c_api.h); a place never changes between versions."""
+
+ELEMENT_TYPES = {
+    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10,
+    "float64": 11, "uint32": 12, "uint64": 13,
+}  # fmt: skip
+"""ONNXTensorElementDataType by numpy's name."""
+
+_FATAL_ONLY = 4
+_ARENA_ALLOCATOR, _DEFAULT_MEMORY = 1, 0
+_LIBRARIES = ("libonnxruntime.so*", "libonnxruntime.*.dylib", "libonnxruntime.dylib", "onnxruntime.dll")
+
+
+class _ApiBase(ctypes.Structure):
+    _fields_ = [("GetApi", ctypes.CFUNCTYPE(c_void_p, c_uint32)), ("GetVersionString", ctypes.CFUNCTYPE(c_char_p))]
+
+
+def library() -> Path | None:
+    """The shared library inside the installed onnxruntime, without importing onnxruntime."""
+    spec = find_spec("onnxruntime")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "capi"
+    return next((path for pattern in _LIBRARIES for path in sorted(folder.glob(pattern))), None)
+
+
+@cache
+def api() -> "OrtApi":
+    """The process's one binding.
+
+    Raises
+    ------
+    ModelError
+        If the library is missing or cannot be used; the text says why.
+    """
+    path = library()
+    if path is None:
+        raise ModelError("onnxruntime's wheel carries no shared library here; models run by I/O binding under the GIL")
+    try:
+        return OrtApi(path)
+    except (OSError, AttributeError) as error:
+        raise ModelError(f"{path.name} cannot be used ({error}); models run by I/O binding under the GIL") from error
+
+
+def why_unavailable() -> str | None:
+    """Why the C API cannot be used on this machine, or None where it can."""
+    try:
+        api()
+    except ModelError as error:
+        return str(error)
+    return None
+
+
+class OrtApi:
+    """The functions of one onnxruntime library, with the environment and the memory description that all sessions share.
+
+    Attributes
+    ----------
+    version : str
+        Of the library.
+    """
+
+    def __init__(self, path: Path):
+        loaded = ctypes.CDLL(str(path))
+        loaded.OrtGetApiBase.restype = POINTER(_ApiBase)
+        base = loaded.OrtGetApiBase().contents
+        found = base.GetApi(API_VERSION)
+        if not found:
+            raise OSError(f"it has no API version {API_VERSION}")
+        self._library = loaded
+        self._table = ctypes.cast(found, POINTER(c_void_p))
+        self.version = base.GetVersionString().decode()
+        self._message = ctypes.CFUNCTYPE(c_char_p, c_void_p)(self.address("GetErrorMessage"))
+        self.env = self.made("CreateEnv", c_int(_FATAL_ONLY), c_char_p(b"rtspec"))
+        self.memory = self.made("CreateCpuMemoryInfo", c_int(_ARENA_ALLOCATOR), c_int(_DEFAULT_MEMORY))
+
+    def address(self, name: str) -> int:
+        """Where a function of the table begins."""
+        return self._table[SLOTS[name]]
+
+    def call(self, name: str, *args) -> None:
+        """Call a function that gives an OrtStatus; ctypes values go in, an error comes out as :class:`ModelError`."""
+        status = ctypes.CFUNCTYPE(c_void_p, *map(type, args))(self.address(name))(*args)
+        if status:
+            message = self._message(status).decode(errors="replace")
+            self.release("Status", status)
+            raise ModelError(f"onnxruntime: {' '.join(message.split())[:300]}")
+
+    def made(self, name: str, *args) -> int:
+        """Call a function whose last argument receives a new object; returns its handle."""
+        handle = c_void_p()
+        self.call(name, *args, ctypes.pointer(handle))
+        return handle.value or 0
+
+    def release(self, kind: str, handle: int) -> None:
+        """Free an object: a Status, Session, Value and so on."""
+        ctypes.CFUNCTYPE(None, c_void_p)(self.address(f"Release{kind}"))(handle)
+
+    def tensor(self, array: np.ndarray) -> int:
+        """An OrtValue over a C-contiguous array, which the caller keeps alive; release it as "Value"."""
+        shape = (c_int64 * array.ndim)(*array.shape)
+        memory, data = c_void_p(self.memory), c_void_p(address(array))
+        kind = c_int(ELEMENT_TYPES[array.dtype.name])
+        sizes = (ctypes.cast(shape, c_void_p), c_size_t(array.ndim))
+        return self.made("CreateTensorWithDataAsOrtValue", memory, data, c_size_t(array.nbytes), *sizes, kind)
+
+    def shape_of(self, value: int) -> tuple[int, ...]:
+        """Shape of a tensor that Run made."""
+        info = self.made("GetTensorTypeAndShape", c_void_p(value))
+        rank = c_size_t()
+        self.call("GetDimensionsCount", c_void_p(info), ctypes.pointer(rank))
+        sizes = (c_int64 * rank.value)()
+        self.call("GetDimensions", c_void_p(info), ctypes.cast(sizes, c_void_p), rank)
+        self.release("TensorTypeAndShapeInfo", info)
+        return tuple(sizes)
+
+
+class CSession:
+    """A session of the C API with one thread.
+
+    Parameters
+    ----------
+    model : bytes
+        A serialised ModelProto; onnxruntime keeps a copy of its own.
+
+    Attributes
+    ----------
+    handle : int
+        Address of the OrtSession, as `Run` takes it.
+    """
+
+    def __init__(self, model: bytes):
+        self.api = api()
+        options = c_void_p(self.api.made("CreateSessionOptions"))
+        try:
+            for setting in ("SetIntraOpNumThreads", "SetInterOpNumThreads"):
+                self.api.call(setting, options, c_int(1))
+            self.api.call("SetSessionLogSeverityLevel", options, c_int(_FATAL_ONLY))
+            source = (c_void_p(self.api.env), c_char_p(model), c_size_t(len(model)))
+            self.handle = self.api.made("CreateSessionFromArray", *source, options)
+        finally:
+            self.api.release("SessionOptions", options.value or 0)
+
+    def __del__(self):
+        if getattr(self, "handle", 0):
+            self.api.release("Session", self.handle)
+
+    def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
+        """Shapes of the outputs for one trial call, whose results are thrown away."""
+        values = [self.api.tensor(array) for array in feeds.values()]
+        made = (c_void_p * len(outputs))()
+        try:
+            self._run(list(feeds), values, outputs, made)
+            return [self.api.shape_of(value) for value in made if value]
+        finally:
+            for value in [*values, *(value for value in made if value)]:
+                self.api.release("Value", value)
+
+    def _run(self, names: list[str], values: list[int], outputs: list[str], made: Any) -> None:
+        given = (c_void_p * len(values))(*values)
+        texts = [(c_char_p * len(each))(*(name.encode() for name in each)) for each in (names, outputs)]
+        named = [ctypes.cast(each, c_void_p) for each in texts]
+        inputs = (named[0], ctypes.cast(given, c_void_p), c_size_t(len(values)))
+        wanted = (named[1], c_size_t(len(outputs)), ctypes.cast(made, c_void_p))
+        self.api.call("Run", c_void_p(self.handle), c_void_p(), *inputs, *wanted)
+
+
+class Values:
+    """OrtValues over arrays, released when the object goes."""
+
+    def __init__(self, arrays: list[np.ndarray]):
+        self._arrays = arrays
+        self._api = api()
+        self.handles = [self._api.tensor(array) for array in arrays]
+
+    def __del__(self):
+        for handle in getattr(self, "handles", ()):
+            self._api.release("Value", handle)
+
+
+def name_table(names: list[str]) -> tuple[np.ndarray, list[Any]]:
+    """Names as the array of C strings that `Run` takes, read-only int64, and what must be kept alive with it."""
+    strings = [ctypes.create_string_buffer(name.encode()) for name in names]
+    table = np.array([ctypes.addressof(string) for string in strings], np.int64)
+    table.flags.writeable = False
+    return table, strings

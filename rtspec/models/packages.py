@@ -1,0 +1,354 @@
+"""The package format: one ONNX file with its manifest inside, written whole or not at all, read with suspicion."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError
+from ..frames.plan import FramePlan
+from .manifest import METADATA_KEY, STREAM_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+DEFAULT_SAMPLE_RATE, DEFAULT_N_FFT = 44100, 2048
+_LARGEST_FILE = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class PackagedModel:
+    """A model file that has been read and found in order.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    proto_bytes : bytes
+        The serialised ModelProto.
+    path : Path or None
+        Where it came from.
+    inputs, outputs : Signature
+        What the graph takes and gives.
+    sessions : dict
+        Sessions made of it so far, shared by all stages: weights are in memory once.
+    """
+
+    manifest: Manifest
+    proto_bytes: bytes = field(repr=False)
+    inputs: Signature = field(repr=False)
+    outputs: Signature = field(repr=False)
+    path: Path | None = None
+    sessions: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def fixed_bins(self) -> int | None:
+        """Size of the input's axis "bins" where the graph fixes it (bands, for models that take bands)."""
+        return _fixed(self.manifest.input, self.inputs)
+
+    def plan(self, sample_rate: int | None = None) -> FramePlan:
+        """The plan of frames that the model wants.
+
+        Parameters
+        ----------
+        sample_rate : int, optional
+            Hz, used where the model works at any rate (44100 by default); otherwise the model's own rate holds.
+
+        Returns
+        -------
+        FramePlan
+            What the manifest leaves open: n_fft 2048, hop a quarter of the window, Hann.
+        """
+        m = self.manifest
+        n_fft = m.n_fft or DEFAULT_N_FFT
+        hop = m.hop or (m.window_length or n_fft) // 4
+        return FramePlan(
+            sample_rate=m.sample_rate or sample_rate or DEFAULT_SAMPLE_RATE,
+            n_fft=n_fft,
+            hop=hop,
+            window=m.window or "hann",
+            window_length=m.window_length,
+            uneven=n_fft % hop != 0,
+        )
+
+
+def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> Path:
+    """Make a model a package: check it, put its manifest inside and write one file.
+
+    Parameters
+    ----------
+    model : str, Path or onnx.ModelProto
+        Frame-by-frame model, as :func:`make_streaming` gives it or made so by hand; never changed.
+    path : str or Path
+        The file to write; the folder exists. It appears whole or not at all.
+    **manifest
+        Fields of :class:`~rtspec.models.manifest.Manifest`. States, delay, flush, rate and valid input come from
+        :func:`make_streaming` where it made the model; a manifest inside the model gives all fields that are not given here.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ModelError
+        If model and manifest disagree, or the file cannot be written.
+
+    Examples
+    --------
+    >>> rtspec.models.package(stream, "denoise.onnx", name="denoise", licence="CC0-1.0", n_fft=1024, hop=256,
+    ...     input={"name": "x", "representation": "magnitude"},
+    ...     output={"name": "y", "representation": "gain"})  # doctest: +SKIP
+    """
+    proto = _proto(model)
+    checked = _checked(proto, with_stream({**_old_manifest(proto), **manifest}, stream_metadata(proto)))
+    _set_metadata(proto, checked.manifest)
+    target = Path(path)
+    _write_whole(target, proto.SerializeToString())
+    return target
+
+
+def load(path_or_name: str | Path) -> PackagedModel:
+    """Read a packaged model from a file, or a shipped one by its name.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, unreadable, damaged, no ONNX or no package, or if its manifest is wrong: one line each.
+    """
+    from .catalogue import find
+
+    path = find(path_or_name)
+    proto = read_proto(path)
+    if metadata(proto, METADATA_KEY) is None:
+        raise ModelError(f'"{path}" has no rtspec manifest; make it a package with rtspec.models.package')
+    try:
+        return _checked(proto, None, path)
+    except ModelError as error:
+        raise ModelError(f'"{path}": {error}') from error
+
+
+def inspect(path_or_name: str | Path) -> "Report":
+    """Everything a packaged model says of itself, for people (print it) and for programs (:meth:`Report.json`)."""
+    return Report(load(path_or_name))
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def read_proto(path: Path) -> "ModelProto":
+    """The ModelProto in a file, with one clear line for each thing that can be wrong with the file itself."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(_bytes(path))
+    except DecodeError as error:
+        raise ModelError(f'"{path}" is damaged or is no ONNX file; export or download it again') from error
+    if not proto.graph.node or not proto.opset_import:
+        raise ModelError(f'"{path}" is damaged or is no ONNX file: it holds no graph; export or download it again')
+    return proto
+
+
+def metadata(proto: "ModelProto", key: str) -> str | None:
+    """One entry of metadata_props; None where there is none."""
+    return next((entry.value for entry in proto.metadata_props if entry.key == key), None)
+
+
+def stream_metadata(proto: "ModelProto") -> dict[str, Any] | None:
+    """What :func:`make_streaming` wrote into the model; None where it did not make it."""
+    found = metadata(proto, STREAM_KEY)
+    if found is None:
+        return None
+    try:
+        stream = json.loads(found)
+        assert isinstance(stream["outputs"], dict)
+        assert all(key in stream for key in ("states", "delay_frames", "flush_frames", "rate", "period", "valid_input"))
+    except (ValueError, RecursionError, KeyError, TypeError, AssertionError):
+        raise ModelError(f'the metadata "{STREAM_KEY}" is not what make_streaming writes; make the model streaming again') from None
+    return stream
+
+
+def signatures(proto: "ModelProto") -> tuple[Signature, Signature]:
+    """What the graph takes (weights left out) and gives."""
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in weights]
+    return Signature("input", dict(map(_tensor, inputs))), Signature("output", dict(map(_tensor, proto.graph.output)))
+
+
+def _tensor(value) -> tuple[str, tuple[str, tuple[int | str | None, ...]]]:
+    from onnx import helper
+
+    kind = value.type.tensor_type
+    try:
+        dtype = str(helper.tensor_dtype_to_np_dtype(kind.elem_type).name)
+    except (KeyError, TypeError, ValueError):
+        raise ModelError(f'graph tensor "{value.name}" has no usable element type; export the model again') from None
+    sizes = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim)
+    return value.name, (dtype, sizes)
+
+
+def _checked(proto: "ModelProto", fields: Mapping[str, Any] | None, path: Path | None = None) -> PackagedModel:
+    """A model with the manifest made of `fields` (its own where None), checked against its graph."""
+    _check_graph_alone(proto)
+    manifest = parse(metadata(proto, METADATA_KEY) or "" if fields is None else fields)
+    inputs, outputs = signatures(proto)
+    check_graph(manifest, inputs, outputs)
+    return PackagedModel(manifest, proto.SerializeToString(), inputs, outputs, path)
+
+
+def _check_graph_alone(proto: "ModelProto") -> None:
+    import onnx
+
+    outside = [tensor.name for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    if outside:
+        raise ModelError(f'weight "{outside[0]}" lies in another file; a package is one file: save it with its weights inside')
+    try:
+        onnx.checker.check_model(proto)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        line = (str(error).strip().splitlines() or ["?"])[0][:160]
+        raise ModelError(f"the model is not valid ONNX ({line}); export it again") from error
+
+
+def _old_manifest(proto: "ModelProto") -> dict[str, Any]:
+    found = metadata(proto, METADATA_KEY)
+    return {} if found is None else parse(found).to_dict()
+
+
+def _proto(model: "str | Path | ModelProto") -> "ModelProto":
+    import onnx
+
+    if isinstance(model, onnx.ModelProto):
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        return copy
+    from .streaming.load import load as load_offline
+
+    return load_offline(model)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ModelError(f'"{path}" is larger than the 2 GiB that an ONNX file may have; is it a model?')
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f'there is no model file "{path}"; check the path, or list shipped models with: rtspec models') from None
+    except OSError as error:
+        raise ModelError(f'"{path}" cannot be read ({error.strerror}); check the path and its permissions') from error
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def _set_metadata(proto: "ModelProto", manifest: Manifest) -> None:
+    kept = {entry.key: entry.value for entry in proto.metadata_props} | {METADATA_KEY: manifest.to_json()}
+    del proto.metadata_props[:]
+    for key, value in kept.items():
+        entry = proto.metadata_props.add()
+        entry.key, entry.value = key, value
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    """Write beside the target, then rename: a full disk or a crash loses nothing that was there."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise ModelError(f'"{target}" cannot be written ({error.strerror}); check the folder') from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise ModelError(f'"{target}" cannot be written ({error.strerror}); what was there before is untouched') from error
+
+
+def _fixed(port: Port, signature: Signature) -> int | None:
+    sizes = dict(zip(port.layout, signature.tensors[port.name][1], strict=True))
+    size = sizes.get("bins")
+    return size if isinstance(size, int) else None
+
+
+# ------------------------------------------------------------------------------------------ reporting
+
+
+class Report:
+    """A model's card: text by `str` and `print`, data by :meth:`json`."""
+
+    def __init__(self, model: PackagedModel):
+        self.model = model
+
+    def json(self) -> dict[str, Any]:
+        """The manifest and the facts of the file, as JSON takes them."""
+        model = self.model
+        return {
+            "path": str(model.path),
+            "bytes": len(model.proto_bytes),
+            "weights": self._weights,
+            "graph_inputs": _listed(model.inputs),
+            "graph_outputs": _listed(model.outputs),
+            **model.manifest.to_dict(),
+        }
+
+    @cached_property
+    def _weights(self) -> int:
+        import onnx
+
+        tensors = onnx.ModelProto.FromString(self.model.proto_bytes).graph.initializer
+        return sum(_product(tensor.dims) for tensor in tensors)
+
+    def __str__(self) -> str:
+        m = self.model.manifest
+        rows = {
+            "task": m.task,
+            "authors": ", ".join(m.authors),
+            "licence": m.licence,
+            "citation": m.citation,
+            "training data": m.training_data,
+            "plan": _plan_text(m),
+            "input": _port_text(m.input, self.model.inputs),
+            "output": _port_text(m.output, self.model.outputs),
+            "delay": f"{m.delay_frames} frames (look-ahead {m.look_ahead_frames}), rate {m.rate.frames_in}:{m.rate.frames_out}",
+            "states": f"{len(m.states)} tensors, {sum(s.n_bytes for s in m.states)} bytes" if m.states else "none",
+            "size": f"{self._weights} weights, {len(self.model.proto_bytes)} bytes",
+            **{f"  {p.name}": _parameter_text(p) for p in m.controls},
+            **{f"  {name}": str(value) for name, value in m.metrics.items()},
+        }
+        lines = [f"{label:<16} {value}" for label, value in rows.items() if value]
+        return "\n".join([f"{m.name} {m.version}", *lines])
+
+
+def _listed(signature: Signature) -> dict[str, Any]:
+    return {name: {"dtype": dtype, "shape": list(sizes)} for name, (dtype, sizes) in signature.tensors.items()}
+
+
+def _product(sizes) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
+
+
+def _plan_text(m: Manifest) -> str:
+    rate = f"{m.sample_rate} Hz" if m.sample_rate else "any sample rate"
+    return f"{rate}, n_fft {m.n_fft or 'any'}, hop {m.hop or 'any'}, window {m.window or 'any'}"
+
+
+def _port_text(port: Port, signature: Signature) -> str:
+    dtype, sizes = signature.tensors[port.name]
+    axes = ", ".join(f"{axis}={size or '?'}" for axis, size in zip(port.layout, sizes, strict=True))
+    return f"{port.name}: {port.representation}, {dtype} [{axes}]"
+
+
+def _parameter_text(p) -> str:
+    control = "" if p.cc is None else f", CC {p.cc}"
+    return f"{p.min:g} to {p.max:g} {p.unit} (default {p.default:g}, {p.curve}{control})"

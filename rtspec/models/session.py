@@ -1,0 +1,500 @@
+"""A packaged model as a compiled frame stage: onnxruntime's Run called by address, tensors and states over memory of our own.
+
+States go in ping-pong: two sets of OrtValues over the same memory take turns, so that what one call writes the next one reads and
+nothing is copied. Where the C API is missing, a Python callback with Run's own signature does the same by I/O binding under
+the GIL: the step above it is the same compiled code.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, njit, types
+from numba.extending import intrinsic
+
+from ..buffers.memory import ALIGNMENT, address, aligned, aligned_copy, floats, integers, memmove, memset, pointer
+from ..buffers.step import Stage, step
+from ..errors import InvalidValue, ModelError
+from . import ort_api
+from .manifest import Manifest, Port, Signature, State
+from .packages import PackagedModel
+
+SessionPath = Literal["auto", "c-api", "binding"]
+MESSAGE_BYTES = 256
+
+SESSION = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            # How to call Run.
+            *("run", "message", "release", "session"),
+            *("input_names", "n_inputs", "output_names", "n_outputs", "values"),
+            # Where a frame lies in the tensors: `outer` pieces of `inner` bytes, `period` frames apart.
+            *("period", "input", "input_outer", "input_inner", "output", "output_outer", "output_inner"),
+            # States: one block, its initial values, and those of which the model gives only the newest frames.
+            *("states", "initial_states", "states_bytes", "appends", "n_appends"),
+            # What changes.
+            *("memory", "phase", "position", "runs", "failures", "not_finite", "text"),
+        )
+    ]
+)
+_APPEND = ("state", "newest", "outer", "kept_bytes", "new_bytes")
+
+
+def _call(n_args: int):
+    """Code that calls the C function at an address with `n_args` int64."""
+
+    def codegen(context, builder, signature, args):
+        i64 = ir.IntType(64)
+        kind = ir.FunctionType(i64, [i64] * n_args)
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return types.int64(*[types.int64] * (n_args + 1)), codegen
+
+
+@intrinsic
+def call_1(typingctx, entry, a):
+    """Call ``entry(a)``."""
+    return _call(1)
+
+
+@intrinsic
+def call_run(typingctx, entry, session, options, names, values, n_values, wanted, n_wanted, made):
+    """Call a function with the signature of OrtApi::Run; returns the status, 0 where all went well."""
+    return _call(8)
+
+
+strncpy = types.ExternalFunction("strncpy", types.int64(types.int64, types.int64, types.int64))
+
+
+@njit
+def place_frame(s, x):
+    """Put the frame at address `x` into the input tensor, at this call's position in time."""
+    for o in range(s.input_outer):
+        memmove(s.input + (o * s.period + s.position) * s.input_inner, x + o * s.input_inner, s.input_inner)
+
+
+@njit
+def give_frame(s, y):
+    """Copy the frame of the output tensor whose turn it is to address `y`."""
+    for o in range(s.output_outer):
+        memmove(y + o * s.output_inner, s.output + (o * s.period + s.position) * s.output_inner, s.output_inner)
+
+
+@njit
+def append_newest(s):
+    """Shift the states of which the model gave only the newest frames, and append these."""
+    for k in range(s.n_appends):
+        a = integers(s.appends + 8 * len(_APPEND) * k, len(_APPEND))
+        state, newest, outer, kept, new = a[0], a[1], a[2], a[3], a[4]
+        for o in range(outer):
+            row = state + o * kept
+            if new < kept:
+                memmove(row, row + new, kept - new)
+            used = min(new, kept)
+            memmove(row + kept - used, newest + (o + 1) * new - used, used)
+
+
+@njit
+def all_finite(location, n):
+    """Whether `n` float32 hold neither NaN nor infinity: x - x is 0 for finite x and NaN otherwise."""
+    values, total = floats(location, n), np.float32(0)
+    for i in range(n):
+        total += values[i] - values[i]
+    return total == 0
+
+
+@njit
+def note_failure(s, status):
+    """Keep the text of a failed call, free its status and count it."""
+    strncpy(s.text, call_1(s.message, status), MESSAGE_BYTES - 1)
+    call_1(s.release, status)
+    s.failures += 1
+
+
+@njit
+def run_session(s):
+    """Run the model once. A failed call leaves the states as they were, one that gives NaN starts them afresh; both give zeros."""
+    values = s.values + 8 * (s.n_inputs + s.n_outputs) * s.phase
+    made = values + 8 * s.n_inputs
+    status = call_run(s.run, s.session, 0, s.input_names, values, s.n_inputs, s.output_names, s.n_outputs, made)
+    n_bytes = s.output_outer * s.period * s.output_inner
+    s.runs += 1
+    if status != 0:
+        note_failure(s, status)
+        memset(s.output, 0, n_bytes)
+    elif not all_finite(s.output, n_bytes // 4):
+        s.not_finite += 1
+        memset(s.output, 0, n_bytes)
+        memmove(s.states, s.initial_states, s.states_bytes)
+    else:
+        append_newest(s)
+        s.phase = 1 - s.phase
+
+
+@step
+def run_model(state, x, n, y):
+    """`n` frames of float32 → `n` frames of float32; the model runs whenever a period of frames is complete."""
+    s = carray(pointer(state), 1, SESSION)[0]
+    n_in, n_out = s.input_outer * s.input_inner, s.output_outer * s.output_inner
+    for t in range(n):
+        place_frame(s, x + t * n_in)
+        s.position += 1
+        if s.position == s.period:
+            s.position = 0
+            run_session(s)
+        give_frame(s, y + t * n_out)
+    return n
+
+
+# ------------------------------------------------------------------------------------------ from Python
+
+
+class ModelStage(Stage):
+    """A model as a stage: one frame in, one frame out, both float32 in the model's own layout with time left out.
+
+    Attributes
+    ----------
+    delay : int
+        Frames by which the output lags behind the input.
+    input_shape, output_shape : tuple of int
+        Of one frame: the tensors' axes without "batch" and "time".
+    session_path : str
+        "c-api", or "binding" where the GIL is taken at each frame.
+    why_binding : str or None
+        Why the C API is not used.
+    manifest : Manifest
+    """
+
+    def __init__(self, model: PackagedModel, parts: "_Parts", keep: tuple):
+        self.manifest, self.session_path = model.manifest, parts.caller.session_path
+        self.why_binding = parts.caller.why
+        self.input_shape, self.output_shape = parts.frame_shapes
+        self._controls = parts.controls
+        delay = model.manifest.delay_frames + parts.period - 1
+        super().__init__(run_model, SESSION, keep=(model, parts, *keep), delay=delay, **parts.fields())
+
+    def parameter(self, name: str) -> np.ndarray:
+        """The float32 array of shape (1,) that the model reads for a parameter or latent; :meth:`reset` leaves it alone.
+
+        Raises
+        ------
+        InvalidValue
+            If the model has no such parameter; the text lists them.
+        """
+        places = {p.name: (p.tensor, p.index) for p in self.manifest.controls}
+        if name not in places:
+            raise InvalidValue(f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(places) or "none"}')
+        tensor, index = places[name]
+        return self._controls[tensor].reshape(-1)[index : index + 1]
+
+    def parameter_address(self, name: str) -> int:
+        """Where compiled code writes a parameter as float32, once a frame."""
+        return address(self.parameter(name))
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Since the last reset: `runs`, `failures` (Run gave an error), `not_finite` (its frame held NaN or infinity)."""
+        return {name: int(self.record[name][0]) for name in ("runs", "failures", "not_finite")}
+
+    @property
+    def last_error(self) -> str:
+        """What onnxruntime said when it last failed; empty where it never did."""
+        return bytes(self._kept[1]["text"]).split(b"\0")[0].decode(errors="replace")
+
+
+def model_stage(
+    model: PackagedModel, n_bins: int | None = None, *, keep: tuple = (), session_path: SessionPath = "auto"
+) -> ModelStage:
+    """Make a stage of a packaged model, ready to run: session made, memory allocated, one trial call done.
+
+    Parameters
+    ----------
+    model : PackagedModel
+        Stages of the same object share its session, thus its weights; each has states of its own.
+    n_bins : int, optional
+        Size of the input's axis "bins" (bands, for a model that takes bands); not needed where the model fixes it.
+    keep : tuple
+        Objects that must live as long as the stage.
+    session_path : {"auto", "c-api", "binding"}
+        "auto" takes the C API where it is there.
+
+    Returns
+    -------
+    ModelStage
+
+    Raises
+    ------
+    ModelError
+        If the model's rate is not one frame out for one in, `n_bins` does not fit it, or a trial call fails.
+    """
+    if session_path not in ("auto", "c-api", "binding"):
+        raise InvalidValue(f'session_path="{session_path}" must be one of auto, c-api, binding; try "auto"')
+    return ModelStage(model, _Parts(model, n_bins, session_path), keep)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How to call Run: addresses of the functions, the handle, and what a table of values holds."""
+
+    session_path: str
+    why: str | None
+    run: int
+    message: int
+    release: int
+    session: int
+    values: np.ndarray
+    keep: tuple
+
+
+class _Parts:
+    """All that a stage needs, made in order: tensors, a trial call for the output's shape, memory, the way to call Run."""
+
+    def __init__(self, model: PackagedModel, n_bins: int | None, session_path: SessionPath):
+        m = model.manifest
+        self.manifest = m
+        shape = input_shape(model, n_bins)
+        self.period = shape[m.input.time_axis]
+        _check_rate(m)
+        self.controls = control_arrays(m, model.inputs)
+        session, why = _session(model, session_path)
+        trial = [np.zeros(shape, np.float32), *(aligned_copy(s.value()) for s in m.states)]
+        feeds = dict(zip(self._input_names, [trial[0], *self._constants(), *trial[1:]], strict=True))
+        shapes = session.shapes(feeds, self._output_names)
+        _check_output(m, shapes[0], self.period)
+        self._allocate(shape, shapes)
+        self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)
+
+    @property
+    def _input_names(self) -> list[str]:
+        m = self.manifest
+        valid = [m.valid_input] if m.valid_input else []
+        return [m.input.name, *valid, *self.controls, *(s.input for s in m.states)]
+
+    @property
+    def _output_names(self) -> list[str]:
+        return [self.manifest.output.name, *(s.output for s in self.manifest.states)]
+
+    def _constants(self) -> list[np.ndarray]:
+        valid = [np.ones(self.period, np.float32)] if self.manifest.valid_input else []
+        self._valid = valid = [aligned_copy(each) for each in valid]
+        return [*valid, *self.controls.values()]
+
+    def _allocate(self, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> None:
+        """One block of memory: the frame in, the frame out, then each state and the one that takes turns with it."""
+        states = self.manifest.states
+        wanted = [(shape, "float32"), (shapes[0], "float32")]
+        for state, made in zip(states, shapes[1:], strict=True):
+            wanted += [(state.shape, state.dtype), (made, state.dtype)]
+        self.memory, tensors = _block(wanted)
+        self.input, self.output, self.pairs = tensors[0], tensors[1], list(zip(tensors[2::2], tensors[3::2], strict=True))
+        for state, (first, _) in zip(states, self.pairs, strict=True):
+            first[...] = state.value()
+
+    def _phases(self) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+        """Inputs and outputs of even calls and of odd ones."""
+        constants = [*self._valid, *self.controls.values()]
+        turns = []
+        for phase in (0, 1):
+            swap = [phase and state.append_axis is None for state in self.manifest.states]
+            pairs = [pair[::-1] if odd else pair for pair, odd in zip(self.pairs, swap, strict=True)]
+            turns.append(([self.input, *constants, *(a for a, _ in pairs)], [self.output, *(b for _, b in pairs)]))
+        return turns
+
+    @property
+    def frame_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Shape of a frame in and of a frame out."""
+        m = self.manifest
+        return _frame_shape(m.input, self.input.shape), _frame_shape(m.output, self.output.shape)
+
+    def fields(self) -> dict[str, Any]:
+        """The record's fields by name; arrays stand for their addresses."""
+        c, m = self.caller, self.manifest
+        self.names = [ort_api.name_table(names) for names in (self._input_names, self._output_names)]
+        first = self.pairs[0][0] if self.pairs else self.memory[:0]
+        n_bytes = address(self.memory) + self.memory.nbytes - address(first) if self.pairs else 0
+        initial = self.memory[len(self.memory) - n_bytes :].copy()
+        return {
+            **{name: getattr(c, name) for name in ("run", "message", "release", "session", "values")},
+            **{"input_names": self.names[0][0], "n_inputs": len(self._input_names)},
+            **{"output_names": self.names[1][0], "n_outputs": len(self._output_names)},
+            **_place("input", m.input, self.input),
+            **_place("output", m.output, self.output),
+            **{"period": self.period, "memory": self.memory},
+            **{"states": address(first), "initial_states": _constant(initial), "states_bytes": n_bytes},
+            **{"appends": self._appends(), "n_appends": sum(s.append_axis is not None for s in m.states)},
+            "text": aligned(MESSAGE_BYTES, np.uint8),
+        }
+
+    def _appends(self) -> np.ndarray:
+        rows = []
+        for state, (kept, new) in zip(self.manifest.states, self.pairs, strict=True):
+            if state.append_axis is not None:
+                outer = prod(state.shape[: state.append_axis])
+                rows.append((address(kept), address(new), outer, kept.nbytes // outer, new.nbytes // outer))
+        return _constant(np.array(rows, np.int64).reshape(-1, len(_APPEND)))
+
+
+def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, ...]:
+    """Shape of the input tensor for one period of frames.
+
+    Raises
+    ------
+    ModelError
+        If `n_bins` is missing or does not fit.
+    """
+    m = model.manifest
+    fixed = model.fixed_bins
+    if fixed is not None and n_bins not in (None, fixed):
+        raise ModelError(f"n_bins={n_bins} does not fit {m.name}, which takes {fixed}; use the plan of its manifest")
+    if "bins" in m.input.layout and (fixed or n_bins) is None:
+        raise ModelError(f"{m.name} takes any number of bins; give n_bins, as in n_bins={1025}")
+    usual = {"batch": 1, "channels": m.input.n_channels, "bins": fixed or n_bins or 1, "time": m.period}
+    dtype, sizes = model.inputs.tensors[m.input.name]
+    if dtype != "float32":
+        raise ModelError(f"{m.name} takes frames of {dtype}, stages give float32; export it in float32")
+    shape = tuple(n if isinstance(n, int) else usual[axis] for axis, n in zip(m.input.layout, sizes, strict=True))
+    if shape[m.input.time_axis] % m.period:
+        raise ModelError(f"{m.name} takes {shape[m.input.time_axis]} frames a call, no multiple of its period {m.period}")
+    return shape
+
+
+def control_arrays(m: Manifest, inputs: Signature) -> dict[str, np.ndarray]:
+    """An aligned float32 array for each tensor of parameters, filled with the defaults."""
+    arrays = {name: aligned(_sizes(inputs, name)) for name in sorted({p.tensor for p in m.controls})}
+    for p in m.controls:
+        arrays[p.tensor].reshape(-1)[p.index] = p.default
+    return arrays
+
+
+def _sizes(signature: Signature, name: str) -> tuple[int, ...]:
+    return tuple(int(n or 0) for n in signature.tensors[name][1])
+
+
+def _check_rate(m: Manifest) -> None:
+    if m.rate.frames_in != m.rate.frames_out:
+        rate = f"{m.rate.frames_in}:{m.rate.frames_out}"
+        raise ModelError(f"{m.name} has a rate of {rate} frames; a stage needs as many out as in: run it with FrameModel")
+
+
+def _check_output(m: Manifest, shape: tuple[int, ...], period: int) -> None:
+    sizes = dict(zip(m.output.layout, shape, strict=True))
+    if sizes["time"] != period or sizes.get("batch", 1) != 1:
+        raise ModelError(f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold {period} frames of one batch')
+
+
+def _frame_shape(port: Port, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for axis, n in zip(port.layout, shape, strict=True) if axis not in ("batch", "time"))
+
+
+def _place(side: str, port: Port, tensor: np.ndarray) -> dict[str, int]:
+    """Where frames lie in a tensor: its address, pieces before time, bytes after time (all in one piece where time is 1)."""
+    outer, inner = prod(tensor.shape[: port.time_axis]), 4 * prod(tensor.shape[port.time_axis + 1 :])
+    if tensor.shape[port.time_axis] == 1:
+        outer, inner = 1, outer * inner
+    return {side: address(tensor), f"{side}_outer": outer, f"{side}_inner": inner}
+
+
+def _constant(values: np.ndarray) -> np.ndarray:
+    out = aligned_copy(values)
+    out.flags.writeable = False
+    return out
+
+
+def _block(wanted: Sequence[tuple[tuple[int, ...], str]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One aligned array of bytes and the tensors inside it, each on a cache line of its own."""
+    sizes = [prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
+    starts = np.cumsum([0, *(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)])
+    memory = aligned(int(starts[-1]), np.uint8)
+    parts = zip(wanted, sizes, starts, strict=False)
+    return memory, [memory[at : at + size].view(dtype).reshape(shape) for (shape, dtype), size, at in parts]
+
+
+# ------------------------------------------------------------------------------------------ the two ways to call Run
+
+
+def _session(model: PackagedModel, session_path: SessionPath) -> tuple[Any, str | None]:
+    """The model's session, made once for each way, and why it is not the C API's."""
+    why = "it was asked for" if session_path == "binding" else ort_api.why_unavailable()
+    if why and session_path == "c-api":
+        raise ModelError(f"{why}; use session_path='auto'")
+    name = "binding" if why else "c-api"
+    if name not in model.sessions:
+        model.sessions[name] = _BindingSession(model.proto_bytes) if why else _ApiSession(model.proto_bytes)
+    return model.sessions[name], why
+
+
+class _ApiSession(ort_api.CSession):
+    """Run by its address: no Python at all in a frame."""
+
+    def caller(self, inputs: list[str], outputs: list[str], phases: list, why: str | None) -> _Run:
+        values = [ort_api.Values([*given, *made]) for given, made in phases]
+        table = _constant(np.array([each.handles for each in values], np.int64))
+        functions = [self.api.address(name) for name in ("Run", "GetErrorMessage", "ReleaseStatus")]
+        return _Run("c-api", None, *functions, self.handle, table, (self, values))
+
+
+class _BindingSession:
+    """Run by a Python callback that takes the GIL; only where the C API cannot be had."""
+
+    def __init__(self, model: bytes):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
+
+    def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
+        """Shapes of the outputs for one trial call."""
+        try:
+            return [made.shape for made in self.session.run(outputs, feeds)]
+        except Exception as error:
+            raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
+
+    def caller(self, inputs: list[str], outputs: list[str], phases: list, why: str | None) -> _Run:
+        table = _constant(np.zeros((2, len(inputs) + len(outputs)), np.int64))
+        bindings = [self._binding(inputs, outputs, phase) for phase in phases]
+        bound = _Bound(self.session, bindings, address(table), table.strides[0])
+        functions = [ctypes.cast(each, ctypes.c_void_p).value or 0 for each in bound.functions]
+        return _Run("binding", why, *functions, 0, table, (self, bound, phases))
+
+    def _binding(self, inputs: list[str], outputs: list[str], phase: tuple[list[np.ndarray], list[np.ndarray]]):
+        binding = self.session.io_binding()
+        for bind, names, arrays in zip((binding.bind_input, binding.bind_output), (inputs, outputs), phase, strict=True):
+            for name, array in zip(names, arrays, strict=True):
+                bind(name, "cpu", 0, array.dtype.type, array.shape, address(array))
+        return binding
+
+
+class _Bound:
+    """Three functions with the signatures of Run, GetErrorMessage and ReleaseStatus; the table's address tells the phase."""
+
+    def __init__(self, session, bindings: list, table: int, stride: int):
+        self._session, self._bindings, self._table, self._stride = session, bindings, table, stride
+        self._text = ctypes.create_string_buffer(MESSAGE_BYTES)
+        i64 = ctypes.c_int64
+        one = ctypes.CFUNCTYPE(i64, i64)
+        self.functions = (
+            ctypes.CFUNCTYPE(i64, *[i64] * 8)(self._run),
+            one(lambda status: ctypes.addressof(self._text)),
+            one(lambda status: 0),
+        )
+
+    def _run(self, session, options, names, values, *_others) -> int:
+        try:
+            self._session.run_with_iobinding(self._bindings[(values - self._table) // self._stride])
+        except Exception as error:  # nothing may escape into compiled code: it is counted there and told later
+            self._text.value = str(error).encode()[: MESSAGE_BYTES - 1]
+            return 1
+        return 0
+
+
+__all__ = ["ModelStage", "State", "control_arrays", "input_shape", "model_stage"]
