@@ -32,7 +32,10 @@ def main() -> None:
 def made_identity(folder: Path) -> None:
     """Magnitudes in, the same magnitudes out: shows what the path through ONNX and phase reconstruction does alone."""
     graph = helper.make_graph(
-        [helper.make_node("Identity", ["magnitude"], ["restored"])], "identity", [_frames("magnitude")], [_frames("restored")]
+        [helper.make_node("Identity", ["magnitude"], ["restored"])],
+        "identity",
+        [_frames("magnitude")],
+        [_frames("restored")],
     )
     _ship(
         _model(graph),
@@ -44,7 +47,7 @@ def made_identity(folder: Path) -> None:
 
 
 def made_tilt_gate(folder: Path) -> None:
-    """A spectral tilt and a gate whose threshold follows the loudest recent peak: gains for the input's own spectrum."""
+    """A spectral tilt, and a gate whose threshold follows the loudest recent peak: gains for the input's spectrum."""
     _ship(
         _model(_tilt_gate_graph()),
         folder,
@@ -81,7 +84,7 @@ def _tilt(g: "_Graph") -> str:
 
 
 def _envelope(g: "_Graph") -> str:
-    """The loudest peak of the last 32 frames, averaged over 32 more, but never below this frame's own: [1, 1, frames]."""
+    """The loudest peak of 32 frames, averaged over 32 more, but never below this frame's own: [1, 1, frames]."""
     peak = g.node("ReduceMax", "magnitude", axes=[1], keepdims=1)
     held = g.node("MaxPool", g.with_history(peak, "peaks"), kernel_shape=[HOLD])
     smooth = g.node("AveragePool", g.with_history(held, "holds"), kernel_shape=[HOLD])
@@ -145,7 +148,9 @@ def _parameter(name: str, tensor: str, low: float, high: float, default: float, 
 
 
 def _model(graph: onnx.GraphProto) -> ModelProto:
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="rtspec")
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="rtspec"
+    )
 
 
 def _ship(model: ModelProto, folder: Path, **manifest) -> None:
@@ -181,8 +186,8 @@ def _card(path: Path) -> str:
     return (
         f"# {m.name}\n\n{m.task}\n\n```\n{facts}\n```\n\n"
         f"Any plan: the number of bins is free. Made by `exports/make_small_models.py`, which also writes `golden.npz` "
-        f"(seed 0, {GOLDEN_BINS} bins, {GOLDEN_FRAMES} frames; input and output at the default parameters, checked to 1e-6 "
-        f"of the peak by the tests). The cost of a frame is measured by `rtspec benchmark model`.\n"
+        f"(seed 0, {GOLDEN_BINS} bins, {GOLDEN_FRAMES} frames; input and output at the default parameters, checked to "
+        f"1e-6 of the peak by the tests). The cost of a frame is measured by `rtspec benchmark model`.\n"
     )
 
 

@@ -1,8 +1,8 @@
 """Networks on spectrogram frames: packaged in one ONNX file, made streaming, run by address from compiled code.
 
-The way of a model: `streaming` turns an offline network into a frame-by-frame one; `packages` writes it with its `manifest`
-(read through `checks`); `catalogue` finds the shipped ones; `ort_api` binds onnxruntime's C API; `session` makes the compiled
-stage that the engine runs, `frame_model` the Python object that takes whole arrays.
+The way of a model: `streaming` turns an offline network into a frame-by-frame one; `packages` writes it with its
+`manifest` (read through `checks`); `catalogue` finds the shipped ones; `ort_api` binds onnxruntime's C API; `session`
+makes the compiled stage that the engine runs, `frame_model` the Python object that takes whole arrays.
 """
 
 from importlib import import_module
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .packages import PackagedModel, inspect, load, package
     from .session import ModelStage, model_stage
     from .streaming import NotStreamable, make_streaming
+    from .validate import validate
 
 __all__ = [
     "FrameModel",
@@ -28,6 +29,7 @@ __all__ = [
     "model_stage",
     "models",
     "package",
+    "validate",
 ]
 
 _HOMES = {
@@ -42,6 +44,7 @@ _HOMES = {
     "model_stage": "session",
     "models": "catalogue",
     "package": "packages",
+    "validate": "validate",
 }
 
 

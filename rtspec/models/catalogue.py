@@ -23,7 +23,7 @@ def find(path_or_name: str | Path) -> Path:
     Parameters
     ----------
     path_or_name : str or Path
-        A file, or the name of a shipped model. A name without folder and suffix means a shipped one if there is no such file.
+        A file, or the name of a shipped model where there is no such file.
 
     Raises
     ------
@@ -35,7 +35,9 @@ def find(path_or_name: str | Path) -> Path:
     if str(path_or_name) in shipped and not path.is_file():
         return shipped[str(path_or_name)]
     if not path.exists():
-        raise ModelError(f'there is no model "{path_or_name}"; give a file, or one of: {", ".join(shipped) or "none shipped"}')
+        raise ModelError(
+            f'there is no model "{path_or_name}"; give a file, or one of: {", ".join(shipped) or "none shipped"}'
+        )
     if not path.is_file():
         raise ModelError(f'"{path_or_name}" is a folder; give the .onnx file inside')
     return path

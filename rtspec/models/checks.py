@@ -1,4 +1,7 @@
-"""Checks of values that strangers wrote: each is ``check(where, value) -> value`` and fails with the field, the value and the rule."""
+"""Checks of values that strangers wrote: ``check(where, value) -> value``.
+
+Each fails with the field, its value, the rule and the remedy in one line.
+"""
 
 import keyword
 import math
@@ -162,7 +165,12 @@ def record(made: type, /, **checks: Check) -> Check:
             fail(where, value, f"must be an object with {', '.join(known)}", "write it in {braces}")
         for name in value:
             if name not in known:
-                fail(f"{inside}{name}", value[name], f"is no field; the fields are {', '.join(known)}", "correct or drop it")
+                fail(
+                    f"{inside}{name}",
+                    value[name],
+                    f"is no field; the fields are {', '.join(known)}",
+                    "correct or drop it",
+                )
         for name in needed:
             if name not in value:
                 fail(f"{inside}{name}", None, "must be given", "add it")

@@ -37,8 +37,8 @@ class FrameModel:
 
     Notes
     -----
-    All that `process` and `flush` return, joined along time, is as long as the input (more or less by the model's rate) and equal
-    to what the offline network gives for the whole clip.
+    All that `process` and `flush` return, joined along time, is as long as the input (longer or shorter by the model's
+    rate) and equal to what the offline network gives for the whole clip.
 
     Examples
     --------
@@ -81,7 +81,9 @@ class FrameModel:
         known = {p.name: p for p in self.manifest.controls}
         for name, value in values.items():
             if name not in known:
-                raise InvalidValue(f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(known) or "none"}')
+                raise InvalidValue(
+                    f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(known) or "none"}'
+                )
             p = known[name]
             if not p.min <= value <= p.max:
                 raise InvalidValue(f"{name}={value} must be {p.min:g} to {p.max:g} {p.unit}; try {p.default:g}")
@@ -98,7 +100,7 @@ class FrameModel:
         Returns
         -------
         array, or dict of output name to array
-            In the model's own layout; a dict where the model has several outputs. Frames that are not ready yet come later.
+            In the model's own layout; a dict where it has several outputs. Frames that are not ready yet come later.
 
         Raises
         ------
@@ -153,10 +155,15 @@ class FrameModel:
         before = self._waiting.get(name)
         if before is not None:
             sizes = tuple(None if axis == time else n for axis, n in enumerate(before.shape))
-        free = [axis == time or not isinstance(n, int) or n == m for axis, (n, m) in enumerate(zip(sizes, array.shape, strict=False))]
+        free = [
+            axis == time or not isinstance(n, int) or n == m
+            for axis, (n, m) in enumerate(zip(sizes, array.shape, strict=False))
+        ]
         if array.ndim != len(sizes) or not all(free):
             shown = ["frames" if axis == time else n or "any" for axis, n in enumerate(sizes)]
-            raise InvalidValue(f'frames of shape {array.shape} do not fit "{name}" of {shown}; bring them to its layout')
+            raise InvalidValue(
+                f'frames of shape {array.shape} do not fit "{name}" of {shown}; bring them to its layout'
+            )
         return array.astype(dtype, copy=False)
 
     def _zeros(self, name: str, n_frames: int) -> np.ndarray:
@@ -182,7 +189,7 @@ class FrameModel:
             numbers = np.arange(self._run_frames, self._run_frames + n_frames)
             feeds[self.manifest.valid_input] = (numbers < self._seen).astype(np.float32)
         names = list(self._outputs.tensors)
-        made = dict(zip(names, self._session.run(names, feeds), strict=True))
+        made: dict[str, Any] = dict(zip(names, self._session.run(names, feeds), strict=True))
         for state in self.manifest.states:
             self._states[state.input] = _next_state(state, self._states[state.input], made[state.output])
         for name, output in self._made.items():
@@ -198,7 +205,11 @@ class FrameModel:
         """No frames, in the shape that the output will have as far as it is known."""
         known: dict[str | None, int] = {}
         for each, array in self._waiting.items():
-            known |= {size: n for size, n in zip(self._inputs.tensors[each][1], array.shape, strict=True) if isinstance(size, str)}
+            known |= {
+                size: n
+                for size, n in zip(self._inputs.tensors[each][1], array.shape, strict=True)
+                if isinstance(size, str)
+            }
         dtype, sizes = self._outputs.tensors[name]
         shape = [n if isinstance(n, int) else known.get(n, 1) for n in sizes]
         shape[self._flow.outputs[name].axis] = 0
@@ -224,7 +235,7 @@ class _Flow:
 
 
 class _Output:
-    """Frames of one output that wait to be taken: the delay is dropped, and what may not belong to the clip is held back."""
+    """Frames of one output that wait to be taken: without the delay, and not those that may be beyond the clip."""
 
     def __init__(self, timing: _Timing):
         self._timing, self._waiting = timing, None
@@ -276,8 +287,8 @@ def _described(proto: "ModelProto", name: str) -> tuple[Manifest, _Flow]:
         return manifest, _flow_of(manifest)
     if stream is None:
         raise ModelError(
-            f'"{name}" says nothing of its frames; make it streaming with rtspec.models.make_streaming, or a package with '
-            f"rtspec.models.package"
+            f'"{name}" says nothing of its frames; make it streaming with rtspec.models.make_streaming, '
+            f"or a package with rtspec.models.package"
         )
     return _bare(stream, name, inputs, outputs)
 
@@ -324,6 +335,3 @@ def _with_layouts(m: Manifest, inputs: Signature, outputs: Signature, axes: dict
         return replace(port, layout=layout)
 
     return replace(m, input=port(m.input, inputs), output=port(m.output, outputs))
-
-
-

@@ -1,4 +1,4 @@
-"""What a packaged model says of itself: one JSON in ``metadata_props["rtspec"]``, read strictly and checked against its graph.
+"""What a packaged model says of itself: one JSON in ``metadata_props["rtspec"]``, checked against the graph.
 
 Each field has one check, ``check(where, value) -> value``, listed in the tables below; whatever is wrong raises
 :class:`~rtspec.errors.ModelError` with the field, the value and the rule in one line.
@@ -8,7 +8,8 @@ import json
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -73,8 +74,9 @@ class Port:
     name : str
         Graph input or output.
     representation : str
-        "magnitude", "power", "log-magnitude" or "complex" (real and imaginary as 2 channels); inputs also "bands", outputs also
-        "gain" (multiplies the input's spectrum). "tensor" is anything else: such a model runs, but is not played.
+        "magnitude", "power", "log-magnitude" or "complex" (real and imaginary as 2 channels, before bins); inputs also
+        "bands", outputs also "gain" (multiplies the input's spectrum). "tensor" is anything else: such a model runs, but
+        is not played.
     layout : tuple of str
         Order of the axes "batch", "channels", "bins", "time".
     log : str
@@ -133,7 +135,7 @@ class State:
     @property
     def n_bytes(self) -> int:
         """Bytes that the tensor takes."""
-        return int(np.prod(self.shape, dtype=object)) * np.dtype(self.dtype).itemsize
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
 
     def value(self) -> np.ndarray:
         """What the state holds before the first call, an array of `shape` and `dtype`."""
@@ -308,7 +310,9 @@ def parse(values: str | bytes | Mapping[str, Any]) -> Manifest:
 
 def _decoded(json_text: str | bytes) -> Any:
     if len(json_text) > MAX_JSON:
-        raise ModelError(f"the manifest has {len(json_text)} characters, at most {MAX_JSON} are allowed; package it again")
+        raise ModelError(
+            f"the manifest has {len(json_text)} characters, at most {MAX_JSON} are allowed; package it again"
+        )
 
     def no_constant(word: str):
         raise ValueError(f"{word} is no JSON number")
@@ -370,9 +374,7 @@ _STATE = record(
     initial=_initial,
     append_axis=optional(whole(0, 7)),
 )
-_LENGTH = record(
-    Length, up=_FEW, down=_FEW, phase=_FRAMES, extra=whole(-MAX_FRAMES, MAX_FRAMES)
-)
+_LENGTH = record(Length, up=_FEW, down=_FEW, phase=_FRAMES, extra=whole(-MAX_FRAMES, MAX_FRAMES))
 _PARAMETER = record(
     Parameter,
     name=identifier(RESERVED),
@@ -416,7 +418,6 @@ _MANIFEST = record(
     inexact=optional(worded_numbers),
     format=whole(FORMAT, FORMAT),
 )
-assert all(f.default is not MISSING or f.name in ("name", "input", "output", "metrics") for f in fields(Manifest))
 
 
 # ------------------------------------------------------------------------------------------ rules between fields
@@ -442,11 +443,24 @@ def _representation_rule(m: Manifest) -> None:
         fail("output.bands", m.output.bands, "must be null: outputs are bins", "leave it out")
     for side, port in (("input", m.input), ("output", m.output)):
         if port.representation == "log-magnitude" and port.log is None:
-            fail(f"{side}.log", None, f"must be one of {', '.join(LOGARITHMS)} for log-magnitude", "say which logarithm")
-        if port.representation == "complex" and "channels" not in port.layout:
-            fail(f"{side}.layout", port.layout, 'must have "channels" for complex frames', "add the axis of 2")
+            fail(
+                f"{side}.log", None, f"must be one of {', '.join(LOGARITHMS)} for log-magnitude", "say which logarithm"
+            )
+        if port.representation == "complex":
+            _complex_rule(side, port)
         if port.scale == 0:
             fail(f"{side}.scale", 0, "must not be 0", "leave it out for 1")
+
+
+def _complex_rule(side: str, port: Port) -> None:
+    order = [axis for axis in port.layout if axis in ("channels", "bins")]
+    if order != ["channels", "bins"]:
+        fail(
+            f"{side}.layout",
+            ",".join(port.layout),
+            'must have "channels" before "bins"',
+            "real comes first, then imaginary",
+        )
 
 
 def _states_rule(m: Manifest) -> None:
@@ -468,12 +482,18 @@ def _base64_rule(where: str, state: State) -> None:
     except ValueError:
         fail(where, state.initial, "must be a number or base64", "package the model again")
     if found != state.n_bytes:
-        fail(where, f"{found} bytes", f"must be {state.n_bytes} bytes for {list(state.shape)}", "package the model again")
+        fail(
+            where, f"{found} bytes", f"must be {state.n_bytes} bytes for {list(state.shape)}", "package the model again"
+        )
 
 
 def _names_rule(m: Manifest) -> None:
     taken = [m.input.name, *(s.input for s in m.states), *([m.valid_input] if m.valid_input else [])]
-    _once("input", [*taken, *sorted({p.tensor for p in m.controls})], "must have one use: frames, state, valid or parameter")
+    _once(
+        "input",
+        [*taken, *sorted({p.tensor for p in m.controls})],
+        "must have one use: frames, state, valid or parameter",
+    )
     _once("output", [m.output.name, *(s.output for s in m.states)], "must have one use: frames or one state")
     _once("parameter", [p.name for p in m.controls], "must be unique among parameters and latents")
     _once("parameter place", [f"{p.tensor}[{p.index}]" for p in m.controls], "must belong to one parameter")
@@ -591,7 +611,7 @@ def _check_parameter(p: Parameter, inputs: Signature) -> None:
         fail(f"{where}.tensor", p.tensor, f"must be float32, not {dtype}", "export it in float32")
     if not all(isinstance(size, int) for size in sizes):
         fail(f"{where}.tensor", p.tensor, f"must have fixed sizes, not {list(sizes)}", "export it so")
-    n_values = int(np.prod(sizes, dtype=object))
+    n_values = prod(size for size in sizes if isinstance(size, int))
     if p.index >= n_values:
         fail(f"{where}.index", p.index, f'must be below the {n_values} values of "{p.tensor}"', f"try {n_values - 1}")
 
@@ -609,8 +629,3 @@ def with_stream(values: Mapping[str, Any], stream: Mapping[str, Any] | None) -> 
     if stream.get("inexact"):
         found["inexact"] = stream["inexact"]
     return {"look_ahead_frames": stream["delay_frames"], **found, **values}
-
-
-def renamed(manifest: Manifest, **changes) -> Manifest:
-    """A copy with some fields changed, checked again."""
-    return parse(replace(manifest, **changes).to_dict())

@@ -1,10 +1,10 @@
 """onnxruntime's C API, called by address: the shared library that its wheel carries, through ctypes.
 
-Sessions are made here, from Python; compiled code then calls `Run` with tensors over memory of our own, never taking the GIL.
+Sessions are made here, from Python; compiled code then calls `Run` with tensors over our own memory, without the GIL.
 """
 
 import ctypes
-from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,7 +93,7 @@ def why_unavailable() -> str | None:
 
 
 class OrtApi:
-    """The functions of one onnxruntime library, with the environment and the memory description that all sessions share.
+    """The functions of one onnxruntime library, with the environment and memory description that all sessions share.
 
     Attributes
     ----------

@@ -86,7 +86,7 @@ def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> P
         The file to write; the folder exists. It appears whole or not at all.
     **manifest
         Fields of :class:`~rtspec.models.manifest.Manifest`. States, delay, flush, rate and valid input come from
-        :func:`make_streaming` where it made the model; a manifest inside the model gives all fields that are not given here.
+        :func:`make_streaming` where it made the model; a manifest inside the model gives the fields not given here.
 
     Returns
     -------
@@ -170,7 +170,9 @@ def stream_metadata(proto: "ModelProto") -> dict[str, Any] | None:
         assert isinstance(stream["outputs"], dict)
         assert all(key in stream for key in ("states", "delay_frames", "flush_frames", "rate", "period", "valid_input"))
     except (ValueError, RecursionError, KeyError, TypeError, AssertionError):
-        raise ModelError(f'the metadata "{STREAM_KEY}" is not what make_streaming writes; make the model streaming again') from None
+        raise ModelError(
+            f'the metadata "{STREAM_KEY}" is not what make_streaming writes; make the model streaming again'
+        ) from None
     return stream
 
 
@@ -207,7 +209,9 @@ def _check_graph_alone(proto: "ModelProto") -> None:
 
     outside = [tensor.name for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
     if outside:
-        raise ModelError(f'weight "{outside[0]}" lies in another file; a package is one file: save it with its weights inside')
+        raise ModelError(
+            f'weight "{outside[0]}" lies in another file; a package is one file: save it with its weights inside'
+        )
     try:
         onnx.checker.check_model(proto)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -238,7 +242,9 @@ def _bytes(path: Path) -> bytes:
             raise ModelError(f'"{path}" is larger than the 2 GiB that an ONNX file may have; is it a model?')
         return path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f'there is no model file "{path}"; check the path, or list shipped models with: rtspec models') from None
+        raise ModelError(
+            f'there is no model file "{path}"; check the path, or list shipped models with: rtspec models'
+        ) from None
     except OSError as error:
         raise ModelError(f'"{path}" cannot be read ({error.strerror}); check the path and its permissions') from error
 
@@ -269,7 +275,9 @@ def _write_whole(target: Path, content: bytes) -> None:
         os.replace(name, target)
     except OSError as error:
         Path(name).unlink(missing_ok=True)
-        raise ModelError(f'"{target}" cannot be written ({error.strerror}); what was there before is untouched') from error
+        raise ModelError(
+            f'"{target}" cannot be written ({error.strerror}); what was there before is untouched'
+        ) from error
 
 
 def _fixed(port: Port, signature: Signature) -> int | None:
@@ -317,7 +325,8 @@ class Report:
             "plan": _plan_text(m),
             "input": _port_text(m.input, self.model.inputs),
             "output": _port_text(m.output, self.model.outputs),
-            "delay": f"{m.delay_frames} frames (look-ahead {m.look_ahead_frames}), rate {m.rate.frames_in}:{m.rate.frames_out}",
+            "delay": f"{m.delay_frames} frames (look-ahead {m.look_ahead_frames})",
+            "rate": f"{m.rate.frames_in} frames in, {m.rate.frames_out} out",
             "states": f"{len(m.states)} tensors, {sum(s.n_bytes for s in m.states)} bytes" if m.states else "none",
             "size": f"{self._weights} weights, {len(self.model.proto_bytes)} bytes",
             **{f"  {p.name}": _parameter_text(p) for p in m.controls},

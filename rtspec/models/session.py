@@ -1,8 +1,8 @@
-"""A packaged model as a compiled frame stage: onnxruntime's Run called by address, tensors and states over memory of our own.
+"""A packaged model as a compiled frame stage: onnxruntime's Run called by address, with tensors over memory of our own.
 
-States go in ping-pong: two sets of OrtValues over the same memory take turns, so that what one call writes the next one reads and
-nothing is copied. Where the C API is missing, a Python callback with Run's own signature does the same by I/O binding under
-the GIL: the step above it is the same compiled code.
+States go in ping-pong: two sets of OrtValues over the same memory take turns, so that what one call writes the next one
+reads and nothing is copied. Where the C API is missing, a Python callback with Run's own signature does the same by I/O
+binding under the GIL: the step above it is the same compiled code.
 """
 
 import ctypes
@@ -118,7 +118,7 @@ def note_failure(s, status):
 
 @njit
 def run_session(s):
-    """Run the model once. A failed call leaves the states as they were, one that gives NaN starts them afresh; both give zeros."""
+    """Run the model once. A failed call leaves the states, one that gives NaN starts them afresh; both give zeros."""
     values = s.values + 8 * (s.n_inputs + s.n_outputs) * s.phase
     made = values + 8 * s.n_inputs
     status = call_run(s.run, s.session, 0, s.input_names, values, s.n_inputs, s.output_names, s.n_outputs, made)
@@ -179,7 +179,7 @@ class ModelStage(Stage):
         super().__init__(run_model, SESSION, keep=(model, parts, *keep), delay=delay, **parts.fields())
 
     def parameter(self, name: str) -> np.ndarray:
-        """The float32 array of shape (1,) that the model reads for a parameter or latent; :meth:`reset` leaves it alone.
+        """The float32 array of shape (1,) that the model reads for a parameter; :meth:`reset` leaves it alone.
 
         Raises
         ------
@@ -188,7 +188,9 @@ class ModelStage(Stage):
         """
         places = {p.name: (p.tensor, p.index) for p in self.manifest.controls}
         if name not in places:
-            raise InvalidValue(f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(places) or "none"}')
+            raise InvalidValue(
+                f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(places) or "none"}'
+            )
         tensor, index = places[name]
         return self._controls[tensor].reshape(-1)[index : index + 1]
 
@@ -198,7 +200,7 @@ class ModelStage(Stage):
 
     @property
     def counters(self) -> dict[str, int]:
-        """Since the last reset: `runs`, `failures` (Run gave an error), `not_finite` (its frame held NaN or infinity)."""
+        """Since the last reset: `runs`, `failures` (Run gave an error), `not_finite` (a frame held NaN or infinity)."""
         return {name: int(self.record[name][0]) for name in ("runs", "failures", "not_finite")}
 
     @property
@@ -252,7 +254,7 @@ class _Run:
 
 
 class _Parts:
-    """All that a stage needs, made in order: tensors, a trial call for the output's shape, memory, the way to call Run."""
+    """All that a stage needs, in order: tensors, a trial call for the output's shape, memory, the way to call Run."""
 
     def __init__(self, model: PackagedModel, n_bins: int | None, session_path: SessionPath):
         m = model.manifest
@@ -265,7 +267,7 @@ class _Parts:
         trial = [np.zeros(shape, np.float32), *(aligned_copy(s.value()) for s in m.states)]
         feeds = dict(zip(self._input_names, [trial[0], *self._constants(), *trial[1:]], strict=True))
         shapes = session.shapes(feeds, self._output_names)
-        _check_output(m, shapes[0], self.period)
+        _check_output(m, shape, shapes[0])
         self._allocate(shape, shapes)
         self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)
 
@@ -291,7 +293,11 @@ class _Parts:
         for state, made in zip(states, shapes[1:], strict=True):
             wanted += [(state.shape, state.dtype), (made, state.dtype)]
         self.memory, tensors = _block(wanted)
-        self.input, self.output, self.pairs = tensors[0], tensors[1], list(zip(tensors[2::2], tensors[3::2], strict=True))
+        self.input, self.output, self.pairs = (
+            tensors[0],
+            tensors[1],
+            list(zip(tensors[2::2], tensors[3::2], strict=True)),
+        )
         for state, (first, _) in zip(states, self.pairs, strict=True):
             first[...] = state.value()
 
@@ -320,21 +326,27 @@ class _Parts:
         initial = self.memory[len(self.memory) - n_bytes :].copy()
         return {
             **{name: getattr(c, name) for name in ("run", "message", "release", "session", "values")},
-            **{"input_names": self.names[0][0], "n_inputs": len(self._input_names)},
-            **{"output_names": self.names[1][0], "n_outputs": len(self._output_names)},
+            "input_names": self.names[0][0],
+            "n_inputs": len(self._input_names),
+            "output_names": self.names[1][0],
+            "n_outputs": len(self._output_names),
             **_place("input", m.input, self.input),
             **_place("output", m.output, self.output),
-            **{"period": self.period, "memory": self.memory},
-            **{"states": address(first), "initial_states": _constant(initial), "states_bytes": n_bytes},
-            **{"appends": self._appends(), "n_appends": sum(s.append_axis is not None for s in m.states)},
-            "text": aligned(MESSAGE_BYTES, np.uint8),
+            "period": self.period,
+            "memory": self.memory,
+            "states": address(first),
+            "initial_states": _constant(initial),
+            "states_bytes": n_bytes,
+            "appends": self._appends(),
+            "n_appends": sum(s.append_axis is not None for s in m.states),
+            "text": aligned(MESSAGE_BYTES, np.dtype(np.uint8)),
         }
 
     def _appends(self) -> np.ndarray:
         rows = []
         for state, (kept, new) in zip(self.manifest.states, self.pairs, strict=True):
             if state.append_axis is not None:
-                outer = prod(state.shape[: state.append_axis])
+                outer = max(1, prod(state.shape[: state.append_axis]))
                 rows.append((address(kept), address(new), outer, kept.nbytes // outer, new.nbytes // outer))
         return _constant(np.array(rows, np.int64).reshape(-1, len(_APPEND)))
 
@@ -359,7 +371,9 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
         raise ModelError(f"{m.name} takes frames of {dtype}, stages give float32; export it in float32")
     shape = tuple(n if isinstance(n, int) else usual[axis] for axis, n in zip(m.input.layout, sizes, strict=True))
     if shape[m.input.time_axis] % m.period:
-        raise ModelError(f"{m.name} takes {shape[m.input.time_axis]} frames a call, no multiple of its period {m.period}")
+        raise ModelError(
+            f"{m.name} takes {shape[m.input.time_axis]} frames a call, no multiple of its period {m.period}"
+        )
     return shape
 
 
@@ -378,13 +392,21 @@ def _sizes(signature: Signature, name: str) -> tuple[int, ...]:
 def _check_rate(m: Manifest) -> None:
     if m.rate.frames_in != m.rate.frames_out:
         rate = f"{m.rate.frames_in}:{m.rate.frames_out}"
-        raise ModelError(f"{m.name} has a rate of {rate} frames; a stage needs as many out as in: run it with FrameModel")
+        raise ModelError(
+            f"{m.name} has a rate of {rate} frames; a stage needs as many out as in: run it with FrameModel"
+        )
 
 
-def _check_output(m: Manifest, shape: tuple[int, ...], period: int) -> None:
+def _check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """One frame out for each frame in, with as many bins unless they were bands."""
+    source = dict(zip(m.input.layout, taken, strict=True))
     sizes = dict(zip(m.output.layout, shape, strict=True))
-    if sizes["time"] != period or sizes.get("batch", 1) != 1:
-        raise ModelError(f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold {period} frames of one batch')
+    same = [] if "tensor" in (m.input.representation, m.output.representation) or m.input.bands else ["bins"]
+    if any(sizes.get(axis) != source.get(axis) for axis in ["time", *same]) or sizes.get("batch", 1) != 1:
+        raise ModelError(
+            f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold as many frames and bins as '
+            f"the input's {list(taken)}, in one batch"
+        )
 
 
 def _frame_shape(port: Port, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -392,7 +414,7 @@ def _frame_shape(port: Port, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _place(side: str, port: Port, tensor: np.ndarray) -> dict[str, int]:
-    """Where frames lie in a tensor: its address, pieces before time, bytes after time (all in one piece where time is 1)."""
+    """Where frames lie in a tensor: its address, pieces before time, bytes after it (one piece where time is 1)."""
     outer, inner = prod(tensor.shape[: port.time_axis]), 4 * prod(tensor.shape[port.time_axis + 1 :])
     if tensor.shape[port.time_axis] == 1:
         outer, inner = 1, outer * inner
@@ -409,7 +431,7 @@ def _block(wanted: Sequence[tuple[tuple[int, ...], str]]) -> tuple[np.ndarray, l
     """One aligned array of bytes and the tensors inside it, each on a cache line of its own."""
     sizes = [prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
     starts = np.cumsum([0, *(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)])
-    memory = aligned(int(starts[-1]), np.uint8)
+    memory = aligned(int(starts[-1]), np.dtype(np.uint8))
     parts = zip(wanted, sizes, starts, strict=False)
     return memory, [memory[at : at + size].view(dtype).reshape(shape) for (shape, dtype), size, at in parts]
 
@@ -434,8 +456,8 @@ class _ApiSession(ort_api.CSession):
     def caller(self, inputs: list[str], outputs: list[str], phases: list, why: str | None) -> _Run:
         values = [ort_api.Values([*given, *made]) for given, made in phases]
         table = _constant(np.array([each.handles for each in values], np.int64))
-        functions = [self.api.address(name) for name in ("Run", "GetErrorMessage", "ReleaseStatus")]
-        return _Run("c-api", None, *functions, self.handle, table, (self, values))
+        run, message, release = map(self.api.address, ("Run", "GetErrorMessage", "ReleaseStatus"))
+        return _Run("c-api", None, run, message, release, self.handle, table, (self, values))
 
 
 class _BindingSession:
@@ -463,19 +485,21 @@ class _BindingSession:
         table = _constant(np.zeros((2, len(inputs) + len(outputs)), np.int64))
         bindings = [self._binding(inputs, outputs, phase) for phase in phases]
         bound = _Bound(self.session, bindings, address(table), table.strides[0])
-        functions = [ctypes.cast(each, ctypes.c_void_p).value or 0 for each in bound.functions]
-        return _Run("binding", why, *functions, 0, table, (self, bound, phases))
+        run, message, release = (ctypes.cast(each, ctypes.c_void_p).value or 0 for each in bound.functions)
+        return _Run("binding", why, run, message, release, 0, table, (self, bound, phases))
 
     def _binding(self, inputs: list[str], outputs: list[str], phase: tuple[list[np.ndarray], list[np.ndarray]]):
         binding = self.session.io_binding()
-        for bind, names, arrays in zip((binding.bind_input, binding.bind_output), (inputs, outputs), phase, strict=True):
+        for bind, names, arrays in zip(
+            (binding.bind_input, binding.bind_output), (inputs, outputs), phase, strict=True
+        ):
             for name, array in zip(names, arrays, strict=True):
                 bind(name, "cpu", 0, array.dtype.type, array.shape, address(array))
         return binding
 
 
 class _Bound:
-    """Three functions with the signatures of Run, GetErrorMessage and ReleaseStatus; the table's address tells the phase."""
+    """Functions with the signatures of Run, GetErrorMessage and ReleaseStatus; the table's address tells the phase."""
 
     def __init__(self, session, bindings: list, table: int, stride: int):
         self._session, self._bindings, self._table, self._stride = session, bindings, table, stride
