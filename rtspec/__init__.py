@@ -1,1 +1,51 @@
-"""rtspec: a streaming real-time host for spectral neural audio."""
+"""rtspec: a streaming real-time host for spectral neural audio.
+
+Sound passes these packages: `audio` (devices, files) → `buffers` (rings) → `host` (engine, boards) → `frames` (analysis) → `models`
+(ONNX) → `phase` → `frames` (overlap-add) → `host` → `audio`. `processors` put them together, `control` moves their parameters.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import audio, frames, models, phase, processors
+    from .control import Parameter
+    from .frames import FramePlan
+    from .host.board import Pedalboard
+    from .host.stream import AudioStream
+    from .processors import OnnxProcessor, SpectralInversion
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AudioStream": "host.stream",
+    "FramePlan": "frames",
+    "OnnxProcessor": "processors",
+    "Parameter": "control",
+    "Pedalboard": "host.board",
+    "SpectralInversion": "processors",
+}
+_PACKAGES = ("audio", "errors", "evaluation", "frames", "models", "phase", "processors")
+
+__all__ = [
+    "AudioStream",
+    "FramePlan",
+    "OnnxProcessor",
+    "Parameter",
+    "Pedalboard",
+    "SpectralInversion",
+    "audio",
+    "frames",
+    "models",
+    "phase",
+    "processors",
+]
+
+
+def __getattr__(name: str):
+    """Import on first use: numba and ONNX take longer to import than `rtspec --help` may take in all."""
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _PACKAGES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'rtspec' has no attribute {name!r}")

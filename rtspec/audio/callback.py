@@ -1,8 +1,8 @@
 """The compiled audio callback: it copies, counts and signals, nothing else.
 
-It takes input from the device or, where a source is set, from a prepared sound; hands it to the engine's ring; takes finished sound from
-the other ring; and keeps both on a tape where one is set. When the engine is late it conceals: it mirrors the last sound, fading, and
-drops as much when it arrives, so the delay never grows.
+It takes input from the device or, where a source is set, from a prepared sound; hands it to the engine's ring; takes
+finished sound from the other ring; and keeps both on a tape where one is set. When the engine is late it conceals: it
+mirrors the last sound, fading, and drops as much when it arrives, so the delay never grows.
 """
 
 import numba
@@ -135,7 +135,7 @@ def _turn(s, device_in, device_out, n):
 
 @njit
 def exchange(state, device_in, device_out, n):
-    """One callback: `n` interleaved float32 frames at `device_in` (0: none) in, as many out at `device_out` (0: none)."""
+    """One callback: `n` interleaved float32 frames at address `device_in` in, as many out at `device_out` (0: none)."""
     s = carray(pointer(state), 1, EXCHANGE)[0]
     start = now_ns(s.timespec)
     done = 0
@@ -159,14 +159,17 @@ def _portaudio(device_in, device_out, n, time_info, flags, state):
 
 
 def portaudio_callback():
-    """The compiled callback with PortAudio's signature; `userdata` is :attr:`Exchange.address`. Keep it while a stream runs."""
+    """The compiled callback with PortAudio's signature, its `userdata` being :attr:`Exchange.address`.
+
+    Keep it while a stream runs.
+    """
     place = types.intp
     signature = types.int32(place, place, types.uint64, place, types.uint64, place)
     return numba.cfunc(signature, cache=True, error_model="numpy")(_portaudio)
 
 
 class Exchange:
-    """What callback and engine share: two rings, a semaphore, counters, and where wanted a source, an injection and a tape.
+    """What callback and engine share: two rings, a semaphore, counters; where wanted a source, an injection, a tape.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from ..errors import DeviceError
 
 @dataclass(frozen=True)
 class Device:
-    """An audio device as PortAudio sees it; `inputs` and `outputs` are channel counts, `sample_rate` its default in Hz."""
+    """An audio device as PortAudio sees it: `inputs` and `outputs` are channels, `sample_rate` its default in Hz."""
 
     index: int
     name: str
@@ -20,7 +20,8 @@ class Device:
 
     def __str__(self) -> str:
         marks = ("<" if self.is_default_output else " ") + (">" if self.is_default_input else " ")
-        return f"{marks}{self.index:3d} {self.name}, {self.host_api} ({self.inputs} in, {self.outputs} out) {self.sample_rate:g} Hz"
+        channels = f"{self.inputs} in, {self.outputs} out"
+        return f"{marks}{self.index:3d} {self.name}, {self.host_api} ({channels}) {self.sample_rate:g} Hz"
 
 
 def portaudio():

@@ -1,4 +1,5 @@
-"""Pedalboard's rule for the shape of audio: the smaller dimension is the channels, mono may be flat, and what comes in goes out alike."""
+"""Pedalboard's rule for the shape of audio: the smaller dimension is the channels, mono may be flat, and what comes out
+has the form of what came in."""
 
 import numpy as np
 
@@ -8,7 +9,7 @@ MAX_CHANNELS = 64
 
 
 class Layout:
-    """How one caller lays audio out; remembers the channel count, which tells a square array's channels from its samples."""
+    """How one caller lays audio out; remembers the channel count, which settles square arrays and the shortest blocks."""
 
     def __init__(self):
         self.channels: int | None = None
@@ -27,14 +28,16 @@ class Layout:
 
     def _channels_first(self, shape: tuple[int, ...]) -> bool:
         rows, columns = shape
+        if self.channels in shape:
+            return self.channels == rows
         if rows == columns:
-            if self.channels != rows:
+            if rows > 0:
                 raise InvalidValue(
                     f"audio of shape {shape} is square: its channels cannot be told from its samples;"
                     " pass another length, or process a longer block first"
                 )
             return True
-        return rows < columns if min(shape) > 0 else rows > 0 and (self.channels or 1) == rows
+        return rows < columns if min(shape) > 0 else columns == 0
 
 
 class Form:

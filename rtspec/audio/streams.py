@@ -1,4 +1,4 @@
-"""Streams that drive the compiled callback: a real one on PortAudio, and a paced virtual one for machines without sound.
+"""Streams that drive the compiled callback: a real one on PortAudio, a paced virtual one for machines without sound.
 
 Both have `start`, `stop`, `active` and `latency_samples`, so the host does not know which one runs.
 """
@@ -126,7 +126,7 @@ _RUNNING = 0
 
 @njit(cache=True, nogil=True)
 def _pace(state, shared, device_in, device_out, block, period_ns, timespec):
-    """Call the exchange every period until `shared` says stop; never drifts, since every moment counts from the first."""
+    """Call the exchange every period until `shared` says stop; moments count from the first, so the pace cannot drift."""
     first, called = now_ns(timespec), 0
     while load_acquire(shared) != 0:
         exchange(state, device_in, device_out, block)

@@ -1,1 +1,1 @@
-"""Memory that compiled code shares: aligned arrays, atomics, rings, semaphores, and the step that all stages have in common."""
+"""Memory that compiled code shares: aligned arrays, atomics, rings, semaphores, clocks, and the step of all stages."""

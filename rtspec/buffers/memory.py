@@ -45,7 +45,7 @@ def address(array: np.ndarray) -> int:
 
 
 memmove = types.ExternalFunction("memmove", types.int64(types.int64, types.int64, types.int64))
-"""By address: ``memmove(target, source, n_bytes)``; the two may overlap. Assigning slices may allocate, this never does."""
+"""By address: ``memmove(target, source, n_bytes)``; they may overlap. Assigning slices may allocate, this never does."""
 
 memset = types.ExternalFunction("memset", types.int64(types.int64, types.int32, types.int64))
 """By address: ``memset(target, 0, n_bytes)``."""

@@ -1,15 +1,16 @@
 """The one shape that all compiled stages share, and the table that strings them together.
 
 A *step* is a compiled function ``n_out = step(state, x, n, y)`` of four int64: the address of its state, of its input,
-how many items lie there, and where the output goes. A *stage* is a step with a block of preallocated state. A *table* has one
-row ``(step, state, x, y)`` a stage, so the loop that walks it is compiled once for every chain there will ever be.
+how many items lie there, and where the output goes. A *stage* is a step with a block of preallocated state. A *table* has
+one row ``(step, state, x, y)`` a stage, so the loop that walks it is compiled once for every chain there will ever be.
 
-Items are samples for audio stages (planar float32, channel stride fixed in the state) and frames for frame stages. A stage
-returns as many items as it got; what it delays, it declares.
+Items are samples for audio stages (planar float32) and frames for frame stages. A stage returns as many items as it got;
+what it delays, it declares.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -60,8 +61,8 @@ class Stage:
     delay : int
         Items (samples or frames) by which the output lags behind the input.
     **fields
-        Values by name. For an array its address is stored. Writeable arrays belong to the state: :meth:`reset` restores them
-        to what they hold now; read-only ones are constants.
+        Values by name. For an array its address is stored. Writeable arrays belong to the state: :meth:`reset` restores
+        what they hold now; read-only ones are constants.
     """
 
     def __init__(self, step: Step | int, dtype, *, keep: tuple = (), delay: int = 0, **fields):
@@ -80,14 +81,14 @@ class Stage:
         for array, initial in zip(self._owned, self._initial, strict=True):
             np.copyto(array, initial)
 
-    def row(self, x: np.ndarray | int, y: np.ndarray | int) -> tuple[int, int, int, int]:
+    def row(self, x: np.ndarray | int, y: np.ndarray | int) -> "Row":
         """This stage as a row of a table, reading at `x` and writing at `y` (arrays or addresses)."""
         entry = self.step.address if isinstance(self.step, Step) else self.step
-        return entry, address(self.record), _location(x), _location(y)
+        return Row(entry, address(self.record), _location(x), _location(y), (self, x, y))
 
     def run(self, x: np.ndarray, n: int, y: np.ndarray) -> int:
         """Run the step once from Python, without the GIL: `n` items from array `x` to array `y`."""
-        entry, state, x_at, y_at = self.row(x, y)
+        entry, state, x_at, y_at, _ = self.row(x, y)
         return _run_step(entry, state, x_at, n, y_at)
 
 
@@ -95,10 +96,21 @@ def _location(place: np.ndarray | int) -> int:
     return address(place) if isinstance(place, np.ndarray) else int(place)
 
 
-def table(rows: list[tuple[int, int, int, int]]) -> np.ndarray:
-    """Rows as one aligned int64 array of shape (n_rows, 4)."""
+class Row(NamedTuple):
+    """A row of a table, and what its addresses point to: who keeps the rows keeps the table valid."""
+
+    entry: int
+    state: int
+    x: int
+    y: int
+    held: tuple
+
+
+def table(rows: Sequence[Row]) -> np.ndarray:
+    """Rows as one aligned int64 array of shape (n_rows, 4); keep the rows as long as the table is in use."""
     out = aligned((len(rows), ROW), np.int64)
-    out[...] = np.array(rows, np.int64).reshape(len(rows), ROW)
+    for i, row in enumerate(rows):
+        out[i] = row[:ROW]
     return out
 
 
@@ -117,7 +129,7 @@ def call_step(typingctx, entry, state, x, n, y):
 
 @njit(inline="always")
 def run_rows(rows, n_rows, n):
-    """Walk a table: `rows` is its address, `n` the number of items that the first row reads; returns what the last gives."""
+    """Walk the table at address `rows`; `n` is the number of items that the first row reads. Returns the last's."""
     entries = integers(rows, n_rows * ROW)
     for r in range(n_rows):
         at = r * ROW

@@ -6,13 +6,13 @@ import numpy as np
 from numba import carray, njit
 
 from ..buffers.atomics import load_double
-from ..buffers.memory import address, aligned, doubles, floats, pointer
+from ..buffers.memory import aligned, doubles, floats, integers, pointer
 from ..buffers.step import Stage, step
 from .parameters import ParameterTable
 
 SNAP = 1e-5
-"""A ramp that has come this close to its target, relative to the larger of 1 and the target, is there: so a still knob costs nothing and
-gives the exact value."""
+"""A ramp that has come this close to its target, relative to the larger of 1 and the target, is there: a knob at rest gives
+its exact value."""
 
 
 @njit(inline="always")
@@ -29,29 +29,48 @@ def coefficient(time_ms: float, rate_hz: float) -> float:
     return 1.0 - exp(-1000.0 / (time_ms * rate_hz))
 
 
-RAMPS = np.dtype([(name, "i8") for name in ("n", "targets", "values", "coefficients", "started")])
+RAMPS = np.dtype([(name, "i8") for name in ("n", "targets", "places", "values", "coefficients", "started")])
 
 
 @step
 def follow(state, x, n, y):
-    """Move every parameter one frame on; `y` gets them as float32. Starts at the targets."""
+    """Move every parameter one frame on and put it, as float32, where its reader wants it. Starts at the targets."""
     s = carray(pointer(state), 1, RAMPS)[0]
-    values, coefficients, out = doubles(s.values, s.n), doubles(s.coefficients, s.n), floats(y, s.n)
+    targets, places = integers(s.targets, s.n), integers(s.places, s.n)
+    values, coefficients = doubles(s.values, s.n), doubles(s.coefficients, s.n)
     for i in range(s.n):
-        target = load_double(s.targets + 8 * i)
+        target = load_double(targets[i])
         values[i] = approach(values[i], target, coefficients[i]) if s.started else target
-        out[i] = values[i]
+        floats(places[i], 1)[0] = values[i]
     s.started = 1
     return n
 
 
-def ramp_stage(table: ParameterTable, names: list[str], frame_rate_hz: float) -> Stage:
-    """Smoothed values of consecutive parameters of a table as a stage: (ignored) → (n_parameters,) float32, once a frame."""
-    coefficients = aligned(max(1, len(names)), np.float64)
-    coefficients[: len(names)] = [coefficient(table[name].spec.smoothing_ms, frame_rate_hz) for name in names]
-    coefficients.flags.writeable = False
-    targets = table.target_address(names[0]) if names else address(table.targets)
-    values = aligned(max(1, len(names)), np.float64)
+def ramp_stage(table: ParameterTable, places: dict[str, int], frame_rate_hz: float) -> Stage:
+    """Smoothed parameters as a stage that runs once a frame.
+
+    Parameters
+    ----------
+    table : ParameterTable
+    places : dict of str to int
+        Parameter name to the address of the float32 that it moves.
+    frame_rate_hz : float
+    """
     return Stage(
-        follow, RAMPS, keep=(table,), n=len(names), targets=targets, values=values, coefficients=coefficients, started=0
+        follow,
+        RAMPS,
+        keep=(table,),
+        n=len(places),
+        targets=_constant([table.target_address(name) for name in places], np.int64),
+        places=_constant(list(places.values()), np.int64),
+        coefficients=_constant([coefficient(table[n].spec.smoothing_ms, frame_rate_hz) for n in places], np.float64),
+        values=aligned(max(1, len(places)), np.float64),
+        started=0,
     )
+
+
+def _constant(values: list, dtype) -> np.ndarray:
+    out = aligned(max(1, len(values)), dtype)
+    out[: len(values)] = values
+    out.flags.writeable = False
+    return out

@@ -35,8 +35,9 @@ def copy_block(state, x, n, y):
 class Pedalboard(MutableSequence):
     """A list of plugins that sound passes in order.
 
-    Takes rtspec processors, native pedalboard plugins, other boards and native containers. It may be edited from any thread, also while
-    an :class:`rtspec.AudioStream` plays it: the new chain is prepared aside and released to the engine in one store.
+    Takes rtspec processors, native pedalboard plugins, other boards and native containers. It may be edited from any
+    thread, also while an :class:`rtspec.AudioStream` plays it: the new chain is prepared aside and released to the engine
+    in one store.
 
     Parameters
     ----------
@@ -52,13 +53,11 @@ class Pedalboard(MutableSequence):
 
     def __init__(self, plugins: Iterable = ()):
         self._editing = threading.RLock()
-        self._plugins = [_checked(plugin) for plugin in plugins]
         self._parents: weakref.WeakSet[Pedalboard] = weakref.WeakSet()
         self._players: list[Player] = []
         self._layout = Layout()
         self._settings: tuple | None = None
-        for plugin in self._plugins:
-            self._adopt(plugin)
+        self._plugins = [self._adopted(plugin) for plugin in plugins]
 
     # A list -------------------------------------------------------------------------------------------------------
 
@@ -69,40 +68,42 @@ class Pedalboard(MutableSequence):
         return self._plugins[index]
 
     def __setitem__(self, index, value) -> None:
-        new = [_checked(v) for v in value] if isinstance(index, slice) else _checked(value)
         with self._editing:
-            self._plugins[index] = new
-            self._changed(new if isinstance(new, list) else [new])
+            if isinstance(index, slice):
+                self._plugins[index] = [self._adopted(plugin) for plugin in value]
+            else:
+                self._plugins[index] = self._adopted(value)
+            self._changed()
 
     def __delitem__(self, index) -> None:
         with self._editing:
             del self._plugins[index]
-            self._changed([])
+            self._changed()
 
     def insert(self, index: int, value) -> None:
         """Insert a plugin before `index`."""
-        new = _checked(value)
         with self._editing:
-            self._plugins.insert(index, new)
-            self._changed([new])
+            self._plugins.insert(index, self._adopted(value))
+            self._changed()
 
     def __repr__(self) -> str:
         return f"<rtspec.Pedalboard with {len(self)} plugins: {self._plugins}>"
 
-    def _adopt(self, plugin) -> None:
+    def _adopted(self, plugin):
+        """A plugin that this board can play; one that is a board itself tells this one of its edits from now on."""
+        plugin = _checked(plugin)
         if isinstance(plugin, Pedalboard):
             if self in plugin.boards():
                 raise InvalidValue("a board cannot hold itself, not even inside another board; use a copy of it")
             plugin._parents.add(self)
+        return plugin
 
-    def _changed(self, new: list) -> None:
-        for plugin in new:
-            self._adopt(plugin)
+    def _changed(self) -> None:
         self._settings = None
         for player in self._players:
             player.update()
         for parent in list(self._parents):
-            parent._changed([])
+            parent._changed()
 
     def boards(self) -> list["Pedalboard"]:
         """This board and all boards inside it."""
@@ -110,7 +111,7 @@ class Pedalboard(MutableSequence):
         return [self, *(board for plugin in inner for board in plugin.boards())]
 
     def flat(self) -> list:
-        """All plugins in the order in which sound passes them; nested boards dissolved, native containers kept whole."""
+        """All plugins in the order of the sound's way; nested boards dissolved, native containers kept whole."""
         with self._editing:
             return [q for p in self._plugins for q in (p.flat() if isinstance(p, Pedalboard) else [p])]
 
@@ -234,5 +235,6 @@ def _segments(plugins: list) -> list:
 
     found = []
     for ours, group in groupby(plugins, _is_ours):
-        found += list(group) if ours else [pedalboard.Pedalboard(list(group))]
+        neighbours = list(group)
+        found += neighbours if ours else [pedalboard.Pedalboard(neighbours)]
     return found or [pedalboard.Pedalboard([])]

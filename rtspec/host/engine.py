@@ -1,7 +1,8 @@
 """The engine: one compiled loop that never returns while the stream runs and never holds the GIL.
 
-It sleeps on the callback's semaphore, takes a block from the ring, walks the program's table and puts the block into the other ring. The table
-is found through one pointer, so that a new chain is one release store away and the engine itself is compiled once.
+It sleeps on the callback's semaphore, takes a block from the ring, walks the program's table and puts the block into the
+other ring. The table is found through one pointer, so that a new chain is one release store away and the engine itself is
+compiled once.
 """
 
 import ctypes
@@ -133,7 +134,7 @@ class Engine:
         self._ready = threading.Event()
 
     def play(self, program: Program) -> None:
-        """Release a new program; the engine takes it up at its next block. Programs that it has surely left are let go."""
+        """Release a new program; the engine takes it up at its next block. Programs that it has left are let go."""
         entry = aligned(1, ENTRY)
         entry["rows"], entry["n_rows"] = address(program.table), len(program.table)
         entry["x"], entry["y"] = address(program.x), address(program.y)

@@ -1,4 +1,4 @@
-"""The last stage of every processor: the dry sound, delayed to match, mixed in; level; a guard against non-finite samples."""
+"""The last stage of every processor: dry sound, delayed to match, mixed in; level; a guard against non-finite samples."""
 
 import numpy as np
 from numba import carray, njit
@@ -20,7 +20,7 @@ MIX_PARAMETERS = [
 MIXER = np.dtype(
     [
         (n, "i8")
-        for n in ("channels", "delay", "at", "line", "dry", "mix_target", "level_target", "started", "concealed")
+        for n in ("channels", "lag", "at", "line", "dry", "mix_target", "level_target", "started", "concealed")
     ]
     + [(n, "f8") for n in ("mix", "gain", "coefficient")]
 )
@@ -34,9 +34,9 @@ def _mix_channel(dry, wet, line, at, out, n, s, mix, gain, target_mix, target_ga
         mix = approach(mix, target_mix, s.coefficient)
         gain = approach(gain, target_gain, s.coefficient)
         sample = dry[i]
-        if s.delay > 0:
+        if s.lag > 0:
             sample, line[at] = line[at], sample
-            at = at + 1 if at + 1 < s.delay else 0
+            at = at + 1 if at + 1 < s.lag else 0
         processed = wet[i]
         if not np.isfinite(processed):
             processed = np.float32(0.0)
@@ -55,7 +55,7 @@ def mix_and_level(state, x, n, y):
     mix, gain, at = s.mix, s.gain, s.at
     for c in range(s.channels):
         offset = 4 * c * MAX_BLOCK
-        line = floats(s.line + 4 * c * s.delay, max(1, s.delay))
+        line = floats(s.line + 4 * c * s.lag, max(1, s.lag))
         dry, wet, out = floats(s.dry + offset, n), floats(x + offset, n), floats(y + offset, n)
         mix, gain, at, concealed = _mix_channel(dry, wet, line, s.at, out, n, s, s.mix, s.gain, target_mix, target_gain)
         s.concealed += concealed
@@ -64,14 +64,14 @@ def mix_and_level(state, x, n, y):
 
 
 def mix_stage(table: ParameterTable, dry: np.ndarray, delay: int, sample_rate: float) -> Stage:
-    """Mix and level as a stage: reads the dry audio at `dry` (channels, MAX_BLOCK), delays it by `delay` samples to meet the wet."""
+    """Mix and level as a stage: the dry audio at `dry` (channels, MAX_BLOCK) is delayed by `delay` samples to meet the wet."""
     channels = len(dry)
     return Stage(
         mix_and_level,
         MIXER,
         keep=(table, dry),
         channels=channels,
-        delay=delay,
+        lag=delay,
         line=aligned((channels, max(1, delay))),
         dry=dry.ctypes.data,
         mix_target=table.target_address("mix"),

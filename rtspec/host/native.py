@@ -1,4 +1,4 @@
-"""Native pedalboard plugins as stages of a live chain. They need the GIL at their step; everything around them does not."""
+"""Native pedalboard plugins as stages of a live chain. They need the GIL at their step; what is around them does not."""
 
 import ctypes
 import time

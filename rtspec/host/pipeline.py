@@ -1,4 +1,4 @@
-"""Frames inside a stream of samples: collect a hop, run the frame stages of every channel, give out the finished hop."""
+"""Frames inside a stream of samples: collect a hop, run every channel's frame stages, give out the finished hop."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,19 @@ import numpy as np
 from numba import carray
 
 from ..buffers.memory import aligned, memmove, pointer
-from ..buffers.step import Stage, run_rows, step, table
+from ..buffers.step import Row, Stage, run_rows, step, table
 from ..frames.plan import FramePlan
 from .program import MAX_BLOCK
 
 LANES = np.dtype([(name, "i8") for name in ("channels", "hop", "fill", "inbox", "outbox", "rows", "n_rows")])
 
-Lane = tuple[list[tuple], list[Stage]]
+Lane = tuple[list[Row], list[Stage]]
 """The rows of one channel's frame stages, in order, and those stages."""
 
 
 @step
 def run_lanes(state, x, n, y):
-    """`n` samples of planar float32 → `n` samples, one hop later; runs every lane's table whenever a hop is complete."""
+    """`n` samples of planar float32 → `n` samples, one hop later; runs every lane's table when a hop is complete."""
     s = carray(pointer(state), 1, LANES)[0]
     done = 0
     while done < n:
@@ -49,11 +49,13 @@ def lanes_stage(plan: FramePlan, channels: int, make_lane: Callable[[np.ndarray,
     """
     inbox, outbox = aligned((channels, plan.hop)), aligned((channels, plan.hop))
     lanes = [make_lane(inbox[c], outbox[c]) for c in range(channels)]
-    rows = table([row for lane_rows, _ in lanes for row in lane_rows])
+    lane_rows = [row for rows, _ in lanes for row in rows]
+    rows = table(lane_rows)
     rows.flags.writeable = False
     stage = Stage(
         run_lanes,
         LANES,
+        keep=tuple(lane_rows),
         delay=plan.hop,
         channels=channels,
         hop=plan.hop,

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ..buffers.memory import address, aligned, memmove
-from ..buffers.step import Stage, run_rows, table
+from ..buffers.step import Row, Stage, run_rows, table
 
 MAX_BLOCK = 1024
 """Samples that drivers give a program at most at once; longer blocks are cut, which changes no sample."""
@@ -17,7 +17,7 @@ class Program:
 
     Parameters
     ----------
-    rows : sequence of tuple
+    rows : sequence of Row
         Rows of the table, in order (:meth:`rtspec.buffers.step.Stage.row`).
     stages : sequence of Stage
         All stages, nested ones too: what :meth:`reset` resets.
@@ -31,7 +31,7 @@ class Program:
 
     def __init__(
         self,
-        rows: Sequence[tuple],
+        rows: Sequence[Row],
         stages: Sequence[Stage],
         x: np.ndarray,
         y: np.ndarray,

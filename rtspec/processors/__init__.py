@@ -1,0 +1,48 @@
+"""Processors: thin assemblies of frames, models and phase with parameters."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidValue
+from .base import Processor
+
+if TYPE_CHECKING:
+    from .inversion import SpectralInversion
+    from .onnx import OnnxProcessor
+
+__all__ = ["OnnxProcessor", "Processor", "SpectralInversion", "create"]
+
+_HOMES = {"SpectralInversion": "inversion", "OnnxProcessor": "onnx"}
+NAMES = {"inversion": "SpectralInversion", "onnx": "OnnxProcessor"}
+"""Processors by their names on the command line."""
+
+
+def __getattr__(name: str):
+    """Import on first use: what is not played need not be loaded."""
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def create(spec: str, **settings) -> Processor:
+    """A processor by its name on the command line.
+
+    Parameters
+    ----------
+    spec : str
+        "NAME" or "NAME:MODEL": "inversion", "onnx:tilt-gate", "onnx:folder/model.onnx".
+    **settings
+        Keyword arguments of the processor.
+    """
+    name, _, model = spec.partition(":")
+    if name not in NAMES:
+        raise InvalidValue(f"processor {name!r} is not known; choose one of {', '.join(NAMES)} (with a model: onnx:MODEL)")
+    if name == "onnx" and not model:
+        raise InvalidValue("processor 'onnx' needs a model: onnx:tilt-gate, or onnx:PATH of a packaged file")
+    if name != "onnx" and model:
+        raise InvalidValue(f"processor {name!r} takes no model; leave out {':' + model!r}")
+    made = __getattr__(NAMES[name])
+    try:
+        return made(*([model] if model else []), **settings)
+    except TypeError as error:
+        raise InvalidValue(f"processor {name!r} cannot be made with {settings}: {error}") from None

@@ -40,7 +40,7 @@ class Processor(ABC):
 
     @abstractmethod
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        """Rows and stages of one channel: they read a hop at `inbox` and leave a hop at `outbox`, float32 of shape (hop,)."""
+        """Rows and stages of one channel: from a hop at `inbox` to a hop at `outbox`, both float32 of shape (hop,)."""
 
     @abstractmethod
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
@@ -110,8 +110,8 @@ class Processor(ABC):
         buffer_size : int
             Samples a block; changes no sample of the result.
         reset : bool
-            True: a sound of its own; the result is as long as the input and not delayed. False: the stream goes on; while the
-            latency fills, fewer samples come out than went in, afterwards as many.
+            True: a sound of its own; the result is as long as the input and not delayed. False: the stream goes on; while
+            the latency fills, fewer samples come out than went in, afterwards as many.
 
         Returns
         -------

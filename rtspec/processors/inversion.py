@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..buffers.memory import aligned
+from ..buffers.step import Row, Stage
 from ..frames.analysis import analysis_stage, magnitude_stage
 from ..frames.bands import band_filters, bands_stage
 from ..frames.plan import FramePlan
@@ -43,8 +44,8 @@ class SpectralInversion(Processor):
 
     References
     ----------
-    F. Gontier, M. Lagrange, C. Lavandier, J.-F. Petiot: "Privacy aware acoustic scene synthesis using deep spectral feature inversion",
-    ICASSP 2020: bands of the power spectrum, pseudo-inverse and NNLS baselines.
+    F. Gontier, M. Lagrange, C. Lavandier, J.-F. Petiot: "Privacy aware acoustic scene synthesis using deep spectral
+    feature inversion", ICASSP 2020: bands of the power spectrum, pseudo-inverse and NNLS baselines.
 
     Examples
     --------
@@ -140,6 +141,6 @@ class SpectralInversion(Processor):
         return chain(stages, places), stages
 
 
-def chain(stages, places) -> list[tuple]:
+def chain(stages: list[Stage], places: list[np.ndarray]) -> list[Row]:
     """Rows of stages in a line: stage i reads place i and writes place i + 1."""
     return [stage.row(x, y) for stage, x, y in zip(stages, places[:-1], places[1:], strict=True)]

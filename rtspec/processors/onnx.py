@@ -1,0 +1,145 @@
+"""Any packaged model as a processor."""
+
+import numpy as np
+
+from ..buffers.memory import aligned
+from ..control.parameters import ParameterSpec
+from ..control.smoothing import ramp_stage
+from ..errors import InvalidValue
+from ..frames.analysis import analysis_stage
+from ..frames.plan import FramePlan
+from ..frames.representation import decoding_stage, encoding_stage
+from ..frames.synthesis import synthesis_stage
+from ..host.pipeline import Lane
+from ..models import load
+from ..models.session import model_stage
+from ..phase import phase_stage
+from .base import Processor
+
+KEEP = "input"
+"""The phase choice that keeps the input's own phases, delayed to meet the model's output."""
+
+
+class OnnxProcessor(Processor):
+    """Play a packaged model: its parameters and latents become attributes, its delay part of the latency.
+
+    Parameters
+    ----------
+    model : str or Path
+        Name of a shipped model (:func:`rtspec.models.models`) or path of a packaged ONNX file.
+    phase : str
+        "input" keeps the input's phases; any streaming method of :mod:`rtspec.phase` rebuilds them from the magnitudes alone. Models
+        that give complex spectra ignore it.
+    n_fft, hop : int, optional
+        Samples, for models that work with any plan.
+    look_ahead : int, optional
+        Frames that the phase method may wait for.
+    mix : float
+        0 to 1.
+    output_db : float
+        -60 to 24 dB.
+    **parameters
+        Starting values of the model's own parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> OnnxProcessor("identity")(np.zeros(4410, np.float32), 44100).shape
+    (4410,)
+    """
+
+    def __init__(
+        self,
+        model,
+        phase: str = KEEP,
+        *,
+        n_fft: int | None = None,
+        hop: int | None = None,
+        look_ahead: int | None = None,
+        mix: float = 1.0,
+        output_db: float = 0.0,
+        **parameters: float,
+    ):
+        self._model = load(model)
+        self._phase, self._n_fft, self._hop, self._look_ahead = phase, n_fft, hop, look_ahead
+        manifest = self._model.manifest
+        _check_playable(manifest)
+        specs = [ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label) for p in manifest.controls]
+        super().__init__(specs, {**parameters, "mix": mix, "output_db": output_db})
+        plan = self.plan(manifest.sample_rate or self.default_sample_rate)
+        if self._rebuilds_phase:
+            self._phase_stage(plan)
+
+    @property
+    def manifest(self):
+        """What the model says of itself."""
+        return self._model.manifest
+
+    @property
+    def _rebuilds_phase(self) -> bool:
+        return self._phase != KEEP and self.manifest.output.representation != "complex"
+
+    def _phase_stage(self, plan: FramePlan):
+        options = {} if self._look_ahead is None else {"look_ahead": self._look_ahead}
+        return phase_stage(self._phase, plan, **options)
+
+    def plan(self, sample_rate: float) -> FramePlan:
+        wanted = self.manifest.sample_rate
+        if wanted is not None and wanted != round(sample_rate):
+            raise InvalidValue(
+                f"sample_rate={sample_rate:g} is not what model {self.manifest.name!r} works at; use {wanted} Hz"
+            )
+        own = self._model.plan(round(sample_rate))
+        n_fft, hop = self._chosen("n_fft", self._n_fft), self._chosen("hop", self._hop)
+        if n_fft is None and hop is None:
+            return own
+        n_fft = n_fft or own.n_fft
+        return FramePlan(own.sample_rate, n_fft, hop or n_fft // 4, own.window)
+
+    def _chosen(self, name: str, value: int | None) -> int | None:
+        fixed = getattr(self.manifest, name)
+        if None not in (value, fixed) and value != fixed:
+            raise InvalidValue(f"{name}={value} is not what model {self.manifest.name!r} works with; use {fixed}")
+        return value
+
+    def frame_delays(self, plan: FramePlan) -> dict[str, int]:
+        phase = self._phase_stage(plan).delay if self._rebuilds_phase else 0
+        return {"model": self.manifest.delay_frames, "phase": phase}
+
+    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        source, goal = self.manifest.input, self.manifest.output
+        model = model_stage(self._model, plan.n_bins)
+        spectrum, rebuilt = (aligned(plan.n_bins, np.complex64) for _ in range(2))
+        features, answer, magnitude = (aligned(2 * plan.n_bins) for _ in range(3))
+        places = {p.name: model.parameter_address(p.name) for p in self.manifest.controls}
+        analysis, synthesis = analysis_stage(plan), synthesis_stage(plan)
+        encoding = encoding_stage(plan, source.representation, source.log, source.floor, source.offset, source.scale)
+        ramps = ramp_stage(self.parameters, places, plan.frame_rate_hz)
+        decoding = decoding_stage(
+            *(plan, goal.representation, goal.log, goal.offset, goal.scale),
+            spectrum=spectrum,
+            delay=model.delay,
+            keep_phase=not self._rebuilds_phase,
+        )
+        decoded = magnitude if self._rebuilds_phase else rebuilt
+        rows = [
+            analysis.row(inbox, spectrum),
+            encoding.row(spectrum, features),
+            ramps.row(features, features),
+            model.row(features, answer),
+            decoding.row(answer, decoded),
+        ]
+        stages = [analysis, encoding, ramps, model, decoding]
+        if self._rebuilds_phase:
+            stages.append(self._phase_stage(plan))
+            rows.append(stages[-1].row(magnitude, rebuilt))
+        return [*rows, synthesis.row(rebuilt, outbox)], [*stages, synthesis]
+
+
+def _check_playable(manifest) -> None:
+    for side, port in (("input", manifest.input), ("output", manifest.output)):
+        if port.representation in ("tensor", "bands"):
+            raise InvalidValue(
+                f"{side}.representation={port.representation!r} of model {manifest.name!r} cannot be played by OnnxProcessor;"
+                " it must be magnitude, power, log-magnitude, complex or, as output, gain"
+            )
