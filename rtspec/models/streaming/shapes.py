@@ -73,6 +73,11 @@ class Shapes:
         self._types[made] = helper.make_tensor_type_proto(element_type, list(shape))
         self.runtime.add(made)
 
+    def define(self, name: str, value: np.ndarray) -> None:
+        """Make a constant of the streaming graph known."""
+        self._types[name] = helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        self._values[name] = value
+
     def opset(self, domain: str = "") -> int:
         """Version of an operator set that the model uses."""
         return self._opsets.get(domain, 1)

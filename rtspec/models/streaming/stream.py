@@ -106,6 +106,12 @@ class Stream:
         copy.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
         self.writer.write(copy)
 
+    def weight(self, value: np.ndarray, hint: str) -> str:
+        """A new constant that takes the place of an offline one."""
+        name = self.writer.constant(value, hint)
+        self.shapes.define(name, value)
+        return name
+
     def rename(self, made: str, output: str) -> None:
         """Give a tensor the name that an offline node's output has."""
         if made not in self.dequantised:

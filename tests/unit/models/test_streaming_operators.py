@@ -34,7 +34,7 @@ def around(*middle: NodeProto, before: int = 1, after: int = 1) -> list[NodeProt
 
 def build(nodes: list[NodeProto], shape: tuple = (1, 4, "frames"), outputs: tuple[str, ...] = ("y",), **weights: Any):
     """A model with x and, where a weight is called z, none of it: z of shape [1, 4] is a run-time input instead."""
-    weights: dict[str, Any] = {"first": noise(4, 4, 3), "last": noise(4, 4, 3), "bias": noise(4) + 1, **weights}
+    weights = {"first": noise(4, 4, 3), "last": noise(4, 4, 3), "bias": noise(4) + 1, **weights}
     used = {name for each in nodes for name in each.input}
     tensors = [numpy_helper.from_array(np.asarray(v), name) for name, v in weights.items() if name in used]
     inputs = [helper.make_tensor_value_info("x", FLOAT, shape)]

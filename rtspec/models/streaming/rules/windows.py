@@ -1,11 +1,11 @@
 """Convolution and pooling along time: a window over the frames so far."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from ..clock import Flow
 from ..refuse import NotStreamable, dense_over_time, pooled_over_time
 from ..stream import Stream
 from .pick import trailing_crop
@@ -65,7 +65,12 @@ def convolution(stream: Stream, node: NodeProto) -> None:
         return _beside_time(stream, node, axis)
     sizes = list(stream.shapes.shape(node.input[1])[2:])
     kernel = kernel_of(node, sizes, shape[2:])
-    _windowed(stream, node, kernel, axis - 2, 0.0)
+    unused = trailing_crop(stream, node.output[0], axis)
+    node = _with_less_look_ahead(stream, node, kernel, axis - 2)
+    if axis == 3 and kernel.span(1) and _may_turn(stream, node):
+        _time_first(stream, node, kernel, unused)
+    else:
+        _windowed(stream, node, kernel, axis - 2, 0.0, unused)
     silent = len(node.input) < 3 or not node.input[2]
     flow = stream.flows[node.output[0]]
     stream.flows[node.output[0]] = flow.but(silent=flow.silent and silent)
@@ -88,24 +93,65 @@ def pooling(stream: Stream, node: NodeProto) -> None:
     padded = kernel.begins[axis - 2] + kernel.ends[axis - 2] > 0
     if node.op_type == "AveragePool" and padded and not attribute(node, "count_include_pad", 0):
         return _average_of_real_frames(stream, node, kernel, axis - 2)
-    _windowed(stream, node, kernel, axis - 2, LOWEST if node.op_type == "MaxPool" else 0.0)
+    unused = trailing_crop(stream, node.output[0], axis)
+    node = _with_less_look_ahead(stream, node, kernel, axis - 2)
+    _windowed(stream, node, kernel, axis - 2, LOWEST if node.op_type == "MaxPool" else 0.0, unused)
     # The greatest of nothing is the lowest number, from which arithmetic makes infinities.
     made = stream.flows[node.output[0]]
     stream.flows[node.output[0]] = made.but(finite=made.finite and node.op_type != "MaxPool")
     return None
 
 
-def _windowed(stream: Stream, node: NodeProto, kernel: Kernel, time: int, fill: float, **attributes) -> Flow:
-    """Write a windowed node that sees its past; cut its look-ahead where the budget says so."""
-    inputs = _cut_look_ahead(stream, node, kernel, time, list(node.input))
-    pads = kernel.begins[time], kernel.ends[time]
-    unused, exact = trailing_crop(stream, node.output[0], time + 2), bool(attribute(node, "ceil_mode", 0))
-    inputs[0], flow = stream.window(inputs[0], kernel.span(time), kernel.strides[time], pads, fill, unused, exact)
-    inputs[1:] = [stream.static(name, node) if name else "" for name in inputs[1:]]
+def _windowed(
+    stream: Stream, node: NodeProto, kernel: Kernel, time: int, fill: float, unused: int, **attributes: Any
+) -> None:
+    """Write a windowed node that sees its past; nobody reads its last `unused` frames."""
+    pads, step = (kernel.begins[time], kernel.ends[time]), kernel.strides[time]
+    exact = bool(attribute(node, "ceil_mode", 0))
+    frames, flow = stream.window(node.input[0], kernel.span(time), step, pads, fill, unused, exact)
+    others = [stream.static(name, node) if name else "" for name in node.input[1:]]
     attributes |= {"kernel_shape": kernel.sizes, "auto_pad": None, "pads": kernel.pads_but(time)}
-    stream.emit(node, inputs, **attributes)
+    stream.emit(node, [frames, *others], **attributes)
     stream.flows[node.output[0]] = flow
-    return flow
+
+
+def _may_turn(stream: Stream, node: NodeProto) -> bool:
+    """Whether two spatial axes may be exchanged: not where quantisers must stay in front of the convolution."""
+    return stream.shapes.constant(node.input[1]) is not None and node.input[0] not in stream.dequantised
+
+
+def _time_first(stream: Stream, node: NodeProto, kernel: Kernel, unused: int) -> None:
+    """A convolution over [bins, frames] as one over [frames, bins].
+
+    With a few frames a call, rows of all bins are computed twice as fast as columns of few frames, and the history is
+    joined in long pieces. Runtimes cancel transposes between convolutions; for one frame they move no number anyway.
+    """
+    weight = np.ascontiguousarray(np.swapaxes(stream.constant(node, 1), 2, 3))
+    turned = NodeProto()
+    turned.CopyFrom(node)
+    turned.input[0] = _turned(stream, node.input[0])
+    turned.input[1] = stream.weight(weight, "turned")
+    turned.output[0] = _declared_turned(stream, node.output[0])
+    options = {"strides": kernel.strides[::-1], "dilations": kernel.dilations[::-1]}
+    swapped = Kernel(*(values[::-1] for values in vars(kernel).values()))
+    _windowed(stream, turned, swapped, 0, 0.0, unused, **options)
+    stream.writer.node("Transpose", [turned.output[0]], node.output[0], exact=True, perm=[0, 1, 3, 2])
+    stream.flows[node.output[0]] = stream.flows[turned.output[0]].but(axis=3)
+
+
+def _turned(stream: Stream, name: str) -> str:
+    """A tensor [batch, channels, bins, frames] with frames before bins; a turned convolution has made its own."""
+    key = f"{name}.turned"
+    if key not in stream.flows:
+        stream.writer.node("Transpose", [name], _declared_turned(stream, name), exact=True, perm=[0, 1, 3, 2])
+        stream.flows[key] = stream.flows[name].but(axis=2)
+    return key
+
+
+def _declared_turned(stream: Stream, name: str) -> str:
+    batch, channels, bins, frames = stream.shapes.shape(name)
+    stream.shapes.declare(f"{name}.turned", stream.shapes.element_type(name), [batch, channels, frames, bins])
+    return f"{name}.turned"
 
 
 def _average_of_real_frames(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> None:
@@ -140,28 +186,36 @@ def _emit_as(stream: Stream, node: NodeProto, inputs: list[str], output: str, **
     stream.emit(copy, inputs, **attributes)
 
 
-def _cut_look_ahead(stream: Stream, node: NodeProto, kernel: Kernel, time: int, inputs: list[str]) -> list[str]:
+def _with_less_look_ahead(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> NodeProto:
     """Lower the delay of a node's output to what the budget allows: drop future taps, or shift the kernel."""
-    cap = stream.budget.delays.get(node.output[0])
-    flow = stream.flows[inputs[0]]
-    step, dilation = kernel.strides[time], kernel.dilations[time]
-    before = kernel.begins[time] + (flow.pad.before if flow.pad else 0)
-    excess = 0 if cap is None else flow.delay + kernel.span(time) - before - step + 1 - step * cap
-    after = kernel.ends[time] + (flow.pad.after if flow.pad else 0)
-    excess = min(excess, kernel.span(time) - before, after)
+    excess = _excess(stream, node, kernel, time)
     if excess <= 0:
-        return inputs
-    if stream.budget.method == "truncate" and node.op_type == "Conv":
-        taps = min(-(-excess // dilation), after // dilation, kernel.sizes[time] - 1)
-        weight = stream.constant(node, 1)
-        kept = np.take(weight, range(kernel.sizes[time] - taps), axis=2 + time)
-        inputs[1] = stream.writer.constant(np.ascontiguousarray(kept), "truncated")
-        kernel.sizes[time] -= taps
-        kernel.ends[time] -= taps * dilation
-    else:
+        return node
+    if stream.budget.method == "shift" or node.op_type != "Conv":
         kernel.begins[time] += excess
         kernel.ends[time] -= excess
-    return inputs
+        return node
+    pad, dilation = stream.flows[node.input[0]].pad, kernel.dilations[time]
+    after = kernel.ends[time] + (pad.after if pad else 0)
+    taps = min(-(-excess // dilation), after // dilation, kernel.sizes[time] - 1)
+    kernel.sizes[time] -= taps
+    kernel.ends[time] -= taps * dilation
+    kept = np.take(stream.constant(node, 1), range(kernel.sizes[time]), axis=2 + time)
+    shorter = NodeProto()
+    shorter.CopyFrom(node)
+    shorter.input[1] = stream.weight(np.ascontiguousarray(kept), "truncated")
+    return shorter
+
+
+def _excess(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> int:
+    """Frames of look-ahead that must go: at most what this kernel has, and what padding after the end covers."""
+    flow = stream.flows[node.input[0]]
+    before, after = (flow.pad.before, flow.pad.after) if flow.pad else (0, 0)
+    ahead = kernel.span(time) - kernel.begins[time] - before
+    allowed = stream.budget.delays.get(node.output[0])
+    step = kernel.strides[time]
+    over = 0 if allowed is None else flow.delay + ahead - step + 1 - step * allowed
+    return min(over, ahead, kernel.ends[time] + after)
 
 
 def _beside_time(stream: Stream, node: NodeProto, axis: int) -> None:
