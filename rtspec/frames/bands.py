@@ -1,6 +1,6 @@
 """Band features: third-octave and mel bands of a frame's power, as matrices, as a streaming stage, and in decibels.
 
-All filters weigh *power* (squared magnitude). Bands that no bin falls into are dropped; `centres_hz` tells which remain.
+All filters weigh *power* (squared magnitude). Bands that no bin falls into are dropped; `centres_hz` tells which stay.
 """
 
 from collections.abc import Callable
