@@ -16,7 +16,7 @@ from .run import difference, random_clip, run_offline, run_streaming
 from .stream import Budget
 
 # Frames of the random clip on which the cost of cutting look-ahead is measured.
-TRIAL_FRAMES = 128
+TRIAL_FRAMES = 64
 
 
 def make_streaming(
@@ -92,42 +92,46 @@ def make_streaming(
 
 
 def _cut(offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str) -> ModelProto:
-    """The model with less look-ahead by one method, or by the better of both."""
+    """The model with less look-ahead by one method, or by the one of both that errs less on noise."""
+    trial = _Trial(offline, inputs, exact)
     methods = ("truncate", "shift") if method == "best" else (method,)
-    tried = [_cut_by(offline, inputs, exact, limit, each, states) for each in methods]
-    model, report = min(tried, key=lambda pair: pair[1]["error_rms"])
-    return model.model(report)
+    budgets = [Budget(_shares(exact, limit), each) for each in methods]
+    reports = [trial.report(_within(rewrite(offline, inputs, budget), limit), budget.method) for budget in budgets]
+    best = min(range(len(methods)), key=lambda i: reports[i]["error_rms"])
+    return rewrite(offline, inputs, budgets[best], states).model(reports[best])
 
 
-def _cut_by(
-    offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str
-) -> tuple[Rewritten, dict[str, Any]]:
-    budget = Budget(_shares(exact, limit), method)
-    shorter = rewrite(offline, inputs, budget, states)
+def _within(shorter: Rewritten, limit: int) -> Rewritten:
     if shorter.delay > limit:
         raise InvalidValue(
             f"max_delay_frames={limit} cannot be reached by cutting kernels: {shorter.delay} frames remain from "
             f"pooling, strides or crops; allow {shorter.delay}"
         )
-    # Measured with states that replace, whatever the host will do: the numbers are the same.
-    trial = shorter if states == "replace" else rewrite(offline, inputs, budget)
-    return shorter, {"method": method, "exact_delay_frames": float(exact.delay), **_error(offline, inputs, trial)}
+    return shorter
+
+
+class _Trial:
+    """A clip of noise on which cut models are measured against the exact one."""
+
+    def __init__(self, offline: ModelProto, inputs: Inputs, exact: Rewritten) -> None:
+        period = exact.period()
+        n_frames = -(-TRIAL_FRAMES // period) * period if inputs.dynamic else inputs.n_frames
+        self._delay = float(exact.delay)
+        self._clip = random_clip(offline, inputs, n_frames, np.random.default_rng(0))
+        self._wanted = run_offline(offline, self._clip)
+
+    def report(self, cut: Rewritten, method: str) -> dict[str, Any]:
+        """What the manifest says of a cut: errors are those of the first output, relative to its peak."""
+        name, wanted = next(iter(self._wanted.items()))
+        given = run_streaming(cut.model(), self._clip, 16 * cut.period())
+        peak, rms = difference(wanted, given[name])
+        return {"method": method, "exact_delay_frames": self._delay, "error_peak": peak, "error_rms": rms}
 
 
 def _shares(exact: Rewritten, limit: int) -> dict[str, int]:
     """Greatest delay of each tensor: its exact one, scaled down as the whole is."""
     share = Fraction(limit) / exact.delay
     return {name: int(flow.delay * share) for name, flow in exact.stream.flows.items()}
-
-
-def _error(offline: ModelProto, inputs: Inputs, cut: Rewritten) -> dict[str, float]:
-    """Error against the exact model on noise, relative to its peak."""
-    n_frames = inputs.n_frames if not inputs.dynamic else -(-TRIAL_FRAMES // cut.period()) * cut.period()
-    clip = random_clip(offline, inputs, n_frames, np.random.default_rng(0))
-    wanted, given = run_offline(offline, clip), run_streaming(cut.model(), clip, 16 * cut.period())
-    name = next(iter(wanted))
-    peak, rms = difference(wanted[name], given[name])
-    return {"error_peak": peak, "error_rms": rms}
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from rtspec.errors import InvalidValue
 from rtspec.models.streaming import make_streaming
 from rtspec.models.streaming.clock import Clock
 from rtspec.models.streaming.load import inputs_of
+from rtspec.models.streaming.make import TRIAL_FRAMES
 from rtspec.models.streaming.run import StreamingRun, difference, random_clip, run_offline, run_streaming
 
 
@@ -137,7 +138,7 @@ def test_look_ahead_is_cut_to_the_limit_and_its_error_reported(limit: int, cut):
     assert manifest["delay_frames"] <= limit
     assert manifest["inexact"]["method"] == cut
     assert manifest["inexact"]["exact_delay_frames"] == 7
-    clip = clip_of(model, 128)
+    clip = clip_of(model, TRIAL_FRAMES)
     wanted, given = run_offline(model, clip)["y"], run_streaming(streaming, clip, 9)["y"]
     assert given.shape == wanted.shape
     peak, rms = difference(wanted, given)
