@@ -3,6 +3,7 @@
 Both have `start`, `stop`, `active` and `latency_samples`, so the host does not know which one runs.
 """
 
+import atexit
 import threading
 from typing import Protocol
 
@@ -108,6 +109,9 @@ class PortAudioStream:
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(CLOSE_TIMEOUT_S)
+        if closing.is_alive():
+            # PortAudio's own clean-up at the interpreter's end would wait for the dead server as well.
+            atexit.unregister(self._sd._exit_handler)
 
     def _close(self) -> None:
         try:

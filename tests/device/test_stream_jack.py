@@ -1,0 +1,175 @@
+"""Real PortAudio streams on a JACK server of the test's own. Each stream runs in a child process with a time limit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rtspec.audio.jack import JackServer, why_unavailable
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+LIMIT_S = 60
+
+PRELUDE = """
+import json, sys, time
+import numpy as np
+import rtspec
+from rtspec.errors import RtspecError
+rng = np.random.default_rng(1)
+def noise(channels, seconds):
+    return (0.1 * rng.standard_normal((channels, int(48000 * seconds)))).astype(np.float32)
+"""
+
+EQUAL_TO_RENDER = """
+processor = {processor}
+source = noise({channels}, 2)
+with rtspec.AudioStream(plugins=[processor], buffer_size={block}, source=source, record_seconds=4) as stream:
+    assert stream.wait(20)
+    out, latency, statistics = stream.recorded[1], stream.latency, stream.statistics
+delay = latency.total_samples - latency.items["device"]
+whole = processor(source, 48000)
+equal = bool(np.array_equal(out[:, delay : delay + source.shape[1]], whole))
+print(json.dumps({{"equal": equal, "level": float(np.abs(whole).max()), **statistics.as_dict()}}))
+"""
+
+
+def run_child(server, code, limit=LIMIT_S):
+    """What a child on this server printed last, as JSON, and its exit code."""
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + code],
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("block", [64, 128, 256])
+@pytest.mark.parametrize(
+    "processor", ["rtspec.SpectralInversion()", "rtspec.OnnxProcessor('tilt-gate', tilt_db_per_octave=2.0)"]
+)
+def test_what_plays_live_equals_render_sample_for_sample(block, processor):
+    with JackServer(48000, block) as server:
+        seen = run_child(server, EQUAL_TO_RENDER.format(processor=processor, channels=2, block=block))
+    assert seen["equal"]
+    assert seen["level"] > 0.01
+    assert (seen["underruns"], seen["overruns"], seen["bad_samples"]) == (0, 0, 0)
+    assert seen["callbacks"] > 0
+
+
+LOOP_BACK = """
+inject = np.zeros((1, 48000), np.float32)
+inject[0, 24000] = 0.5
+processor = rtspec.OnnxProcessor("identity", n_fft={n_fft})
+with rtspec.AudioStream(plugins=[processor], channels=1, inject=inject, record_seconds=1.5) as stream:
+    print("ready", flush=True)
+    time.sleep(2.0)
+    out, total = stream.recorded[1][0], stream.latency.total_samples
+heard = np.flatnonzero(np.abs(out) > 0.4)
+print(json.dumps({{"round_trip": int(heard[1] - heard[0]), "total": total}}))
+"""
+
+
+@pytest.mark.parametrize("n_fft", [1024, 2048])
+def test_the_measured_round_trip_is_the_itemised_latency(n_fft):
+    with JackServer(48000, 128) as server:
+        command = [sys.executable, "-c", PRELUDE + LOOP_BACK.format(n_fft=n_fft)]
+        child = subprocess.Popen(command, env=server.environment, stdout=subprocess.PIPE, text=True)
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            server.loop_back()
+            seen = json.loads(child.communicate(timeout=LIMIT_S)[0])
+        finally:
+            child.kill()
+    assert seen["round_trip"] == seen["total"]
+
+
+SOUND_UNTIL_LOST = """
+stream = rtspec.AudioStream(plugins=[], source=noise(1, 60)).start()
+print("ready", flush=True)
+try:
+    stream.wait(30)
+    print("played on")
+except RtspecError as error:
+    print(error)
+stream.stop()
+print("stopped")
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_device_that_vanishes_gives_one_line_and_no_hang(end):
+    server = JackServer(48000, 128)
+    child = subprocess.Popen(
+        [sys.executable, "-c", PRELUDE + SOUND_UNTIL_LOST],
+        env=server.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        os.kill(server.pid, end)
+        said = child.communicate(timeout=30)[0].splitlines()
+    finally:
+        child.kill()
+        server.kill()
+    assert said[0].startswith("the audio device vanished while playing")
+    assert said[-1] == "stopped"
+
+
+DEVICES = """
+from rtspec.audio.devices import find_device, list_devices
+said = []
+for name, kind in (("nonsense", "input"), ("7", "output")):
+    try:
+        find_device(name, kind)
+    except RtspecError as error:
+        said.append(str(error))
+try:
+    rtspec.AudioStream(plugins=[], source=noise(1, 1), sample_rate=44100)
+except RtspecError as error:
+    said.append(str(error))
+names = [d.name for d in list_devices()]
+print(json.dumps({"names": names, "found": find_device("SYST", "input").name, "said": said}))
+"""
+
+
+def test_devices_are_named_and_wrong_ones_refused():
+    with JackServer(48000, 128) as server:
+        seen = run_child(server, DEVICES)
+    assert seen["names"] == ["system"]
+    assert seen["found"] == "system"
+    assert seen["said"][0] == "input device 'nonsense' is no input device; choose one of 0 'system'"
+    assert seen["said"][1] == "output device '7' is no output device; choose one of 0 'system'"
+    assert "refuses 44100 Hz with blocks of 128" in seen["said"][2]
+
+
+EDITS = """
+import pedalboard
+board = rtspec.Pedalboard([rtspec.OnnxProcessor("identity", n_fft=512)])
+with rtspec.AudioStream(plugins=board, source=noise(2, 3), loop=True) as stream:
+    for _ in range(300):
+        board.append(pedalboard.Gain(-3))
+        board.pop()
+    time.sleep(0.2)
+    print(json.dumps({"active": stream.active, "callbacks": stream.statistics.callbacks, "left": len(board)}))
+"""
+
+
+def test_edits_while_a_real_device_plays_leave_it_playing():
+    with JackServer(48000, 128) as server:
+        seen = run_child(server, EDITS)
+    assert seen["active"]
+    assert seen["left"] == 1
+    assert seen["callbacks"] > 50
