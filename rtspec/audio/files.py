@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pedalboard.io import AudioFile
 
 from ..errors import AudioFileError
 from ..frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from ..storage import WholeFile
 from .integrity import missing_bytes
 
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")
@@ -25,6 +27,14 @@ _LOSSY = {".ogg": "320 kbps", ".mp3": "320"}
 def is_audio(path: str | os.PathLike) -> bool:
     """Whether the name ends like a sound file that rtspec reads."""
     return Path(path).suffix.lower() in FORMATS
+
+
+def make_folder(folder: str | os.PathLike) -> None:
+    """Make a folder and those above it, where they are missing."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise AudioFileError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def read(path: str | os.PathLike, sample_rate: int | None = None) -> tuple[np.ndarray, int]:
@@ -116,7 +126,7 @@ class Reader:
 
 
 class Writer:
-    """A sound file written in chunks; a context manager, and only when its block ends without an error is there a file."""
+    """A sound file written in chunks; a context manager. There is a file once its block has ended without an error."""
 
     def __init__(self, path: str | os.PathLike, sample_rate: int, channels: int, bit_depth: int = 24):
         self.path = Path(path)
@@ -124,11 +134,11 @@ class Writer:
         if suffix not in FORMATS:
             raise AudioFileError(f"{self.path}: the name must end in one of {', '.join(FORMATS)}, not {suffix!r}")
         _check_rate(self.path, sample_rate)
-        quality = {"quality": _LOSSY[suffix]} if suffix in _LOSSY else {"bit_depth": bit_depth}
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        quality: dict[str, Any] = {"quality": _LOSSY[suffix]} if suffix in _LOSSY else {"bit_depth": bit_depth}
+        with _failures(self.path, "write"):
+            self._whole = WholeFile(self.path)
         with self._guarded():
-            self._raw = open(self._part, "w+b", buffering=CHUNK)  # noqa: SIM115 (closed in __exit__)
-            self._file = AudioFile(self._raw, "w", sample_rate, channels, format=suffix[1:], **quality)
+            self._file = AudioFile(self._whole.file, "w", sample_rate, channels, format=suffix[1:], **quality)
         self._n_samples = 0
 
     def write(self, audio: np.ndarray) -> None:
@@ -150,10 +160,7 @@ class Writer:
             raise AudioFileError(f"{self.path} would hold no sound: there are 0 samples to write")
         with self._guarded():
             self._file.close()
-            self._raw.flush()
-            os.fsync(self._raw.fileno())
-            self._raw.close()
-            os.replace(self._part, self.path)
+            self._whole.keep()
 
     @contextmanager
     def _guarded(self):
@@ -166,10 +173,9 @@ class Writer:
             raise
 
     def _discard(self) -> None:
-        for name in ("_file", "_raw"):
-            with suppress(Exception):  # a full disk refuses this too, and the file goes anyway
-                getattr(self, name).close()
-        self._part.unlink(missing_ok=True)
+        with suppress(Exception):  # the encoder cannot write its last bytes to a full disk
+            self._file.close()
+        self._whole.discard()
 
 
 @contextmanager

@@ -1,0 +1,107 @@
+"""The command line: one module a command, imported only when it is asked for, so that ``rtspec --help`` is quick.
+
+A command module has `EXAMPLE` (one line for its help), `add_arguments(parser)` and `run(args) -> int | None`, the exit
+status.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import RtspecError
+
+COMMANDS = {
+    "demo": "real sound through a real model, with nothing attached: hear it, see it, read its latency",
+    "live": "live input through processors to the output",
+    "render": "sound files or folders through the same processors",
+    "devices": "audio devices, and how to name them",
+    "models": "the models that ship with rtspec",
+    "inspect": "one model's card: plan, tensors, parameters, licence",
+    "validate": "check a streaming model, alone or against the offline one it was made from",
+    "stream-model": "turn an offline ONNX model into an exactly equal frame-by-frame one",
+    "benchmark": "measure the engine, the latency, a model or the phase methods on this machine",
+    "doctor": "versions, code paths in use, back ends, real-time privileges, advice",
+}
+BAD_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0, or 1 after one line on stderr, 2 for wrong usage, 130 when interrupted. With RTSPEC_TRACE=1 unexpected errors
+        give a trace.
+    """
+    if argv is None:
+        signal.signal(signal.SIGTERM, _terminated)
+    try:
+        status = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more when it ends
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except RtspecError as error:
+        return _complain(str(error))
+    except Exception as error:
+        if os.environ.get("RTSPEC_TRACE") == "1":
+            raise
+        return _complain(f"{type(error).__name__}: {error} (RTSPEC_TRACE=1 shows where)")
+
+
+def _run(argv: list[str]) -> int:
+    parser, parsers = _parsers()
+    chosen = next((word for word in argv if word in parsers), None)
+    if chosen is None:
+        parser.parse_args(argv)
+        parser.print_help()
+        return BAD_USAGE
+    command = import_module(f".{chosen.replace('-', '_')}", __name__)
+    parsers[chosen].epilog = f"example: {command.EXAMPLE}"
+    command.add_arguments(parsers[chosen])
+    return command.run(parser.parse_args(argv)) or 0
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    parser = argparse.ArgumentParser(
+        prog="rtspec",
+        description="Spectral neural audio, live: ONNX models on spectrogram frames, from Python without the GIL.",
+        epilog="rtspec COMMAND --help explains a command; rtspec demo is a good start.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    parsers = {}
+    for name, summary in COMMANDS.items():
+        parsers[name] = choices.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        parsers[name].add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    return parser, parsers
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser, *_):
+        from .. import __version__
+
+        print("rtspec", __version__)
+        parser.exit()
+
+
+def _complain(text: str) -> int:
+    print("rtspec:", " ".join(text.split()), file=sys.stderr)
+    return FAILED
+
+
+def _terminated(*_):
+    """SIGTERM ends like an exception, so that streams close and half-written files go."""
+    sys.exit(128 + signal.SIGTERM)

@@ -1,0 +1,153 @@
+"""A JACK server of one's own, with a dummy driver: a real, well-paced audio device on a machine without a sound card.
+
+PortAudio finds a server through JACK_DEFAULT_SERVER when it is initialised, once a process: whoever wants to play on a
+server started here runs in a child process with :attr:`JackServer.environment`. Stop the server last: a client whose
+server has died may hang for ever when it closes.
+"""
+
+import os
+import shutil
+import subprocess
+import uuid
+
+from ..errors import DeviceError
+
+TOOLS = ("jackd", "jack_wait", "jack_lsp", "jack_connect", "jack_disconnect")
+START_TIMEOUT_S = 10
+
+
+def why_unavailable() -> str | None:
+    """What to install before :class:`JackServer` can start, or None where all is there."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    return f"{missing[0]} is not installed (Debian: apt-get install jackd2)" if missing else None
+
+
+class JackGraph:
+    """The ports of a running server, whoever started it, and the cables between them.
+
+    Parameters
+    ----------
+    name : str
+        Of the server.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of a child process that is to play on this server."""
+        return {
+            **os.environ,
+            "JACK_DEFAULT_SERVER": self.name,
+            "JACK_NO_AUDIO_RESERVATION": "1",
+            "JACK_NO_START_SERVER": "1",
+        }
+
+    def ports(self) -> list[str]:
+        """Names of all ports, those of clients too."""
+        return self._tool("jack_lsp").split("\n")[:-1]
+
+    def connections(self) -> dict[str, list[str]]:
+        """What each port is connected to."""
+        found: dict[str, list[str]] = {}
+        for line in self._tool("jack_lsp", "-c").split("\n")[:-1]:
+            if line.startswith(" "):
+                list(found.values())[-1].append(line.strip())
+            else:
+                found[line] = []
+        return found
+
+    def connect(self, source: str, target: str) -> None:
+        """Connect an output port to an input port."""
+        self._tool("jack_connect", source, target)
+
+    def disconnect(self, source: str, target: str) -> None:
+        """Undo :meth:`connect`."""
+        self._tool("jack_disconnect", source, target)
+
+    def loop_back(self, client: str = "PortAudio") -> None:
+        """Take a client's ports off all others and connect each of its outputs to its own input of the same number."""
+        connected = self.connections()
+        outputs = sorted(port for port in connected if port.startswith(f"{client}:out_"))
+        inputs = sorted(port for port in connected if port.startswith(f"{client}:in_"))
+        for port in outputs:
+            for other in connected[port]:
+                self.disconnect(port, other)
+        for port in inputs:
+            for other in connected[port]:
+                self.disconnect(other, port)
+        for source, target in zip(outputs, inputs, strict=False):
+            self.connect(source, target)
+
+    def _tool(self, name: str, *arguments: str) -> str:
+        command = [name, "-s", self.name, *arguments]
+        try:
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, timeout=START_TIMEOUT_S + 5, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise DeviceError(f"{' '.join(command)} did not answer") from None
+        if done.returncode:
+            said = " ".join((done.stderr or done.stdout).split())
+            raise DeviceError(f"{' '.join(command)} failed: {said[:200] or f'status {done.returncode}'}")
+        return done.stdout
+
+
+class JackServer(JackGraph):
+    """A server of one's own; a context manager that stops it.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hz.
+    period : int
+        Frames.
+    name : str, optional
+        A name of its own by default, so that servers run side by side and none of the user's is touched.
+    """
+
+    def __init__(self, sample_rate: int = 48000, period: int = 128, name: str | None = None):
+        problem = why_unavailable()
+        if problem:
+            raise DeviceError(f"no JACK server can be started: {problem}")
+        super().__init__(name or f"rtspec-{os.getpid()}-{uuid.uuid4().hex[:6]}")
+        self.sample_rate, self.period = sample_rate, period
+        command = ["jackd", "-n", self.name, "-R", "-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
+        no = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, env=self.environment, stdin=no, stdout=no, stderr=no)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        try:
+            self._tool("jack_wait", "-w", "-t", str(START_TIMEOUT_S))
+        except DeviceError as error:
+            self.stop()
+            raise DeviceError(
+                f"no JACK server starts at sample_rate={self.sample_rate} with period={self.period}; try 48000 and 128"
+            ) from error
+
+    @property
+    def pid(self) -> int:
+        """Of the server's process."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """Stop the server, by its own process id."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """End the server at once, as a device that is pulled out does."""
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> "JackServer":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()

@@ -1,0 +1,7 @@
+"""``python -m rtspec.cli`` is ``rtspec``."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

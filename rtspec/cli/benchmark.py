@@ -1,0 +1,105 @@
+"""``rtspec benchmark engine|latency|model|phase``."""
+
+import argparse
+from collections.abc import Callable
+
+from .output import emit, progress, table
+
+EXAMPLE = "rtspec benchmark engine --seconds 60 --json"
+_FIGURES = {
+    "engine": "live streams while another Python thread burns the GIL: callbacks, underruns, equality with render",
+    "latency": "an impulse around a JACK loop-back: the round trip against the itemised latency",
+    "model": "a model's time per frame through the C API, beside plain onnxruntime",
+    "phase": "phase reconstruction: quality and time per frame of every method",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One sub-command a figure."""
+    choices = parser.add_subparsers(dest="figure", metavar="FIGURE", required=True)
+    made = {name: choices.add_parser(name, help=text, description=text) for name, text in _FIGURES.items()}
+    for each in made.values():
+        each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
+    for name in ("engine", "latency"):
+        made[name].add_argument(
+            "--blocks", type=_whole_numbers, default=(64, 128, 256), help="e.g. 64,128,256 (default)"
+        )
+        made[name].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
+    made["engine"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="for each block (default 60)")
+    made["engine"].add_argument(
+        "--device",
+        choices=("jack", "default", "virtual"),
+        default="jack",
+        help="a JACK dummy server started for it (default), the default device, or the virtual one",
+    )
+    made["model"].add_argument("models", nargs="*", metavar="MODEL", help="files or names (default: all that ship)")
+    made["phase"].add_argument("--audio", metavar="FOLDER", help="measure on these sound files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure one figure; 1 where a promise does not hold."""
+    return {"engine": _engine, "latency": _latency, "model": _model, "phase": _phase}[args.figure](args)
+
+
+def _engine(args: argparse.Namespace) -> int:
+    from ..evaluation import engine_benchmark
+
+    options = {"seconds": args.seconds, "device": args.device, "sample_rate": args.rate}
+    rows = _measured(args, lambda report: engine_benchmark.run(blocks=args.blocks, report=report, **options))
+    chosen = ("block", "callbacks", "late_callbacks", "callback_p50_us", "callback_p99_us", "callback_max_us")
+    rest = ("underruns", "frame_p99_us", "delay_samples", "equal_to_render")
+    shown = [{name.replace("_", " "): row[name] for name in (*chosen, *rest)} for row in rows]
+    title = f"{engine_benchmark.CHAIN}: {args.seconds:g} s at {args.rate} Hz on {args.device}, GIL burnt meanwhile"
+    data = {
+        "seconds": args.seconds,
+        "sample_rate": args.rate,
+        "device": args.device,
+        "chain": engine_benchmark.CHAIN,
+        "rows": rows,
+    }
+    emit(args, data, f"{title}\n\n{table(shown)}")
+    return (
+        0 if all(row["equal_to_render"] and not row["underruns"] and not row["late_callbacks"] for row in rows) else 1
+    )
+
+
+def _latency(args: argparse.Namespace) -> int:
+    from ..evaluation import latency_benchmark
+
+    rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, sample_rate=args.rate, report=report))
+    shown = [{**{k: v for k, v in row.items() if k != "items"}, "items": _items(row["items"])} for row in rows]
+    emit(args, {"sample_rate": args.rate, "rows": rows}, table(shown))
+    return 0 if all(row["equal"] for row in rows) else 1
+
+
+def _items(items: dict[str, int]) -> str:
+    return " + ".join(f"{name} {n}" for name, n in items.items())
+
+
+def _measured(args: argparse.Namespace, measure: Callable) -> list[dict]:
+    with progress(args.json) as bar:
+        task = bar.add_task(f"{args.figure}", total=None)
+        return measure(lambda row: bar.update(task, description=f"block {row['block']} done"))
+
+
+def _model(args: argparse.Namespace) -> int:
+    from ..evaluation import model_benchmark
+    from ..models import models
+
+    rows = [model_benchmark.run(name) for name in args.models or models()]
+    emit(args, {"rows": rows}, table(rows))
+    return 0
+
+
+def _phase(args: argparse.Namespace) -> int:
+    from ..evaluation import phase_benchmark
+
+    report = phase_benchmark.run(args.audio)
+    emit(args, report.as_dict(), str(report))
+    return 0
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    if not all(word.isdigit() and int(word) > 0 for word in text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers above 0 with commas, e.g. 64,128,256")
+    return tuple(map(int, text.split(",")))

@@ -1,0 +1,72 @@
+"""``--processor NAME[:MODEL]`` and ``--set NAME=VALUE``: a chain of processors from words."""
+
+import argparse
+
+from ..errors import InvalidValue
+
+DEFAULT = "inversion"
+
+
+def add_chain_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the two options; the chain's description ends up in ``args.chain``."""
+    parser.set_defaults(chain=[])
+    parser.add_argument(
+        "--processor",
+        metavar="NAME[:MODEL]",
+        action=_AddProcessor,
+        help=f"a processor of the chain, in order; repeats: inversion, onnx:tilt-gate, onnx:a.onnx (default {DEFAULT})",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action=_AddSetting,
+        help="a setting or parameter of the processor before it; repeats; e.g. --set bands=mel --set mix=0.8",
+    )
+
+
+def make_chain(args: argparse.Namespace) -> list:
+    """The processors that the options describe."""
+    return [_make(name, settings) for name, settings in args.chain or [(DEFAULT, {})]]
+
+
+def describe(args: argparse.Namespace) -> str:
+    """The chain in words."""
+    words = [name + "".join(f" {k}={v}" for k, v in settings.items()) for name, settings in args.chain]
+    return " → ".join(words or [DEFAULT])
+
+
+def _make(name: str, settings: dict):
+    from ..processors import create
+
+    try:
+        return create(name, **settings)
+    except TypeError as error:
+        words = " ".join(f"{key}={value}" for key, value in settings.items())
+        raise InvalidValue(
+            f"{name} takes no such setting ({words}): {error}; rtspec models lists parameters"
+        ) from error
+
+
+class _AddProcessor(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        namespace.chain = [*namespace.chain, (values, {})]
+
+
+class _AddSetting(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        name, equals, value = str(values).partition("=")
+        if not (name and equals and value):
+            parser.error(f"--set {values}: write NAME=VALUE, e.g. --set mix=0.8")
+        chain = namespace.chain or [(DEFAULT, {})]
+        last, settings = chain[-1]
+        namespace.chain = [*chain[:-1], (last, {**settings, name.replace("-", "_"): _value(value)})]
+
+
+def _value(text: str):
+    """A whole number, a number, or the word itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

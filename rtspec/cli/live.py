@@ -1,0 +1,121 @@
+"""``rtspec live``."""
+
+import argparse
+from pathlib import Path
+
+from .chain import add_chain_arguments, describe, make_chain
+from .output import emit
+
+EXAMPLE = "rtspec live --processor inversion --set bands=mel --processor onnx:tilt-gate --seconds 30"
+_VIRTUAL_RATE = 48000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The devices, the chain and when to end."""
+    add_chain_arguments(parser)
+    parser.add_argument(
+        "--seconds", type=_positive, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
+    )
+    parser.add_argument("--input", metavar="NAME", help="input device: name, part of it, or index")
+    parser.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
+    parser.add_argument("--block", type=int, default=128, metavar="N", help="samples a device block (default 128)")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="sample rate (default: the output device's own)")
+    parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
+    parser.add_argument("--loop", action="store_true", help="play the source again and again")
+    parser.add_argument(
+        "--record", metavar="FILE", help="write what was played to this file; needs --seconds or --source"
+    )
+    parser.add_argument(
+        "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Play until the time is over, the source has ended or Ctrl-C; then print what happened."""
+    from ..host.stream import AudioStream
+
+    rate = args.rate or _own_rate(args)
+    source = _source(args.source, rate)
+    stream = AudioStream(
+        args.input,
+        args.output,
+        plugins=make_chain(args),
+        sample_rate=rate,
+        buffer_size=args.block,
+        source=source,
+        loop=args.loop,
+        record_seconds=_record_seconds(args, source, rate),
+        virtual=args.virtual,
+    )
+    if not args.json:
+        print(
+            f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}\nplaying; Ctrl-C ends it",
+            flush=True,
+        )
+    play(stream, args.seconds)
+    if args.record:
+        _write(args.record, stream, rate)
+    data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
+    emit(args, data, statistics_text(stream.statistics))
+
+
+def play(stream, seconds: float | None) -> None:
+    """Run a stream for so long, to its source's end, or to Ctrl-C, which is a good end too."""
+    with stream:
+        try:
+            stream.wait(seconds)
+        except KeyboardInterrupt:
+            print(flush=True)
+
+
+def statistics_text(statistics) -> str:
+    """Statistics in lines for people."""
+    s = statistics.as_dict()
+    counts = [
+        (name.replace("_", " "), s[name]) for name in s if isinstance(s[name], int) and not isinstance(s[name], bool)
+    ]
+    lines = [f"{name:>20} {value}" for name, value in counts]
+    for kind in ("callback_us", "frame_us"):
+        times = ", ".join(f"{which} {value:.0f}" for which, value in s[kind].items())
+        lines.append(f"{kind.removesuffix('_us') + ' time':>20} {times} µs")
+    lines.append(f"{'real-time priority':>20} {'yes' if s['real_time'] else 'no (rtspec doctor says how to get it)'}")
+    return "\n".join(lines)
+
+
+def _own_rate(args: argparse.Namespace) -> float:
+    from ..audio.devices import find_device
+
+    return _VIRTUAL_RATE if args.virtual else find_device(args.output, "output").sample_rate
+
+
+def _source(path: str | None, rate: float):
+    if path is None:
+        return None
+    from ..audio.files import read
+
+    return read(path, round(rate))[0]
+
+
+def _record_seconds(args: argparse.Namespace, source, rate: float) -> float:
+    if not args.record:
+        return 0.0
+    if args.seconds:
+        return args.seconds
+    if source is None or args.loop:
+        from ..errors import InvalidValue
+
+        raise InvalidValue("--record needs an end: give --seconds N, or a --source without --loop")
+    return source.shape[1] / rate + 1.0
+
+
+def _write(path: str, stream, rate: float) -> None:
+    from ..audio.files import write
+
+    write(Path(path), stream.recorded[1], round(rate))
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e7:
+        raise argparse.ArgumentTypeError(f"{text}: give a number of seconds above 0")
+    return value

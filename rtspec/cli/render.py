@@ -1,0 +1,138 @@
+"""``rtspec render IN OUT``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import AudioFileError, RtspecError
+from .chain import add_chain_arguments, make_chain
+from .output import emit, progress
+
+EXAMPLE = "rtspec render recordings/ out/ --processor inversion --set bands=mel --picture"
+_PICTURED_S = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to read, where to write, and the chain."""
+    parser.add_argument(
+        "source", metavar="IN", help="a sound file, or a folder with sound files in it and its sub-folders"
+    )
+    parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, or a folder")
+    add_chain_arguments(parser)
+    parser.add_argument(
+        "--picture", action="store_true", help="draw input and output spectrograms beside each output, as PNG"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render all files; those that fail are named at the end, the others stay."""
+    from ..host.board import Pedalboard
+
+    jobs = plan(Path(args.source), Path(args.target))
+    board = Pedalboard(make_chain(args))
+    done, failed = [], []
+    with progress(args.json) as bar:
+        for i, (source, target) in enumerate(jobs):
+            try:
+                done.append(_one(board, source, target, bar, f"{i + 1}/{len(jobs)} {source.name}", args.picture))
+            except RtspecError as error:
+                if len(jobs) == 1:
+                    raise
+                failed.append({"file": str(source), "error": str(error)})
+    emit(args, {"done": done, "failed": failed}, "\n".join(map(_line, done)))
+    for failure in failed:
+        print(f"rtspec: {failure['error']}", file=sys.stderr)
+    if failed:
+        print(f"rtspec: {len(failed)} of {len(jobs)} files failed; the others are done", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Every file to read with the file to write; the folder's shape is kept."""
+    if source.is_dir():
+        jobs = [(file, target / file.relative_to(source)) for file in _sounds(source, target)]
+    else:
+        into_folder = target.is_dir() or not target.suffix
+        jobs = [(source, target / source.name if into_folder else target)]
+    for file, result in jobs:
+        if result.resolve() == file.resolve():
+            raise AudioFileError(f"{file} would be overwritten by its own rendering; choose another OUT")
+    return jobs
+
+
+def _sounds(folder: Path, target: Path) -> list[Path]:
+    from ..audio.files import FORMATS, is_audio
+
+    visible = (f for f in sorted(folder.rglob("*")) if not f.name.startswith(".") and is_audio(f))
+    found = [f for f in visible if target == folder or target not in f.parents]
+    if not found:
+        raise AudioFileError(f"{folder} holds no sound file ({', '.join(FORMATS)}), not in its sub-folders either")
+    return found
+
+
+def _one(board, source: Path, target: Path, bar, label: str, picture: bool) -> dict:
+    task = bar.add_task(label, total=None)
+    start = time.perf_counter()
+    try:
+        facts = render_file(board, source, target, lambda done, total: bar.update(task, completed=done, total=total))
+    finally:
+        bar.remove_task(task)
+    facts["times_real_time"] = round(facts["seconds"] / (time.perf_counter() - start), 1)
+    if picture:
+        facts["picture"] = str(_draw(source, target))
+    return facts
+
+
+def render_file(board, source: Path, target: Path, advance: Callable[[int, int], None]) -> dict:
+    """Render one file in chunks, however long; the output is as long as the input, its delay removed."""
+    from ..audio.files import Reader, Writer, make_folder
+
+    make_folder(target.parent)
+    peak = 0.0
+    with Reader(source) as reader, Writer(target, reader.sample_rate, reader.channels) as writer:
+        board.reset()
+        left = reader.n_samples
+        for chunk in _endless(reader):
+            out = board.process(chunk, reader.sample_rate, reset=False)[:, :left]
+            if out.shape[1]:
+                writer.write(out)
+                peak, left = max(peak, float(abs(out).max())), left - out.shape[1]
+            advance(reader.n_samples - left, reader.n_samples)
+            if not left:
+                break
+        seconds = reader.n_samples / reader.sample_rate
+    return {"input": str(source), "output": str(target), "seconds": round(seconds, 3), "peak": round(peak, 4)}
+
+
+def _endless(reader) -> Iterator:
+    """The file in chunks of one size, then silence, for which the chain gives what it still holds."""
+    import numpy as np
+
+    from ..audio.files import CHUNK
+
+    for chunk in reader.chunks():
+        yield np.pad(chunk, ((0, 0), (0, CHUNK - chunk.shape[1])))
+    while True:
+        yield np.zeros((reader.channels, CHUNK), np.float32)
+
+
+def _draw(source: Path, target: Path) -> Path:
+    from ..audio.files import Reader
+    from ..evaluation.pictures import spectrograms
+
+    sounds = {}
+    for name, path in (("input", source), ("output", target)):
+        with Reader(path) as reader:
+            sounds[f"{name}: {path.name}"] = next(reader.chunks(_PICTURED_S * reader.sample_rate))
+            rate = reader.sample_rate
+    picture = target.with_suffix(".png")
+    spectrograms(picture, sounds, rate)
+    return picture
+
+
+def _line(facts: dict) -> str:
+    clipped = f"; clipped at peak {facts['peak']:.2f}, try --set output_db=-6" if facts["peak"] > 1 else ""
+    speed = f"{facts['seconds']:g} s at {facts['times_real_time']:g} × real time"
+    return f"{facts['input']} → {facts['output']}: {speed}{clipped}"

@@ -1,0 +1,68 @@
+"""``rtspec stream-model OFFLINE STREAMING``."""
+
+import argparse
+import json
+from pathlib import Path
+
+from .output import emit
+
+EXAMPLE = "rtspec stream-model offline.onnx streaming.onnx --time-axis x=2"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The two files and how far look-ahead may be cut."""
+    parser.add_argument("offline", help="an ONNX model made for whole clips")
+    parser.add_argument("streaming", help="the file to write")
+    parser.add_argument(
+        "--time-axis",
+        metavar="INPUT=AXIS",
+        action="append",
+        type=_sizes,
+        default=[],
+        help="which axis of an input is time; repeats (default: its one dynamic axis)",
+    )
+    parser.add_argument(
+        "--size",
+        metavar="NAME=N",
+        action="append",
+        type=_sizes,
+        default=[],
+        help="a value for another dynamic size; repeats, e.g. --size batch=1",
+    )
+    parser.add_argument(
+        "--max-delay-frames", type=int, metavar="N", help="cut look-ahead to this delay; the error is reported"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Rewrite the model and say what delay it has."""
+    from ..models import make_streaming
+    from ..models.packages import stream_metadata
+
+    axes, sizes = dict(args.time_axis), dict(args.size)
+    model = make_streaming(args.offline, axes or None, max_delay_frames=args.max_delay_frames, sizes=sizes or None)
+    _write(Path(args.streaming), model.SerializeToString())
+    facts = stream_metadata(model) or {}
+    data = {"path": args.streaming, **{key: facts[key] for key in ("delay_frames", "rate", "period", "inexact")}}
+    lines = [f"{args.streaming}: delay {data['delay_frames']} frames, {len(facts['states'])} states"]
+    lines += [f"inexact: {json.dumps(data['inexact'])}"] if data["inexact"] else ["exactly equal to the offline model"]
+    emit(args, data, "\n".join([*lines, f"check it: rtspec validate {args.streaming} --against {args.offline}"]))
+
+
+def _write(path: Path, content: bytes) -> None:
+    from ..errors import ModelError
+    from ..storage import WholeFile
+
+    try:
+        with WholeFile(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _sizes(text: str) -> tuple[str, int]:
+    """NAME=N."""
+    name, _, number = text.rpartition("=")
+    if not name or not number.lstrip("-").isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=N, e.g. x=2")
+    return name, int(number)

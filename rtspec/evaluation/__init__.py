@@ -1,0 +1,1 @@
+"""Measuring what rtspec does: benchmarks, metrics, reports and pictures."""

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Command 2: sets everything up in .venv, checks style and types, and runs all tests, those on real JACK devices included.
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source examples/setup.sh
+need_system_packages jackd2 libportaudio2
+make_environment -e '.[test]' -c tests/constraints.txt
+status=0
+check() { "$@" || { status=1; echo "FAILED: $*" >&2; }; }
+check .venv/bin/ruff check .
+check .venv/bin/ruff format --check --quiet .
+check .venv/bin/pyright --pythonpath .venv/bin/python
+[ $# -gt 0 ] || export REQUIRE_DEVICE_TESTS=1
+check .venv/bin/python -m pytest "$@"
+exit $status
