@@ -75,7 +75,7 @@ class Port:
         Graph input or output.
     representation : str
         "magnitude", "power", "log-magnitude" or "complex" (real and imaginary as 2 channels, before bins); inputs also
-        "bands", outputs also "gain" (multiplies the input's spectrum). "tensor" is anything else: such a model runs, but
+        "bands", outputs also "gain" (multiplies the input's spectrum). "tensor" is anything else: such a model runs but
         is not played.
     layout : tuple of str
         Order of the axes "batch", "channels", "bins", "time".
@@ -467,13 +467,22 @@ def _states_rule(m: Manifest) -> None:
     for k, state in enumerate(m.states):
         if isinstance(state.initial, str):
             _base64_rule(f"states[{k}].initial", state)
-        elif not np.can_cast(np.min_scalar_type(type(state.initial)(state.initial)), state.dtype, "unsafe"):
+        elif not _holds(np.dtype(state.dtype), state.initial):
             fail(f"states[{k}].initial", state.initial, f"must be a value of {state.dtype}", "use 0")
         if state.append_axis is not None and state.append_axis >= len(state.shape):
             fail(f"states[{k}].append_axis", state.append_axis, f"must be an axis of {list(state.shape)}", "try 0")
     total = sum(state.n_bytes for state in m.states)
     if total > MAX_STATE_BYTES:
         fail("states", f"{total} bytes", f"must take at most {MAX_STATE_BYTES} bytes together", "check their shapes")
+
+
+def _holds(dtype: np.dtype, value: float) -> bool:
+    """Whether a tensor of the dtype can hold the value as it is."""
+    if dtype.kind == "f":
+        return abs(value) <= float(np.finfo(dtype).max)
+    if dtype.kind == "b":
+        return value in (0, 1)
+    return value % 1 == 0 and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
 
 
 def _base64_rule(where: str, state: State) -> None:

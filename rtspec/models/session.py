@@ -131,6 +131,7 @@ def run_session(s):
         s.not_finite += 1
         memset(s.output, 0, n_bytes)
         memmove(s.states, s.initial_states, s.states_bytes)
+        s.phase = 0
     else:
         append_newest(s)
         s.phase = 1 - s.phase
