@@ -44,7 +44,7 @@ SUM_STATE = {"input": "s", "output": "t", "shape": [1, 9, 1], "initial": 3.0}
 
 
 def failing() -> ModelProto:
-    """y = x, but Run fails where the first bin, as a whole number, is no index: it gathers row int(x[0, 0, 0]) of one row."""
+    """y = x · ones[int(x[0, 0, 0])] + s, where `ones` has one row: Run fails if the first bin is over 1; s counts."""
     nodes = [
         ("Slice", ["x", "zero", "one", "bins"], ["first"], {}),
         ("Cast", ["first"], ["index"], {"to": TensorProto.INT64}),

@@ -637,4 +637,4 @@ def with_stream(values: Mapping[str, Any], stream: Mapping[str, Any] | None) -> 
     found["length"] = first["length"]
     if stream.get("inexact"):
         found["inexact"] = stream["inexact"]
-    return {"look_ahead_frames": stream["delay_frames"], **found, **values}
+    return {**found, "look_ahead_frames": stream["delay_frames"], **values}

@@ -113,7 +113,7 @@ def test_a_wrong_field_is_named_with_its_value_and_rule(change, text):
 def test_a_mapping_that_holds_itself_is_refused():
     endless: dict = {}
     endless["metrics"] = endless
-    with pytest.raises(ModelError, match="metrics.metrics=.* must be a number"):
+    with pytest.raises(ModelError, match=r"metrics.metrics=.* must be a number"):
         parse({**LEAST, "metrics": endless})
     shape: list = []
     shape.append(shape)
@@ -158,8 +158,14 @@ def test_length_follows_the_clock_and_is_never_negative():
 
 def test_what_make_streaming_wrote_is_taken_unless_said_otherwise():
     stream = {
-        **{"states": [STATE], "delay_frames": 5, "flush_frames": 6, "rate": {"in": 1, "out": 1}, "period": 1},
-        **{"valid_input": "valid", "outputs": {"y": {"axis": 2, "length": {"extra": 1}}}, "inexact": None},
+        "states": [STATE],
+        "delay_frames": 5,
+        "flush_frames": 6,
+        "rate": {"in": 1, "out": 1},
+        "period": 1,
+        "valid_input": "valid",
+        "outputs": {"y": {"axis": 2, "length": {"extra": 1}}},
+        "inexact": None,
     }
     m = parse(with_stream({**LEAST, "look_ahead_frames": 2}, stream))
     assert (m.delay_frames, m.tail_frames, m.look_ahead_frames, m.valid_input, m.length.extra) == (5, 6, 2, "valid", 1)

@@ -113,14 +113,14 @@ def test_files_that_are_no_packages_are_told_apart(tmp_path):
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
 def test_a_truncated_package_never_loads(tmp_path, share):
     content = packaged(tmp_path, doubling(), licence="CC0-1.0").proto_bytes
-    with pytest.raises(ModelError, match="damaged|no ONNX|not valid ONNX|no rtspec manifest|no valid JSON|must"):
+    with pytest.raises(ModelError, match=r"damaged|no ONNX|not valid ONNX|no rtspec manifest|no valid JSON|must"):
         load(broken(tmp_path, content[: int(share * len(content))]))
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(ModelError, match=r'there is no model "nothing.onnx"; give a file, or one of: .*identity'):
         load("nothing.onnx")
-    with pytest.raises(ModelError, match="is a folder; give the .onnx file inside"):
+    with pytest.raises(ModelError, match=r"is a folder; give the .onnx file inside"):
         load(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A model's stage: frames through Run, states that go on, failures counted, reset to the bit, by both ways to call Run."""
+"""A model's stage: frames through Run, states that go on, failures counted, reset to the bit, both ways to call Run."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_a_model_of_period_two_gets_pairs_of_frames_and_one_frame_more_of_delay(
 
 @pytest.mark.parametrize("path", PATHS)
 def test_states_of_which_only_the_newest_frames_come_are_appended(tmp_path, path):
-    """y = x of three frames ago: the state [1, 2, 3] holds the last three frames and the model gives only the newest."""
+    """y = x of three frames ago: the state [1, 2, 3] holds the last three and the model gives only the newest."""
     nodes = [("Slice", ["s", "zero", "one", "axis"], ["y"], {}), ("Identity", ["x"], ["t"], {})]
     weights = [("zero", np.array([0])), ("one", np.array([1])), ("axis", np.array([2]))]
     shape = [1, 2, 1]
@@ -138,7 +138,9 @@ def test_parameters_are_read_at_each_frame_and_outlive_a_reset(path):
 
 
 def test_parameters_that_are_not_there_are_listed():
-    with pytest.raises(InvalidValue, match='"pitch" is no parameter of tilt-gate; it has: tilt_db_per_octave, gate_db'):
+    with pytest.raises(
+        InvalidValue, match=r'"pitch" is no parameter of tilt-gate; it has: tilt_db_per_octave, gate_db'
+    ):
         model_stage(load("tilt-gate"), 9).parameter("pitch")
 
 
@@ -161,7 +163,7 @@ def test_bins_must_fit_the_model(tmp_path):
 
 def test_more_frames_out_than_in_are_refused(tmp_path):
     model = packaged(tmp_path, halving(), rate={"in": 2, "out": 1}, period=2, **TENSOR)
-    with pytest.raises(ModelError, match="test has a rate of 2:1 frames; a stage needs as many out as in"):
+    with pytest.raises(ModelError, match=r"test has a rate of 2:1 frames; a stage needs as many out as in"):
         model_stage(model)
 
 
@@ -174,7 +176,7 @@ def test_an_output_of_other_size_than_the_input_is_refused(tmp_path):
 @pytest.mark.parametrize("path", PATHS)
 def test_a_graph_that_onnxruntime_refuses_is_told_in_its_words(tmp_path, path):
     model = graph([("MatMul", ["x", "w"], ["y"], {})], ["x"], ["y"], [("w", np.ones((7, 7), np.float32))])
-    with pytest.raises(ModelError, match="^onnxruntime: .*MatMul") as caught:
+    with pytest.raises(ModelError, match=r"^onnxruntime: .*MatMul") as caught:
         model_stage(packaged(tmp_path, model), 3, session_path=path)
     assert "\n" not in str(caught.value)
 
@@ -197,7 +199,7 @@ def test_without_the_shared_library_the_binding_takes_over_and_says_why(no_libra
     assert stage.session_path == "binding"
     assert stage.why_binding == ort_api.why_unavailable()
     assert "carries no shared library" in (stage.why_binding or "")
-    with pytest.raises(ModelError, match="carries no shared library here; .* use session_path='auto'"):
+    with pytest.raises(ModelError, match=r"carries no shared library here; .* use session_path='auto'"):
         model_stage(load("identity"), 3, session_path="c-api")
 
 
