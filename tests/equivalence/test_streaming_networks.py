@@ -1,6 +1,5 @@
 """The networks that matter stream to their offline result: every frame, first and last too, for any size of call."""
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,8 +10,6 @@ import onnx
 import pytest
 
 torch = pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import networks  # noqa: E402
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static  # noqa: E402
 

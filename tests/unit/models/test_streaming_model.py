@@ -170,3 +170,14 @@ def test_a_clock_counts_as_nested_divisions_do(step: int, more: int):
     clock = Clock().strided(2, 1).strided(step, more).longer(2).repeated(3)
     for n_frames in range(40, 80):
         assert clock.length(n_frames) == 3 * (((n_frames + 1) // 2 + more) // step + 2)
+
+
+def test_without_the_validity_the_last_frames_would_be_wrong():
+    """The trap: behind its end a stream computes relu(bias) where the offline model pads every layer with zeros."""
+    model = convolutions(5, 7)
+    run, x = StreamingRun(make_streaming(model)), clip_of(model, 20)["x"]
+    flushed = np.pad(x, [(0, 0), (0, 0), (0, 5)])
+    naive = run.process({"x": flushed}, np.ones(25))["y"][..., 5:]
+    wrong = np.abs(naive - run_offline(model, {"x": x})["y"]).max(axis=(0, 1)) > 1e-3
+    assert wrong[-3:].all()
+    assert not wrong[:-5].any()
