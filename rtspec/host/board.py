@@ -14,7 +14,7 @@ from ..buffers.step import Stage, step
 from ..errors import InvalidValue
 from .engine import Engine
 from .native import native_program, prime
-from .program import MAX_BLOCK, Program, audio_buffer
+from .program import STRIDE, Program, audio_buffer
 
 WIRE = np.dtype([("channels", "i8")])
 
@@ -27,7 +27,7 @@ def copy_block(state, x, n, y):
     """Copy a planar block from one program's output to the next one's input."""
     channels = carray(pointer(state), 1, WIRE)[0].channels
     for c in range(channels):
-        offset = 4 * c * MAX_BLOCK
+        offset = 4 * c * STRIDE
         memmove(y + offset, x + offset, 4 * n)
     return n
 

@@ -19,7 +19,7 @@ from ..buffers.memory import address, aligned, floats, pointer
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import sem_wait
 from ..buffers.step import run_rows
-from .program import MAX_BLOCK, Program
+from .program import MAX_BLOCK, STRIDE, Program
 
 PRIORITY = 4
 """SCHED_FIFO priority of the engine's thread: real time, below any audio server's own threads."""
@@ -51,7 +51,7 @@ def _to_planar(interleaved, planar, channels, n):
     """Spread interleaved frames over the channels; non-finite samples become zero. Returns how many there were."""
     frames, bad = floats(interleaved, n * channels), 0
     for c in range(channels):
-        lane = floats(planar + 4 * c * MAX_BLOCK, n)
+        lane = floats(planar + 4 * c * STRIDE, n)
         for i in range(n):
             sample = frames[i * channels + c]
             if not np.isfinite(sample):
@@ -65,7 +65,7 @@ def _to_planar(interleaved, planar, channels, n):
 def _to_interleaved(planar, interleaved, channels, n):
     frames = floats(interleaved, n * channels)
     for c in range(channels):
-        lane = floats(planar + 4 * c * MAX_BLOCK, n)
+        lane = floats(planar + 4 * c * STRIDE, n)
         for i in range(n):
             frames[i * channels + c] = lane[i]
 

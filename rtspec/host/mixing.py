@@ -8,7 +8,7 @@ from ..buffers.memory import aligned, floats, pointer
 from ..buffers.step import Stage, step
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..control.smoothing import approach, coefficient
-from .program import MAX_BLOCK
+from .program import STRIDE
 
 MIX_PARAMETERS = [
     ParameterSpec(
@@ -18,10 +18,7 @@ MIX_PARAMETERS = [
 ]
 
 MIXER = np.dtype(
-    [
-        (n, "i8")
-        for n in ("channels", "lag", "at", "line", "dry", "mix_target", "level_target", "started", "concealed")
-    ]
+    [(n, "i8") for n in ("channels", "lag", "at", "line", "dry", "mix_target", "level_target", "started", "concealed")]
     + [(n, "f8") for n in ("mix", "gain", "coefficient")]
 )
 
@@ -54,7 +51,7 @@ def mix_and_level(state, x, n, y):
         s.mix, s.gain, s.started = target_mix, target_gain, 1
     mix, gain, at = s.mix, s.gain, s.at
     for c in range(s.channels):
-        offset = 4 * c * MAX_BLOCK
+        offset = 4 * c * STRIDE
         line = floats(s.line + 4 * c * s.lag, max(1, s.lag))
         dry, wet, out = floats(s.dry + offset, n), floats(x + offset, n), floats(y + offset, n)
         mix, gain, at, concealed = _mix_channel(dry, wet, line, s.at, out, n, s, s.mix, s.gain, target_mix, target_gain)
@@ -64,7 +61,7 @@ def mix_and_level(state, x, n, y):
 
 
 def mix_stage(table: ParameterTable, dry: np.ndarray, delay: int, sample_rate: float) -> Stage:
-    """Mix and level as a stage: the dry audio at `dry` (channels, MAX_BLOCK) is delayed by `delay` samples to meet the wet."""
+    """Mix and level as a stage: the dry audio at `dry` (channels, STRIDE) is delayed by `delay` samples to meet the wet."""
     channels = len(dry)
     return Stage(
         mix_and_level,

@@ -8,7 +8,7 @@ from numba import carray
 from ..buffers.memory import aligned, memmove, pointer
 from ..buffers.step import Row, Stage, run_rows, step, table
 from ..frames.plan import FramePlan
-from .program import MAX_BLOCK
+from .program import STRIDE
 
 LANES = np.dtype([(name, "i8") for name in ("channels", "hop", "fill", "inbox", "outbox", "rows", "n_rows")])
 
@@ -25,7 +25,7 @@ def run_lanes(state, x, n, y):
         m = min(s.hop - s.fill, n - done)
         for c in range(s.channels):
             at = 4 * (c * s.hop + s.fill)
-            outside = 4 * (c * MAX_BLOCK + done)
+            outside = 4 * (c * STRIDE + done)
             memmove(s.inbox + at, x + outside, 4 * m)
             memmove(y + outside, s.outbox + at, 4 * m)
         s.fill += m

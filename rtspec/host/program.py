@@ -11,6 +11,9 @@ from ..buffers.step import Row, Stage, run_rows, table
 MAX_BLOCK = 1024
 """Samples that drivers give a program at most at once; longer blocks are cut, which changes no sample."""
 
+STRIDE = 8 * MAX_BLOCK
+"""Samples from one channel of a buffer to the next: room for a block at a higher sample rate."""
+
 
 class Program:
     """Audio stages strung together: reads planar float32 audio in `x`, writes it to `y`, as many samples out as in.
@@ -21,7 +24,7 @@ class Program:
         Rows of the table, in order (:meth:`rtspec.buffers.step.Stage.row`).
     stages : sequence of Stage
         All stages, nested ones too: what :meth:`reset` resets.
-    x, y : ndarray, float32, shape (channels, MAX_BLOCK)
+    x, y : ndarray, float32, shape (channels, STRIDE)
         Input and output buffer.
     latency : dict of str to int
         Delay in samples by item.
@@ -72,12 +75,12 @@ def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block):
     for start in range(0, n_samples, block):
         n = min(block, n_samples - start)
         for c in range(channels):
-            memmove(x + 4 * c * MAX_BLOCK, audio + 4 * (c * n_samples + start), 4 * n)
+            memmove(x + 4 * c * STRIDE, audio + 4 * (c * n_samples + start), 4 * n)
         run_rows(rows, n_rows, n)
         for c in range(channels):
-            memmove(out + 4 * (c * n_samples + start), y + 4 * c * MAX_BLOCK, 4 * n)
+            memmove(out + 4 * (c * n_samples + start), y + 4 * c * STRIDE, 4 * n)
 
 
 def audio_buffer(channels: int) -> np.ndarray:
-    """A planar block of audio between two stages: zeroed float32 of shape (channels, MAX_BLOCK)."""
-    return aligned((channels, MAX_BLOCK))
+    """A planar block of audio between two stages: zeroed float32 of shape (channels, STRIDE)."""
+    return aligned((channels, STRIDE))

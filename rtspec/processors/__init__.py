@@ -36,7 +36,9 @@ def create(spec: str, **settings) -> Processor:
     """
     name, _, model = spec.partition(":")
     if name not in NAMES:
-        raise InvalidValue(f"processor {name!r} is not known; choose one of {', '.join(NAMES)} (with a model: onnx:MODEL)")
+        raise InvalidValue(
+            f"processor {name!r} is not known; choose one of {', '.join(NAMES)} (with a model: onnx:MODEL)"
+        )
     if name == "onnx" and not model:
         raise InvalidValue("processor 'onnx' needs a model: onnx:tilt-gate, or onnx:PATH of a packaged file")
     if name != "onnx" and model:

@@ -11,6 +11,7 @@ from ..frames.plan import FramePlan
 from ..host.mixing import MIX_PARAMETERS, mix_stage
 from ..host.pipeline import Lane, lanes_stage
 from ..host.program import Program, audio_buffer
+from ..host.resampling import Resampling
 
 
 class Processor(ABC):
@@ -76,20 +77,33 @@ class Processor(ABC):
     # Programs -----------------------------------------------------------------------------------------------------
 
     def prepare(self, sample_rate: float, channels: int, x: np.ndarray | None = None) -> Program:
-        """A program of its own state for one driver, reading its input at `x` (channels, MAX_BLOCK)."""
+        """A program of its own state for one driver, reading its input at `x` (channels, STRIDE)."""
         plan = self.plan(sample_rate)
         x = audio_buffer(channels) if x is None else x
         wet, y = audio_buffer(channels), audio_buffer(channels)
         stages = lanes_stage(plan, channels, lambda inbox, outbox: self.make_lane(plan, inbox, outbox))
+        rows = [stages[0].row(x, wet)]
+        if plan.sample_rate != round(sample_rate):
+            inner, resampling = audio_buffer(channels), self._resampling(plan, sample_rate)
+            entry, exit_ = resampling.entry_stage(channels), resampling.exit_stage(channels)
+            rows = [entry.row(x, inner), stages[0].row(inner, inner), exit_.row(inner, wet)]
+            stages = [entry, *stages, exit_]
         latency = self.latency(sample_rate)
-        mixer = mix_stage(self._parameters, x, sum(latency.values()), plan.sample_rate)
-        return Program([stages[0].row(x, wet), mixer.row(wet, y)], [*stages, mixer], x, y, latency)
+        mixer = mix_stage(self._parameters, x, sum(latency.values()), sample_rate)
+        return Program([*rows, mixer.row(wet, y)], [*stages, mixer], x, y, latency)
 
     def latency(self, sample_rate: float) -> dict[str, int]:
-        """Delay in samples by item: "window" and what :meth:`frame_delays` adds."""
+        """Delay in samples by item: "window", what :meth:`frame_delays` adds, and "resampler" where the rates differ."""
         plan = self.plan(sample_rate)
-        delays = {item: frames * plan.hop for item, frames in self.frame_delays(plan).items()}
-        return {"window": plan.latency_samples, **delays}
+        items = {"window": plan.latency_samples, **{k: n * plan.hop for k, n in self.frame_delays(plan).items()}}
+        if plan.sample_rate == round(sample_rate):
+            return items
+        items = {item: round(n * sample_rate / plan.sample_rate) for item, n in items.items()}
+        return {**items, "resampler": self._resampling(plan, sample_rate).delay - sum(items.values())}
+
+    def _resampling(self, plan: FramePlan, sample_rate: float) -> Resampling:
+        inner_delay = plan.latency_samples + plan.hop * sum(self.frame_delays(plan).values())
+        return Resampling(round(sample_rate), plan.sample_rate, inner_delay)
 
     @property
     def latency_samples(self) -> int:

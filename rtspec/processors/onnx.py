@@ -84,11 +84,6 @@ class OnnxProcessor(Processor):
         return phase_stage(self._phase, plan, **options)
 
     def plan(self, sample_rate: float) -> FramePlan:
-        wanted = self.manifest.sample_rate
-        if wanted is not None and wanted != round(sample_rate):
-            raise InvalidValue(
-                f"sample_rate={sample_rate:g} is not what model {self.manifest.name!r} works at; use {wanted} Hz"
-            )
         own = self._model.plan(round(sample_rate))
         n_fft, hop = self._chosen("n_fft", self._n_fft), self._chosen("hop", self._hop)
         if n_fft is None and hop is None:
