@@ -25,6 +25,7 @@ WIDTHS = [1, CHANNELS, CHANNELS, CHANNELS, CHANNELS, 1]
 RECEPTIVE_FIELD = 1 + len(WIDTHS[1:]) * (KERNEL - 1)
 ERROR_FRAMES = 48
 PAD = KERNEL // 2
+BARE = "five bare convolutions"
 
 
 def weights() -> list:
@@ -91,15 +92,15 @@ class Bound:
         self._session.run_with_iobinding(self._binding)
 
 
-def interleaved(runs: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each, taken in turns so that a busy machine slows all alike."""
+def interleaved(runs: dict[str, Callable[[], None]], rounds: int) -> dict[str, np.ndarray]:
+    """Milliseconds of each call, taken in turns so that a busy machine slows all alike."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             start = time.perf_counter()
             run()
             taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: float(np.median(times)) for name, times in taken.items()}
+    return {name: np.array(times) for name, times in taken.items()}
 
 
 def measure(rounds: int) -> dict:
@@ -112,24 +113,28 @@ def measure(rounds: int) -> dict:
     rows = []
     for frames in (1, 4, 16):
         runs: dict[str, Callable[[], None]] = {
-            "five bare convolutions": Bound(bare_convolutions(frames), frames),
+            BARE: Bound(bare_convolutions(frames), frames),
             "streaming, states replaced": Bound(streaming, frames),
             "streaming, newest frames to a ring": Bound(appending, frames),
         }
-        if frames == 1:
-            runs["offline again for each frame"] = Bound(offline, RECEPTIVE_FIELD)
         rows += table_rows(interleaved(runs, max(rounds // frames, 5)), frames)
+    again = {BARE: Bound(bare_convolutions(1), 1), "offline again for each frame": Bound(offline, RECEPTIVE_FIELD)}
+    rows += table_rows(interleaved(again, 5), 1)[1:]
     clip = {"x": np.random.default_rng(1).standard_normal((1, 1, ERROR_FRAMES, BINS)).astype(np.float32)}
     error = difference(run_offline(offline, clip)["y"], run_streaming(streaming, clip, 4)["y"])[0]
     growth = streaming.ByteSize() / offline.ByteSize() - 1
     return {"rows": rows, "rewriting_s": rewriting_s, "size_growth": growth, "error_of_peak": error}
 
 
-def table_rows(times: dict[str, float], frames: int) -> list[dict]:
-    """Milliseconds a frame and the ratio to the bare convolutions."""
-    bare = times["five bare convolutions"]
+def table_rows(times: dict[str, np.ndarray], frames: int) -> list[dict]:
+    """Median milliseconds a frame, and the median over rounds of the ratio to the bare convolutions in each."""
     return [
-        {"model": name, "frames_per_call": frames, "ms_per_frame": ms / frames, "ratio": ms / bare}
+        {
+            "model": name,
+            "frames_per_call": frames,
+            "ms_per_frame": float(np.median(ms)) / frames,
+            "ratio": float(np.median(ms / times[BARE])),
+        }
         for name, ms in times.items()
     ]
 
