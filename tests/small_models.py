@@ -22,9 +22,9 @@ def tensor(name: str, shape=FRAMES, kind=TensorProto.FLOAT):
 def graph(nodes, inputs, outputs, weights=()) -> ModelProto:
     """A model of these nodes; a node is (operator, inputs, outputs, attributes), tensors are names or value infos."""
     made = [helper.make_node(op, i, o, **attributes) for op, i, o, attributes in nodes]
-    values = [[tensor(v) if isinstance(v, str) else v for v in side] for side in (inputs, outputs)]
+    taken, given = ([tensor(v) if isinstance(v, str) else v for v in side] for side in (inputs, outputs))
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights]
-    body = helper.make_graph(made, "test", *values, tensors)
+    body = helper.make_graph(made, "test", taken, given, tensors)
     return helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 

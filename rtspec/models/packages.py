@@ -47,7 +47,17 @@ class PackagedModel:
     @property
     def fixed_bins(self) -> int | None:
         """Size of the input's axis "bins" where the graph fixes it (bands, for models that take bands)."""
-        return _fixed(self.manifest.input, self.inputs)
+        return _fixed(self.manifest.input, self.inputs, "bins")
+
+    @property
+    def call_frames(self) -> int:
+        """Frames of one call of a stage: the graph's own number where it is fixed, else the period."""
+        return _fixed(self.manifest.input, self.inputs, "time") or self.manifest.period
+
+    @property
+    def stage_delay_frames(self) -> int:
+        """Frames by which a stage lags: the model's delay, and the wait until a call's frames are complete."""
+        return self.manifest.delay_frames + self.call_frames - 1
 
     def plan(self, sample_rate: int | None = None) -> FramePlan:
         """The plan of frames that the model wants.
@@ -280,9 +290,9 @@ def _write_whole(target: Path, content: bytes) -> None:
         ) from error
 
 
-def _fixed(port: Port, signature: Signature) -> int | None:
+def _fixed(port: Port, signature: Signature, axis: str) -> int | None:
     sizes = dict(zip(port.layout, signature.tensors[port.name][1], strict=True))
-    size = sizes.get("bins")
+    size = sizes.get(axis)
     return size if isinstance(size, int) else None
 
 

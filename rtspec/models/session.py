@@ -5,6 +5,9 @@ reads and nothing is copied. Where the C API is missing, a Python callback with 
 binding under the GIL: the step above it is the same compiled code.
 """
 
+# pyright: reportCallIssue=false, reportPrivateImportUsage=false
+# (an intrinsic is called without its typing context, and numba exports carray without saying so)
+
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -176,8 +179,8 @@ class ModelStage(Stage):
         self.why_binding = parts.caller.why
         self.input_shape, self.output_shape = parts.frame_shapes
         self._controls = parts.controls
-        delay = model.manifest.delay_frames + parts.period - 1
-        super().__init__(run_model, SESSION, keep=(model, parts, *keep), delay=delay, **parts.fields())
+        kept = (model, parts, *keep)
+        super().__init__(run_model, SESSION, keep=kept, delay=model.stage_delay_frames, **parts.fields())
 
     def parameter(self, name: str) -> np.ndarray:
         """The float32 array of shape (1,) that the model reads for a parameter; :meth:`reset` leaves it alone.
@@ -261,7 +264,7 @@ class _Parts:
         m = model.manifest
         self.manifest = m
         shape = input_shape(model, n_bins)
-        self.period = shape[m.input.time_axis]
+        self.period = model.call_frames
         _check_rate(m)
         self.controls = control_arrays(m, model.inputs)
         session, why = _session(model, session_path)
@@ -366,15 +369,13 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
         raise ModelError(f"n_bins={n_bins} does not fit {m.name}, which takes {fixed}; use the plan of its manifest")
     if "bins" in m.input.layout and (fixed or n_bins) is None:
         raise ModelError(f"{m.name} takes any number of bins; give n_bins, as in n_bins={1025}")
-    usual = {"batch": 1, "channels": m.input.n_channels, "bins": fixed or n_bins or 1, "time": m.period}
+    usual = {"batch": 1, "channels": m.input.n_channels, "bins": fixed or n_bins or 1, "time": model.call_frames}
     dtype, sizes = model.inputs.tensors[m.input.name]
     if dtype != "float32":
         raise ModelError(f"{m.name} takes frames of {dtype}, stages give float32; export it in float32")
     shape = tuple(n if isinstance(n, int) else usual[axis] for axis, n in zip(m.input.layout, sizes, strict=True))
-    if shape[m.input.time_axis] % m.period:
-        raise ModelError(
-            f"{m.name} takes {shape[m.input.time_axis]} frames a call, no multiple of its period {m.period}"
-        )
+    if model.call_frames % m.period:
+        raise ModelError(f"{m.name} takes {model.call_frames} frames a call, no multiple of its period {m.period}")
     return shape
 
 

@@ -1,5 +1,7 @@
 """The compiled stage, by the C API and by the binding, gives what plain onnxruntime gives, to the bit."""
 
+from typing import Literal
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -20,7 +22,7 @@ PORTS = {
 }
 
 
-def convolving(states: str):
+def convolving(states: Literal["replace", "append"]):
     """Two convolutions over time with bins as channels, streaming: states, delay and validity mask."""
     rng = np.random.default_rng(5)
     weights = [(f"w{k}", rng.standard_normal((N_BINS, N_BINS, 5)).astype(np.float32) / 8) for k in range(2)]

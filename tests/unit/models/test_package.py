@@ -23,7 +23,7 @@ def test_a_package_reads_back_as_it_was_written(tmp_path):
     model = packaged(tmp_path, doubling(), n_fft=1024, hop=256, licence="CC0-1.0")
     assert model.manifest == parse({**LEAST, "n_fft": 1024, "hop": 256, "licence": "CC0-1.0"})
     assert model.path == tmp_path / "model.onnx"
-    onnx.checker.check_model(onnx.load(model.path))
+    onnx.checker.check_model(onnx.load(model.path or ""))
 
 
 def test_packaging_leaves_the_model_given_alone(tmp_path):
@@ -169,7 +169,7 @@ def test_the_report_is_for_people_and_for_programs(tmp_path):
 
 def test_the_manifest_lies_where_others_look_for_it(tmp_path):
     model = packaged(tmp_path, doubling())
-    entries = {entry.key: entry.value for entry in onnx.load(model.path).metadata_props}
+    entries = {entry.key: entry.value for entry in onnx.load(model.path or "").metadata_props}
     assert json.loads(entries[METADATA_KEY])["input"]["name"] == "x"
 
 
