@@ -1,4 +1,4 @@
-"""Does a sound file hold all that its header promises? Decoders fill what is missing with silence, so ask beforehand."""
+"""Does a sound file hold all that its header promises? Decoders fill what is missing with silence: ask beforehand."""
 
 import struct
 from collections.abc import Iterator

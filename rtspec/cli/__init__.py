@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("RTSPEC_TRACE") == "1":
             raise
-        return _complain(f"{type(error).__name__}: {error} (RTSPEC_TRACE=1 shows where)")
+        return _complain(f"{type(error).__name__}: {str(error)[:200]} (RTSPEC_TRACE=1 shows where)")
 
 
 def _run(argv: list[str]) -> int:

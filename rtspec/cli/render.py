@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import AudioFileError, RtspecError
@@ -89,9 +90,11 @@ def render_file(board, source: Path, target: Path, advance: Callable[[int, int],
     """Render one file in chunks, however long; the output is as long as the input, its delay removed."""
     from ..audio.files import Reader, Writer, make_folder
 
-    make_folder(target.parent)
     peak = 0.0
-    with Reader(source) as reader, Writer(target, reader.sample_rate, reader.channels) as writer:
+    with ExitStack() as open_files:
+        reader = open_files.enter_context(Reader(source))
+        make_folder(target.parent)
+        writer = open_files.enter_context(Writer(target, reader.sample_rate, reader.channels))
         board.reset()
         left = reader.n_samples
         for chunk in _endless(reader):

@@ -1,0 +1,118 @@
+"""The frame of the command line: laziness, help, and one line for every failure."""
+
+import importlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rtspec import cli
+from rtspec.errors import DeviceError
+
+TIMEOUT_S = 90
+COMMAND = [sys.executable, "-m", "rtspec.cli"]
+
+
+def test_help_imports_nothing_slow():
+    code = (
+        "import sys, rtspec.cli\n"
+        "try: rtspec.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('slow:', sorted({'numpy', 'numba', 'onnx', 'onnxruntime', 'pedalboard', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+    assert done.stdout.splitlines()[-1] == "slow: []"
+    assert all(name in done.stdout for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help_with_an_example_and_json(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([name, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    example = importlib.import_module(f"rtspec.cli.{name.replace('-', '_')}").EXAMPLE
+    assert stopped.value.code == 0
+    assert f"example: {example}" in said and "--json" in said and example.startswith(f"rtspec {name}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["nonsense"], ["live", "--block", "x"], ["live", "--seconds", "-1"], ["render", "a"], ["live", "--set", "x"]],
+)
+def test_wrong_usage_exits_with_2(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(words)
+    assert stopped.value.code == cli.BAD_USAGE
+    assert "error:" in capsys.readouterr().err
+
+
+def test_no_command_prints_help_and_exits_with_2(rtspec):
+    ran = rtspec()
+    assert ran.status == cli.BAD_USAGE and "commands:" in ran.out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("rtspec 0.")
+
+
+class TestFailures:
+    """What a command raises, and what becomes of it."""
+
+    @pytest.fixture
+    def raising(self, monkeypatch):
+        from rtspec.cli import devices
+
+        def make(error: BaseException):
+            def run(args):
+                raise error
+
+            monkeypatch.setattr(devices, "run", run)
+
+        return make
+
+    def test_an_error_of_rtspec_is_one_line(self, raising, rtspec):
+        raising(DeviceError("no such\n thing"))
+        assert rtspec("devices").failed_in_one_line() == "rtspec: no such thing"
+
+    def test_an_unexpected_error_is_one_line_too(self, raising, rtspec, monkeypatch):
+        monkeypatch.delenv("RTSPEC_TRACE", raising=False)
+        raising(ZeroDivisionError("of all\nthings"))
+        assert "ZeroDivisionError: of all things (RTSPEC_TRACE=1" in rtspec("devices").failed_in_one_line()
+
+    def test_an_unexpected_error_is_raised_where_a_trace_is_wanted(self, raising, rtspec, monkeypatch):
+        monkeypatch.setenv("RTSPEC_TRACE", "1")
+        raising(ZeroDivisionError())
+        with pytest.raises(ZeroDivisionError):
+            rtspec("devices")
+
+    def test_an_interruption_is_130_and_quiet(self, raising, rtspec):
+        raising(KeyboardInterrupt())
+        assert rtspec("devices") == (130, "", "")
+
+
+def test_a_broken_pipe_is_quiet():
+    child = subprocess.Popen([*COMMAND, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.close()
+    _, complaint = child.communicate(timeout=TIMEOUT_S)
+    assert complaint == b""
+    assert child.returncode == cli.BROKEN_PIPE
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_live_stream_ends_cleanly_by_signal(number, status):
+    words = [*COMMAND, "live", "--virtual", "--processor", "onnx:identity"]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    while "playing" not in child.stdout.readline():
+        assert child.poll() is None
+    time.sleep(0.3)
+    child.send_signal(number)
+    out, complaint = child.communicate(timeout=TIMEOUT_S)
+    assert complaint == "" and child.returncode == status
+    assert ("callbacks" in out) == (status == 0)
