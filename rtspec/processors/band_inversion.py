@@ -18,16 +18,16 @@ METHODS = ("pinv", "nnls")
 """Clipped Moore-Penrose pseudo-inverse; non-negative least squares started from it."""
 
 ITERATIONS = 150
-"""Of "nnls" at most, by default. Bands of a real spectrum need about 1 to 12, arbitrary ones seldom more than 60."""
+"""Of "nnls" at most, by default. Bands of a real spectrum need some 3 to 15, arbitrary ones seldom more than 60."""
 
-RIDGE = 1e-7
-"""Weight of the distance to the pseudo-inverse against the residual, relative to a band's power."""
+RIDGES = (1e-3, 1e-5, 1e-7)
+"""Weights of the distance to the pseudo-inverse against the residual, in the order in which "nnls" lowers them."""
 
 TOLERANCE = 1e-6
 """Relative to ‖powers‖, on the optimality condition of "nnls"."""
 
-SHORTER = (1e-3, 0.5)
-"""By how much a Newton step that went too far is cut, at most and at least."""
+SHORTER, SHORTEST = 0.25, 1e-6
+"""What a Newton step that went too far is cut by, and the length below which it is taken as it is."""
 
 _LOUDEST = np.float32(3e38)
 
@@ -35,6 +35,7 @@ INVERSION = np.dtype(
     [(name, "i8") for name in ("n_bands", "n_bins", "reach", "iterations", "inverse", "weights", "ranges", "curvature")]
     + [(name, "i8") for name in ("powers", "pinv", "estimate", "active")]
     + [(name, "i8") for name in ("multiplier", "trial", "direction", "imbalance", "jacobian")]
+    + [("ridge", "f8")]
 )
 
 
@@ -116,8 +117,8 @@ def _evaluate(s, multiplier):
     for b in range(s.n_bands):
         start, n_used, weights = _band(s, ranges, b)
         seen = _dot(weights, doubles(s.estimate + 8 * start, n_used), n_used)
-        imbalance[b] = seen - powers[b] + RIDGE * at[b]
-        value += at[b] * (0.5 * RIDGE * at[b] - powers[b])
+        imbalance[b] = seen - powers[b] + s.ridge * at[b]
+        value += at[b] * (0.5 * s.ridge * at[b] - powers[b])
     return value
 
 
@@ -141,7 +142,7 @@ def _fill_jacobian(s):
             ours = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
             theirs = floats(s.weights + 4 * ((b + i) * s.n_bins + start), n_used)
             row[i] = _dot_active(ours, theirs, doubles(s.active + 8 * start, n_used), n_used)
-        row[0] += RIDGE
+        row[0] += s.ridge
 
 
 @njit
@@ -178,28 +179,40 @@ def _balanced(s):
 
 
 @njit
-def _least_squares(s):
-    """Newton steps, cut (by the secant rule) until the dual value falls enough, within a budget of evaluations."""
-    memset(s.multiplier, 0, 8 * s.n_bands)
+def _newton(s, budget):
+    """Newton steps, cut until the dual value falls, at one ridge; returns what is left of the budget of evaluations."""
     value, length = _evaluate(s, s.multiplier), 1.0
     if _balanced(s):
-        return
+        return budget
     slope = _aim(s)
     trial, multiplier = doubles(s.trial, s.n_bands), doubles(s.multiplier, s.n_bands)
     direction = doubles(s.direction, s.n_bands)
-    for _ in range(s.iterations):
+    while budget > 0:
+        budget -= 1
         for b in range(s.n_bands):
             trial[b] = multiplier[b] + length * direction[b]
         tried = _evaluate(s, s.trial)
-        if tried > value + 1e-4 * length * slope + 1e-12 * abs(value):
-            there = _dot(doubles(s.imbalance, s.n_bands), direction, s.n_bands)
-            length *= min(max(slope / (slope - there), SHORTER[0]), SHORTER[1])
+        if tried > value + 1e-4 * length * slope + 1e-12 * abs(value) and length > SHORTEST:
+            length *= SHORTER
             continue
         memmove(s.multiplier, s.trial, 8 * s.n_bands)
         if _balanced(s):
-            return
+            return budget
         value, length, slope = tried, 1.0, _aim(s)
     _evaluate(s, s.multiplier)
+    return budget
+
+
+@njit
+def _least_squares(s):
+    """Lower the ridge by stages, each started from the one before."""
+    memset(s.multiplier, 0, 8 * s.n_bands)
+    budget = s.iterations
+    for stage in range(len(RIDGES)):
+        s.ridge = RIDGES[stage]
+        budget = _newton(s, budget)
+        if budget == 0:
+            return
 
 
 @njit
@@ -233,7 +246,7 @@ def inversion_stage(filters: BandFilters, method: str = "pinv", iterations: int 
     method : str
         "pinv": the clipped pseudo-inverse. "nnls": min ‖weights · y - powers‖ over y ≥ 0, started from it.
     iterations : int
-        Of "nnls", at least 1; time grows in proportion.
+        Bound on the Newton steps of "nnls" for one frame, tried ones included, at least 1.
 
     Raises
     ------
@@ -243,7 +256,7 @@ def inversion_stage(filters: BandFilters, method: str = "pinv", iterations: int 
     Notes
     -----
     Every frame stands for itself: the stage remembers nothing. Powers that are negative or no numbers count as zero.
-    Of the many solutions of "nnls" this is, to within RIDGE, the one nearest to the clipped pseudo-inverse.
+    Of the many solutions of "nnls" this is, but for the last ridge, the one nearest to the clipped pseudo-inverse.
 
     References
     ----------
