@@ -5,6 +5,7 @@ from numba import carray, njit
 
 from ..buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
 from ..buffers.step import Stage, call_step, step
+from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import LOOSE, ONE, SMALLEST, clean, f32, polar, random_phases
 
@@ -86,10 +87,10 @@ def blend(state, x, n, y):
     """Run the wrapped method on `n` magnitude frames, then turn its phases towards the input's, delayed to match."""
     s = carray(pointer(state), 1, BLEND)[0]
     row, kept = 8 * s.n_bins, 8 * s.n_bins * s.late
+    call_step(s.inner_step, s.inner_state, x, n, y)
     for t in range(n):
         memmove(s.history, s.history + row, kept)
         memmove(s.history + kept, s.spectrum + t * row, row)
-        call_step(s.inner_step, s.inner_state, x + 4 * t * s.n_bins, 1, y + t * row)
         turn_towards(y + t * row, s.history, f32(doubles(s.blend, 1)[0]), s.n_bins)
     return n
 
@@ -142,6 +143,8 @@ def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: int | np.ndarray,
     )
 
 
-def input_stage(plan: FramePlan, *, input_spectrum: int | np.ndarray) -> Stage:
+def input_stage(plan: FramePlan, *, input_spectrum: int | np.ndarray | None) -> Stage:
     """The input's own phase under new magnitudes, as a stage; zero phase where the input is silent. No delay."""
+    if input_spectrum is None:
+        raise InvalidValue("method 'input' needs the input's phase; pass input_spectrum, or choose another method")
     return blend_stage(zero_stage(plan), plan, input_spectrum, 1.0)

@@ -11,7 +11,9 @@ from ..buffers.step import Stage
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .given import blend_stage, input_stage, random_stage, zero_stage
+from .rtisi import gsrtisi_stage, rtisi_stage
 from .rtpghi import rtpghi_stage
+from .spsi import spsi_stage
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ METHODS: dict[str, Method] = {
         Method("zero", zero_stage, "zero phase in the middle of every window: buzzes at the frame rate"),
         Method("random", random_stage, "independent random phases: a noisy, reverberant sound"),
         Method("input", input_stage, "the input's own phase under new magnitudes"),
+        Method("spsi", spsi_stage, "every spectral peak a sinusoid of steady frequency"),
         Method("rtpghi", rtpghi_stage, "phase gradients integrated along the loudest paths"),
+        Method("rtisi-la", rtisi_stage, "the newest frames refined one after the other", chaotic=True),
+        Method("gsrtisi-la", gsrtisi_stage, "the newest frames refined together", chaotic=True),
     )
 }
 """Streaming methods by name; named choices such as "live" pick one of them, see :mod:`rtspec.phase.choices`."""
@@ -105,12 +110,13 @@ def phase_stage(
     """
     chosen = method_named(method)
     options = {name: value for name, value in options.items() if value is not None}
-    if "input_spectrum" in chosen.options:
-        return chosen.build(plan, input_spectrum=_needed(method, input_spectrum), **_accepted(chosen, options))
-    stage = chosen.build(plan, **_accepted(chosen, options))
+    given = {"input_spectrum": input_spectrum} if "input_spectrum" in chosen.options else {}
+    stage = chosen.build(plan, **given, **_accepted(chosen, options))
     if blend is None:
         return stage
-    return blend_stage(stage, plan, _needed(f"blend={blend}", input_spectrum), _share(blend))
+    if input_spectrum is None:
+        raise InvalidValue(f"blend={blend} needs the input's phase; pass input_spectrum, or leave blend out")
+    return blend_stage(stage, plan, input_spectrum, _share(blend))
 
 
 def _accepted(method: Method, options: dict) -> dict:
@@ -121,12 +127,6 @@ def _accepted(method: Method, options: dict) -> dict:
                 f"{name}={value!r} is not an option of method {method.name!r}, which takes {takes}; leave it out"
             )
     return options
-
-
-def _needed(who: str, input_spectrum):
-    if input_spectrum is None:
-        raise InvalidValue(f"{who} needs the input's phase; pass input_spectrum, or choose another method")
-    return input_spectrum
 
 
 def _share(blend: float | int) -> float | int:

@@ -44,7 +44,7 @@ class Reconstructor:
         self._magnitude = aligned((channels, plan.n_bins))
         self._input = aligned((channels, plan.n_bins), np.complex64)
         self._frame = aligned((channels, plan.n_bins), np.complex64)
-        uses_input = method == "input" or options.get("blend") is not None
+        uses_input = method == "input" or options.get("blend") is not None or options.get("start") == "input"
         lanes = [dict(options, input_spectrum=self._input[c]) if uses_input else options for c in range(channels)]
         self._stages = [phase_stage(method, plan, **lane) for lane in lanes]
         self._given = 0

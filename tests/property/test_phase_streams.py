@@ -9,8 +9,15 @@ from rtspec.frames import FramePlan, stft
 from rtspec.phase import METHODS, create, phase_stage, reconstruct
 
 PLAN = FramePlan(sample_rate=16000, n_fft=256, hop=64)
-LOOKING_AHEAD = [("rtpghi", {"look_ahead": 1})]
-ALL = [(name, {}) for name in METHODS if name != "input"] + LOOKING_AHEAD
+VARIANTS = [
+    ("rtpghi", {"look_ahead": 0}),
+    ("rtisi-la", {"look_ahead": 0, "momentum": 0.0}),
+    ("rtisi-la", {"look_ahead": 0, "start": "rtpghi"}),
+    ("rtisi-la", {"look_ahead": 2, "start": "rtpghi"}),
+    ("rtisi-la", {"look_ahead": 8, "start": "spsi", "iterations": 2}),
+    ("gsrtisi-la", {"look_ahead": 3, "start": "rtpghi", "momentum": 0.75}),
+]
+ALL = [(name, {}) for name in METHODS if name != "input"] + VARIANTS
 every_method = pytest.mark.parametrize(("method", "options"), ALL, ids=[f"{m}{o or ''}" for m, o in ALL])
 
 
