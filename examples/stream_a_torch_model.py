@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import rtspec
 from rtspec.models.streaming import make_streaming
-from rtspec.models.validate import validate
+from rtspec.models.validation import validate
 
 N_FFT, HOP, SAMPLE_RATE = 1024, 256, 48000
 BINS = N_FFT // 2 + 1

@@ -1,7 +1,8 @@
 """rtspec: a streaming real-time host for spectral neural audio.
 
-Sound passes these packages: `audio` (devices, files) → `buffers` (rings) → `host` (engine, boards) → `frames` (analysis) → `models`
-(ONNX) → `phase` → `frames` (overlap-add) → `host` → `audio`. `processors` put them together, `control` moves their parameters.
+Sound passes these packages: `audio` (devices, files) → `buffers` (rings) → `host` (engine, boards) → `frames`
+(analysis) → `models` (ONNX) → `phase` → `frames` (overlap-add) → `host` → `audio`. `processors` put them together,
+`control` moves their parameters.
 """
 
 from importlib import import_module

@@ -210,8 +210,8 @@ class Exchange:
     ):
         self.record = aligned(1, EXCHANGE)
         self.address = address(self.record)
-        self.to_engine, self.from_engine = (Ring(4 * (block + prefill), channels) for _ in range(2))
-        self.from_engine.write(np.zeros((prefill, channels), np.float32))
+        capacity = 4 * (block + prefill)
+        self.to_engine, self.from_engine = Ring(capacity, channels), Ring(capacity, channels, filled=prefill)
         self.wake, self.histogram = Semaphore(), Histogram()
         self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
         self._arrays = {

@@ -9,7 +9,8 @@ MAX_CHANNELS = 64
 
 
 class Layout:
-    """How one caller lays audio out; remembers the channel count, which settles square arrays and the shortest blocks."""
+    """How one caller lays audio out; remembers the channel count, which settles square arrays and the shortest
+    blocks."""
 
     def __init__(self):
         self.channels: int | None = None

@@ -130,7 +130,8 @@ _RUNNING = 0
 
 @njit(cache=True, nogil=True)
 def _pace(state, shared, device_in, device_out, block, period_ns, timespec):
-    """Call the exchange every period until `shared` says stop; moments count from the first, so the pace cannot drift."""
+    """Call the exchange every period until `shared` says stop; moments count from the first, so the pace cannot
+    drift."""
     first, called = now_ns(timespec), 0
     while load_acquire(shared) != 0:
         exchange(state, device_in, device_out, block)

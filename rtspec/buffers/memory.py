@@ -4,6 +4,7 @@ Compiled stages get integer addresses instead of arrays, so that one compiled lo
 """
 
 import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import intrinsic
@@ -12,7 +13,7 @@ ALIGNMENT = 64
 """Bytes: one cache line, and enough for the widest vector instructions of FFTW."""
 
 
-def aligned(shape: int | tuple[int, ...], dtype=np.float32) -> np.ndarray:
+def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> np.ndarray:
     """A zeroed, C-contiguous array whose first byte lies on a 64-byte boundary.
 
     Parameters
@@ -32,7 +33,7 @@ def aligned(shape: int | tuple[int, ...], dtype=np.float32) -> np.ndarray:
     return raw[start : start + n_bytes].view(dtype).reshape(shape)
 
 
-def aligned_copy(values: np.ndarray, dtype=None) -> np.ndarray:
+def aligned_copy(values: np.ndarray, dtype: npt.DTypeLike | None = None) -> np.ndarray:
     """`values` copied into an :func:`aligned` array."""
     out = aligned(values.shape, dtype or values.dtype)
     out[...] = values
@@ -45,7 +46,8 @@ def address(array: np.ndarray) -> int:
 
 
 memmove = types.ExternalFunction("memmove", types.int64(types.int64, types.int64, types.int64))
-"""By address: ``memmove(target, source, n_bytes)``; they may overlap. Assigning slices may allocate, this never does."""
+"""By address: ``memmove(target, source, n_bytes)``; they may overlap. Assigning slices may allocate, this never
+does."""
 
 memset = types.ExternalFunction("memset", types.int64(types.int64, types.int32, types.int64))
 """By address: ``memset(target, 0, n_bytes)``."""

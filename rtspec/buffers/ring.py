@@ -100,15 +100,18 @@ class Ring:
     capacity : int
         Frames that must fit; rounded up to a power of two.
     channels : int
+    filled : int
+        Frames of silence that lie in the ring at the start.
     """
 
-    def __init__(self, capacity: int, channels: int):
+    def __init__(self, capacity: int, channels: int, filled: int = 0):
         self.capacity = 1 << max(0, int(capacity) - 1).bit_length()
         self.channels = channels
         self._samples = aligned((self.capacity, channels))
         self._control = aligned(1, RING)
         self._control["capacity"] = self.capacity
         self._control["channels"] = channels
+        self._control["head"] = filled
         self._control["samples"] = address(self._samples)
         self.address = address(self._control)
 

@@ -1,11 +1,12 @@
 """The one shape that all compiled stages share, and the table that strings them together.
 
 A *step* is a compiled function ``n_out = step(state, x, n, y)`` of four int64: the address of its state, of its input,
-how many items lie there, and where the output goes. A *stage* is a step with a block of preallocated state. A *table* has
-one row ``(step, state, x, y)`` a stage, so the loop that walks it is compiled once for every chain there will ever be.
+how many items lie there, and where the output goes. A *stage* is a step with a block of preallocated state. A
+*table* has one row ``(step, state, x, y)`` a stage, so the loop that walks it is compiled once for every chain
+there will ever be.
 
-Items are samples for audio stages (planar float32) and frames for frame stages. A stage returns as many items as it got;
-what it delays, it declares.
+Items are samples for audio stages (planar float32) and frames for frame stages. A stage returns as many items as it
+got; what it delays, it declares.
 """
 
 from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check the model; 1 if any check fails."""
     from ..models.catalogue import find
-    from ..models.validate import validate
+    from ..models.validation import validate
 
     report = validate(find(args.model), args.against, audio=_mono(args.audio), hop_ms=args.hop_ms)
     emit(args, report.to_dict(), str(report))

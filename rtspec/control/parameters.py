@@ -29,6 +29,10 @@ class ParameterSpec:
     smoothing_ms : float
         Time constant with which the sound follows a change.
     description : str
+    curve : str
+        How a controller's travel maps onto the range: one of :data:`rtspec.control.curves.CURVES`.
+    cc : int or None
+        MIDI controller number that moves it by default, 0 to 127.
     """
 
     name: str
@@ -38,6 +42,8 @@ class ParameterSpec:
     default: float
     smoothing_ms: float = 10.0
     description: str = ""
+    curve: str = "linear"
+    cc: int | None = None
 
     def check(self, value: float) -> float:
         """`value` as a float, or :class:`InvalidValue` naming value, parameter and range."""

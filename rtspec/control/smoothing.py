@@ -11,8 +11,8 @@ from ..buffers.step import Stage, step
 from .parameters import ParameterTable
 
 SNAP = 1e-5
-"""A ramp that has come this close to its target, relative to the larger of 1 and the target, is there: a knob at rest gives
-its exact value."""
+"""A ramp that has come this close to its target, relative to the larger of 1 and the target, is there: a knob at
+rest gives its exact value."""
 
 
 @njit(inline="always")

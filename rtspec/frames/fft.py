@@ -1,8 +1,9 @@
 """Real Fourier transforms for compiled code, called by address.
 
-FFTW, from the library that pyFFTW's wheel bundles, serves where it is found; rocket-fft elsewhere. Both have the C signature
-``void(plan, x, y)``, so kernels call either through :func:`execute` and are compiled once. FFTW plans with FFTW_ESTIMATE: a measured plan
-may round differently each run, and equal input must give equal output to the bit.
+FFTW, from the library that pyFFTW's wheel bundles, serves where it is found; rocket-fft elsewhere. Both have the C
+signature ``void(plan, x, y)``, so kernels call either through :func:`execute` and are compiled once. FFTW plans
+with FFTW_ESTIMATE: a measured plan may round differently each run, and equal input must give equal output to the
+bit.
 """
 
 import ctypes
@@ -45,8 +46,8 @@ class RealFFT:
     n : int
         Length in samples, even.
     forward, inverse : tuple of (int, int)
-        ``(entry, plan)`` for :func:`execute`. `forward`: n float32 → n/2 + 1 complex64, keeps its input. `inverse`: n/2 + 1
-        complex64 → n float32, *not* divided by n, overwrites its input. Addresses on 64-byte boundaries.
+        ``(entry, plan)`` for :func:`execute`. `forward`: n float32 → n/2 + 1 complex64, keeps its input. `inverse`:
+        n/2 + 1 complex64 → n float32, *not* divided by n, overwrites its input. Addresses on 64-byte boundaries.
     path : str
         "fftw" or "rocket-fft".
     """
@@ -59,7 +60,8 @@ class RealFFT:
 
 @cache
 def real_fft(n: int, path: str = "auto") -> RealFFT:
-    """The shared transform of length `n`; `path` "rocket-fft" forces the slower library, "auto" takes the faster one."""
+    """The shared transform of length `n`; `path` "rocket-fft" forces the slower library, "auto" takes the faster
+    one."""
     return RealFFT(n, None if path == "rocket-fft" else fftw_library())
 
 

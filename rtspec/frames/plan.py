@@ -17,8 +17,9 @@ MIN_N_FFT, MAX_N_FFT = 16, 65536
 class FramePlan:
     """How sound becomes frames. Immutable; it checks itself.
 
-    Frame t covers samples ``[t·hop - (window_length - hop), t·hop + hop)``: it is complete when its newest hop has arrived, and
-    history before the start is zero. The window starts at index 0 of the transform, which zeros fill up to `n_fft`.
+    Frame t covers samples ``[t·hop - (window_length - hop), t·hop + hop)``: it is complete when its newest hop has
+    arrived, and history before the start is zero. The window starts at index 0 of the transform, which zeros fill
+    up to `n_fft`.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ class FramePlan:
     synthesis_window : str, optional
         Shape of the synthesis window, scaled for perfect reconstruction; the analysis window's own by default.
     uneven : bool
-        Allow a hop that does not divide n_fft (some published plans do); the phase methods of the RTISI family refuse such a plan.
+        Allow a hop that does not divide n_fft (some published plans do); the phase methods of the RTISI family
+        refuse such a plan.
 
     Examples
     --------

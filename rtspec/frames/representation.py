@@ -52,7 +52,8 @@ def encode(state, x, n, y):
 
 
 def encoding_stage(plan: FramePlan, representation: str, log: str | None, floor: float, offset: float, scale: float):
-    """Spectra in a model's representation as a stage: (n_bins,) complex64 → its float32 frame, ``(value + offset)·scale``."""
+    """Spectra in a model's representation as a stage: (n_bins,) complex64 → its float32 frame, ``(value +
+    offset)·scale``."""
     kind = REPRESENTATIONS[representation]
     numbers = {"floor": floor, "offset": offset, "scale": scale}
     return Stage(encode, ENCODING, n_bins=plan.n_bins, kind=kind, log=LOGARITHMS[log], **numbers)
@@ -66,7 +67,8 @@ DECODING = np.dtype(
 
 @njit
 def _recall(s):
-    """Put the newest input spectrum into the history; the address of the one that belongs to the model's present output."""
+    """Put the newest input spectrum into the history; the address of the one that belongs to the model's present
+    output."""
     frame_bytes = 8 * s.n_bins
     memmove(s.history + s.at * frame_bytes, s.spectrum, frame_bytes)
     s.at = (s.at + 1) % s.n_held
@@ -117,7 +119,8 @@ def decoding_stage(
     delay: int,
     keep_phase: bool,
 ) -> Stage:
-    """A model's output as a stage: its float32 frame → (n_bins,) complex64 with the input's phase, or float32 magnitudes.
+    """A model's output as a stage: its float32 frame → (n_bins,) complex64 with the input's phase, or float32
+    magnitudes.
 
     Parameters
     ----------

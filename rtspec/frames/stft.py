@@ -40,14 +40,16 @@ def stft(x: np.ndarray, plan: FramePlan) -> np.ndarray:
 
 
 def istft(spectrum: np.ndarray, plan: FramePlan, length: int | None = None) -> np.ndarray:
-    """The signal of a spectrogram by overlap-add, its delay removed: ``istft(stft(x, plan), plan, length=len(x))`` is x.
+    """The signal of a spectrogram by overlap-add, its delay removed: ``istft(stft(x, plan), plan, length=len(x))``
+    is x.
 
     Parameters
     ----------
     spectrum : ndarray, complex, shape (..., n_bins, n_frames)
     plan : FramePlan
     length : int, optional
-        Samples to return; by default all that the frames cover, at most ``n_frames·hop - (plan.length - hop)`` with full support.
+        Samples to return; by default all that the frames cover, at most ``n_frames·hop - (plan.length - hop)`` with
+        full support.
 
     Returns
     -------

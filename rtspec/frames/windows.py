@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.signal import get_window
 
 from ..errors import InvalidValue
 
@@ -16,11 +15,22 @@ def _truncated_gauss(length: int) -> np.ndarray:
     return TRUNCATED_GAUSS_EDGE ** (x * x)
 
 
+def _cosines(*weights: float) -> Callable[[int], np.ndarray]:
+    """A sum of cosines, as scipy.signal.windows.general_cosine has it; importing scipy.signal takes longer than a
+    start may."""
+
+    def make(length: int) -> np.ndarray:
+        turn = 2 * np.pi * np.arange(length) / length
+        return sum((-1) ** k * weight * np.cos(k * turn) for k, weight in enumerate(weights))  # type: ignore[return-value]
+
+    return make
+
+
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
-    "hann": lambda length: get_window("hann", length),
-    "sqrt-hann": lambda length: np.sqrt(get_window("hann", length)),
-    "hamming": lambda length: get_window("hamming", length),
-    "blackman": lambda length: get_window("blackman", length),
+    "hann": _cosines(0.5, 0.5),
+    "sqrt-hann": lambda length: np.sqrt(_cosines(0.5, 0.5)(length)),
+    "hamming": _cosines(0.54, 0.46),
+    "blackman": _cosines(0.42, 0.5, 0.08),
     "gauss": _truncated_gauss,
 }
 

@@ -36,8 +36,8 @@ class Pedalboard(MutableSequence):
     """A list of plugins that sound passes in order.
 
     Takes rtspec processors, native pedalboard plugins, other boards and native containers. It may be edited from any
-    thread, also while an :class:`rtspec.AudioStream` plays it: the new chain is prepared aside and released to the engine
-    in one store.
+    thread, also while an :class:`rtspec.AudioStream` plays it: the new chain is prepared aside and released to the
+    engine in one store.
 
     Parameters
     ----------

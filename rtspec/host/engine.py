@@ -1,8 +1,8 @@
 """The engine: one compiled loop that never returns while the stream runs and never holds the GIL.
 
-It sleeps on the callback's semaphore, takes a block from the ring, walks the program's table and puts the block into the
-other ring. The table is found through one pointer, so that a new chain is one release store away and the engine itself is
-compiled once.
+It sleeps on the callback's semaphore, takes a block from the ring, walks the program's table and puts the block
+into the other ring. The table is found through one pointer, so that a new chain is one release store away and the
+engine itself is compiled once.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from ..buffers.memory import address, aligned, floats, pointer
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import sem_wait
 from ..buffers.step import run_rows
-from .program import MAX_BLOCK, STRIDE, Program
+from .program import STRIDE, Program
 
 PRIORITY = 4
 """SCHED_FIFO priority of the engine's thread: real time, below any audio server's own threads."""
@@ -103,7 +103,7 @@ class Engine:
     ----------
     exchange : Exchange
     channels, block : int
-        Channels, and the samples that the program gets at a time (at most MAX_BLOCK).
+        Channels, and the samples that the program gets at a time (at most `program.MAX_BLOCK`).
     program : Program
         What plays first.
     """

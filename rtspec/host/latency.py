@@ -13,7 +13,8 @@ class Latency:
     ----------
     items : dict of str to int
         Samples: "device" (what the driver says of itself, in and out), "block" (one device block, since the engine gets
-        whole blocks), "worker" (time that the engine has beyond it), "resampler", "window", "model", "phase", "plugins".
+        whole blocks), "worker" (time that the engine has beyond it), "resampler", "window", "model", "phase",
+        "plugins".
     sample_rate : float
         Hz.
     """

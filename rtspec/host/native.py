@@ -1,4 +1,5 @@
-"""Native pedalboard plugins as stages of a live chain. They need the GIL at their step; what is around them does not."""
+"""Native pedalboard plugins as stages of a live chain. They need the GIL at their step; what is around them does
+not."""
 
 import ctypes
 import time

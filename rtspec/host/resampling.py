@@ -1,9 +1,10 @@
-"""Play a processor at another sample rate than its own: exact rational resampling around its stages, with a whole delay.
+"""Play a processor at another sample rate than its own: exact rational resampling around its stages, with a whole
+delay.
 
-With inner rate / outer rate = L / M in lowest terms, inner sample j lies at outer time j·M/L. The way in computes each inner sample as
-soon as `reach` outer samples beyond that time are there; the way out evaluates the processed sound at the inner times
-(k - delay)·L/M + inner_delay for outer samples k. All these times are multiples of 1/L or 1/M, so a table of filter phases is exact and the total delay
-is a whole number of outer samples.
+With inner rate / outer rate = L / M in lowest terms, inner sample j lies at outer time j·M/L. The way in computes
+each inner sample as soon as `reach` outer samples beyond that time are there; the way out evaluates the processed
+sound at the inner times (k - delay)·L/M + inner_delay for outer samples k. All these times are multiples of 1/L or
+1/M, so a table of filter phases is exact and the total delay is a whole number of outer samples.
 """
 
 from fractions import Fraction
@@ -18,7 +19,8 @@ from ..errors import InvalidValue
 from .program import STRIDE
 
 ZERO_CROSSINGS = 32
-"""Of the windowed sinc on each side, at the lower of the two rates: pass-band to about 92 % of its Nyquist frequency."""
+"""Of the windowed sinc on each side, at the lower of the two rates: pass-band to about 92 % of its Nyquist
+frequency."""
 
 KAISER_BETA = 10.0
 """Stop-band below -100 dB."""
@@ -105,7 +107,8 @@ class Resampling:
         self.up, self.down = inner_hz // common, outer_hz // common
         if max(self.up, self.down) > MAX_PHASES or not 1 / MAX_RATIO <= self.up / self.down <= MAX_RATIO:
             raise InvalidValue(
-                f"sample_rate={outer_hz} cannot be resampled to the model's {inner_hz} Hz; use {inner_hz} Hz or a common rate"
+                f"sample_rate={outer_hz} cannot be resampled to the model's {inner_hz} Hz;"
+                f" use {inner_hz} Hz or a common rate"
             )
         self.reach_in = ceil(ZERO_CROSSINGS * max(1.0, self.down / self.up))
         self.reach_out = ceil(ZERO_CROSSINGS * max(1.0, self.up / self.down))
@@ -124,7 +127,8 @@ class Resampling:
         return self._stage(channels, self.down, self.up, self.reach_out, self._exit_time, is_exit=True)
 
     def _stage(self, channels: int, up: int, down: int, reach: int, first_time: int, *, is_exit: bool) -> Stage:
-        # The filter for time t uses the samples floor(t) - reach + 1 … floor(t) + reach; zeros stand for those before the start.
+        # The filter for time t uses the samples floor(t) - reach + 1 … floor(t) + reach; zeros stand for those
+        # before the start.
         ahead = max(0, -(first_time // up)) + reach - 1
         capacity = ahead + STRIDE + 2 * reach
         return Stage(

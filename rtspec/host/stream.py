@@ -24,7 +24,8 @@ POLL_S = 0.02
 
 @dataclass(frozen=True)
 class Statistics:
-    """What happened so far. Durations are µs: callback_us of the audio callback, frame_us of the engine's turn on a block.
+    """What happened so far. Durations are µs: callback_us of the audio callback, frame_us of the engine's turn on a
+    block.
 
     A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not
     finished; the frames it lacked are concealed. An overrun loses input.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .packages import PackagedModel, inspect, load, package
     from .session import ModelStage, model_stage
     from .streaming import NotStreamable, make_streaming
-    from .validate import validate
+    from .validation import validate
 
 __all__ = [
     "FrameModel",
@@ -44,7 +44,7 @@ _HOMES = {
     "model_stage": "session",
     "models": "catalogue",
     "package": "packages",
-    "validate": "validate",
+    "validate": "validation",
 }
 
 

@@ -93,7 +93,8 @@ class Processor(ABC):
         return Program([*rows, mixer.row(wet, y)], [*stages, mixer], x, y, latency)
 
     def latency(self, sample_rate: float) -> dict[str, int]:
-        """Delay in samples by item: "window", what :meth:`frame_delays` adds, and "resampler" where the rates differ."""
+        """Delay in samples by item: "window", what :meth:`frame_delays` adds, and "resampler" where the rates
+        differ."""
         plan = self.plan(sample_rate)
         items = {"window": plan.latency_samples, **{k: n * plan.hop for k, n in self.frame_delays(plan).items()}}
         if plan.sample_rate == round(sample_rate):
@@ -124,8 +125,8 @@ class Processor(ABC):
         buffer_size : int
             Samples a block; changes no sample of the result.
         reset : bool
-            True: a sound of its own; the result is as long as the input and not delayed. False: the stream goes on; while
-            the latency fills, fewer samples come out than went in, afterwards as many.
+            True: a sound of its own; the result is as long as the input and not delayed. False: the stream goes on;
+            while the latency fills, fewer samples come out than went in, afterwards as many.
 
         Returns
         -------

@@ -9,9 +9,9 @@ from ..frames.bands import band_filters, bands_stage
 from ..frames.plan import FramePlan
 from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
-from ..phase import phase_stage
 from .band_inversion import inversion_stage
 from .base import Processor, check_choice
+from .phases import PhaseChoice
 
 BANDS = ("third-octave", "third-octave-paper", "mel", "mel-htk")
 METHODS = ("pinv", "nnls")
@@ -35,8 +35,8 @@ class SpectralInversion(Processor):
         Bands of a mel scale; 128 by default.
     n_fft, hop : int
         Samples.
-    look_ahead : int, optional
-        Frames that the phase may wait for; the method's default where None.
+    look_ahead, iterations : int, optional
+        Frames that the phase method may wait for, and its rounds; the method's own defaults where None.
     mix : float
         0 to 1, share of the result.
     output_db : float
@@ -64,12 +64,13 @@ class SpectralInversion(Processor):
         n_fft: int = 1024,
         hop: int = 256,
         look_ahead: int | None = None,
+        iterations: int | None = None,
         mix: float = 1.0,
         output_db: float = 0.0,
     ):
         self._bands = check_choice("bands", bands, BANDS)
         self._method = check_choice("method", method, METHODS)
-        self._phase, self._look_ahead = phase, look_ahead
+        self._phase = PhaseChoice(phase, look_ahead, iterations)
         self._n_bands, self._n_fft, self._hop = n_bands, n_fft, hop
         super().__init__([], {"mix": mix, "output_db": output_db})
         self._check()
@@ -77,11 +78,7 @@ class SpectralInversion(Processor):
     def _check(self) -> None:
         plan = self.plan(self.default_sample_rate)
         band_filters(self._bands, plan, self._n_bands)
-        self._phase_stage(plan)
-
-    def _phase_stage(self, plan: FramePlan):
-        options = {} if self._look_ahead is None else {"look_ahead": self._look_ahead}
-        return phase_stage(self._phase, plan, **options)
+        self._phase.delay_frames(plan)
 
     @property
     def bands(self) -> str:
@@ -106,11 +103,11 @@ class SpectralInversion(Processor):
     @property
     def phase(self) -> str:
         """Phase method; setting it starts the sound anew."""
-        return self._phase
+        return self._phase.method
 
     @phase.setter
     def phase(self, value: str) -> None:
-        before, self._phase = self._phase, value
+        before, self._phase = self._phase, PhaseChoice(value)
         try:
             self._check()
         except Exception:
@@ -122,7 +119,7 @@ class SpectralInversion(Processor):
         return FramePlan(sample_rate=round(sample_rate), n_fft=self._n_fft, hop=self._hop)
 
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
-        return {"phase": self._phase_stage(plan).delay}
+        return {"phase": self._phase.delay_frames(plan)}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         filters = band_filters(self._bands, plan, self._n_bands)
@@ -135,7 +132,7 @@ class SpectralInversion(Processor):
             magnitude_stage(plan),
             bands_stage(filters),
             inversion_stage(filters, self._method),
-            self._phase_stage(plan),
+            self._phase.stage(plan, spectrum),
             synthesis_stage(plan),
         ]
         return chain(stages, places), stages

@@ -13,8 +13,8 @@ from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
 from ..models import load
 from ..models.session import model_stage
-from ..phase import phase_stage
 from .base import Processor
+from .phases import PhaseChoice
 
 KEEP = "input"
 """The phase choice that keeps the input's own phases, delayed to meet the model's output."""
@@ -28,12 +28,12 @@ class OnnxProcessor(Processor):
     model : str or Path
         Name of a shipped model (:func:`rtspec.models.models`) or path of a packaged ONNX file.
     phase : str
-        "input" keeps the input's phases; any streaming method of :mod:`rtspec.phase` rebuilds them from the magnitudes alone. Models
-        that give complex spectra ignore it.
+        "input" keeps the input's phases; any streaming method of :mod:`rtspec.phase` rebuilds them from the
+        magnitudes alone. Models that give complex spectra ignore it.
     n_fft, hop : int, optional
         Samples, for models that work with any plan.
-    look_ahead : int, optional
-        Frames that the phase method may wait for.
+    look_ahead, iterations : int, optional
+        Frames that the phase method may wait for, and its rounds; the method's own defaults where None.
     mix : float
         0 to 1.
     output_db : float
@@ -56,19 +56,18 @@ class OnnxProcessor(Processor):
         n_fft: int | None = None,
         hop: int | None = None,
         look_ahead: int | None = None,
+        iterations: int | None = None,
         mix: float = 1.0,
         output_db: float = 0.0,
         **parameters: float,
     ):
         self._model = load(model)
-        self._phase, self._n_fft, self._hop, self._look_ahead = phase, n_fft, hop, look_ahead
+        self._phase, self._n_fft, self._hop = PhaseChoice(phase, look_ahead, iterations), n_fft, hop
         manifest = self._model.manifest
         _check_playable(manifest)
         specs = [ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label) for p in manifest.controls]
         super().__init__(specs, {**parameters, "mix": mix, "output_db": output_db})
-        plan = self.plan(manifest.sample_rate or self.default_sample_rate)
-        if self._rebuilds_phase:
-            self._phase_stage(plan)
+        self.frame_delays(self.plan(manifest.sample_rate or self.default_sample_rate))
 
     @property
     def manifest(self):
@@ -77,11 +76,7 @@ class OnnxProcessor(Processor):
 
     @property
     def _rebuilds_phase(self) -> bool:
-        return self._phase != KEEP and self.manifest.output.representation != "complex"
-
-    def _phase_stage(self, plan: FramePlan):
-        options = {} if self._look_ahead is None else {"look_ahead": self._look_ahead}
-        return phase_stage(self._phase, plan, **options)
+        return self._phase.method != KEEP and self.manifest.output.representation != "complex"
 
     def plan(self, sample_rate: float) -> FramePlan:
         own = self._model.plan(round(sample_rate))
@@ -98,8 +93,8 @@ class OnnxProcessor(Processor):
         return value
 
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
-        phase = self._phase_stage(plan).delay if self._rebuilds_phase else 0
-        return {"model": self.manifest.delay_frames, "phase": phase}
+        phase = self._phase.delay_frames(plan) if self._rebuilds_phase else 0
+        return {"model": self._model.stage_delay_frames, "phase": phase}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         source, goal = self.manifest.input, self.manifest.output
@@ -126,7 +121,7 @@ class OnnxProcessor(Processor):
         ]
         stages = [analysis, encoding, ramps, model, decoding]
         if self._rebuilds_phase:
-            stages.append(self._phase_stage(plan))
+            stages.append(self._phase.stage(plan, spectrum))
             rows.append(stages[-1].row(magnitude, rebuilt))
         return [*rows, synthesis.row(rebuilt, outbox)], [*stages, synthesis]
 
@@ -135,6 +130,6 @@ def _check_playable(manifest) -> None:
     for side, port in (("input", manifest.input), ("output", manifest.output)):
         if port.representation in ("tensor", "bands"):
             raise InvalidValue(
-                f"{side}.representation={port.representation!r} of model {manifest.name!r} cannot be played by OnnxProcessor;"
-                " it must be magnitude, power, log-magnitude, complex or, as output, gain"
+                f"{side}.representation={port.representation!r} of model {manifest.name!r} cannot be played by"
+                " OnnxProcessor; it must be magnitude, power, log-magnitude, complex or, as output, gain"
             )

@@ -1,4 +1,5 @@
-"""Every processor: any block size, layout and dtype give the same samples; reset is a fresh object; latency is what is declared."""
+"""Every processor: any block size, layout and dtype give the same samples; reset is a fresh object; latency is what
+is declared."""
 
 import numpy as np
 import pytest
@@ -51,7 +52,9 @@ def test_random_blocks_of_a_stream_give_the_same_samples(make, sound, whole):
     rng, processor, pieces, at = np.random.default_rng(11), make(), [], 0
     while at < sound.shape[1]:
         n = int(rng.integers(3, 700))
-        pieces.append(processor.process(sound[:, at : at + n], RATE, buffer_size=int(rng.integers(1, 900)), reset=False))
+        pieces.append(
+            processor.process(sound[:, at : at + n], RATE, buffer_size=int(rng.integers(1, 900)), reset=False)
+        )
         at += n
     streamed = np.concatenate(pieces, axis=1)
     assert streamed.shape[1] == sound.shape[1] - processor.latency_samples
@@ -145,7 +148,9 @@ def test_level_is_in_decibels(make, sound):
     louder, plain = make(), make()
     plain.output_db = 0.0
     louder.output_db = 6.0
-    np.testing.assert_allclose(louder(sound, RATE), plain(sound, RATE) * np.float32(10 ** (6 / 20)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        louder(sound, RATE), plain(sound, RATE) * np.float32(10 ** (6 / 20)), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_silence_stays_silent(make):

@@ -1,4 +1,5 @@
-"""The callback's promises, on the paced virtual device: it conceals what is late, counts it, and never lets the delay grow."""
+"""The callback's promises, on the paced virtual device: it conceals what is late, counts it, and never lets the
+delay grow."""
 
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ from onnx import NodeProto
 from rtspec.errors import ModelError
 
 
-class NotStreamable(ModelError):  # noqa: N818 (says what the model is)
+class NotStreamable(ModelError):
     """The model has a node that needs the whole clip, or one without a streaming rule; the text names it.
 
     Attributes

@@ -45,7 +45,11 @@ def test_a_nested_native_chain_is_bit_identical_to_the_flat_one(sound):
 @pytest.mark.parametrize("block", [441, 1024])
 def test_a_mixed_chain_agrees_between_offline_and_streamed(sound, block):
     def board():
-        plugins = [pedalboard.Gain(3), rtspec.OnnxProcessor("tilt-gate", tilt_db_per_octave=2.0), pedalboard.Distortion(6)]
+        plugins = [
+            pedalboard.Gain(3),
+            rtspec.OnnxProcessor("tilt-gate", tilt_db_per_octave=2.0),
+            pedalboard.Distortion(6),
+        ]
         return rtspec.Pedalboard([*plugins, rtspec.OnnxProcessor("identity", n_fft=512)])
 
     whole, pieces = board()(sound, RATE), streamed(board(), sound, block)

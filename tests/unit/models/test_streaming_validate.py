@@ -9,7 +9,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rtspec.models.streaming import make_streaming
-from rtspec.models.validate import validate
+from rtspec.models.validation import validate
 
 
 def offline_model(bias: float = 0.3, last: str = "Relu") -> ModelProto:
