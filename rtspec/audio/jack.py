@@ -8,12 +8,16 @@ server has died may hang for ever when it closes.
 import os
 import shutil
 import subprocess
-import uuid
+import tempfile
+import time
 
 from ..errors import DeviceError
 
 TOOLS = ("jackd", "jack_wait", "jack_lsp", "jack_connect", "jack_disconnect")
 START_TIMEOUT_S = 10
+NAMES = tuple(f"rtspec-{i}" for i in range(8))
+"""Servers run side by side, at most 8 on a machine. One that was killed keeps its place until its name is used again:
+so names come from a fixed list."""
 
 
 def why_unavailable() -> str | None:
@@ -103,29 +107,46 @@ class JackServer(JackGraph):
         Hz.
     period : int
         Frames.
-    name : str, optional
-        A name of its own by default, so that servers run side by side and none of the user's is touched.
     """
 
-    def __init__(self, sample_rate: int = 48000, period: int = 128, name: str | None = None):
+    def __init__(self, sample_rate: int = 48000, period: int = 128):
         problem = why_unavailable()
         if problem:
             raise DeviceError(f"no JACK server can be started: {problem}")
-        super().__init__(name or f"rtspec-{os.getpid()}-{uuid.uuid4().hex[:6]}")
-        self.sample_rate, self.period = sample_rate, period
-        command = ["jackd", "-n", self.name, "-R", "-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
-        no = subprocess.DEVNULL
-        self._process = subprocess.Popen(command, env=self.environment, stdin=no, stdout=no, stderr=no)
-        self._wait_until_ready()
+        self._command = ["-R", "-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
+        for name in NAMES:
+            super().__init__(name)
+            complaint = self._started()
+            if complaint is None:
+                return
+            if "already active" not in complaint:
+                break
+        remedy = "try 48000 and 128, and look for servers that were left running (at most 8 fit on a machine)"
+        raise DeviceError(f"no JACK server starts at {sample_rate} Hz with periods of {period}: {complaint}; {remedy}")
 
-    def _wait_until_ready(self) -> None:
-        try:
-            self._tool("jack_wait", "-w", "-t", str(START_TIMEOUT_S))
-        except DeviceError as error:
+    def _started(self) -> str | None:
+        """Start under the present name and wait until clients may come; what jackd said if it ended instead."""
+        with tempfile.TemporaryFile("w+") as said:
+            command = ["jackd", "-n", self.name, *self._command]
+            self._process = subprocess.Popen(
+                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+            )
+            end = time.monotonic() + START_TIMEOUT_S
+            while time.monotonic() < end and self._process.poll() is None:
+                if self._is_ready():
+                    return None
+                time.sleep(0.02)
             self.stop()
-            raise DeviceError(
-                f"no JACK server starts at sample_rate={self.sample_rate} with period={self.period}; try 48000 and 128"
-            ) from error
+            said.seek(0)
+            return (said.read().strip().splitlines() or ["it said nothing"])[0]
+
+    def _is_ready(self) -> bool:
+        """Whether our own process serves under this name, not another's."""
+        try:
+            answer = self._tool("jack_wait", "-c")
+        except DeviceError:
+            return False
+        return "not" not in answer and self._process.poll() is None
 
     @property
     def pid(self) -> int:

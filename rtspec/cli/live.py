@@ -48,20 +48,19 @@ def run(args: argparse.Namespace) -> None:
         virtual=args.virtual,
     )
     if not args.json:
-        print(
-            f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}\nplaying; Ctrl-C ends it",
-            flush=True,
-        )
-    play(stream, args.seconds)
+        print(f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}", flush=True)
+    play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it")
     if args.record:
         _write(args.record, stream, rate)
     data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
     emit(args, data, statistics_text(stream.statistics))
 
 
-def play(stream, seconds: float | None) -> None:
+def play(stream, seconds: float | None, announcement: str = "") -> None:
     """Run a stream for so long, to its source's end, or to Ctrl-C, which is a good end too."""
     with stream:
+        if announcement:
+            print(announcement, flush=True)
         try:
             stream.wait(seconds)
         except KeyboardInterrupt:
