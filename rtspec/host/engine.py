@@ -96,6 +96,14 @@ def _engine_loop(state):
             _play_block(state)
 
 
+def is_compiled() -> bool:
+    """Whether the loop lies in numba's cache; False where numba keeps none or cannot tell."""
+    try:
+        return bool(_engine_loop._cache._cache_file._load_index())  # type: ignore[attr-defined]
+    except (AttributeError, OSError):
+        return False
+
+
 class Engine:
     """Runs a program between an exchange's two rings in a thread of its own.
 

@@ -15,6 +15,7 @@ from .board import Pedalboard, Player
 from .engine import Engine
 from .latency import Latency, budget
 from .program import MAX_BLOCK
+from .warm import compiled_aside
 
 WORKER_SAMPLES = 256
 """Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst."""
@@ -120,10 +121,11 @@ class AudioStream:
         return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
 
     def _build(self) -> None:
-        self._player = Player(self.plugins, self.sample_rate, self.channels)
+        reader, writer = self._devices
+        with compiled_aside(virtual=writer is None):
+            self._player = Player(self.plugins, self.sample_rate, self.channels)
         program = self._player.program
         prefill = self.buffer_size + self._worker
-        reader, writer = self._devices
         self._exchange = Exchange(
             channels=self.channels,
             device_inputs=min(self.channels, reader.inputs) if reader else 0,

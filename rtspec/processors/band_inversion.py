@@ -221,19 +221,31 @@ def _write_magnitudes(powers, scale, magnitudes, n):
         magnitudes[k] = np.sqrt(powers[k]) * scale
 
 
+# Two steps rather than one with a switch: whoever plays the pseudo-inverse need not wait for Newton's compilation.
+
+
 @step
-def invert_bands(state, x, n, y):
-    """`n` float32 frames of n_bands powers → `n` float32 frames of n_bins magnitudes."""
+def invert_clipped(state, x, n, y):
+    """`n` float32 frames of n_bands powers → `n` float32 frames of n_bins magnitudes, by the clipped pseudo-inverse."""
     s = carray(pointer(state), 1, INVERSION)[0]
     for t in range(n):
         peak = _scaled(floats(x + 4 * t * s.n_bands, s.n_bands), floats(s.powers, s.n_bands), s.n_bands)
-        magnitudes = floats(y + 4 * t * s.n_bins, s.n_bins)
         _pseudo_inverse(s)
-        if s.iterations > 0:
-            _least_squares(s)
-            _write_magnitudes(doubles(s.estimate, s.n_bins), np.sqrt(peak), magnitudes, s.n_bins)
-        else:
-            _write_magnitudes(floats(s.pinv, s.n_bins), np.sqrt(peak), magnitudes, s.n_bins)
+        magnitudes = floats(y + 4 * t * s.n_bins, s.n_bins)
+        _write_magnitudes(floats(s.pinv, s.n_bins), np.sqrt(peak), magnitudes, s.n_bins)
+    return n
+
+
+@step
+def invert_least_squares(state, x, n, y):
+    """`n` float32 frames of n_bands powers → `n` float32 frames of n_bins magnitudes, by non-negative least squares."""
+    s = carray(pointer(state), 1, INVERSION)[0]
+    for t in range(n):
+        peak = _scaled(floats(x + 4 * t * s.n_bands, s.n_bands), floats(s.powers, s.n_bands), s.n_bands)
+        _pseudo_inverse(s)
+        _least_squares(s)
+        magnitudes = floats(y + 4 * t * s.n_bins, s.n_bins)
+        _write_magnitudes(doubles(s.estimate, s.n_bins), np.sqrt(peak), magnitudes, s.n_bins)
     return n
 
 
@@ -271,12 +283,12 @@ def inversion_stage(filters: BandFilters, method: str = "pinv", iterations: int 
     n_bands, n_bins = filters.weights.shape
     reach = _reach(filters.ranges)
     return Stage(
-        invert_bands,
+        invert_least_squares if method == "nnls" else invert_clipped,
         INVERSION,
         n_bands=n_bands,
         n_bins=n_bins,
         reach=reach,
-        iterations=iterations if method == "nnls" else 0,
+        iterations=iterations,
         inverse=inverse,
         weights=filters.weights,
         ranges=filters.ranges,

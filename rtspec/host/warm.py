@@ -1,0 +1,52 @@
+"""The first start on a machine: compile engine and callback in a second process while this one compiles the chain.
+
+numba compiles one function at a time in a process, so two processes halve the wait; they meet in numba's cache on disk.
+Later starts find everything there and need no second process.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+from ..audio.callback import Exchange, portaudio_callback
+from ..audio.streams import VirtualStream
+from .board import Pedalboard, Player
+from .engine import Engine, is_compiled
+
+TIMEOUT_S = 60.0
+"""How long to wait for the second process at most; then this one compiles what is missing itself."""
+
+
+def compile_engine(virtual: bool) -> None:
+    """Compile what every stream needs besides its chain, into numba's cache."""
+    exchange = Exchange(channels=1, device_inputs=0, device_outputs=0, block=64, prefill=64, sample_rate=48000)
+    if virtual:
+        VirtualStream(exchange, 1, 48000, 64)
+    else:
+        portaudio_callback()
+    Engine(exchange, 1, 64, Player(Pedalboard(), 48000, 1).program)
+
+
+@contextmanager
+def compiled_aside(virtual: bool):
+    """While the body runs, a second process compiles the engine, where that was never done on this machine."""
+    if is_compiled():
+        yield
+        return
+    code = f"from rtspec.host.warm import compile_engine; compile_engine({virtual})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        second = subprocess.Popen([sys.executable, "-c", code], env=environment, **quiet)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+        second.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        second.kill()
+        second.wait()
