@@ -3,7 +3,6 @@
 import threading
 import weakref
 from collections.abc import Iterable, MutableSequence
-from itertools import groupby
 
 import numpy as np
 from numba import carray
@@ -13,8 +12,8 @@ from ..buffers.memory import memmove, pointer
 from ..buffers.step import Stage, step
 from ..errors import InvalidValue
 from .engine import Engine
-from .native import native_program, prime
-from .program import STRIDE, Program, audio_buffer
+from .native import native_program
+from .program import STRIDE, Playback, Program, audio_buffer
 
 WIRE = np.dtype([("channels", "i8")])
 
@@ -56,7 +55,7 @@ class Pedalboard(MutableSequence):
         self._parents: weakref.WeakSet[Pedalboard] = weakref.WeakSet()
         self._players: list[Player] = []
         self._layout = Layout()
-        self._settings: tuple | None = None
+        self._playback: tuple[tuple, Playback] | None = None
         self._plugins = [self._adopted(plugin) for plugin in plugins]
 
     # A list -------------------------------------------------------------------------------------------------------
@@ -99,7 +98,7 @@ class Pedalboard(MutableSequence):
         return plugin
 
     def _changed(self) -> None:
-        self._settings = None
+        self._playback = None
         for player in self._players:
             player.update()
         for parent in list(self._parents):
@@ -119,31 +118,29 @@ class Pedalboard(MutableSequence):
 
     def process(self, input_array, sample_rate: float, buffer_size: int = 8192, reset: bool = True) -> np.ndarray:
         """Process audio by pedalboard's rules: see :meth:`rtspec.processors.base.Processor.process`."""
-        segments = _segments(self.flat())
-        if len(segments) == 1 and not _is_ours(segments[0]):
-            return segments[0].process(input_array, sample_rate, buffer_size=buffer_size, reset=reset)
+        plugins = self.flat()
+        if not any(map(_is_ours, plugins)):
+            return _native_chain(plugins).process(input_array, sample_rate, buffer_size=buffer_size, reset=reset)
         rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
         planar, form = self._layout.to_planar(input_array)
-        if not reset and self._settings != (rate, len(planar)):
-            self._start_over(segments, rate, len(planar))
-        for segment in segments:
-            if planar.size:
-                planar = segment.process(planar, rate, buffer_size=block, reset=reset)
-        return form.restore(planar)
+        if planar.size == 0:
+            return form.restore(planar)
+        playback = self._playback_for(rate, len(planar), reset)
+        return form.restore(playback.whole(planar, block) if reset else playback.piece(planar, block))
 
     __call__ = process
 
     def reset(self) -> None:
         """Forget all sound."""
-        self._settings = None
+        self._playback = None
         for plugin in self.flat():
             plugin.reset()
 
-    def _start_over(self, segments: list, rate: float, channels: int) -> None:
-        """Make every segment ready for a stream: natives give a different first block unless warmed and reset."""
-        for segment in segments:
-            segment.reset() if _is_ours(segment) else prime(segment, rate, channels)
-        self._settings = (rate, channels)
+    def _playback_for(self, rate: float, channels: int, reset: bool) -> Playback:
+        """The chain as one program, just as it plays live: a later processor's frames begin where they begin live."""
+        if reset or self._playback is None or self._playback[0] != (rate, channels):
+            self._playback = ((rate, channels), Playback(Player(self, rate, channels).program))
+        return self._playback[1]
 
     # Live ---------------------------------------------------------------------------------------------------------
 
@@ -229,12 +226,8 @@ def _native_base() -> type:
     return pedalboard.Plugin
 
 
-def _segments(plugins: list) -> list:
-    """Neighbouring native plugins as one native chain each, rtspec processors one by one."""
+def _native_chain(plugins: list):
+    """Native plugins alone as pedalboard itself would play them."""
     import pedalboard
 
-    found = []
-    for ours, group in groupby(plugins, _is_ours):
-        neighbours = list(group)
-        found += neighbours if ours else [pedalboard.Pedalboard(neighbours)]
-    return found or [pedalboard.Pedalboard([])]
+    return pedalboard.Pedalboard(plugins)

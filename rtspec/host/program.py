@@ -70,6 +70,36 @@ class Program:
         return out
 
 
+class Playback:
+    """A program driven from Python: a sound whole, or in pieces; the delay is taken away at its start.
+
+    Parameters
+    ----------
+    program : Program
+        Fresh, or just reset.
+    """
+
+    def __init__(self, program: Program):
+        self.program, self._to_skip = program, program.latency_samples
+
+    def reset(self) -> None:
+        """Back to the start."""
+        self.program.reset()
+        self._to_skip = self.program.latency_samples
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A sound from its first to its last sample, as long as it went in, float32 (channels, n)."""
+        delay = self.program.latency_samples
+        padded = np.concatenate([audio, np.zeros((len(audio), delay), np.float32)], axis=1)
+        return np.ascontiguousarray(self.program.run(padded, block)[:, delay:])
+
+    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """The next piece of a sound: fewer samples come out while the delay fills, then as many."""
+        skipped = min(self._to_skip, audio.shape[1])
+        self._to_skip -= skipped
+        return self.program.run(audio, block)[:, skipped:]
+
+
 @njit(cache=True, nogil=True)
 def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block):
     for start in range(0, n_samples, block):

@@ -10,7 +10,7 @@ from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from ..host.mixing import MIX_PARAMETERS, mix_stage
 from ..host.pipeline import Lane, lanes_stage
-from ..host.program import Program, audio_buffer
+from ..host.program import Playback, Program, audio_buffer
 from ..host.resampling import Resampling
 
 
@@ -136,48 +136,32 @@ class Processor(ABC):
         planar, form = self._layout.to_planar(input_array)
         if planar.size == 0:
             return form.restore(planar)
-        program = self._program_for(rate, len(planar))
+        playback = self._playback_for(rate, len(planar))
         if reset:
-            self.reset()
-            return form.restore(_whole(program, planar, block))
-        return form.restore(self._continued(program, planar, block))
+            playback.reset()
+        return form.restore(playback.whole(planar, block) if reset else playback.piece(planar, block))
 
     __call__ = process
 
     def reset(self) -> None:
         """Forget all sound: the next sample is treated as a fresh object would treat it, to the bit."""
-        if self._program is not None:
-            self._program.reset()
-            self._to_skip = self._program.latency_samples
+        if self._playback is not None:
+            self._playback.reset()
 
-    def _continued(self, program: Program, planar: np.ndarray, block: int) -> np.ndarray:
-        skipped = min(self._to_skip, planar.shape[1])
-        self._to_skip -= skipped
-        return program.run(planar, block)[:, skipped:]
-
-    def _program_for(self, sample_rate: float, channels: int) -> Program:
-        if self._program is None or (self._sample_rate, self._program.channels) != (sample_rate, channels):
-            self._program = self.prepare(sample_rate, channels)
-            self._sample_rate, self._to_skip = sample_rate, self._program.latency_samples
-        return self._program
+    def _playback_for(self, sample_rate: float, channels: int) -> Playback:
+        if self._playback is None or (self._sample_rate, self._playback.program.channels) != (sample_rate, channels):
+            self._playback, self._sample_rate = Playback(self.prepare(sample_rate, channels)), sample_rate
+        return self._playback
 
     def _forget(self) -> None:
         """Drop the program, so that the next use makes one of the present structure."""
-        self._program: Program | None = None
+        self._playback: Playback | None = None
         self._sample_rate: float | None = None
-        self._to_skip = 0
         self._layout = Layout()
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={p.string_value}" for name, p in self._parameters.items())
         return f"<rtspec.{type(self).__name__} {values}>"
-
-
-def _whole(program: Program, planar: np.ndarray, block: int) -> np.ndarray:
-    """A sound from its first to its last sample, the delay taken away."""
-    delay = program.latency_samples
-    padded = np.concatenate([planar, np.zeros((len(planar), delay), np.float32)], axis=1)
-    return np.ascontiguousarray(program.run(padded, block)[:, delay:])
 
 
 def check_choice(name: str, value: str, choices) -> str:
