@@ -33,5 +33,5 @@ make_environment() {
   fi
   [ -x .venv/bin/python ] || "$python" -m venv .venv
   echo "installing rtspec into .venv (some minutes the first time) …"
-  .venv/bin/python -m pip install --quiet "$@"
+  .venv/bin/python -m pip install -qq "$@"
 }
