@@ -5,7 +5,7 @@ All filters weigh *power* (squared magnitude). Bands that no bin falls into are 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numba import carray, njit
@@ -229,8 +229,9 @@ BAND_NAMES = ("third-octave", "third-octave-paper", "mel", "mel-htk")
 """What :func:`band_filters` knows."""
 
 
+@lru_cache(maxsize=32)
 def band_filters(name: str, plan: FramePlan, n_bands: int | None = None) -> BandFilters:
-    """The filterbank called `name`, over all frequencies of the plan.
+    """The filterbank called `name`, over all frequencies of the plan; equal arguments share one object.
 
     Parameters
     ----------
