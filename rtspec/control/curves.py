@@ -1,0 +1,49 @@
+"""How a controller's travel, 0 to 1, becomes a value and back."""
+
+from math import exp, log, log1p
+
+from ..errors import InvalidValue
+
+CURVES = ("linear", "log", "exp", "switch")
+"""linear; log: equal ratios for equal travel (frequencies, times); exp: slow first, then fast; switch: either end."""
+
+_STEEPNESS = log(100.0)
+"""Of "exp": half the travel gives 1/11 of the range."""
+
+
+def check_curve(curve: str, low: float, high: float) -> str:
+    """`curve` if it is known and can run from `low` to `high`, else :class:`InvalidValue`."""
+    if curve not in CURVES:
+        raise InvalidValue(f"curve={curve!r} is not known; choose one of {', '.join(CURVES)}")
+    if curve == "log" and min(low, high) <= 0:
+        raise InvalidValue(f"curve='log' must run between values above 0, not {low:g} to {high:g}; try 'linear'")
+    return curve
+
+
+def to_value(curve: str, position: float, low: float, high: float) -> float:
+    """The value at `position`, 0 to 1; `low` may be the larger one."""
+    if position >= 1.0 or position <= 0.0:
+        return high if position >= 1.0 else low
+    if curve == "switch":
+        return high if position >= 0.5 else low
+    if curve == "log":
+        return _between(low * (high / low) ** position, low, high)
+    share = (exp(_STEEPNESS * position) - 1.0) / (exp(_STEEPNESS) - 1.0) if curve == "exp" else position
+    return _between(low + share * (high - low), low, high)
+
+
+def to_position(curve: str, value: float, low: float, high: float) -> float:
+    """Where `value` lies, 0 to 1; values outside the range lie at its end."""
+    if high == low:
+        return 0.0
+    value = _between(value, low, high)
+    if curve == "log":
+        return _between(log(value / low) / log(high / low), 0.0, 1.0)
+    share = (value - low) / (high - low)
+    if curve == "exp":
+        return _between(log1p(share * (exp(_STEEPNESS) - 1.0)) / _STEEPNESS, 0.0, 1.0)
+    return float(share >= 0.5) if curve == "switch" else share
+
+
+def _between(value: float, a: float, b: float) -> float:
+    return min(max(value, min(a, b)), max(a, b))

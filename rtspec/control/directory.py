@@ -1,0 +1,102 @@
+"""Where to find a parameter: every parameter of a board under a readable address, ``1-spectral-inversion/mix``.
+
+MIDI maps, OSC and presets all name parameters this way.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import InvalidValue
+from .parameters import Parameter, ParameterTable
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def processor_name(processor: object) -> str:
+    """A processor's name in addresses: ``SpectralInversion`` → ``spectral-inversion``, ``OnnxProcessor`` → ``onnx``."""
+    name = _WORD.sub("-", type(processor).__name__).lower()
+    return name.removesuffix("-processor") or name
+
+
+class Directory(Mapping[str, Parameter]):
+    """All parameters of a chain by address, always those of the chain as it is now.
+
+    Parameters
+    ----------
+    target : Pedalboard, processor or sequence of processors
+        Plugins without a :class:`ParameterTable` (native ones) take a place in the count and have no address.
+
+    Notes
+    -----
+    A full address is ``<n>-<processor>/<parameter>``, n counted from 1 in the order of the sound's way. :meth:`find`
+    also takes ``<processor>/<parameter>`` and ``<parameter>``, the first that fits, and follows a processor that an
+    edit of the chain has moved, where it is the only one of its kind.
+    """
+
+    def __init__(self, target: Any):
+        self.target = target
+        self._plugins: list = []
+        self._parameters: dict[str, Parameter] = {}
+
+    def processors(self) -> list:
+        """The plugins of the chain in order."""
+        if isinstance(getattr(self.target, "parameters", None), ParameterTable):
+            return [self.target]
+        return list(self.target.flat() if hasattr(self.target, "flat") else self.target)
+
+    def places(self) -> list[tuple[str, ParameterTable]]:
+        """Name (``1-spectral-inversion``) and parameters of each processor that has any."""
+        plugins = enumerate(self.processors(), 1)
+        tables = [(f"{n}-{processor_name(p)}", getattr(p, "parameters", None)) for n, p in plugins]
+        return [(name, table) for name, table in tables if isinstance(table, ParameterTable)]
+
+    def _all(self) -> dict[str, Parameter]:
+        plugins = self.processors()
+        if len(plugins) != len(self._plugins) or any(a is not b for a, b in zip(plugins, self._plugins, strict=True)):
+            self._parameters = {f"{name}/{key}": table[key] for name, table in self.places() for key in table}
+            self._plugins = plugins
+        return self._parameters
+
+    def __getitem__(self, address: str) -> Parameter:
+        return self._all()[address]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def find(self, address: str) -> str | None:
+        """The full address that `address`, full or short, means in the chain as it is now; None where nothing fits."""
+        known = self._all()
+        if address in known:
+            return address
+        place, _, name = address.rpartition("/")
+        number, _, kind = place.partition("-")
+        moved = number.isdecimal()
+        wanted = (kind if moved else place, name)
+        fitting = [full for full in known if (_kind(full) if place else "", full.rpartition("/")[2]) == wanted]
+        return fitting[0] if fitting and (not moved or len(fitting) == 1) else None
+
+    def parameter(self, address: str) -> Parameter:
+        """The parameter that `address` means, or :class:`InvalidValue` listing what there is."""
+        found = self.find(address)
+        if found is None:
+            raise InvalidValue(f"{address!r} is no parameter of this chain; choose one of {', '.join(self) or 'none'}")
+        return self[found]
+
+    def address_of(self, parameter: Parameter | str) -> str:
+        """The full address of a parameter object, or of a full or short address."""
+        if isinstance(parameter, str):
+            self.parameter(parameter)
+            return str(self.find(parameter))
+        for address, known in self.items():
+            if known is parameter:
+                return address
+        raise InvalidValue(f"{parameter!r} belongs to no processor of this chain; choose one of {', '.join(self)}")
+
+
+def _kind(full: str) -> str:
+    """The processor's name in a full address."""
+    return full.partition("/")[0].partition("-")[2]

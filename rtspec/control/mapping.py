@@ -1,0 +1,348 @@
+"""Which control moves which parameter: MIDI maps, learning them, and keeping them in readable files."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidValue
+from . import documents
+from .curves import CURVES, check_curve, to_position, to_value
+from .directory import Directory
+from .messages import Control, MidiEvent, Motion, MotionReader
+from .parameters import Parameter
+
+KIND = "MIDI map"
+LEARN_TRAVEL = 4 / 127
+"""How far a control must move to be learnt; less may be a knob that trembles."""
+
+NEAR = 1.5 / 127
+"""A control this close to a parameter has met it: soft take-over."""
+
+DEFAULTS: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
+    ("cc 1", ("morph", "amount"), None),
+    ("cc 7", ("output_db",), None),
+    ("cc 11", ("expression",), None),
+    ("cc 16", ("latent_1",), None),
+    ("cc 17", ("latent_2",), None),
+    ("cc 18", ("latent_3",), None),
+    ("cc 19", ("latent_4",), None),
+    ("cc 64", ("freeze", "sustain"), "switch"),
+    ("cc 74", ("brightness",), None),
+    ("bend", ("bend", "pitch_bend"), None),
+)
+"""What each control moves by default: the first of the names that the chain has, and the curve (None: its own).
+CC 7 moves the level of the last processor, the others the first processor that has the name."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One control moving one parameter.
+
+    Attributes
+    ----------
+    parameter : str
+        Address, full or short (:class:`~rtspec.control.directory.Directory`).
+    control : Control
+    channel : int or None
+        1 to 16; None: any.
+    minimum, maximum : float or None
+        Values at both ends of the travel, in the parameter's unit; `minimum` may be the larger. None: its own range.
+    curve : str or None
+        One of :data:`~rtspec.control.curves.CURVES`; None: the parameter's own.
+    take_over : bool
+        The control moves nothing until it has met the parameter's value, so that the sound does not jump.
+    """
+
+    parameter: str
+    control: Control
+    channel: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    curve: str | None = None
+    take_over: bool = False
+
+    def ends(self, parameter: Parameter) -> tuple[str, float, float]:
+        """Curve and values at both ends for this parameter, or :class:`InvalidValue`."""
+        spec = parameter.spec
+        low = spec.minimum if self.minimum is None else spec.check(self.minimum)
+        high = spec.maximum if self.maximum is None else spec.check(self.maximum)
+        return check_curve(self.curve or spec.curve, low, high), low, high
+
+    def as_dict(self) -> dict:
+        """For JSON."""
+        return {name: str(value) if name == "control" else value for name, value in vars(self).items()}
+
+
+@dataclass
+class Learning:
+    """A parameter that waits for its control; done when one has moved."""
+
+    address: str
+    options: dict
+    assignment: Assignment | None = None
+    _done: threading.Event = field(default_factory=threading.Event)
+    _seen: dict[tuple[Control, int], tuple[float, float]] = field(default_factory=dict)
+
+    def wait(self, timeout_s: float | None = None) -> Assignment | None:
+        """The assignment once a control has moved; None at the timeout."""
+        self._done.wait(timeout_s)
+        return self.assignment
+
+    def offer(self, motions: list[Motion]) -> Control | None:
+        """Look at motions; the control that has moved far enough, if any."""
+        for motion in motions:
+            key = motion.control, motion.channel
+            low, high = self._seen.get(key, (motion.position, motion.position))
+            self._seen[key] = min(low, motion.position), max(high, motion.position)
+        moved = [m for m in motions if self._travel(m) >= LEARN_TRAVEL or _key_down(m)]
+        return self._chosen(moved[0]) if moved else None
+
+    def settle(self, assignment: Assignment) -> None:
+        """The assignment is made."""
+        self.assignment = assignment
+        self._done.set()
+
+    def _travel(self, motion: Motion) -> float:
+        low, high = self._seen[motion.control, motion.channel]
+        return high - low
+
+    def _chosen(self, motion: Motion) -> Control:
+        """A controller both of whose halves have come is a 14-bit one."""
+        control, channel = motion.control, motion.channel
+        number = control.number % 32
+        halves = [(Control("cc", number), channel), (Control("cc", number + 32), channel)]
+        wide = control.kind in ("cc", "cc14") and control.number < 64 and all(half in self._seen for half in halves)
+        return Control("cc14", number) if wide else Control("cc", control.number) if control.kind == "cc14" else control
+
+
+def _key_down(motion: Motion) -> bool:
+    return motion.control.kind == "note" and motion.position > 0
+
+
+class MidiMap:
+    """Moves the parameters of a chain by MIDI. May be used and edited from any thread.
+
+    Parameters
+    ----------
+    target : Directory, Pedalboard, processor or sequence of processors
+    assignments : iterable of Assignment, optional
+        The defaults for the chain where None (:meth:`defaults`).
+
+    Examples
+    --------
+    >>> from rtspec import SpectralInversion
+    >>> import mido
+    >>> processor = SpectralInversion()
+    >>> midi_map = MidiMap(processor)
+    >>> midi_map.feed(mido.Message("control_change", control=7, value=0))
+    1
+    >>> processor.output_db
+    -60.0
+    """
+
+    def __init__(self, target: Any, assignments: Any = None):
+        self.directory = target if isinstance(target, Directory) else Directory(target)
+        self._lock = threading.RLock()
+        self._reader = MotionReader()
+        self._hands: dict[Assignment, _Hand] = {}
+        self._learning: Learning | None = None
+        self._assignments: list[Assignment] = []
+        for assignment in self.defaults() if assignments is None else assignments:
+            self.add(assignment)
+
+    # The list -----------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Assignment]:
+        return iter(list(self._assignments))
+
+    def __len__(self) -> int:
+        return len(self._assignments)
+
+    def add(self, assignment: Assignment) -> None:
+        """Add an assignment. What the chain does not have now is kept and does nothing until it does."""
+        found = self.directory.find(assignment.parameter)
+        if found is not None:
+            assignment.ends(self.directory[found])
+        with self._lock:
+            self._assignments = [*self._assignments, assignment]
+
+    def remove(self, parameter: str) -> int:
+        """Remove all assignments of a parameter; says how many there were."""
+        with self._lock:
+            full = self.directory.find(parameter)
+            kept = [a for a in self if a.parameter != parameter and self.directory.find(a.parameter) != (full or "")]
+            removed, self._assignments = len(self._assignments) - len(kept), kept
+        return removed
+
+    def defaults(self) -> list[Assignment]:
+        """The usual controls for what the chain has: :data:`DEFAULTS`, and what its parameters themselves propose."""
+        found = [self._default(Control.parse(control), names, curve) for control, names, curve in DEFAULTS]
+        proposed = [Assignment(a, Control("cc", p.spec.cc)) for a, p in self.directory.items() if p.spec.cc is not None]
+        taken = {assignment.control for assignment in proposed}
+        return [*proposed, *(a for a in found if a is not None and a.control not in taken)]
+
+    def _default(self, control: Control, names: tuple[str, ...], curve: str | None) -> Assignment | None:
+        for name in names:
+            fitting = [address for address in self.directory if address.endswith(f"/{name}")]
+            if fitting:
+                return Assignment(fitting[-1 if name == "output_db" else 0], control, curve=curve)
+        return None
+
+    # Playing ------------------------------------------------------------------------------------------------------
+
+    def feed(self, message: Any) -> int:
+        """Take a mido message or :class:`MidiEvent` into account; says how many parameters it moved.
+
+        This is what a :class:`~rtspec.control.midi.MidiInput` takes as `listener`.
+        """
+        with self._lock:
+            motions = self._reader.read(message.message if isinstance(message, MidiEvent) else message)
+            if self._learning is not None:
+                self._learn_from(motions)
+                return 0
+            return sum(self._move(a, m) for m in motions for a in self._assignments if _fits(a, m))
+
+    __call__ = feed
+
+    def _move(self, assignment: Assignment, motion: Motion) -> bool:
+        address = self.directory.find(assignment.parameter)
+        if address is None:
+            return False
+        try:
+            return self._hand(assignment).move(self.directory[address], motion.position)
+        except InvalidValue:  # the chain was edited, and the range of the assignment does not fit the new parameter
+            return False
+
+    def _hand(self, assignment: Assignment) -> "_Hand":
+        return self._hands.setdefault(assignment, _Hand(assignment))
+
+    # Learning -----------------------------------------------------------------------------------------------------
+
+    def learn(self, parameter: str | Parameter, **options: Any) -> Learning:
+        """Assign the control that moves next to a parameter, in place of the parameter's present ones.
+
+        Parameters
+        ----------
+        parameter : str or Parameter
+        **options
+            channel, minimum, maximum, curve and take_over of the :class:`Assignment`.
+
+        Raises
+        ------
+        InvalidValue
+            There is no such parameter, or the options do not fit it.
+        """
+        address = self.directory.address_of(parameter)
+        try:
+            Assignment(address, Control("cc"), **options).ends(self.directory[address])
+        except TypeError:
+            raise InvalidValue(
+                f"{', '.join(options)} must be of channel, minimum, maximum, curve and take_over; leave out the rest"
+            ) from None
+        with self._lock:
+            self._learning = Learning(address, options)
+            return self._learning
+
+    def cancel(self) -> None:
+        """Learn no longer."""
+        with self._lock:
+            self._learning = None
+
+    def _learn_from(self, motions: list[Motion]) -> None:
+        learning = self._learning
+        wanted = learning.options.get("channel") if learning else None
+        control = learning.offer([m for m in motions if wanted in (None, m.channel)]) if learning else None
+        if learning is None or control is None:
+            return
+        self._learning = None
+        assignment = Assignment(learning.address, control, **learning.options)
+        self.remove(learning.address)
+        self.add(assignment)
+        learning.settle(assignment)
+
+    # Files --------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the assignments as readable JSON, whole or not at all."""
+        documents.write_document(path, KIND, {"assignments": [a.as_dict() for a in self]})
+
+    def load(self, path: str | Path) -> None:
+        """Replace the assignments by those of a file; nothing changes where it is refused.
+
+        Raises
+        ------
+        InvalidValue
+            The file is damaged, of a later version, or an assignment does not fit the chain.
+        """
+        loaded = MidiMap(self.directory, read_assignments(path))
+        with self._lock:
+            self._assignments, self._hands = list(loaded), {}
+
+
+def _fits(assignment: Assignment, motion: Motion) -> bool:
+    return assignment.control == motion.control and assignment.channel in (None, motion.channel)
+
+
+class _Hand:
+    """One assignment at play: where the control was, and whether it has taken over."""
+
+    def __init__(self, assignment: Assignment):
+        self.assignment = assignment
+        self._last: float | None = None
+        self._written: float | None = None
+
+    def move(self, parameter: Parameter, position: float) -> bool:
+        """Move the parameter, unless the control has yet to meet it."""
+        curve, low, high = self.assignment.ends(parameter)
+        last, self._last = self._last, position
+        if self.assignment.take_over and parameter.value != self._written:
+            there = to_position(curve, parameter.value, low, high)
+            if not (abs(position - there) <= NEAR or (last is not None and (last - there) * (position - there) <= 0)):
+                return False
+        parameter.value = self._written = to_value(curve, position, low, high)
+        return True
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+_FIELDS = ("parameter", "control", "channel", "minimum", "maximum", "curve", "take_over")
+
+
+def read_assignments(path: str | Path) -> list[Assignment]:
+    """The assignments of a file that :meth:`MidiMap.save` wrote; :class:`InvalidValue` where anything is wrong."""
+    name = Path(path).name
+    found = documents.read_document(path, KIND)
+    listed = documents.entries(name, "assignments", found.get("assignments"), list)
+    return [_assignment(f"{name}: assignment {i}", entry) for i, entry in enumerate(listed, 1)]
+
+
+def _assignment(where: str, entry: Any) -> Assignment:
+    found = documents.known(where, documents.entries(where, "entry", entry, dict), _FIELDS)
+    curve, take_over = found.get("curve"), found.get("take_over", False)
+    if curve not in (None, *CURVES):
+        documents.fail(where, "curve", curve, "is not known", f"choose one of {', '.join(CURVES)}")
+    if not isinstance(take_over, bool):
+        documents.fail(where, "take_over", take_over, "must be true or false", "correct it")
+    return Assignment(
+        documents.text(where, "parameter", found.get("parameter")),
+        _control(where, documents.text(where, "control", found.get("control"))),
+        _optional(found, "channel", lambda value: documents.whole(where, "channel", value, 1, 16)),
+        _optional(found, "minimum", lambda value: documents.number(where, "minimum", value)),
+        _optional(found, "maximum", lambda value: documents.number(where, "maximum", value)),
+        curve,
+        take_over,
+    )
+
+
+def _control(where: str, written: str) -> Control:
+    try:
+        return Control.parse(written)
+    except InvalidValue as error:
+        raise InvalidValue(f"{where}: {error}") from None
+
+
+def _optional(found: dict, name: str, check: Callable[[Any], Any]) -> Any:
+    value = found.get(name)
+    return None if value is None else check(value)

@@ -1,0 +1,161 @@
+"""Real MIDI ports on a JACK server of our own: every message, in order; a port that goes and comes back; a dead server.
+
+Everything that touches the server runs in a child process under a timeout: a client whose server is gone may hang.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rtspec.audio.jack import JackServer, why_unavailable
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+
+CHILDREN = Path(__file__).with_name("midi_children.py")
+MESSAGES = 2000
+
+
+@pytest.fixture(scope="module")
+def server():
+    with JackServer(period=128) as running:
+        yield running
+
+
+def start(server, role, *arguments):
+    command = [sys.executable, str(CHILDREN), role, *map(str, arguments)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, env=environment(server), text=True, **pipes)
+
+
+def environment(server, **changes):
+    """Of a child: the server, and this checkout where rtspec is not installed."""
+    return {**server.environment, "PYTHONPATH": str(CHILDREN.parents[2]), **changes}
+
+
+def line_of(child, word):
+    """The next line of a child, which must begin with this word."""
+    line = child.stdout.readline()
+    assert line.startswith(word), f"{line!r} is not {word!r}; stderr: {child.stderr.read() if not line else ''}"
+    return line.removeprefix(word).strip()
+
+
+def tell(child, word="go"):
+    child.stdin.write(f"{word}\n")
+    child.stdin.flush()
+
+
+def milliseconds(starts, ends):
+    """Median, 99th percentile and maximum of differences, in words."""
+    late = sorted(1000 * (end - start) for start, end in zip(starts, ends, strict=True))
+    return f"median {late[len(late) // 2]:.2f}, p99 {late[len(late) * 99 // 100]:.2f}, max {late[-1]:.2f} ms"
+
+
+def finish(*children):
+    for child in children:
+        try:
+            _, complaints = child.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+        assert child.returncode == 0, complaints
+
+
+@pytest.mark.timeout(60)
+def test_every_message_of_another_process_arrives_in_order_with_its_time(server):
+    sender = start(server, "send", MESSAGES, 500)
+    line_of(sender, "ready")
+    receiver = start(server, "receive", "numbers", MESSAGES)
+    line_of(receiver, "ready")
+    tell(sender)
+    found = json.loads(line_of(receiver, "result"))
+    sent = json.loads(line_of(sender, "sent"))
+    finish(sender, receiver)
+    assert found["numbers"] == list(range(MESSAGES))
+    assert found["statistics"]["messages"] == MESSAGES
+    assert [found["statistics"][name] for name in ("garbage", "dropped", "overflows", "failed")] == [0, 0, 0, 0]
+    assert found["backwards"] == 0 and found["early"] == 0
+    stamps, heard = (milliseconds(sent, [came[which] for came in found["came"]]) for which in (0, 1))
+    print(f"\n{MESSAGES} messages at 500/s; from send to time stamp {stamps}; from send to listener {heard}")
+
+
+@pytest.mark.timeout(60)
+def test_a_port_that_vanishes_is_reported_once_and_found_again(server):
+    sender = start(server, "send", 10, 500, "plugged")
+    line_of(sender, "ready")
+    receiver = start(server, "follow", "plugged", 10)
+    line_of(receiver, "heard 0")
+    tell(sender)
+    line_of(receiver, "heard 10")
+    finish(sender)
+    line_of(receiver, "gone")
+    time.sleep(2.5)  # long enough for more reports, if there were any
+    again = start(server, "send", 10, 500, "plugged")
+    line_of(again, "ready")
+    tell(receiver)
+    line_of(receiver, "heard 10")
+    tell(again)
+    line_of(receiver, "heard 20")
+    tell(receiver)
+    reports = json.loads(line_of(receiver, "reports"))
+    finish(again, receiver)
+    assert len(reports) == 2
+    assert "vanished; plug it in again" in reports[0] and "is there; listening" in reports[1]
+
+
+@pytest.mark.timeout(60)
+def test_auto_waits_for_the_first_port_and_names_are_found(server):
+    receiver = start(server, "follow", "auto", 5)
+    line_of(receiver, "heard 0")
+    sender = start(server, "send", 5, 500, "late comer")
+    line_of(sender, "ready")
+    tell(receiver)
+    line_of(receiver, "heard 0")
+    tell(sender)
+    line_of(receiver, "heard 5")
+    finish(sender)
+    line_of(receiver, "gone")
+    receiver.kill()
+    receiver.communicate()
+    names = start(server, "names")
+    found = json.loads(line_of(names, "names"))
+    finish(names)
+    assert found["all"] == ["first:out", "second:out"]
+    assert found["second"] == found["1"] == found["second:out"] == "second:out"
+    assert found["auto"] == "first:out"
+    assert found["out"].startswith("'out' fits several ports; choose one of 0 'first:out'; 1 'second:out'")
+    assert found["third"].startswith("'third' is no MIDI input port; choose one of 0 'first:out'")
+
+
+@pytest.mark.timeout(90)
+def test_an_input_survives_its_servers_death_and_plays_on_the_next():
+    first = JackServer(period=128)
+    child = start(first, "survive")
+    line_of(child, "heard 1")
+    first.kill()
+    tell(child)
+    line_of(child, "alive True")
+    with JackServer(period=128) as second:
+        tell(child, second.name)
+        line_of(child, "heard 2")
+        tell(child)
+        reports = json.loads(line_of(child, "reports"))
+        finish(child)
+    assert len(reports) == 3 and "server of the ports ended" in reports[1]
+    assert all("listening" in report for report in (reports[0], reports[2]))
+
+
+@pytest.mark.timeout(60)
+def test_without_a_server_there_is_no_port_and_no_noise(server):
+    command = [sys.executable, str(CHILDREN), "nothing"]
+    elsewhere = environment(server, JACK_DEFAULT_SERVER=f"{server.name}-none")
+    done = subprocess.run(command, env=elsewhere, capture_output=True, text=True, timeout=40)
+    assert done.stdout.splitlines() == [
+        "ports []",
+        "there is no MIDI input port; plug a controller in or start a JACK server",
+        "auto None True",
+    ]
+    assert done.stderr == ""

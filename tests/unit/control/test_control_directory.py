@@ -1,0 +1,62 @@
+"""Addresses: readable, complete, and still right after the chain was edited."""
+
+import pedalboard
+import pytest
+from control_toys import MixToyProcessor, Native, TimbreToy, chain
+
+import rtspec
+from rtspec.control.directory import Directory, processor_name
+from rtspec.errors import InvalidValue
+
+
+def test_names_are_words_with_dashes():
+    assert [processor_name(p) for p in (TimbreToy(), MixToyProcessor())] == ["timbre-toy", "mix-toy"]
+
+
+def test_every_parameter_has_an_address_and_plugins_without_any_keep_their_place():
+    toys = chain()
+    found = Directory(toys)
+    assert next(iter(found)) == "1-timbre-toy/morph" and list(found)[-1] == "3-mix-toy/output_db"
+    assert len(found) == 8
+    assert found["3-mix-toy/mix"] is toys[2].parameters["mix"]
+
+
+def test_short_addresses_mean_the_first_that_fits():
+    found = Directory(chain())
+    assert found.find("mix") == "1-timbre-toy/mix"
+    assert found.find("mix-toy/mix") == "3-mix-toy/mix"
+    assert (
+        found.find("toy/mix") is None
+        and found.find("ix") is None
+        and found.find("") is None
+        and found.find("/") is None
+    )
+
+
+def test_an_address_follows_a_processor_that_is_alone_of_its_kind():
+    toys = chain()
+    found = Directory(toys)
+    toys.insert(0, Native())
+    assert found.find("1-timbre-toy/morph") == "2-timbre-toy/morph"
+    toys.append(MixToyProcessor())
+    assert found.find("3-mix-toy/mix") is None, "two could be meant"
+
+
+def test_a_board_is_looked_up_as_it_is_now():
+    board = rtspec.Pedalboard([pedalboard.Gain(0), rtspec.SpectralInversion()])
+    found = Directory(board)
+    assert list(found) == ["2-spectral-inversion/mix", "2-spectral-inversion/output_db"]
+    board.insert(0, [rtspec.SpectralInversion()])
+    assert list(found)[:3:2] == ["1-spectral-inversion/mix", "3-spectral-inversion/mix"]
+    assert list(Directory(board[2])) == ["1-spectral-inversion/mix", "1-spectral-inversion/output_db"]
+
+
+def test_what_is_not_there_is_refused_with_what_there_is():
+    found = Directory([MixToyProcessor()])
+    with pytest.raises(
+        InvalidValue, match="'gain' is no parameter of this chain; choose one of 1-mix-toy/mix, 1-mix-toy"
+    ):
+        found.parameter("gain")
+    with pytest.raises(InvalidValue, match="belongs to no processor of this chain"):
+        found.address_of(TimbreToy().parameters["mix"])
+    assert found.address_of("mix") == found.address_of(found.parameter("mix")) == "1-mix-toy/mix"
