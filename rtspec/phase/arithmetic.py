@@ -8,9 +8,8 @@ All arrays come as addresses. Nothing allocates.
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
-from ..buffers.memory import complexes, floats
+from ..buffers.memory import complexes, floats, intrinsic
 
 LOOSE = {"contract", "reassoc", "nsz", "arcp"}
 """Fast arithmetic that leaves NaN and infinity alone."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..buffers.step import Stage
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
+from .choices import CHOICES, resolve
 from .given import blend_stage, input_stage, random_stage, zero_stage
 from .rtisi import gsrtisi_stage, rtisi_stage
 from .rtpghi import rtpghi_stage
@@ -60,6 +61,10 @@ METHODS: dict[str, Method] = {
 """Streaming methods by name; named choices such as "live" pick one of them, see :mod:`rtspec.phase.choices`."""
 
 
+WHOLE_ONLY = ("pghi", "griffin-lim", "fast-griffin-lim", "pghi-fgla", "sweeps", "rtisi-fgla")
+"""Names in :data:`rtspec.phase.OFFLINE`."""
+
+
 def method_named(name: str) -> Method:
     """The method of this name.
 
@@ -68,8 +73,10 @@ def method_named(name: str) -> Method:
     InvalidValue
         If there is none; the text lists all.
     """
+    if name in WHOLE_ONLY:
+        raise InvalidValue(f"method={name!r} needs the whole spectrogram; use reconstruct(), or a method that streams")
     if name not in METHODS:
-        raise InvalidValue(f"method={name!r} is not known; choose one of {', '.join(METHODS)}")
+        raise InvalidValue(f"method={name!r} is not known; choose one of {', '.join([*METHODS, *CHOICES])}")
     return METHODS[name]
 
 
@@ -87,7 +94,7 @@ def phase_stage(
     Parameters
     ----------
     method : str
-        A key of :data:`METHODS`.
+        A key of :data:`METHODS` or :data:`rtspec.phase.CHOICES`.
     plan : FramePlan
     input_spectrum : int or ndarray, optional
         Address of the input's complex64 frames, as many as magnitude frames a run: effects have them, synthesizers do
@@ -96,7 +103,9 @@ def phase_stage(
         How far to turn towards the input's phase: 0 to 1, or the address of a float64 parameter. Needs
         `input_spectrum`.
     **options
-        `look_ahead` (frames), `iterations`, `start`, `momentum`, `seed`: what the method takes; None means its default.
+        `look_ahead` (frames), `iterations`, `start`, `momentum`, `seed`: what the method takes; `load` for a choice,
+        see
+        :func:`rtspec.phase.choose`. None means the default.
 
     Returns
     -------
@@ -108,10 +117,10 @@ def phase_stage(
     >>> phase_stage("rtpghi", FramePlan(), look_ahead=1).delay
     1
     """
+    method, options = resolve(method, plan, options)
     chosen = method_named(method)
-    options = {name: value for name, value in options.items() if value is not None}
     given = {"input_spectrum": input_spectrum} if "input_spectrum" in chosen.options else {}
-    stage = chosen.build(plan, **given, **_accepted(chosen, options))
+    stage = chosen.build(plan, **given, **accepted(method, chosen.options, options))
     if blend is None:
         return stage
     if input_spectrum is None:
@@ -119,13 +128,13 @@ def phase_stage(
     return blend_stage(stage, plan, input_spectrum, _share(blend))
 
 
-def _accepted(method: Method, options: dict) -> dict:
+def accepted(method: str, takes: tuple[str, ...], options: dict) -> dict:
+    """The options, None meaning the default, if the method takes them all."""
+    options = {name: value for name, value in options.items() if value is not None}
     for name, value in options.items():
-        if name not in method.options:
-            takes = ", ".join(method.options) or "no options"
-            raise InvalidValue(
-                f"{name}={value!r} is not an option of method {method.name!r}, which takes {takes}; leave it out"
-            )
+        if name not in takes:
+            listed = ", ".join(takes) or "no options"
+            raise InvalidValue(f"{name}={value!r} is not an option of {method!r}, which takes {listed}; leave it out")
     return options
 
 

@@ -232,7 +232,7 @@ def _constant(values: np.ndarray, dtype=np.float32) -> np.ndarray:
     return out
 
 
-def _buffers(plan: FramePlan, rows: int) -> dict:
+def buffers(plan: FramePlan, rows: int) -> dict:
     """Fresh arrays for a buffer of `rows` frames."""
     wide = {name: aligned((rows, plan.n_bins), np.complex64) for name in ("spectra", "analyses")}
     return wide | {
@@ -245,13 +245,13 @@ def _buffers(plan: FramePlan, rows: int) -> dict:
     }
 
 
-def _transforms(plan: FramePlan) -> dict:
+def transforms(plan: FramePlan) -> dict:
     fft = real_fft(plan.n_fft)
     (forward, forward_plan), (inverse, inverse_plan) = fft.forward, fft.inverse
     return {"forward": forward, "forward_plan": forward_plan, "inverse": inverse, "inverse_plan": inverse_plan}
 
 
-def _tables(plan: FramePlan, look_ahead: int) -> dict:
+def tables(plan: FramePlan, look_ahead: int) -> dict:
     """Constant arrays."""
     windows, first_window = _windows(plan, look_ahead)
     turns = centre_turns(plan)
@@ -306,9 +306,9 @@ def _refining(plan: FramePlan, starter: Stage | None, look_ahead: int, together:
         rows=rows,
         together=together,
         **numbers,
-        **_transforms(plan),
-        **_tables(plan, rows - 1),
-        **_buffers(plan, rows),
+        **transforms(plan),
+        **tables(plan, rows - 1),
+        **buffers(plan, rows),
     )
 
 

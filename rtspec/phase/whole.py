@@ -6,7 +6,10 @@ import numpy as np
 
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
-from .methods import phase_stage
+from .arithmetic import LARGEST, SMALLEST
+from .choices import CHOICES
+from .methods import METHODS, accepted, phase_stage
+from .offline import OFFLINE, stream_all
 
 
 def reconstruct(
@@ -25,11 +28,14 @@ def reconstruct(
         Linear; what is negative or not finite counts as 0.
     plan : FramePlan
     method : str
-        A key of :data:`rtspec.phase.METHODS`.
+        A key of :data:`rtspec.phase.METHODS`, of :data:`rtspec.phase.CHOICES`, or of :data:`rtspec.phase.OFFLINE`.
     input_spectrum : ndarray, complex, same shape, optional
         For the method "input" and for `blend`.
     **options
-        As for :func:`rtspec.phase.phase_stage`.
+        As for :func:`rtspec.phase.phase_stage`; offline `iterations`, `momentum`, `start`, `seed`, and `tolerance`
+        (dB; stop when ten
+        iterations gain less) and `progress` (a function of iteration, iterations and spectral convergence in dB, or
+        True for a bar).
 
     Returns
     -------
@@ -50,23 +56,20 @@ def reconstruct(
     if magnitude.ndim == 3:
         given = [None] * len(magnitude) if input_spectrum is None else input_spectrum
         lanes = zip(magnitude, given, strict=True)
-        return np.stack([_stream(m, plan, method, g, options) for m, g in lanes])
-    return _stream(magnitude, plan, method, input_spectrum, options)
+        return np.stack([_one_channel(m, plan, method, g, options) for m, g in lanes])
+    return _one_channel(magnitude, plan, method, input_spectrum, options)
 
 
-def _stream(magnitude, plan, method, input_spectrum, options) -> np.ndarray:
-    """One channel through a fresh stage, silence after its end."""
-    n_frames = magnitude.shape[1]
-    given = None if input_spectrum is None else np.ascontiguousarray(np.transpose(input_spectrum), np.complex64)
-    stage = phase_stage(method, plan, input_spectrum=given, **options)
-    frames = np.zeros((n_frames + stage.delay, plan.n_bins), np.float32)
-    frames[:n_frames] = magnitude.T
-    out = np.empty(frames.shape, np.complex64)
-    stage.run(frames, n_frames, out)
-    if given is not None:
-        given[: stage.delay] = 0
-    stage.run(frames[n_frames:], stage.delay, out[n_frames:])
-    return np.ascontiguousarray(out[stage.delay :].T)
+def _one_channel(magnitude, plan, method, input_spectrum, options) -> np.ndarray:
+    frames = np.ascontiguousarray(magnitude.T, np.float32)
+    if method in OFFLINE:
+        with np.errstate(invalid="ignore"):
+            frames = np.where((frames >= SMALLEST) & (frames <= LARGEST), frames, 0).astype(np.float32)
+        out = OFFLINE[method].run(frames, plan, **accepted(method, OFFLINE[method].options, options))
+    else:
+        given = None if input_spectrum is None else np.transpose(input_spectrum)
+        out = stream_all(frames, plan, method, given, **options)
+    return np.ascontiguousarray(out.T)
 
 
 def _magnitudes(magnitude: np.ndarray, plan: FramePlan) -> np.ndarray:
@@ -76,3 +79,31 @@ def _magnitudes(magnitude: np.ndarray, plan: FramePlan) -> np.ndarray:
     if np.iscomplexobj(magnitude):
         raise InvalidValue(f"magnitude of dtype {magnitude.dtype} must be real; pass abs(spectrum)")
     return magnitude
+
+
+def describe(plan: FramePlan | None = None) -> list[dict]:
+    """All methods and choices: name, kind ("stream", "choice" or "offline"), latency for this plan, and what each does.
+
+    Returns
+    -------
+    list of dict
+        Keys `name`, `kind`, `latency_frames` and `latency_ms` (of the phase alone, None if offline), `summary`.
+
+    Examples
+    --------
+    >>> [row["name"] for row in describe() if row["latency_frames"] == 0]
+    ['zero', 'random', 'input', 'spsi', 'live']
+    """
+    plan = plan or FramePlan()
+    nothing = np.zeros((1, plan.n_bins), np.complex64)
+    streaming = {**{n: m.summary for n, m in METHODS.items()}, **{n: c.summary for n, c in CHOICES.items()}}
+    delays = {name: phase_stage(name, plan, input_spectrum=nothing).delay for name in streaming}
+    rows = [
+        _row(name, "choice" if name in CHOICES else "stream", delays[name], plan, streaming[name]) for name in streaming
+    ]
+    return rows + [_row(m.name, "offline", None, plan, m.summary) for m in OFFLINE.values()]
+
+
+def _row(name: str, kind: str, delay: int | None, plan: FramePlan, summary: str) -> dict:
+    latency_ms = None if delay is None else 1000 * delay / plan.frame_rate_hz
+    return {"name": name, "kind": kind, "latency_frames": delay, "latency_ms": latency_ms, "summary": summary}
