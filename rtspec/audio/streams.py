@@ -82,7 +82,7 @@ class PortAudioStream:
                 blocksize=block,
                 dtype="float32",
                 latency="low",
-                callback=ffi.cast("PaStreamCallback*", self._kept[1].address),
+                callback=ffi.cast("PaStreamCallback*", int(self._kept[1].address or 0)),
                 userdata=ffi.cast("void*", exchange.address),
                 wrap_callback=None,
             )

@@ -6,9 +6,8 @@ A plain load may be hoisted out of a loop by the compiler, so every value that a
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
-from .memory import address
+from .memory import address, intrinsic
 
 
 def _load(kind, llvm_type):

@@ -3,11 +3,19 @@
 Compiled stages get integer addresses instead of arrays, so that one compiled loop can walk any chain.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
-from numba import carray, njit, types
-from numba.extending import intrinsic
+from numba import carray, extending, njit, types
+
+
+def intrinsic(function: Callable) -> Any:
+    """numba's decorator of this name, typed: its first argument, the typing context, is none that a caller gives."""
+    return extending.intrinsic(function)
+
 
 ALIGNMENT = 64
 """Bytes: one cache line, and enough for the widest vector instructions of FFTW."""

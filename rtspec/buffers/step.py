@@ -17,9 +17,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
-from .memory import address, aligned, integers
+from .memory import address, aligned, integers, intrinsic
 
 SIGNATURE = types.int64(types.int64, types.int64, types.int64, types.int64)
 ROW = 4
@@ -40,7 +39,7 @@ class Step:
     @property
     def address(self) -> int:
         """Where the compiled function begins."""
-        return self._compiled.address
+        return int(self._compiled.address or 0)
 
 
 def step(function: Callable) -> Step:

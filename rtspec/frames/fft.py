@@ -16,9 +16,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import carray, types
-from numba.extending import intrinsic
 
-from ..buffers.memory import address, aligned, pointer
+from ..buffers.memory import address, aligned, intrinsic, pointer
 
 _FFTW_ESTIMATE = 1 << 6
 _planning = threading.Lock()  # FFTW's planner is not thread-safe
@@ -125,7 +124,7 @@ def _rocket_step(kind: str) -> int:
     i64 = types.int64
     compiled = numba.cfunc(types.void(i64, i64, i64))(forward if kind == "r2c" else inverse)
     _alive.append(compiled)
-    return compiled.address
+    return int(compiled.address or 0)
 
 
 _alive: list = []

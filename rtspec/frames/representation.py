@@ -55,8 +55,16 @@ def encoding_stage(plan: FramePlan, representation: str, log: str | None, floor:
     """Spectra in a model's representation as a stage: (n_bins,) complex64 → its float32 frame, ``(value +
     offset)·scale``."""
     kind = REPRESENTATIONS[representation]
-    numbers = {"floor": floor, "offset": offset, "scale": scale}
-    return Stage(encode, ENCODING, n_bins=plan.n_bins, kind=kind, log=LOGARITHMS[log], **numbers)
+    return Stage(
+        encode,
+        ENCODING,
+        n_bins=plan.n_bins,
+        kind=kind,
+        log=LOGARITHMS[log],
+        floor=floor,
+        offset=offset,
+        scale=scale,
+    )
 
 
 DECODING = np.dtype(

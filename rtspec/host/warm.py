@@ -36,9 +36,11 @@ def compiled_aside(virtual: bool):
         return
     code = f"from rtspec.host.warm import compile_engine; compile_engine({virtual})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    nowhere = subprocess.DEVNULL
     try:
-        second = subprocess.Popen([sys.executable, "-c", code], env=environment, **quiet)
+        second = subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
     except OSError:
         yield
         return

@@ -5,9 +5,6 @@ reads and nothing is copied. Where the C API is missing, a Python callback with 
 binding under the GIL: the step above it is the same compiled code.
 """
 
-# pyright: reportCallIssue=false, reportPrivateImportUsage=false
-# (an intrinsic is called without its typing context, and numba exports carray without saying so)
-
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +14,19 @@ from typing import Any, Literal
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
-from numba.extending import intrinsic
 
-from ..buffers.memory import ALIGNMENT, address, aligned, aligned_copy, floats, integers, memmove, memset, pointer
+from ..buffers.memory import (
+    ALIGNMENT,
+    address,
+    aligned,
+    aligned_copy,
+    floats,
+    integers,
+    intrinsic,
+    memmove,
+    memset,
+    pointer,
+)
 from ..buffers.step import Stage, step
 from ..errors import InvalidValue, ModelError
 from . import ort_api
