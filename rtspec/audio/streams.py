@@ -4,7 +4,9 @@ Both have `start`, `stop`, `active` and `latency_samples`, so the host does not 
 """
 
 import atexit
+import os
 import threading
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +18,9 @@ from ..buffers.memory import address, aligned
 from ..errors import DeviceError
 from .callback import Exchange, exchange, portaudio_callback
 from .devices import Device, portaudio
+
+DEVICE_PRIORITY = 10
+"""SCHED_FIFO priority of the virtual device, above the engine's as an audio server's threads are."""
 
 CLOSE_TIMEOUT_S = 3.0
 """How long a lost device may take to close before it is left alone: closing one whose server died can hang for ever."""
@@ -130,13 +135,13 @@ _RUNNING = 0
 
 @njit(cache=True, nogil=True)
 def _pace(state, shared, device_in, device_out, block, period_ns, timespec):
-    """Call the exchange every period until `shared` says stop; moments count from the first, so the pace cannot
-    drift."""
-    first, called = now_ns(timespec), 0
+    """Call the exchange every period until `shared` says stop. Moments count from each other, so the pace cannot drift;
+    after a hold-up it goes on from then, as a device does, instead of catching up in a burst that no engine survives."""
+    moment = now_ns(timespec)
     while load_acquire(shared) != 0:
         exchange(state, device_in, device_out, block)
-        called += 1
-        sleep_until_ns(first + called * period_ns, timespec)
+        moment = max(moment + period_ns, now_ns(timespec) - period_ns)
+        sleep_until_ns(moment, timespec)
 
 
 class VirtualStream:
@@ -166,8 +171,13 @@ class VirtualStream:
 
     def start(self) -> None:
         """Begin to call."""
-        self._thread = threading.Thread(target=self._call, args=(1,), name="rtspec-virtual-device", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="rtspec-virtual-device", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        with suppress(AttributeError, OSError):  # not every system has it, or grants it
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(DEVICE_PRIORITY))
+        self._call(1)
 
     def stop(self) -> None:
         """Stop calling."""
