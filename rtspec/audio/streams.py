@@ -135,8 +135,10 @@ _RUNNING = 0
 
 @njit(cache=True, nogil=True)
 def _pace(state, shared, device_in, device_out, block, period_ns, timespec):
-    """Call the exchange every period until `shared` says stop. Moments count from each other, so the pace cannot drift;
-    after a hold-up it goes on from then, as a device does, instead of catching up in a burst that no engine survives."""
+    """Call the exchange every period until `shared` says stop. Moments count from each other, so the pace cannot drift.
+
+    After a hold-up it goes on from then, as a device does, instead of catching up in a burst that no engine survives.
+    """
     moment = now_ns(timespec)
     while load_acquire(shared) != 0:
         exchange(state, device_in, device_out, block)
