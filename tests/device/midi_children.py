@@ -99,7 +99,7 @@ def follow(port, count):
 
 def names():
     outs = [output("first", "out"), output("second", "out")]
-    found = {"all": [port.name for port in list_ports()]}
+    found: dict[str, object] = {"all": [port.name for port in list_ports()]}
     for name in ("second", "1", "second:out", "auto", "out", "third"):
         try:
             found[name] = find_port(name).name

@@ -27,8 +27,8 @@ def server():
 
 def start(server, role, *arguments):
     command = [sys.executable, str(CHILDREN), role, *map(str, arguments)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment(server), text=True, **pipes)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment(server), text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 def environment(server, **changes):

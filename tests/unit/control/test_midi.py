@@ -182,7 +182,12 @@ def test_a_port_that_vanishes_is_said_once_and_a_report_that_raises_harms_nothin
         assert list(source.reports) == ["MIDI port 'Keys' vanished; plug it in again and it plays on"]
         driver.ports = ["Other", "Keys"]
         until(lambda: source.port is not None)
-        assert source.port.index == 1 and source.statistics.lost_ports == 1 and source.statistics.connections == 2
+        assert (
+            source.port
+            and source.port.index == 1
+            and source.statistics.lost_ports == 1
+            and source.statistics.connections == 2
+        )
 
 
 def test_auto_stays_with_the_port_that_it_found(driver):
