@@ -12,7 +12,7 @@ from ..buffers.memory import memmove, pointer
 from ..buffers.step import Stage, step
 from ..errors import InvalidValue
 from .engine import Engine
-from .native import native_program
+from .native import NativeStep
 from .program import STRIDE, Playback, Program, audio_buffer
 
 WIRE = np.dtype([("channels", "i8")])
@@ -170,12 +170,15 @@ class Player:
         self.board, self.sample_rate, self.channels = board, sample_rate, channels
         self.engine: Engine | None = None
         self._units: list[Unit] = []
+        self._natives: dict[int, NativeStep] = {}
         self.program = self.build()
 
     def build(self) -> Program:
         """The board's present chain as one program."""
         spare = list(self._units)
         self._units = [self._unit(plugin, spare) for plugin in self.board.flat()]
+        present = {id(plugin) for plugin, _ in self._units}
+        self._natives = {key: native for key, native in self._natives.items() if key in present}
         self.program = _wired([program for _, program in self._units], audio_buffer(self.channels))
         return self.program
 
@@ -185,7 +188,14 @@ class Player:
                 return spare.pop(i)
         if _is_ours(plugin):
             return plugin, plugin.prepare(self.sample_rate, self.channels)
-        return plugin, native_program(plugin, self.sample_rate, self.channels)
+        native = NativeStep(plugin, self.sample_rate, self.channels)
+        self._natives[id(plugin)] = native
+        return plugin, native.program()
+
+    def native_costs(self) -> dict[str, dict[str, float]]:
+        """What the native plugins in the chain cost the engine, since they need the GIL: by place and name."""
+        playing = [(i, self._natives.get(id(plugin))) for i, (plugin, _) in enumerate(self._units)]
+        return {f"{i} {type(step.plugin).__name__}": step.cost() for i, step in playing if step is not None}
 
     def update(self) -> None:
         """Play the board as it is now."""

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 
-from ..buffers.memory import aligned
 from ..buffers.step import Stage
 from .program import MAX_BLOCK, Program, audio_buffer
 
@@ -26,11 +25,23 @@ class NativeStep:
         Blocks that the plugin refused; they pass unprocessed.
     """
 
-    def __init__(self, plugin, sample_rate: float, x: np.ndarray, y: np.ndarray):
-        self.plugin, self.sample_rate, self._x, self._y = plugin, sample_rate, x, y
+    def __init__(self, plugin, sample_rate: float, channels: int):
+        self.plugin, self.sample_rate = plugin, sample_rate
         self.calls, self.seconds, self.errors = 0, 0.0, 0
+        self._x, self._y = audio_buffer(channels), audio_buffer(channels)
+        self._latency = prime(plugin, sample_rate, channels)
         self._entry = _STEP(self._run)
-        self.address = ctypes.cast(self._entry, ctypes.c_void_p).value or 0
+
+    def program(self) -> Program:
+        """The plugin as a program of its own, primed for streaming."""
+        entry = ctypes.cast(self._entry, ctypes.c_void_p).value or 0
+        stage = Stage(entry, _EMPTY, keep=(self,), delay=self._latency)
+        return Program([stage.row(self._x, self._y)], [stage], self._x, self._y, {"plugins": self._latency})
+
+    def cost(self) -> dict[str, float]:
+        """Calls, mean time of a call in µs, and errors so far."""
+        mean = 1e6 * self.seconds / self.calls if self.calls else 0.0
+        return {"calls": self.calls, "mean_us": round(mean, 1), "errors": self.errors}
 
     def _run(self, state: int, x: int, n: int, y: int) -> int:
         start = time.perf_counter()
@@ -44,15 +55,6 @@ class NativeStep:
         self._y[:, :missing], self._y[:, missing:n] = 0.0, out
         self.calls, self.seconds = self.calls + 1, self.seconds + time.perf_counter() - start
         return n
-
-
-def native_program(plugin, sample_rate: float, channels: int) -> Program:
-    """A native plugin as a program of its own, primed for streaming."""
-    x, y = audio_buffer(channels), audio_buffer(channels)
-    latency = prime(plugin, sample_rate, channels)
-    native = NativeStep(plugin, sample_rate, x, y)
-    stage = Stage(native.address, _EMPTY, keep=(native, aligned(1)), delay=latency)
-    return Program([stage.row(x, y)], [stage], x, y, {"plugins": latency})
 
 
 def prime(plugin, sample_rate: float, channels: int, block: int = MAX_BLOCK) -> int:

@@ -113,6 +113,13 @@ def test_the_budget_of_a_live_chain_names_native_latency(sound):
         assert stream.latency.items["plugins"] > 0
 
 
+def test_statistics_say_what_native_plugins_cost(sound):
+    plugins = [pedalboard.Gain(3), rtspec.OnnxProcessor("identity"), pedalboard.Reverb()]
+    costs = play(plugins, sound)[2].native_plugins
+    assert list(costs) == ["0 Gain", "2 Reverb"]
+    assert all(cost["calls"] > 0 and cost["mean_us"] > 0 and cost["errors"] == 0 for cost in costs.values())
+
+
 @pytest.mark.timeout(60)
 def test_ten_thousand_edits_under_load_never_deadlock():
     sound = (0.2 * np.random.default_rng(5).standard_normal((2, 4 * RATE))).astype(np.float32)
