@@ -10,5 +10,5 @@ check .venv/bin/ruff check .
 check .venv/bin/ruff format --check --quiet .
 check .venv/bin/pyright --pythonpath .venv/bin/python
 [ $# -gt 0 ] || export REQUIRE_DEVICE_TESTS=1
-check .venv/bin/python -m pytest "$@"
+.venv/bin/python -m pytest "$@" || status=1
 exit $status
