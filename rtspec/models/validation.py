@@ -18,6 +18,8 @@ from onnx import ModelProto
 from rtspec.errors import ModelError, RtspecError
 
 from . import manifest as package_manifest
+from .packages import DEFAULT_N_FFT, signatures
+from .session import control_arrays
 from .streaming.load import Inputs, inputs_of, load
 from .streaming.run import METADATA_KEY, StreamingRun, difference, random_clip, run_offline, stream_manifest
 
@@ -86,6 +88,7 @@ class _Case:
     audio: np.ndarray
     hop_ms: float | None
     figures: dict[str, float | None]
+    controls: dict[str, np.ndarray]
 
     @property
     def period(self) -> int:
@@ -96,7 +99,9 @@ class _Case:
         return -(-CLIP_FRAMES // self.period) * self.period
 
     def noise(self, n_frames: int | None = None) -> dict[str, np.ndarray]:
-        return random_clip(self.model, self.inputs, n_frames or self.n_frames, np.random.default_rng(0))
+        """Noise in every input; parameters keep their defaults."""
+        clip = random_clip(self.model, self.inputs, n_frames or self.n_frames, np.random.default_rng(0))
+        return clip | self.controls
 
 
 def validate(
@@ -151,11 +156,12 @@ def _opened(model: str | Path, against: str | Path | None, audio, hop_ms: float 
     loaded = load(model)
     onnx.checker.check_model(loaded, full_check=True)
     manifest, own_hop_ms = _manifests(loaded)
-    inputs = _main_inputs(loaded, manifest)
+    sizes, controls = _package_choices(loaded)
+    inputs = _main_inputs(loaded, manifest, sizes)
     sound = _plucked_notes() if audio is None else np.asarray(audio, np.float32)
     offline = load(against) if against is not None else None
     run = StreamingRun(loaded, manifest)
-    return _Case(loaded, inputs, run, offline, sound, hop_ms or own_hop_ms, figures)
+    return _Case(loaded, inputs, run, offline, sound, hop_ms or own_hop_ms, figures, controls)
 
 
 def _manifests(model: ModelProto) -> tuple[dict[str, Any], float | None]:
@@ -181,7 +187,17 @@ def _as_stream(packaged: "package_manifest.Manifest") -> dict[str, Any]:
     }
 
 
-def _main_inputs(model: ModelProto, manifest: Mapping[str, Any]) -> Inputs:
+def _package_choices(model: ModelProto) -> tuple[dict[str, int], dict[str, np.ndarray]]:
+    """What a host chooses for a package: bins where it leaves them open, and its parameters at their defaults."""
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    if package_manifest.METADATA_KEY not in entries:
+        return {}, {}
+    packaged = package_manifest.parse(entries[package_manifest.METADATA_KEY])
+    n_bins = (packaged.n_fft or DEFAULT_N_FFT) // 2 + 1
+    return {"bins": n_bins}, dict(control_arrays(packaged, signatures(model)[0]))
+
+
+def _main_inputs(model: ModelProto, manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> Inputs:
     """Inputs beside states and validity."""
     own = {entry["input"] for entry in manifest["states"]} | {manifest["valid_input"]}
     names = [value.name for value in model.graph.input if value.name not in own]
@@ -190,7 +206,7 @@ def _main_inputs(model: ModelProto, manifest: Mapping[str, Any]) -> Inputs:
     bare.CopyFrom(model)
     bare.graph.ClearField("input")
     bare.graph.input.extend(value for value in model.graph.input if value.name in names)
-    return inputs_of(bare, axes, None)
+    return inputs_of(bare, axes, sizes)
 
 
 def _summary(case: _Case) -> str:
@@ -258,7 +274,7 @@ def _finite(case: _Case) -> tuple[bool, str]:
     noise = case.noise()
     factors = {"silence": 0.0, "noise": 1.0, "loud noise": LOUD}
     for name, factor in factors.items():
-        clip = {key: (value * factor).astype(value.dtype) for key, value in noise.items()}
+        clip = {key: (value * factor).astype(value.dtype) for key, value in noise.items()} | case.controls
         if not all(np.isfinite(value).all() for value in case.run.clip(clip, 5).values()):
             return False, f"{name} gives NaN or infinite numbers"
     return True, f"finite for {', '.join(factors)}"
