@@ -18,6 +18,7 @@ COMMANDS = {
     "live": "live input through processors to the output",
     "render": "sound files or folders through the same processors",
     "devices": "audio devices, and how to name them",
+    "midi": "MIDI ports; what comes through one; which knob shall move a parameter",
     "models": "the models that ship with rtspec",
     "inspect": "one model's card: plan, tensors, parameters, licence",
     "validate": "check a streaming model, alone or against the offline one it was made from",

@@ -215,7 +215,7 @@ class MidiInput:
     def __init__(
         self,
         port: str | int = "auto",
-        listener: Callable[[MidiEvent], None] | None = None,
+        listener: Callable[[MidiEvent], object] | None = None,
         report: Callable[[str], None] | None = None,
     ):
         self.statistics, self.reports = MidiStatistics(), deque[str](maxlen=100)
