@@ -76,11 +76,10 @@ class Processor(ABC):
 
     # Programs -----------------------------------------------------------------------------------------------------
 
-    def prepare(self, sample_rate: float, channels: int, x: np.ndarray | None = None) -> Program:
-        """A program of its own state for one driver, reading its input at `x` (channels, STRIDE)."""
+    def prepare(self, sample_rate: float, channels: int) -> Program:
+        """A program of its own state for one driver; it follows this processor's parameters."""
         plan = self.plan(sample_rate)
-        x = audio_buffer(channels) if x is None else x
-        wet, y = audio_buffer(channels), audio_buffer(channels)
+        x, wet, y = audio_buffer(channels), audio_buffer(channels), audio_buffer(channels)
         stages = lanes_stage(plan, channels, lambda inbox, outbox: self.make_lane(plan, inbox, outbox))
         rows = [stages[0].row(x, wet)]
         if plan.sample_rate != round(sample_rate):
