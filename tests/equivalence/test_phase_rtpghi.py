@@ -48,7 +48,9 @@ def test_two_sweeps_equal_the_heap_frame_by_frame(look_ahead, window):
     magnitude = np.exp(rng.normal(0, 2, (plan.n_bins, 12))).astype(np.float32)
     magnitude[[0, -1]] = 0  # these two come out real, so their phase could not be read off
     centre = 2 * np.pi * np.arange(plan.n_bins) * plan.length / (2 * plan.n_fft)
-    phase = np.angle(reconstruct(magnitude, plan, method="rtpghi", look_ahead=look_ahead)) + centre[:, None]
+    phase = (
+        np.angle(reconstruct(magnitude, plan, method="rtpghi", look_ahead=look_ahead, refined=False)) + centre[:, None]
+    )
     logs = np.log(magnitude.T.astype(float) + 1e-300)
     slope = heap_frame(plan, logs, 1, phase[:, 1], np.zeros(plan.n_bins), look_ahead)[1]
     for t in range(3, 10):

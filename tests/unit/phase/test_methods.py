@@ -16,7 +16,7 @@ X = stft(RNG.standard_normal(4000), PLAN)
         (lambda: create("spsy", PLAN), r"method='spsy' is not known; choose one of .*rtpghi"),
         (
             lambda: create("rtpghi", PLAN, iterations=3),
-            r"iterations=3 is not an option of 'rtpghi', which takes look_ahead, seed",
+            r"iterations=3 is not an option of 'rtpghi', which takes look_ahead, seed, refined",
         ),
         (lambda: create("rtpghi", PLAN, look_ahead=2), r"look_ahead=2 must be 0 or 1.*try 1"),
         (lambda: create("zero", PLAN, channels=0), r"channels=0 must be at least 1; try 1"),
