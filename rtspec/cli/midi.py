@@ -75,9 +75,9 @@ def _hear(source, heard: deque, args: argparse.Namespace) -> None:
             for event in source.read():
                 if args.timing or event.message.type not in _TIMING:
                     count += 1
-                    heard.append({"time_s": round(event.time_s - start, 6), "message": str(event.message)})
+                    heard.append({"time_s": round(event.time_s - start, 6), "message": _text(event.message)})
                     if not args.json:
-                        _say(f"{heard[-1]['time_s']:10.4f} s  {event.message}")
+                        _say(f"{heard[-1]['time_s']:10.4f} s  {heard[-1]['message']}")
                 if args.count and count >= args.count:
                     return
             pause.wait(_POLL_S)
@@ -118,6 +118,10 @@ def _learn_one(midi_map, parameter: str, source, args: argparse.Namespace) -> No
     if learning.wait(args.timeout) is None:
         there = repr(source.port.name) if source.port else "any port: there is none"
         raise DeviceError(f"no control moved in {args.timeout:g} s at {there}; rtspec midi monitor shows what comes in")
+
+
+def _text(message) -> str:
+    return str(message).removesuffix(" time=0")
 
 
 def _say(line: str) -> None:

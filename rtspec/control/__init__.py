@@ -1,5 +1,50 @@
-"""What moves the sound: parameters and how compiled stages follow them."""
+"""What moves the sound: parameters and how compiled stages follow them; MIDI, OSC and presets, which set them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .parameters import Parameter, ParameterSpec, ParameterTable
 
-__all__ = ["Parameter", "ParameterSpec", "ParameterTable"]
+if TYPE_CHECKING:
+    from .directory import Directory
+    from .mapping import Assignment, MidiMap
+    from .messages import Control
+    from .midi import MidiInput
+    from .osc import OscServer
+    from .presets import Bank, History, Morph, Preset
+
+_HOMES = {
+    "Assignment": "mapping",
+    "Bank": "presets",
+    "Control": "messages",
+    "Directory": "directory",
+    "History": "presets",
+    "MidiInput": "midi",
+    "MidiMap": "mapping",
+    "Morph": "presets",
+    "OscServer": "osc",
+    "Preset": "presets",
+}
+
+__all__ = [
+    "Assignment",
+    "Bank",
+    "Control",
+    "Directory",
+    "History",
+    "MidiInput",
+    "MidiMap",
+    "Morph",
+    "OscServer",
+    "Parameter",
+    "ParameterSpec",
+    "ParameterTable",
+    "Preset",
+]
+
+
+def __getattr__(name: str):
+    """Import on first use: what plays without controllers need not load them."""
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,7 +43,7 @@ class Directory(Mapping[str, Parameter]):
         """The plugins of the chain in order."""
         if isinstance(getattr(self.target, "parameters", None), ParameterTable):
             return [self.target]
-        return list(self.target.flat() if hasattr(self.target, "flat") else self.target)
+        return _flat(self.target)
 
     def places(self) -> list[tuple[str, ParameterTable]]:
         """Name (``1-spectral-inversion``) and parameters of each processor that has any."""
@@ -95,6 +95,11 @@ class Directory(Mapping[str, Parameter]):
             if known is parameter:
                 return address
         raise InvalidValue(f"{parameter!r} belongs to no processor of this chain; choose one of {', '.join(self)}")
+
+
+def _flat(chain: Any) -> list:
+    """A chain without its nesting; by copies of lists, since a board's own `flat` waits while an edit is prepared."""
+    return [q for p in chain[:] for q in (_flat(p) if hasattr(p, "flat") else [p])]
 
 
 def _kind(full: str) -> str:

@@ -53,7 +53,14 @@ def send(count, rate, port="numbers"):
     time.sleep(0.3)
 
 
-def receive(port, count):
+def burn():
+    while True:
+        sum(range(1000))
+
+
+def receive(port, count, load="free"):
+    if load == "burning":
+        threading.Thread(target=burn, daemon=True).start()
     count, came = int(count), []
     with MidiInput(port, lambda event: came.append((event.time_s, time.monotonic(), event.message))) as source:
         say("ready")

@@ -68,7 +68,7 @@ def test_monitor_prints_messages_and_leaves_the_clock_out(rtspec, play):
     play(["Keys"], messages)
     ran = rtspec("midi", "monitor", "--count", "2", "--seconds", "20")
     assert ran.status == 0
-    assert "note_on channel=0 note=60 velocity=64" in ran.out and "control=1 value=2" in ran.out
+    assert "note_on channel=0 note=60 velocity=64\n" in ran.out and "control=1 value=2" in ran.out
     assert "clock" not in ran.out and "4 messages, 0 garbage, 0 dropped" in ran.out
     play(["Keys"], messages)
     found = json.loads(rtspec("midi", "monitor", "--count", "3", "--seconds", "20", "--timing", "--json").out)

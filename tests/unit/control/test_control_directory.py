@@ -1,5 +1,10 @@
 """Addresses: readable, complete, and still right after the chain was edited."""
 
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import pedalboard
 import pytest
 from control_toys import MixToyProcessor, Native, TimbreToy, chain
@@ -51,6 +56,16 @@ def test_a_board_is_looked_up_as_it_is_now():
     assert list(Directory(board[2])) == ["1-spectral-inversion/mix", "1-spectral-inversion/output_db"]
 
 
+def test_an_edit_that_is_being_prepared_keeps_no_controller_waiting():
+    board = rtspec.Pedalboard([[rtspec.SpectralInversion()]])
+    found, answers = Directory(board), []
+    with board._editing:
+        asking = threading.Thread(target=lambda: answers.append(found.find("mix")))
+        asking.start()
+        asking.join(5)
+    assert answers == ["1-spectral-inversion/mix"]
+
+
 def test_what_is_not_there_is_refused_with_what_there_is():
     found = Directory([MixToyProcessor()])
     with pytest.raises(
@@ -60,3 +75,14 @@ def test_what_is_not_there_is_refused_with_what_there_is():
     with pytest.raises(InvalidValue, match="belongs to no processor of this chain"):
         found.address_of(TimbreToy().parameters["mix"])
     assert found.address_of("mix") == found.address_of(found.parameter("mix")) == "1-mix-toy/mix"
+
+
+def test_importing_control_loads_no_midi_and_no_osc_and_gives_what_it_names():
+    code = (
+        "import sys, rtspec.control as control\n"
+        "assert not {'rtmidi', 'mido', 'pythonosc'} & set(sys.modules)\n"
+        "assert all(hasattr(control, name) for name in control.__all__)\n"
+        "import rtspec.control.midi, rtspec.control.osc\n"
+        "assert not {'rtmidi', 'mido', 'pythonosc'} & set(sys.modules), 'only when a port is opened'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(rtspec.__file__).parents[1])
