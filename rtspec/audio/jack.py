@@ -26,6 +26,11 @@ def why_unavailable() -> str | None:
     return f"{missing[0]} is not installed (Debian: apt-get install jackd2)" if missing else None
 
 
+def _dying_with_us() -> list[str]:
+    """What goes before a command so that it ends when this process is killed; nothing where util-linux is missing."""
+    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
 class JackGraph:
     """The ports of a running server, whoever started it, and the cables between them.
 
@@ -127,7 +132,7 @@ class JackServer(JackGraph):
     def _started(self) -> str | None:
         """Start under the present name and wait until clients may come; what jackd said if it ended instead."""
         with tempfile.TemporaryFile("w+") as said:
-            command = ["jackd", "-n", self.name, *self._command]
+            command = [*_dying_with_us(), "jackd", "-n", self.name, *self._command]
             self._process = subprocess.Popen(
                 command, env=self.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
             )
