@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
     parser.add_argument("--block", type=int, default=128, metavar="N", help="samples a device block (default 128)")
     parser.add_argument("--rate", type=float, metavar="HZ", help="sample rate (default: the output device's own)")
+    parser.add_argument(
+        "--midi", nargs="?", const="auto", metavar="NAME", help="let a MIDI port (default auto) move parameters"
+    )
+    parser.add_argument("--map", metavar="FILE", help="what moves what, as 'rtspec midi learn' writes it")
+    parser.add_argument("--osc", type=int, metavar="PORT", help="let OSC on this loop-back port move parameters")
+    parser.add_argument("--preset", metavar="NAME", help="start with this preset: a saved or factory one, or a file")
     parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
     parser.add_argument("--loop", action="store_true", help="play the source again and again")
     parser.add_argument(
@@ -46,7 +52,12 @@ def run(args: argparse.Namespace) -> None:
         loop=args.loop,
         record_seconds=_record_seconds(args, source, rate),
         virtual=args.virtual,
+        midi="auto" if args.map and args.midi is None else args.midi,
+        midi_map=args.map,
+        osc_port=args.osc,
     )
+    if args.preset:
+        _apply_preset(stream, args.preset)
     if not args.json:
         print(f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}", flush=True)
     play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it")
@@ -54,6 +65,15 @@ def run(args: argparse.Namespace) -> None:
         _write(args.record, stream, rate)
     data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
     emit(args, data, statistics_text(stream.statistics))
+
+
+def _apply_preset(stream, name: str) -> None:
+    from ..control.presets import Bank, apply, read_preset
+
+    if Path(name).is_file():
+        apply(stream.plugins, read_preset(name))
+    else:
+        Bank(stream.plugins).load(name)
 
 
 def play(stream, seconds: float | None, announcement: str = "") -> None:

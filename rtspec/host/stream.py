@@ -12,6 +12,7 @@ from ..audio.layout import check_block, check_sample_rate
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
 from ..errors import DeviceError, InvalidValue
 from .board import Pedalboard, Player
+from .controllers import Controllers
 from .engine import Engine
 from .latency import Latency, budget
 from .program import MAX_BLOCK
@@ -76,6 +77,17 @@ class AudioStream:
         Time that the engine has beyond one block, in samples; part of the latency.
     virtual : bool
         Use the paced virtual device: no hardware, the same engine.
+    midi : str or int, optional
+        MIDI input port: name, part of it, index, or "auto". Its controllers move the chain's parameters.
+    midi_map : str, Path or MidiMap, optional
+        What moves what; the usual controls where None (:class:`rtspec.control.MidiMap`).
+    osc_port : int, optional
+        Let OSC messages to this UDP port, on loop-back, move the chain's parameters.
+
+    Attributes
+    ----------
+    controllers : Controllers
+        The open MIDI input, its map and the OSC server.
 
     Examples
     --------
@@ -100,6 +112,9 @@ class AudioStream:
         record_seconds: float = 0.0,
         worker_samples: int | None = None,
         virtual: bool = False,
+        midi: str | int | None = None,
+        midi_map=None,
+        osc_port: int | None = None,
     ):
         self.sample_rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
@@ -112,6 +127,7 @@ class AudioStream:
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
         self._worker = _checked_worker(worker_samples)
         self._seen, self._seen_at = -1, 0.0
+        self.controllers = Controllers(self.plugins, midi, midi_map, osc_port)
         self._build()
 
     # Building -----------------------------------------------------------------------------------------------------
@@ -154,13 +170,15 @@ class AudioStream:
     # Playing ------------------------------------------------------------------------------------------------------
 
     def start(self) -> "AudioStream":
-        """Start engine and device."""
+        """Open the controllers, start engine and device."""
+        self.controllers.open()
         self._engine.start()
         self._stream.start()
         return self
 
     def stop(self) -> None:
         """Stop device and engine; safe to call twice, and after the device has vanished."""
+        self.controllers.close()
         self.plugins.leave(self._player)
         self._stream.stop()
         self._engine.stop()
@@ -195,6 +213,7 @@ class AudioStream:
         pause = threading.Event()
         while not self._exchange.finished:
             if not self.active:
+                self.controllers.device_lost()
                 raise DeviceError(
                     "the audio device vanished while playing; plug it in or start its server, then start again"
                 )
