@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     made["model"].add_argument("models", nargs="*", metavar="MODEL", help="files or names (default: all that ship)")
     made["phase"].add_argument("--audio", metavar="FOLDER", help="measure on these sound files")
+    made["phase"].add_argument("--picture", metavar="FILE", help="draw quality against latency and cost, as PNG")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +48,7 @@ def _engine(args: argparse.Namespace) -> int:
     options = {"seconds": args.seconds, "device": args.device, "sample_rate": args.rate}
     rows = _measured(args, lambda report: engine_benchmark.run(blocks=args.blocks, report=report, **options))
     chosen = ("block", "callbacks", "late_callbacks", "callback_p50_us", "callback_p99_us", "callback_max_us")
-    rest = ("underruns", "frame_p99_us", "delay_samples", "equal_to_render")
+    rest = ("underruns", "frame_p99_us", "stolen_ms", "delay_samples", "equal_to_render")
     shown = [{name.replace("_", " "): row[name] for name in (*chosen, *rest)} for row in rows]
     title = f"{engine_benchmark.CHAIN}: {args.seconds:g} s at {args.rate} Hz on {args.device}, GIL burnt meanwhile"
     data = {
@@ -94,7 +95,11 @@ def _model(args: argparse.Namespace) -> int:
 def _phase(args: argparse.Namespace) -> int:
     from ..evaluation import phase_benchmark
 
-    report = phase_benchmark.run(args.audio)
+    with progress(args.json) as bar:
+        task = bar.add_task("phase", total=None)
+        report = phase_benchmark.run(args.audio, report=lambda line: bar.update(task, description=line))
+    if args.picture:
+        report.plot(args.picture)
     emit(args, report.as_dict(), str(report))
     return 0
 

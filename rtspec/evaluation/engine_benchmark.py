@@ -1,7 +1,9 @@
 """The engine under pressure: live sound through two spectral processors while another Python thread burns the GIL."""
 
+import os
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -60,11 +62,20 @@ def measure(job: Job) -> dict:
         record_seconds=job.seconds + 1.0,
         virtual=job.device == "virtual",
     )
+    stolen = stolen_ms()
     with _GilBurner() as turns, stream:
         stream.wait(timeout=2 * job.seconds + 10)
+    stolen = stolen_ms() - stolen
     delay = stream.latency.total_samples - stream.latency.items["device"]
     equal = _difference(stream.recorded[1], board(source, job.sample_rate), delay)
-    return {"block": job.block, **_figures(stream), "gil_turns": turns[0], "delay_samples": delay, **equal}
+    return {
+        "block": job.block,
+        **_figures(stream),
+        "stolen_ms": stolen,
+        "gil_turns": turns[0],
+        "delay_samples": delay,
+        **equal,
+    }
 
 
 def test_sound(seconds: float, sample_rate: int) -> np.ndarray:
@@ -75,6 +86,15 @@ def test_sound(seconds: float, sample_rate: int) -> np.ndarray:
     swell = 0.05 * (1.1 + np.sin(2 * np.pi * 0.7 * t))
     tone = 0.2 * np.sin(2 * np.pi * (220 * t + 40 * np.sin(2 * np.pi * 0.3 * t)))
     return (swell * noise + tone).astype(np.float32)
+
+
+def stolen_ms() -> int:
+    """How long a hypervisor has kept this machine's processors to itself so far: what no priority helps against."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    except OSError:
+        return 0
+    return round(1000 * int(fields[8]) / os.sysconf("SC_CLK_TCK"))
 
 
 class _GilBurner:
