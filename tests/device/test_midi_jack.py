@@ -17,11 +17,13 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_un
 
 CHILDREN = Path(__file__).with_name("midi_children.py")
 MESSAGES = 1500
+PERIOD = 256
+"""Frames. A machine too busy for a period makes JACK drop what was sent in it, whoever listens; long ones are safer."""
 
 
 @pytest.fixture(scope="module")
 def server():
-    with JackServer(period=128) as running:
+    with JackServer(period=PERIOD) as running:
         yield running
 
 
