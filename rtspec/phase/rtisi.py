@@ -226,7 +226,7 @@ def _windows(plan: FramePlan, look_ahead: int) -> tuple[np.ndarray, np.ndarray]:
     return _constant(np.stack(places)), _constant(first)
 
 
-def _constant(values: np.ndarray, dtype=np.float32) -> np.ndarray:
+def _constant(values: np.ndarray, dtype: type = np.float32) -> np.ndarray:
     out = aligned_copy(values, dtype)
     out.flags.writeable = False
     return out
