@@ -2,8 +2,8 @@
 
 FFTW, from the library that pyFFTW's wheel bundles, serves where it is found; rocket-fft elsewhere. Both have the C
 signature ``void(plan, x, y)``, so kernels call either through :func:`execute` and are compiled once. FFTW plans
-with FFTW_ESTIMATE: a measured plan may round differently each run, and equal input must give equal output to the
-bit.
+with FFTW_ESTIMATE and with wisdom that ships: a plan measured at start-up may round differently each run, and equal
+input must give equal output to the bit.
 """
 
 import ctypes
@@ -18,8 +18,9 @@ from llvmlite import ir
 from numba import carray, types
 
 from ..buffers.memory import address, aligned, intrinsic, pointer
+from .wisdom import WISDOM
 
-_FFTW_ESTIMATE = 1 << 6
+_FFTW_ESTIMATE, _FFTW_PATIENT = 1 << 6, 1 << 5
 _planning = threading.Lock()  # FFTW's planner is not thread-safe
 
 
@@ -74,24 +75,40 @@ def fftw_library() -> ctypes.CDLL | None:
     files = [f for folder in ("pyfftw.libs", "pyFFTW.libs") for f in sorted((site / folder).glob("libfftw3f-*.so*"))]
     for file in files:
         try:
-            return ctypes.CDLL(str(file))
+            library = ctypes.CDLL(str(file))
         except OSError:
             continue
+        library.fftwf_import_wisdom_from_string(WISDOM)  # refused whole where it does not fit
+        return library
     return None
 
 
-def _fftw(n: int, library: ctypes.CDLL):
+def export_wisdom(sizes: tuple[int, ...] = (256, 512, 1024, 2048, 4096)) -> str:
+    """Plan patiently for these lengths (takes a minute) and give FFTW's wisdom: what `wisdom.py` holds."""
+    library = fftw_library()
+    if library is None:
+        return ""
+    library.fftwf_forget_wisdom()
+    library.fftwf_export_wisdom_to_string.restype = ctypes.c_char_p
+    for n in sizes:
+        _fftw(n, library, _FFTW_PATIENT)
+    return library.fftwf_export_wisdom_to_string().decode()
+
+
+def _fftw(n: int, library: ctypes.CDLL, effort: int = _FFTW_ESTIMATE):
     x, y = aligned(n), aligned(n // 2 + 1, np.complex64)
     plans = {"r2c": (x, y), "c2r": (y, x)}
     with _planning:
-        return [_fftw_plan(library, kind, n, *arrays) for kind, arrays in plans.items()]
+        return [_fftw_plan(library, kind, n, *arrays, effort) for kind, arrays in plans.items()]
 
 
-def _fftw_plan(library: ctypes.CDLL, kind: str, n: int, source: np.ndarray, target: np.ndarray) -> tuple[int, int]:
+def _fftw_plan(
+    library: ctypes.CDLL, kind: str, n: int, source: np.ndarray, target: np.ndarray, effort: int
+) -> tuple[int, int]:
     planner = getattr(library, f"fftwf_plan_dft_{kind}_1d")
     planner.restype = ctypes.c_void_p
     planner.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint]
-    plan = planner(n, address(source), address(target), _FFTW_ESTIMATE)
+    plan = planner(n, address(source), address(target), effort)
     entry = ctypes.cast(getattr(library, f"fftwf_execute_dft_{kind}"), ctypes.c_void_p).value
     return entry or 0, plan
 
