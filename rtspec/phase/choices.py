@@ -35,7 +35,7 @@ CHOICES: dict[str, Choice] = {
         Choice("live", lambda overlap: 0, 24, "no look-ahead at all"),
         Choice("fast", lambda overlap: 1, 16, "one frame of look-ahead"),
         Choice("balanced", lambda overlap: max(1, overlap // 2), 12, "half a window of look-ahead"),
-        Choice("best", lambda overlap: overlap, 16, "a window of look-ahead, sharp onsets", start="rtpghi"),
+        Choice("best", lambda overlap: overlap, 24, "a window of look-ahead, sharp onsets", start="rtpghi"),
     )
 }
 
