@@ -26,7 +26,7 @@ _HOMES = {
     "Pedalboard": "host.board",
     "SpectralInversion": "processors",
 }
-_PACKAGES = ("audio", "errors", "evaluation", "frames", "models", "phase", "processors")
+_PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "phase", "processors")
 
 __all__ = [
     "AudioStream",

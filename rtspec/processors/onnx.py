@@ -65,7 +65,10 @@ class OnnxProcessor(Processor):
         self._phase, self._n_fft, self._hop = PhaseChoice(phase, look_ahead, iterations), n_fft, hop
         manifest = self._model.manifest
         _check_playable(manifest)
-        specs = [ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label) for p in manifest.controls]
+        specs = [
+            ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, curve=p.curve, cc=p.cc)
+            for p in manifest.controls
+        ]
         super().__init__(specs, {**parameters, "mix": mix, "output_db": output_db})
         self.frame_delays(self.plan(manifest.sample_rate or self.default_sample_rate))
 

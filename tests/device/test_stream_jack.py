@@ -64,6 +64,16 @@ def test_what_plays_live_equals_render_sample_for_sample(block, processor):
     assert seen["callbacks"] > 0
 
 
+@pytest.mark.parametrize("phase", ["live", "fast", "best", "spsi", "gsrtisi-la", "random"])
+def test_every_phase_method_plays_live_what_it_renders(phase):
+    processor = f"rtspec.SpectralInversion(phase={phase!r}, n_fft=512, hop=128)"
+    with JackServer(48000, 128) as server:
+        seen = run_child(server, EQUAL_TO_RENDER.format(processor=processor, channels=1, block=128))
+    assert seen["equal"]
+    assert seen["level"] > 0.01
+    assert (seen["underruns"], seen["overruns"]) == (0, 0)
+
+
 LOOP_BACK = """
 inject = np.zeros((1, 48000), np.float32)
 inject[0, 24000] = 0.5
