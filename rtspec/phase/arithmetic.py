@@ -11,8 +11,11 @@ from numba import njit, types
 
 from ..buffers.memory import complexes, floats, intrinsic
 
-LOOSE = {"contract", "reassoc", "nsz", "arcp"}
+LOOSE = {"contract", "reassoc", "nsz", "arcp", "afn"}
 """Fast arithmetic that leaves NaN and infinity alone."""
+
+kernel = njit(error_model="numpy", fastmath=LOOSE, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Compile a function for other compiled code alone: without the wrappers for Python, a fifth faster to compile."""
 
 SMALLEST, LARGEST = np.float32(1e-30), np.float32(1e30)
 """Magnitudes beyond these (±600 dB) are not sound: they are taken as silence, so denormals and NaN end here."""
@@ -33,7 +36,7 @@ def float_of(typingctx, bits):
     return types.float32(types.int32), lambda context, builder, sig, args: builder.bitcast(args[0], ir.FloatType())
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def clean(x, out, n):
     """Copy `n` magnitudes, what is negative, not finite or beyond the range becoming 0."""
     given, kept = floats(x, n), floats(out, n)
@@ -49,7 +52,7 @@ L1, L2, L3, L4, L5 = f32(1.44269500), f32(-0.72134733), f32(0.48091061), f32(-0.
 L6, L7, L8, L9 = f32(-0.23892004), f32(0.21567043), f32(-0.20742355), f32(0.12615002)
 
 
-@njit(error_model="numpy", fastmath=LOOSE, inline="always")
+@kernel
 def log2(value):
     """log2 of a float32, error < 1e-7 relative; 0 gives about -127."""
     bits = bits_of(value)
@@ -59,7 +62,7 @@ def log2(value):
     return f32(exponent) + f * (L1 + f * (L2 + f * (L3 + f * (L4 + f * upper))))
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def log2_all(x, out, n):
     """log2 of `n` magnitudes (float32)."""
     given, logs = floats(x, n), floats(out, n)
@@ -71,20 +74,20 @@ def log2_all(x, out, n):
 S1, S3, S5, S7, S9 = f32(6.2831853), f32(-41.341655), f32(81.600998), f32(-76.549643), f32(39.535702)
 
 
-@njit(error_model="numpy", fastmath=LOOSE, inline="always")
+@kernel
 def sine_quarter(t):
     """sin(2π·t) for |t| ≤ ¼ turn."""
     u = t * t
     return t * (S1 + u * (S3 + u * (S5 + u * (S7 + u * S9))))
 
 
-@njit(error_model="numpy", fastmath=LOOSE, inline="always")
+@kernel
 def wrap(turns):
     """The same angle in [-½, ½] turns."""
     return turns - np.floor(turns + HALF)
 
 
-@njit(error_model="numpy", fastmath=LOOSE, inline="always")
+@kernel
 def cosine_sine(turns):
     """cos(2π·turns), sin(2π·turns)."""
     r = wrap(turns)
@@ -93,7 +96,7 @@ def cosine_sine(turns):
     return sine_quarter(QUARTER - size), sine_quarter(fold if r > ZERO else -fold)
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def polar(magnitude, turns, offset, out, n):
     """`n` complex64 of these magnitudes and phases ``turns - offset``; DC and Nyquist (first and last) real, as they
     must be."""
@@ -106,7 +109,7 @@ def polar(magnitude, turns, offset, out, n):
     make_real(size, frame, n - 1)
 
 
-@njit(error_model="numpy", inline="always")
+@kernel
 def make_real(size, frame, m):
     """Turn bin `m` to the nearer of its two real values: an inverse transform would drop the imaginary part."""
     frame[2 * m] = size[m] if frame[2 * m] >= ZERO else -size[m]
@@ -118,7 +121,7 @@ A1, A3, A5, A7 = f32(0.15915441), f32(-0.053027724), f32(0.031533686), f32(-0.02
 A9, A11, A13 = f32(0.012702182), f32(-0.0053675028), f32(0.00108898790)
 
 
-@njit(error_model="numpy", fastmath=LOOSE, inline="always")
+@kernel
 def turns_of(real, imaginary):
     """The phase of a complex number in turns, in [-½, ½]; 0 for 0."""
     x, y = abs(real), abs(imaginary)
@@ -131,7 +134,7 @@ def turns_of(real, imaginary):
     return t if imaginary >= ZERO else -t
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def angles(spectrum, offset, out, n):
     """Phases of `n` complex64 plus `offset`, in turns."""
     frame, shift, angle = floats(spectrum, 2 * n), floats(offset, n), floats(out, n)
@@ -139,7 +142,7 @@ def angles(spectrum, offset, out, n):
         angle[m] = turns_of(frame[2 * m], frame[2 * m + 1]) + shift[m]
 
 
-@njit(error_model="numpy", inline="always")
+@kernel
 def scramble(key):
     """A well-mixed uint32 of a uint32 (Wellons' lowbias32)."""
     key = np.uint32(key ^ (key >> np.uint32(16)))
@@ -149,14 +152,14 @@ def scramble(key):
     return np.uint32(key ^ (key >> np.uint32(16)))
 
 
-@njit(error_model="numpy", inline="always")
+@kernel
 def random_turns(count, m):
     """A phase that depends on the draw's number and the bin alone, evenly spread over [-½, ½) turns."""
     mixed = scramble(np.uint32(np.uint32(count) * np.uint32(0x9E3779B9) + np.uint32(m)))
     return f32(np.int32(mixed)) * f32(2.0**-32)
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def random_phases(count, out, n):
     """`n` random phases, in turns."""
     angle = floats(out, n)
@@ -164,7 +167,7 @@ def random_phases(count, out, n):
         angle[m] = random_turns(count, m)
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def sizes(spectrum, out, n):
     """Absolute values of `n` complex64."""
     frame, size = complexes(spectrum, n), floats(out, n)

@@ -1,13 +1,13 @@
 """Phases that need no thought: zero, random, the input's own, and the blend of any method's phase with the input's."""
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
 from ..buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
 from ..buffers.step import Stage, call_step, step
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
-from .arithmetic import LOOSE, ONE, SMALLEST, clean, f32, polar, random_phases
+from .arithmetic import ONE, SMALLEST, clean, f32, kernel, polar, random_phases
 
 GIVEN = np.dtype([(name, "i8") for name in ("n_bins", "draws", "magnitudes", "phase", "centre")])
 
@@ -67,7 +67,7 @@ BLEND = np.dtype(
 )
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def turn_towards(frame, given, share, n):
     """Turn complex64 bins at `frame` by `share` (0 to 1) of the way to the phases of `given`; sizes stay, and bins
     where `given` has no phase."""

@@ -29,14 +29,14 @@ magnitude spectra",
 """
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
 from ..buffers.memory import address, aligned, aligned_copy, floats, integers, memmove, memset, pointer
 from ..buffers.step import Stage, call_step, step
 from ..errors import InvalidValue
 from ..frames.fft import execute, real_fft
 from ..frames.plan import FramePlan
-from .arithmetic import LOOSE, ZERO, angles, clean, f32, sizes
+from .arithmetic import ZERO, angles, clean, f32, kernel, sizes
 from .given import centre_turns, input_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage
@@ -88,7 +88,7 @@ magnitude, which is less than
 the rounding of a known phase and costs no branch. `TINY` keeps 0 / 0 away."""
 
 
-@njit(error_model="numpy", fastmath={*LOOSE, "afn"})
+@kernel
 def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
     """Complex64 bins of these magnitudes, with the phases of ``spectrum + momentum·(spectrum - last)``; `last` becomes
     `spectrum`."""
@@ -103,7 +103,7 @@ def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
         frame[2 * m], frame[2 * m + 1] = u * scale, v * scale
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def cut(total, window, out, n):
     """`n` samples of the signal, windowed."""
     signal, shape, frame = floats(total, n), floats(window, n), floats(out, n)
@@ -111,7 +111,7 @@ def cut(total, window, out, n):
         frame[i] = signal[i] * shape[i]
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def exchange(total, frame, samples, window, n):
     """Replace a frame's share in the signal by these samples, windowed."""
     signal, share, fresh, shape = floats(total, n), floats(frame, n), floats(samples, n), floats(window, n)
@@ -121,7 +121,7 @@ def exchange(total, frame, samples, window, n):
         share[i] = value
 
 
-@njit(error_model="numpy")
+@kernel
 def analyse(s, place, window, momentum):
     """New phases for the frame at this place of the buffer, from the signal."""
     row = (s.oldest + place) % s.rows
@@ -131,7 +131,7 @@ def analyse(s, place, window, momentum):
     keep_phase(s.spectrum, s.analyses + wide, s.magnitudes + narrow, s.origin, momentum, s.spectra + wide, s.n_bins)
 
 
-@njit(error_model="numpy")
+@kernel
 def resynthesise(s, place):
     """Put the frame at this place back into the signal."""
     row = (s.oldest + place) % s.rows
@@ -140,7 +140,7 @@ def resynthesise(s, place):
     exchange(s.total + 4 * s.hop * place, s.frames + 4 * s.length * row, s.samples, s.synthesis, s.length)
 
 
-@njit(error_model="numpy")
+@kernel
 def make_room(s):
     """The oldest frame leaves the buffer and its row serves the newest; the signal moves on by a hop."""
     kept, row = 4 * (s.length + (s.rows - 2) * s.hop), s.oldest
@@ -150,7 +150,7 @@ def make_room(s):
     memset(s.frames + 4 * s.length * row, 0, 4 * s.length)
 
 
-@njit(error_model="numpy")
+@kernel
 def take_started(s, x):
     """Take the newest frame with a phase by the start method, which goes on from the refined frame before it."""
     row, before = (s.oldest + s.rows - 1) % s.rows, (s.oldest + 2 * s.rows - 2) % s.rows
@@ -161,7 +161,7 @@ def take_started(s, x):
     resynthesise(s, s.rows - 1)
 
 
-@njit(error_model="numpy")
+@kernel
 def iterate(s, first):
     """One iteration over the buffer; at the `first`, a newest frame without a start gets its phases from the past
     alone."""

@@ -34,20 +34,20 @@ magnitude",
 """
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
 from ..buffers.memory import aligned, aligned_copy, floats, memmove, pointer
 from ..buffers.step import Stage, step
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import (
-    LOOSE,
     ONE,
     SMALLEST,
     ZERO,
     clean,
     cosine_sine,
     f32,
+    kernel,
     log2_all,
     polar,
     random_turns,
@@ -90,7 +90,7 @@ UNREACHED = f32(1e4)
 """Below every log magnitude (log2): a bin that nothing reaches starts its own island, the loudest first."""
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def gradients(s, old, new, floor):
     """Time steps into `slope` and `climb` (turns from the old frame to this) and frequency steps into `spread` (turns
     from bin m to m + 1)."""
@@ -116,13 +116,13 @@ def gradients(s, old, new, floor):
         spread[m] = f32(0.5) * (spread[m] + spread[m + 1])
 
 
-@njit(error_model="numpy", inline="always")
+@kernel
 def source(before, here, floor):
     """Key at which a bin's past gives it a phase."""
     return before if before > floor else here - UNREACHED
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def integrate(s, old, new, floor):
     """Carry `phase` from the old frame to the new one; see the module's text for the two sweeps."""
     n = s.n_bins
@@ -148,7 +148,7 @@ def integrate(s, old, new, floor):
         phase[m] = carried
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def predict(s):
     """What the past alone says of every bin's phase, into `past`."""
     phase, climb, past = floats(s.phase, s.n_bins), floats(s.climb, s.n_bins), floats(s.past, s.n_bins)
@@ -156,7 +156,7 @@ def predict(s):
         past[m] = phase[m] + climb[m]
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def settle(s, old, new):
     """Set every bin to the sum of what its past and its neighbours predict, weighted by their powers."""
     n = s.n_bins
@@ -172,7 +172,7 @@ def settle(s, old, new):
     memmove(s.phase + 4, s.settled + 4, 4 * (n - 2))
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def finish(s, new, floor):
     """Wrap the phases; bins too quiet to have one get a random one."""
     here, phase = floats(s.logs + 4 * s.n_bins * new, s.n_bins), floats(s.phase, s.n_bins)
@@ -181,7 +181,7 @@ def finish(s, new, floor):
         phase[m] = wrap(phase[m]) if here[m] > floor else random_turns(s.draws, m)
 
 
-@njit(error_model="numpy")
+@kernel
 def take_frame(s, x):
     """Shift a magnitude frame into the history."""
     row = 4 * s.n_bins
@@ -191,7 +191,7 @@ def take_frame(s, x):
     log2_all(s.magnitudes + 2 * row, s.logs + 2 * row, s.n_bins)
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def quiet_floor(s, old, new):
     """log2 magnitude below which a bin of either frame has no phase worth following."""
     before, here, peak = (
@@ -204,7 +204,7 @@ def quiet_floor(s, old, new):
     return peak + s.tolerance
 
 
-@njit(error_model="numpy")
+@kernel
 def follow(s):
     """Phases of the newest frame that can be had, from the frame before it."""
     new = 2 - s.look_ahead

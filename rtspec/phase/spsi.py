@@ -11,12 +11,12 @@ References
 """
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
 from ..buffers.memory import aligned, floats, pointer
 from ..buffers.step import Stage, step
 from ..frames.plan import FramePlan
-from .arithmetic import LOOSE, ZERO, clean, f32, polar, wrap
+from .arithmetic import ZERO, clean, f32, kernel, polar, wrap
 from .given import centre_turns
 
 SPSI = np.dtype([(name, "i8") for name in ("n_bins", "magnitudes", "phase", "centre")] + [("step_turns", "f4")])
@@ -24,14 +24,14 @@ SPSI = np.dtype([(name, "i8") for name in ("n_bins", "magnitudes", "phase", "cen
 hop."""
 
 
-@njit(error_model="numpy", fastmath=LOOSE, inline="always")
+@kernel
 def peak_offset(left, top, right):
     """Where the parabola through three magnitudes has its top, in bins from the middle one: -½ to ½."""
     bend = left - f32(2) * top + right
     return f32(0.5) * (left - right) / bend if bend < ZERO else ZERO
 
 
-@njit(error_model="numpy", fastmath=LOOSE)
+@kernel
 def advance_peaks(s):
     """Give every peak and the slopes on both its sides the phase that the peak's frequency leads to."""
     size, phase = floats(s.magnitudes, s.n_bins), floats(s.phase, s.n_bins)
