@@ -77,8 +77,8 @@ def test_every_message_of_another_process_arrives_in_order_with_its_time(server,
     found = json.loads(line_of(receiver, "result"))
     sent = json.loads(line_of(sender, "sent"))
     finish(sender, receiver)
-    # JACK drops what a client that ran late was to get in that period, before our input sees it: on an overloaded machine
-    # one message or two of 1500. What JACK delivers must come whole, once and in order.
+    # On an overloaded machine one message or two of 1500 do not come out of JACK, while our own counters stay at zero.
+    # What JACK delivers must come whole, once and in order.
     assert found["numbers"] == sorted(set(found["numbers"]))
     assert len(found["numbers"]) == found["statistics"]["messages"] >= 0.99 * MESSAGES
     assert [found["statistics"][name] for name in ("garbage", "dropped", "overflows", "failed")] == [0, 0, 0, 0]
