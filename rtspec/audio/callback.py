@@ -214,6 +214,8 @@ class Exchange:
         self.to_engine, self.from_engine = Ring(capacity, channels), Ring(capacity, channels, filled=prefill)
         self.wake, self.histogram = Semaphore(), Histogram()
         self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
+        for tape in (self.tape_in, self.tape_out):
+            tape.fill(0)  # touches every page now, so that the callback never waits for one
         self._arrays = {
             "staged_in": aligned((STAGING, channels)),
             "staged_out": aligned((STAGING, channels)),
