@@ -1,9 +1,10 @@
 """The mathematics that all phase kernels share, written so that the compiler turns every loop into vector instructions.
 
 Phases are counted in turns (1 = 2π), float32: wrapping is a subtraction, and a hop's advance ``a·m/M`` is exact for
-powers of two.
-All arrays come as addresses. Nothing allocates.
+powers of two. All arrays come as addresses. Nothing allocates.
 """
+
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -14,7 +15,9 @@ from ..buffers.memory import complexes, floats, intrinsic
 LOOSE = {"contract", "reassoc", "nsz", "arcp", "afn"}
 """Fast arithmetic that leaves NaN and infinity alone."""
 
-kernel = njit(error_model="numpy", fastmath=LOOSE, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": LOOSE}
+_OPTIONS |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+kernel = njit(**_OPTIONS)
 """Compile a function for other compiled code alone: without the wrappers for Python, a fifth faster to compile."""
 
 SMALLEST, LARGEST = np.float32(1e-30), np.float32(1e30)

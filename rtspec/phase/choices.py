@@ -1,9 +1,8 @@
 """Named choices: a method, its look-ahead, iterations and momentum, for a plan and a share of the hop's time.
 
-All four are RTISI-LA with this package's windows (:mod:`rtspec.phase.rtisi`), since nothing else came near them at any
-look-ahead; they differ in
-the look-ahead that they wait for and in the iterations that they spend. "best" starts from RTPGHI: as good within 0.4
-dB, but sharper at onsets. ``rtspec benchmark phase`` measures them.
+All four are RTISI-LA with this package's windows (:mod:`rtspec.phase.rtisi`), since nothing else came near them at
+any look-ahead; they differ in the look-ahead that they wait for and in the iterations that they spend. "best" starts
+from RTPGHI: as good within 0.4 dB, but sharper at onsets. ``rtspec benchmark phase`` measures them.
 """
 
 from collections.abc import Callable

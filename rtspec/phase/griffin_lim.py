@@ -1,14 +1,12 @@
-"""Griffin-Lim and its kin over a whole spectrogram: the buffer of :mod:`rtspec.phase.rtisi`, as long as the
-spectrogram.
+"""Griffin-Lim and its kin: the buffer of :mod:`rtspec.phase.rtisi`, as long as the whole spectrogram.
 
 All frames at once is Griffin-Lim, with momentum fast Griffin-Lim; one after the other, each seeing what the last one
-did, is the sweep that
-RTISI-LA makes through its buffer, which converges faster.
+did, is the sweep that RTISI-LA makes through its buffer.
 
 References
 ----------
 .. [1] D. W. Griffin and J. S. Lim, "Signal estimation from modified short-time Fourier transform", IEEE TASSP 32(2),
-1984.
+   1984.
 .. [2] N. Perraudin, P. Balazs and P. L. Søndergaard, "A fast Griffin-Lim algorithm", WASPAA 2013.
 """
 

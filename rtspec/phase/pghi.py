@@ -1,14 +1,12 @@
 """PGHI: phase gradient heap integration over a whole spectrogram.
 
-The phase spreads from the loudest bin to its four neighbours, always from the loudest bin reached so far; gradients as
-in
-:mod:`rtspec.phase.rtpghi`, centred in time.
+The phase spreads from the loudest bin to its four neighbours, always from the loudest bin reached so far; gradients
+as in :mod:`rtspec.phase.rtpghi`, centred in time.
 
 References
 ----------
 .. [1] Z. Průša, P. Balazs and P. L. Søndergaard, "A noniterative method for reconstruction of phase from STFT
-magnitude",
-   IEEE/ACM TASLP 25(5), 2017, algorithm 1.
+   magnitude", IEEE/ACM TASLP 25(5), 2017, algorithm 1.
 """
 
 import numpy as np

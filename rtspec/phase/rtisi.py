@@ -1,29 +1,22 @@
-"""RTISI-LA and GSRTISI-LA: the newest frames are analysed and resynthesised until they agree with each other and with
-what was played.
+"""RTISI-LA and GSRTISI-LA: the newest frames are refined until they agree with each other and with what was played.
 
-A buffer holds the frame to be given next and the `look_ahead` frames after it. `total` is the signal that they and all
-frames before them
-make by overlap-add. One iteration takes a frame of that signal, keeps the phases, sets the magnitudes and puts the
-frame back. RTISI-LA goes
-through the buffer from the newest frame to the oldest, each seeing what the last one did; GSRTISI-LA takes all frames
-from the same signal.
+A buffer holds the frame to be given next and the `look_ahead` frames after it. `total` is the signal that they and
+all frames before them make by overlap-add. One iteration takes a frame of that signal, keeps the phases, sets the
+magnitudes and puts the frame back. RTISI-LA goes through the buffer from the newest frame to the oldest, each seeing
+what the last one did; GSRTISI-LA takes all frames from the same signal.
 
 Windows of unfinished sound. Near the buffer's end the sum lacks the frames to come: where the known ones weigh P = Σ
-analysis·synthesis < 1, it is
-P times too small. The least-squares estimate of a sample whose weight is P, in noise of weight ε, is total·P/(P² +
-ε²), so a frame's analysis
-window becomes window·P/(P² + ε²). This carries the past further into the newest frame than the published sum of dual
-windows does, which is
-worth 2 dB and more. A frame that comes without a start has no share in the sum at its first analysis: its own weight
-is left out there.
+analysis·synthesis < 1, it is P times too small. The least-squares estimate of a sample whose weight is P, in noise of
+weight ε, is total·P/(P² + ε²), so a frame's analysis window becomes window·P/(P² + ε²). This carries the past further
+into the newest frame than the published sum of dual windows does, which is worth 2 dB and more. A frame that comes
+without a start has no share in the sum at its first analysis: its own weight is left out there.
 
 Momentum. As in fast Griffin-Lim, phases come from c + α·(c - c'), c' being the same frame's last analysis.
 
 References
 ----------
 .. [1] X. Zhu, G. T. Beauregard and L. Wyse, "Real-time signal estimation from modified short-time Fourier transform
-magnitude spectra",
-   IEEE TASLP 15(5), 2007.
+   magnitude spectra", IEEE TASLP 15(5), 2007.
 .. [2] V. Gnann and M. Spiertz, "Improving RTISI phase estimation with energy order and phase unwrapping", DAFx 2010.
 .. [3] N. Perraudin, P. Balazs and P. L. Søndergaard, "A fast Griffin-Lim algorithm", WASPAA 2013, algorithm 2.
 """
@@ -41,51 +34,18 @@ from .given import centre_turns, input_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage
 
-RTISI = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            "n_bins",
-            "length",
-            "hop",
-            "rows",
-            "oldest",
-            "iterations",
-            "together",
-            "start",
-            "start_state",
-            "start_phase",
-            "start_input",
-            "forward",
-            "forward_plan",
-            "inverse",
-            "inverse_plan",
-            "centre",
-            "origin",
-            "magnitudes",
-            "spectra",
-            "analyses",
-            "frames",
-            "total",
-            "windows",
-            "first_window",
-            "synthesis",
-            "windowed",
-            "spectrum",
-            "samples",
-        )
-    ]
-    + [("momentum", "f4")]
-)
+_ADDRESSES = """start start_state start_phase start_input forward forward_plan inverse inverse_plan centre origin
+magnitudes spectra analyses frames total windows first_window synthesis windowed spectrum samples"""
+_NUMBERS = "n_bins length hop rows oldest iterations together"
+RTISI = np.dtype([(name, "i8") for name in f"{_NUMBERS} {_ADDRESSES}".split()] + [("momentum", "f4")])
 """`magnitudes`, `spectra`, `analyses` (c' above) and windowed `frames` are rings of `rows` rows, whose `oldest` is
-given next. `total` spans all
-frames of the buffer. `windows`: one a place in the buffer, oldest first. `start`: a step that gives new frames a
-phase, or 0."""
+given next. `total` spans all frames of the buffer. `windows`: one a place in the buffer, oldest first. `together`:
+GSRTISI-LA. `start`: a step that gives new frames a phase, or 0; `start_phase` the phases that it goes on from, and
+`start_input` where it keeps the address of the input's frame, each 0 if it has none."""
 
 HINT, TINY = f32(1e-7), f32(1e-37)
 """A bin that the signal says nothing of takes the phase of the origin: every bin leans there by `HINT` of its
-magnitude, which is less than
-the rounding of a known phase and costs no branch. `TINY` keeps 0 / 0 away."""
+magnitude, which is less than the rounding of a known phase and costs no branch. `TINY` keeps 0 / 0 away."""
 
 
 @kernel

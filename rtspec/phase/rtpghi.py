@@ -1,36 +1,30 @@
 """RTPGHI: real-time phase gradient heap integration, without the heap.
 
 The gradients of the phase follow from those of the log magnitude (exact for a Gaussian window); the phase of a frame
-is integrated from the
-frame before it and along its own bins, loudest paths first.
+is integrated from the frame before it and along its own bins, loudest paths first.
 
 Where the heap went. The method pops the loudest bin whose phase is known, and gives it to the neighbours that lack
-one. Bins of a frame form a
-path, and each hangs on its own past, so a phase can reach bin m in three ways only: from its past (a key A[m], the old
-log magnitude),
-from below or from above. The heap reaches m from below when the quietest bin on the way is popped, at the key
+one. Bins of a frame form a path, and each hangs on its own past, so a phase can reach bin m in three ways only: from
+its past (a key A[m], the old log magnitude), from below or from above. The heap reaches m from below when the
+quietest bin on the way is popped, at the key
 
     below[m] = min(B[m-1], max(A[m-1], below[m-1]))          B: the new log magnitudes
 
 and likewise from above; the way with the largest key is the one that comes first. Two sweeps find what the heap would
-do, in a fixed time that
-does not depend on the sound.
+do, in a fixed time that does not depend on the sound.
 
 Beyond the paper. (1) The step between bins says where in the window the sound lies, -½ to ½ of its length from the
-middle; estimates beyond
-`REACH` of the length are noise and are cut there, which is worth 1.8 dB without look-ahead. (2) A single path to each
-bin wastes the others: after
-the sweeps every bin is set, `SETTLING` times, to the sum of what its past and its two neighbours predict, weighted by
-their powers; 0.7 dB more.
-With both set aside the result is the heap's, bin by bin.
+middle; estimates beyond `REACH` of the length are noise and are cut there, which is worth 1.8 dB without look-ahead.
+(2) A single path to each bin wastes the others: after the sweeps every bin is set, `SETTLING` times, to the sum of
+what its past and its two neighbours predict, weighted by their powers; 0.7 dB more. With both set aside the result is
+the heap's, bin by bin.
 
 References
 ----------
 .. [1] Z. Průša and P. L. Søndergaard, "Real-time spectrogram inversion using phase gradient heap integration", DAFx
-2016.
+   2016.
 .. [2] Z. Průša, P. Balazs and P. L. Søndergaard, "A noniterative method for reconstruction of phase from STFT
-magnitude",
-   IEEE/ACM TASLP 25(5), 2017, eqs. 15-19 (gradients), algorithm 1.
+   magnitude", IEEE/ACM TASLP 25(5), 2017, eqs. 15-19 (gradients), algorithm 1.
 """
 
 import numpy as np
@@ -56,34 +50,14 @@ from .arithmetic import (
 )
 from .given import centre_turns
 
+_ADDRESSES = "magnitudes logs phase slope advance centre climb spread below chosen past settled"
 RTPGHI = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            "n_bins",
-            "look_ahead",
-            "draws",
-            "magnitudes",
-            "logs",
-            "phase",
-            "slope",
-            "advance",
-            "centre",
-            "climb",
-            "spread",
-            "below",
-            "chosen",
-            "past",
-            "settled",
-            "settling",
-        )
-    ]
+    [(name, "i8") for name in f"n_bins look_ahead draws settling {_ADDRESSES}".split()]
     + [(name, "f4") for name in ("time_scale", "frequency_scale", "tolerance", "reach")]
 )
-"""Integers and addresses. Rows of float32 (n_bins,): `magnitudes` and `logs` of the last three frames, the newest
-last; `phase` and `slope` (turns a
-hop) of the frame given last; `advance` (turns a hop of each bin's centre); `centre` (turns from the window's middle to
-its start); and work space."""
+"""Rows of float32 (n_bins,): `magnitudes` and `logs` of the last three frames, the newest last; `phase` and `slope`
+(turns a hop) of the frame given last; `advance` (turns a hop of each bin's centre); `centre` (turns from the window's
+middle to its start); the rest is work space."""
 
 DEAD = f32(-1e30)
 UNREACHED = f32(1e4)

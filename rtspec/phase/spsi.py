@@ -1,9 +1,8 @@
-"""SPSI: single-pass spectrogram inversion. Every spectral peak is a sinusoid that keeps its frequency from frame to
-frame.
+"""SPSI, single-pass spectrogram inversion: every spectral peak is a sinusoid of steady frequency.
 
 The frequency of a peak comes from the parabola through its magnitude and its two neighbours'; its phase advances by
-that frequency over a hop, and
-all bins down to the valleys on both sides take the peak's phase, so that they add up to one sinusoid.
+that frequency over a hop, and all bins down to the valleys on both sides take the peak's phase, so that they add up
+to one sinusoid.
 
 References
 ----------
