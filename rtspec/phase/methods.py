@@ -104,8 +104,7 @@ def phase_stage(
         `input_spectrum`.
     **options
         `look_ahead` (frames), `iterations`, `start`, `momentum`, `seed`: what the method takes; `load` for a choice,
-        see
-        :func:`rtspec.phase.choose`. None means the default.
+        see :func:`rtspec.phase.choose`. None means the default.
 
     Returns
     -------

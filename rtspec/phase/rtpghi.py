@@ -203,9 +203,8 @@ def rtpghi(state, x, n, y):
 
 
 TOLERANCE, REACH, SETTLING = 1e-6, (0.2, 0.25), 3
-"""Magnitude relative to the loudest below which phases are random; farthest that sound is looked for from the window's
-middle, in
-window lengths; rounds of settling."""
+"""Magnitude relative to the loudest below which phases are random; farthest from the window's middle that sound is
+looked for, in window lengths, without and with look-ahead; rounds of settling."""
 
 
 def integration(plan: FramePlan, look_ahead: int, seed: int, reach: float, settling: int) -> dict:
