@@ -2,7 +2,7 @@
 
 All four are RTISI-LA with this package's windows (:mod:`rtspec.phase.rtisi`), since nothing else came near them at
 any look-ahead; they differ in the look-ahead that they wait for and in the iterations that they spend. "best" starts
-from RTPGHI: as good within 0.4 dB, but sharper at onsets. ``rtspec benchmark phase`` measures them.
+from RTPGHI: as good within 0.4 dB, but sharper at onsets. Their figures are in :mod:`rtspec.phase.figures`.
 """
 
 from collections.abc import Callable

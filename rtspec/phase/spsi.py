@@ -1,8 +1,8 @@
 """SPSI, single-pass spectrogram inversion: every spectral peak is a sinusoid of steady frequency.
 
-The frequency of a peak comes from the parabola through its magnitude and its two neighbours'; its phase advances by
-that frequency over a hop, and all bins down to the valleys on both sides take the peak's phase, so that they add up
-to one sinusoid.
+The frequency of a peak comes from the parabola through the logarithms of its magnitude and its neighbours'; its phase
+advances by that frequency over a hop, and all bins down to the valleys on both sides take the peak's phase, so that
+they add up to one sinusoid.
 
 References
 ----------
@@ -15,7 +15,7 @@ from numba import carray
 from ..buffers.memory import aligned, floats, pointer
 from ..buffers.step import Stage, step
 from ..frames.plan import FramePlan
-from .arithmetic import ZERO, clean, f32, kernel, polar, wrap
+from .arithmetic import ZERO, clean, f32, kernel, log2, polar, wrap
 from .given import centre_turns
 
 SPSI = np.dtype([(name, "i8") for name in ("n_bins", "magnitudes", "phase", "centre")] + [("step_turns", "f4")])
@@ -25,7 +25,7 @@ hop."""
 
 @kernel
 def peak_offset(left, top, right):
-    """Where the parabola through three magnitudes has its top, in bins from the middle one: -½ to ½."""
+    """Where the parabola through three log magnitudes has its top, in bins from the middle one: -½ to ½."""
     bend = left - f32(2) * top + right
     return f32(0.5) * (left - right) / bend if bend < ZERO else ZERO
 
@@ -42,7 +42,9 @@ def advance_peaks(s):
         while m < last and size[m + 1] < size[m]:
             m += 1
         inside = 0 < top < last
-        offset = peak_offset(size[top - 1], size[top], size[top + 1]) if inside else ZERO
+        offset = ZERO
+        if inside and size[top - 1] > ZERO and size[top + 1] > ZERO:
+            offset = peak_offset(log2(size[top - 1]), log2(size[top]), log2(size[top + 1]))
         reached = wrap(phase[top] + s.step_turns * (f32(top) + offset))
         for k in range(start, m + 1):
             phase[k] = reached

@@ -8,6 +8,7 @@ from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import LARGEST, SMALLEST
 from .choices import CHOICES
+from .figures import FIGURES
 from .methods import METHODS, accepted, phase_stage
 from .offline import OFFLINE, stream_all
 
@@ -82,12 +83,13 @@ def _magnitudes(magnitude: np.ndarray, plan: FramePlan) -> np.ndarray:
 
 
 def describe(plan: FramePlan | None = None) -> list[dict]:
-    """All methods and choices: name, kind ("stream", "choice" or "offline"), latency for this plan, and what each does.
+    """All methods and choices: name, kind ("stream", "choice" or "offline"), latency for this plan, figures.
 
     Returns
     -------
     list of dict
-        Keys `name`, `kind`, `latency_frames` and `latency_ms` (of the phase alone, None if offline), `summary`.
+        Keys `name`, `kind`, `latency_frames` and `latency_ms` (of the phase alone, None if offline), `summary`, and the
+        documented `sc_db_75`, `sc_db_87` and `frame_us` of :mod:`rtspec.phase.figures` (None for "input").
 
     Examples
     --------
@@ -106,4 +108,5 @@ def describe(plan: FramePlan | None = None) -> list[dict]:
 
 def _row(name: str, kind: str, delay: int | None, plan: FramePlan, summary: str) -> dict:
     latency_ms = None if delay is None else 1000 * delay / plan.frame_rate_hz
-    return {"name": name, "kind": kind, "latency_frames": delay, "latency_ms": latency_ms, "summary": summary}
+    row = {"name": name, "kind": kind, "latency_frames": delay, "latency_ms": latency_ms, "summary": summary}
+    return row | dict(zip(("sc_db_75", "sc_db_87", "frame_us"), FIGURES.get(name, (None,) * 3), strict=True))

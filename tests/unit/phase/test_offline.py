@@ -7,6 +7,7 @@ from rtspec.errors import InvalidValue
 from rtspec.frames import FramePlan, istft, stft
 from rtspec.phase import CHOICES, OFFLINE, choose, create, describe, reconstruct
 from rtspec.phase.choices import safe_momentum
+from rtspec.phase.figures import FIGURES
 from rtspec.phase.methods import WHOLE_ONLY
 
 PLAN = FramePlan(sample_rate=16000, n_fft=256, hop=64)
@@ -149,3 +150,8 @@ def test_describe_lists_every_method_with_its_latency():
     rows = {row["name"]: row for row in describe(PLAN)}
     assert rows["best"]["latency_frames"] == 4 and rows["best"]["latency_ms"] == 16
     assert rows["pghi"]["latency_frames"] is None and set(OFFLINE) < set(rows)
+
+
+def test_every_method_but_the_inputs_own_phase_has_documented_figures():
+    assert [row["name"] for row in describe(PLAN) if row["sc_db_75"] is None] == ["input"]
+    assert set(FIGURES) < {row["name"] for row in describe(PLAN)}
