@@ -50,7 +50,7 @@ from .arithmetic import (
 )
 from .given import centre_turns
 
-_ADDRESSES = "magnitudes logs phase slope advance centre climb spread below chosen past settled"
+_ADDRESSES = "magnitudes logs phase slope advance centre spread below chosen past settled"
 RTPGHI = np.dtype(
     [(name, "i8") for name in f"n_bins look_ahead draws settling {_ADDRESSES}".split()]
     + [(name, "f4") for name in ("time_scale", "frequency_scale", "tolerance", "reach")]
@@ -66,15 +66,16 @@ UNREACHED = f32(1e4)
 
 @kernel
 def gradients(s, old, new, floor):
-    """Time steps into `slope` and `climb` (turns from the old frame to this) and frequency steps into `spread` (turns
-    from bin m to m + 1)."""
+    """What the old frame alone says of every phase, into `past`; steps from bin m to m + 1, into `spread`."""
     n = s.n_bins
     row = 4 * n
     before, here, after = floats(s.logs + old * row, n), floats(s.logs + new * row, n), floats(s.logs + 2 * row, n)
-    slope, climb, advance, spread = floats(s.slope, n), floats(s.climb, n), floats(s.advance, n), floats(s.spread, n)
+    slope, advance, spread = floats(s.slope, n), floats(s.advance, n), floats(s.spread, n)
+    phase, past = floats(s.phase, n), floats(s.past, n)
+    past[0], past[n - 1] = phase[0], phase[n - 1]
     for m in range(1, n - 1):
         fresh = advance[m] + s.time_scale * (max(here[m + 1], floor) - max(here[m - 1], floor))
-        climb[m] = f32(0.5) * (slope[m] + fresh)
+        past[m] = phase[m] + f32(0.5) * (slope[m] + fresh)
         slope[m] = fresh
     if s.look_ahead:
         for m in range(n):
@@ -82,8 +83,8 @@ def gradients(s, old, new, floor):
     else:
         first = floats(s.logs, n)
         for m in range(n):
-            past = max(first[m], floor) - f32(4) * max(before[m], floor)
-            spread[m] = s.frequency_scale * (f32(3) * max(here[m], floor) + past)
+            older = max(first[m], floor) - f32(4) * max(before[m], floor)
+            spread[m] = s.frequency_scale * (f32(3) * max(here[m], floor) + older)
     for m in range(n):
         spread[m] = max(-s.reach, min(s.reach, spread[m]))
     for m in range(n - 1):
@@ -101,7 +102,7 @@ def integrate(s, old, new, floor):
     """Carry `phase` from the old frame to the new one; see the module's text for the two sweeps."""
     n = s.n_bins
     before, here = floats(s.logs + 4 * n * old, n), floats(s.logs + 4 * n * new, n)
-    phase, climb, spread = floats(s.phase, n), floats(s.climb, n), floats(s.spread, n)
+    phase, predicted, spread = floats(s.phase, n), floats(s.past, n), floats(s.spread, n)
     below, chosen = floats(s.below, n), floats(s.chosen, n)
     reach = DEAD
     for m in range(n):
@@ -113,21 +114,13 @@ def integrate(s, old, new, floor):
         past = source(before[m], here[m], floor)
         from_above = reach > past and reach > below[m]
         chosen[m] = ONE if below[m] > past and not from_above else ZERO
-        carried = carried - spread[m] if from_above else phase[m] + climb[m]
+        carried = carried - spread[m] if from_above else predicted[m]
         phase[m] = carried
         reach = min(here[m] if here[m] > floor else DEAD, max(past, reach))
     carried = ZERO
     for m in range(n):
         carried = carried + spread[m - 1] if chosen[m] > ZERO else phase[m]
         phase[m] = carried
-
-
-@kernel
-def predict(s):
-    """What the past alone says of every bin's phase, into `past`."""
-    phase, climb, past = floats(s.phase, s.n_bins), floats(s.climb, s.n_bins), floats(s.past, s.n_bins)
-    for m in range(s.n_bins):
-        past[m] = phase[m] + climb[m]
 
 
 @kernel
@@ -184,7 +177,6 @@ def follow(s):
     new = 2 - s.look_ahead
     floor = quiet_floor(s, new - 1, new)
     gradients(s, new - 1, new, floor)
-    predict(s)
     integrate(s, new - 1, new, floor)
     for _ in range(s.settling):
         settle(s, new - 1, new)
@@ -230,7 +222,6 @@ def integration(plan: FramePlan, look_ahead: int, seed: int, reach: float, settl
         "slope": aligned_copy(advance, np.float32),
         "advance": aligned_copy(advance, np.float32),
         "centre": centre_turns(plan),
-        "climb": aligned(n),
         "spread": aligned(n),
         "below": aligned(n),
         "chosen": aligned(n),
