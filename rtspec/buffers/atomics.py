@@ -42,17 +42,17 @@ load_double = _load(types.float64, ir.DoubleType())
 store_double = _store(types.float64, ir.DoubleType())
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _publish(location, value):
     store_release(location, value)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _read(location):
     return load_acquire(location)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _publish_double(location, value):
     store_double(location, value)
 
