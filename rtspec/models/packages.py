@@ -1,8 +1,6 @@
 """The package format: one ONNX file with its manifest inside, written whole or not at all, read with suspicion."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..frames.plan import FramePlan
+from ..storage import WholeFile
 from .manifest import METADATA_KEY, STREAM_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
 
 if TYPE_CHECKING:
@@ -271,23 +270,12 @@ def _set_metadata(proto: "ModelProto", manifest: Manifest) -> None:
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a full disk or a crash loses nothing that was there."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise ModelError(f'"{target}" cannot be written ({error.strerror}); check the folder') from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with WholeFile(target) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise ModelError(
-            f'"{target}" cannot be written ({error.strerror}); what was there before is untouched'
-        ) from error
+        kept = "what was there before is untouched" if target.parent.is_dir() else "check the folder"
+        raise ModelError(f'"{target}" cannot be written ({error.strerror}); {kept}') from error
 
 
 def _fixed(port: Port, signature: Signature, axis: str) -> int | None:

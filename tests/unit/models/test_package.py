@@ -71,7 +71,7 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_nothing_behind(tmp_path,
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(packages.os, "fsync", full)
+    monkeypatch.setattr("rtspec.storage.os.fsync", full)
     with pytest.raises(ModelError, match=r"model.onnx\" cannot be written \(No space left on device\); what was there"):
         package(doubling(), path, **LEAST, task="other")
     assert path.read_bytes() == before
