@@ -23,6 +23,9 @@ COMMANDS = {
     "inspect": "one model's card: plan, tensors, parameters, licence",
     "validate": "check a streaming model, alone or against the offline one it was made from",
     "stream-model": "turn an offline ONNX model into an exactly equal frame-by-frame one",
+    "data": "fetch and prepare the open data that the shipped models are trained on",
+    "train": "train a network from data to a package that plays",
+    "evaluate": "tables of a trained processor beside baselines, on the open data or on your files",
     "benchmark": "measure the engine, the latency, a model or the phase methods on this machine",
     "doctor": "versions, code paths in use, back ends, real-time privileges, advice",
 }

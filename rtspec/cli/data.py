@@ -1,0 +1,23 @@
+"""``rtspec data SET``: fetch and prepare the open data, licences listed."""
+
+import argparse
+
+from .tasks import add_tasks, run_task
+
+EXAMPLE = "rtspec data music --out data/music"
+TASKS = {
+    "music": ("rtspec.training.data.music", "full-band game music, for enhancement"),
+    "scenes": ("rtspec.training.data.scenes", "ambience and effect sounds, mixed into scenes, for inversion"),
+    "notes": ("rtspec.training.data.notes", "instrument notes rendered from sound fonts, for timbre"),
+    "speech": ("rtspec.training.data.speech", "read sentences, for intelligibility and privacy"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One sub-command a set, with the set's own arguments."""
+    add_tasks(parser, TASKS)
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Fetch what is missing and prepare it."""
+    return run_task(args, TASKS)

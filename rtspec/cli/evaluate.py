@@ -1,0 +1,23 @@
+"""``rtspec evaluate TASK``: tables beside baselines."""
+
+import argparse
+
+from .tasks import add_tasks, run_task
+
+EXAMPLE = "rtspec evaluate enhancement --audio my-music/ --out report/"
+TASKS = {
+    "enhancement": ("rtspec.evaluation.enhancement", "repaired and extended music against the original"),
+    "inversion": ("rtspec.evaluation.inversion", "sound rebuilt from band levels against the original"),
+    "privacy": ("rtspec.evaluation.privacy", "how much speech stays intelligible after inversion"),
+    "timbre": ("rtspec.evaluation.timbre", "notes of the autoencoder against the recordings"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One sub-command a task, with the task's own arguments."""
+    add_tasks(parser, TASKS)
+
+
+def run(args: argparse.Namespace) -> int | None:
+    """Measure and print."""
+    return run_task(args, TASKS)

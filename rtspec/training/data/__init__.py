@@ -1,0 +1,1 @@
+"""Sound to learn from: Debian packages fetched without installing, and any folder of sound files."""
