@@ -1,0 +1,278 @@
+"""``rtspec data scenes``: labelled ten-second acoustic scenes, mixed from the sound effects of Debian's game packages.
+
+No labelled set of scenes can be had from a package registry. The file names of ambience and effect sounds in game
+packages give weak classes of sound; two to four layers of them, with random gain, speed and offset, make a scene. Whole
+packages are held out, never single files: a train, a validation and a test folder, each laid out as DCASE 2017 task 1
+is (:mod:`rtspec.training.data.dcase`).
+"""
+
+import argparse
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InvalidValue
+from .dcase import write_folder
+
+SAMPLE_RATE = 22050
+"""Hz: what the poorest sources have."""
+
+LOW_PASS_HZ = 10000.0
+"""One common edge, so that nothing can tell the sources' own rates."""
+
+SCENE_S = 10.0
+
+SPLITS: dict[str, tuple[str, ...]] = {
+    "train": (
+        *("redeclipse-data", "megaglest-data", "widelands-data", "openclonk-data", "minetest-data", "torcs-data"),
+    ),
+    "validation": ("flare-game",),
+    "test": ("ufoai-sound", "unknown-horizons"),
+}
+"""Debian packages of each split. Copies of one sound (fire in openclonk and minetest) are on one side."""
+
+COUNTS = {"train": 720, "validation": 60, "test": 120}
+"""Scenes of each split by default."""
+
+_NO_AMBIENCE = (
+    r"music|voice|announcer|speech|attack|_ack|select|_sel|die|hurt|death|pain|footstep|step\d|weapon|interface|theme"
+    r"|track_|radio|tv_|jingle|disco|lobby|message|alert|click|scenario|boom|fireball|firearrow|_hit|_walk|flint|civ|male|clonk|doubt|laugh|scream|inventory|impact|charge|crash|blast|confirm|sing\d|shock|declin|next"
+)
+_KINDS = {
+    "rain": r"(?<!t)rain(?!ing|bow)",
+    "thunder": r"thunder|stormbolt|lightning",
+    "fire": r"fire|burn|lava|furnace",
+    "birds": r"bird|raven|eagle|duck|chicken",
+    "night": r"cricket|cycada|night|owl|frog",
+    "sea": r"sea(?!l)|ocean|beach|wave|(?<!air)ship",
+    "water": r"water|river|creek|splash|fountain|liquid|drip|droplet|bubbl",
+    "aircraft": r"airship_fly|orni_fly|plane|helicopter|jet(?!t)|propeller|wormhole",
+    "car": r"car[s_]|skid|road|vehicle",
+    "construction": r"hammer|anvil|smith|saw|build|stone|wood|lumberjack|axe|construct|chop|drill|dig_",
+    "machine": r"machin|engine|generator|/hum\d?\.|device|lights_loop|sparks|ambient|ventil|pump|pneumatic|electro|steam|mill|turbine|droning|static|elevator",
+    "crowd": r"tavern|inn_|crowd|main_square|market|city|sheep|farm",
+    "wind": r"wind|storm|forest|gust|atmo",
+}
+"""Weak classes of sound, and what a path holds that belongs to them; the first that fits counts."""
+
+SCENES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "park": (("birds", "wind"), ("car", "crowd", "water")),
+    "street": (("car", "machine"), ("crowd", "wind", "construction", "aircraft")),
+    "harbour": (("sea", "water"), ("crowd", "machine", "birds")),
+    "storm": (("rain", "thunder", "wind"), ("water",)),
+    "forest": (("wind", "birds"), ("night", "water", "fire")),
+    "workshop": (("construction", "machine"), ("fire", "crowd")),
+    "factory": (("machine",), ("construction", "car", "fire")),
+    "riverside": (("water", "wind"), ("birds", "night", "sea")),
+    "camp": (("fire", "night"), ("wind", "crowd", "birds")),
+    "square": (("crowd", "car"), ("birds", "construction", "aircraft", "rain")),
+}
+"""A scene: sounds that it is made of (at least one of them), and those that may join."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A sound effect: its weak class, its package, its file."""
+
+    kind: str
+    package: str
+    path: Path
+
+
+def kind_of(package: str, path: str) -> str | None:
+    """The weak class of sound that a path inside a package tells, or None where it tells none."""
+    name = path.lower()
+    if re.search(_NO_AMBIENCE, name):
+        return None
+    if package == "torcs-data":
+        return "car"
+    return next((kind for kind, pattern in _KINDS.items() if re.search(pattern, name)), None)
+
+
+def sources(folder: Path, packages: tuple[str, ...]) -> list[Source]:
+    """All usable sounds below ``folder/<package>``, archives inside opened first, in the order of their paths."""
+    found = []
+    for package in packages:
+        root = folder / package
+        if not root.is_dir():
+            continue
+        open_archives(root)
+        for path in sorted(p for p in root.rglob("*") if p.suffix in (".ogg", ".wav")):
+            kind = kind_of(package, f"{path.parent.name}/{path.name}")
+            if kind is not None:
+                found.append(Source(kind, package, path))
+    if not found:
+        raise InvalidValue(f"{folder} holds no sound of {', '.join(packages)}; run 'rtspec data scenes' with a network")
+    return found
+
+
+# Archives inside packages ---------------------------------------------------------------------------------------------
+
+
+def open_archives(root: Path) -> None:
+    """Write the sounds inside OpenClonk's group files beside them, once; zip files :mod:`.packages` has opened."""
+    for archive in root.rglob("Sound.ocg"):
+        target = archive.with_name(archive.name + ".d")
+        if target.is_dir():
+            continue
+        for name, data in _group_members(_group_bytes(archive)):
+            if name.endswith((".ogg", ".wav")) and ".." not in name:
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                (target / name).write_bytes(data)
+
+
+_GROUP_HEADER, _GROUP_ENTRY = 204, 316
+"""Bytes, in OpenClonk's group files: a scrambled header, then entries, then the files one after the other."""
+
+
+def _group_bytes(archive: Path) -> bytes:
+    """A group file is gzip with two other first bytes."""
+    return zlib.decompress(b"\x1f\x8b" + archive.read_bytes()[2:], wbits=31)
+
+
+def _group_members(group: bytes, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    header = bytearray(group[:_GROUP_HEADER])
+    for i in range(0, _GROUP_HEADER - 2, 3):
+        header[i], header[i + 2] = header[i + 2], header[i]
+    n_entries = struct.unpack_from("<i", bytes(b ^ 237 for b in header), 36)[0]
+    start = _GROUP_HEADER + _GROUP_ENTRY * n_entries
+    for k in range(n_entries):
+        entry = group[_GROUP_HEADER + _GROUP_ENTRY * k :][:_GROUP_ENTRY]
+        name = prefix + entry[:257].split(b"\0")[0].decode(errors="replace")
+        is_group, size, _, offset = struct.unpack_from("<iiii", entry, 264)
+        data = group[start + offset : start + offset + size]
+        if is_group:
+            yield from _group_members(data, f"{name}/")
+        else:
+            yield name, data
+
+
+# Mixing ---------------------------------------------------------------------------------------------------------------
+
+
+class Mixer:
+    """Mixes scenes from sources; a scene follows from its seed and the sources alone.
+
+    Parameters
+    ----------
+    found : list of Source
+    """
+
+    def __init__(self, found: list[Source]):
+        self._by_kind: dict[str, list[Source]] = {}
+        for source in found:
+            self._by_kind.setdefault(source.kind, []).append(source)
+        self._decoded: dict[Path, np.ndarray] = {}
+
+    @property
+    def labels(self) -> list[str]:
+        """Scenes that these sources can make."""
+        return [label for label, (core, _) in SCENES.items() if self._present(core)]
+
+    def _present(self, kinds: tuple[str, ...]) -> list[str]:
+        return [kind for kind in kinds if kind in self._by_kind]
+
+    def scene(self, label: str, seed: tuple[int, ...]) -> np.ndarray:
+        """Ten seconds of a scene, float32 of shape (n_samples,), RMS -36 to -16 dB re full scale.
+
+        Parameters
+        ----------
+        label : str
+            One of :attr:`labels`.
+        seed : tuple of int
+        """
+        rng = np.random.default_rng(seed)
+        core, guests = (self._present(kinds) for kinds in SCENES[label])
+        chosen = list(rng.permutation(core)[: rng.integers(1, 3)])
+        chosen += list(rng.permutation(guests)[: rng.integers(1, 3)])
+        mix = sum(self._layer(kind, rng) for kind in chosen)
+        level = 10 ** (rng.uniform(-36, -16) / 20) / (np.sqrt(np.mean(np.square(mix))) + 1e-9)
+        return np.clip(level * mix, -0.99, 0.99).astype(np.float32)
+
+    def _layer(self, kind: str, rng: np.random.Generator) -> np.ndarray:
+        candidates = self._by_kind[kind]
+        sound = self._sound(candidates[rng.integers(len(candidates))].path)
+        sound = _at_speed(sound, 2 ** rng.uniform(-0.5, 0.5))
+        layer = _fill(sound, round(SCENE_S * SAMPLE_RATE), rng)
+        return layer * 10 ** (rng.uniform(-18, 0) / 20) / (np.sqrt(np.mean(np.square(layer))) + 1e-6)
+
+    def _sound(self, path: Path) -> np.ndarray:
+        if path not in self._decoded:
+            from ...audio.files import read
+
+            audio = read(path, SAMPLE_RATE)[0].mean(axis=0)
+            self._decoded[path] = _low_passed(audio[: 60 * SAMPLE_RATE])
+        return self._decoded[path]
+
+
+def _low_passed(audio: np.ndarray) -> np.ndarray:
+    from scipy.signal import butter, sosfilt
+
+    return np.asarray(sosfilt(butter(8, LOW_PASS_HZ, fs=SAMPLE_RATE, output="sos"), audio), np.float32)
+
+
+def _at_speed(sound: np.ndarray, speed: float) -> np.ndarray:
+    """Played faster or slower, by linear interpolation."""
+    times = np.arange(0, len(sound) - 1, speed)
+    return np.interp(times, np.arange(len(sound)), sound).astype(np.float32)
+
+
+def _fill(sound: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """`n` samples: a piece of a long sound, a loop of a middling one, a short one now and then."""
+    if len(sound) >= n:
+        start = rng.integers(len(sound) - n + 1)
+        return sound[start : start + n]
+    if len(sound) > 2 * SAMPLE_RATE:
+        return np.roll(np.tile(sound, n // len(sound) + 1)[:n], rng.integers(n))
+    layer = np.zeros(n, np.float32)
+    for _ in range(rng.integers(2, 9)):
+        at = rng.integers(n)
+        piece = sound[: n - at]
+        layer[at : at + len(piece)] += piece * rng.uniform(0.3, 1)
+    return layer
+
+
+# The command ----------------------------------------------------------------------------------------------------------
+
+
+def prepare(packages: Path, folder: Path, split: str, n_scenes: int, seed: int = 0) -> Path:
+    """Write a split's scenes as ``folder/<split>``, laid out as DCASE 2017; classes take turns.
+
+    Parameters
+    ----------
+    packages : Path
+        Holds one extracted package a folder.
+    folder : Path
+    split : str
+        One of :data:`SPLITS`.
+    n_scenes : int
+    seed : int
+    """
+    mixer = Mixer(sources(packages, SPLITS[split]))
+    labels = mixer.labels
+    made = (
+        (labels[k % len(labels)], f"session{k}", mixer.scene(labels[k % len(labels)], (seed, k)))
+        for k in range(n_scenes)
+    )
+    return write_folder(folder / split, made, SAMPLE_RATE)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to, and how many."""
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="gets packages/, and train/, validation/, test/")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="make X times as many scenes (default 1)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fetch what is missing, mix, write."""
+    from .packages import fetch
+
+    for split, names in SPLITS.items():
+        fetch(names, args.folder, print)
+        made = prepare(args.folder / "packages", args.folder, split, max(1, round(args.scale * COUNTS[split])))
+        print(f"{made}: {split} scenes of {', '.join(names)}")
