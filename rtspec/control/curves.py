@@ -45,5 +45,12 @@ def to_position(curve: str, value: float, low: float, high: float) -> float:
     return float(share >= 0.5) if curve == "switch" else share
 
 
+def logarithm_offset(curve: str, low: float, high: float) -> float | None:
+    """The `c` with which log(value + c) runs evenly along the curve; None for curves that are straight lines."""
+    if curve == "log":
+        return 0.0
+    return (high - low) / (exp(_STEEPNESS) - 1.0) - low if curve == "exp" else None
+
+
 def _between(value: float, a: float, b: float) -> float:
     return min(max(value, min(a, b)), max(a, b))

@@ -10,6 +10,7 @@ from math import isfinite
 import numpy as np
 
 from ..buffers.atomics import publish_double
+from ..buffers.events import Event, store_event
 from ..buffers.memory import address, aligned
 from ..errors import InvalidValue
 
@@ -27,7 +28,7 @@ class ParameterSpec:
     minimum, maximum, default : float
         In `unit`.
     smoothing_ms : float
-        Time constant with which the sound follows a change.
+        Time in which the sound goes 95 % of the way after a change, 10 to 50.
     description : str
     curve : str
         How a controller's travel maps onto the range: one of :data:`rtspec.control.curves.CURVES`.
@@ -40,7 +41,7 @@ class ParameterSpec:
     minimum: float
     maximum: float
     default: float
-    smoothing_ms: float = 10.0
+    smoothing_ms: float = 30.0
     description: str = ""
     curve: str = "linear"
     cc: int | None = None
@@ -91,6 +92,11 @@ class Parameter:
     @value.setter
     def value(self, value: float) -> None:
         publish_double(self._table.targets, self._index, self.spec.check(value))
+
+    def event(self, time: int, value: float) -> Event:
+        """A change to `value` at sample `time`, for a driver's event queue."""
+        place = address(self._table.targets) + 8 * self._index
+        return store_event(time, place, self.spec.check(value), self._table)
 
     @property
     def raw_value(self) -> float:

@@ -5,11 +5,11 @@ import numpy as np
 from numba import carray, njit
 
 from ..buffers.atomics import load_double
-from ..buffers.memory import aligned, floats, pointer
+from ..buffers.memory import aligned, doubles, floats, pointer
 from ..buffers.step import Stage, step
 from ..control.parameters import ParameterSpec, ParameterTable
-from ..control.smoothing import approach, coefficient
-from .program import STRIDE
+from ..control.smoothing import POLES, approach, coefficient, rest
+from .program import MAX_BLOCK, STRIDE
 
 MIX_PARAMETERS = [
     ParameterSpec(
@@ -19,45 +19,59 @@ MIX_PARAMETERS = [
 ]
 
 MIXER = np.dtype(
-    [(n, "i8") for n in ("channels", "lag", "at", "line", "dry", "mix_target", "level_target", "started", "concealed")]
-    + [(n, "f8") for n in ("mix", "gain", "coefficient")]
+    [
+        (name, "i8")
+        for name in (
+            *("channels", "lag", "at", "line", "dry", "mix_target", "level_target"),
+            *("mix", "gain", "mixes", "gains", "started", "concealed"),
+        )
+    ]
+    + [("coefficient", "f8")]
 )
 
 
 @njit
-def _mix_channel(dry, wet, line, at, out, n, s, mix, gain, target_mix, target_gain):
-    """One channel of a block; returns where the ramps arrive and how many samples were not finite."""
+def _ramp(poles, target, coefficient, curve, n, started):
+    """A parameter's way through a block: `n` float64 at address `curve`."""
+    at, values = doubles(poles, POLES), doubles(curve, n)
+    if not started:
+        rest(at, target)
+    for i in range(n):
+        values[i] = approach(at, target, coefficient)
+
+
+@njit
+def _mix_channel(dry, wet, line, at, lag, out, n, mixes, gains):
+    """One channel of a block; returns where the delay line is and how many samples were not finite."""
     concealed = 0
     for i in range(n):
-        mix = approach(mix, target_mix, s.coefficient)
-        gain = approach(gain, target_gain, s.coefficient)
         sample = dry[i]
-        if s.lag > 0:
+        if lag > 0:
             sample, line[at] = line[at], sample
-            at = at + 1 if at + 1 < s.lag else 0
+            at = at + 1 if at + 1 < lag else 0
         processed = wet[i]
         if not np.isfinite(processed):
             processed = np.float32(0.0)
             concealed += 1
+        mix, gain = mixes[i], gains[i]
         out[i] = gain * (mix * processed + (1.0 - mix) * sample) if mix < 1.0 else gain * processed
-    return mix, gain, at, concealed
+    return at, concealed
 
 
 @step
 def mix_and_level(state, x, n, y):
     """`n` processed samples at `x`, the dry ones at the state's `dry` → `n` mixed samples (planar float32)."""
     s = carray(pointer(state), 1, MIXER)[0]
-    target_mix, target_gain = load_double(s.mix_target), 10.0 ** (load_double(s.level_target) / 20.0)
-    if not s.started:
-        s.mix, s.gain, s.started = target_mix, target_gain, 1
-    mix, gain, at = s.mix, s.gain, s.at
+    _ramp(s.mix, load_double(s.mix_target), s.coefficient, s.mixes, n, s.started)
+    _ramp(s.gain, 10.0 ** (load_double(s.level_target) / 20.0), s.coefficient, s.gains, n, s.started)
+    mixes, gains, at, s.started = doubles(s.mixes, n), doubles(s.gains, n), s.at, 1
     for c in range(s.channels):
         offset = 4 * c * STRIDE
         line = floats(s.line + 4 * c * s.lag, max(1, s.lag))
         dry, wet, out = floats(s.dry + offset, n), floats(x + offset, n), floats(y + offset, n)
-        mix, gain, at, concealed = _mix_channel(dry, wet, line, s.at, out, n, s, s.mix, s.gain, target_mix, target_gain)
+        at, concealed = _mix_channel(dry, wet, line, s.at, s.lag, out, n, mixes, gains)
         s.concealed += concealed
-    s.mix, s.gain, s.at = mix, gain, at
+    s.at = at
     return n
 
 
@@ -75,5 +89,9 @@ def mix_stage(table: ParameterTable, dry: np.ndarray, delay: int, sample_rate: f
         dry=dry.ctypes.data,
         mix_target=table.target_address("mix"),
         level_target=table.target_address("output_db"),
+        mix=aligned(POLES, np.float64),
+        gain=aligned(POLES, np.float64),
+        mixes=aligned(MAX_BLOCK, np.float64),
+        gains=aligned(MAX_BLOCK, np.float64),
         coefficient=coefficient(MIX_PARAMETERS[0].smoothing_ms, sample_rate),
     )
