@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InvalidValue
+from ...errors import AudioFileError, InvalidValue
 from .dcase import write_folder
 
 SAMPLE_RATE = 22050
@@ -54,7 +54,8 @@ _KINDS = {
     "aircraft": r"airship_fly|orni_fly|plane|helicopter|jet(?!t)|propeller|wormhole",
     "car": r"car[s_]|skid|road|vehicle",
     "construction": r"hammer|anvil|smith|saw|build|stone|wood|lumberjack|axe|construct|chop|drill|dig_",
-    "machine": r"machin|engine|generator|/hum\d?\.|device|lights_loop|sparks|ambient|ventil|pump|pneumatic|electro|steam|mill|turbine|droning|static|elevator",
+    "machine": r"machin|engine|generator|/hum\d?\.|device|lights_loop|sparks|ambient|ventil|pump|pneumatic|electro|steam|mill"
+    r"|turbine|droning|static|elevator",
     "crowd": r"tavern|inn_|crowd|main_square|market|city|sheep|farm",
     "wind": r"wind|storm|forest|gust|atmo",
 }
@@ -104,11 +105,21 @@ def sources(folder: Path, packages: tuple[str, ...]) -> list[Source]:
         open_archives(root)
         for path in sorted(p for p in root.rglob("*") if p.suffix in (".ogg", ".wav")):
             kind = kind_of(package, f"{path.parent.name}/{path.name}")
-            if kind is not None:
+            if kind is not None and _is_readable(path):
                 found.append(Source(kind, package, path))
     if not found:
         raise InvalidValue(f"{folder} holds no sound of {', '.join(packages)}; run 'rtspec data scenes' with a network")
     return found
+
+
+def _is_readable(path: Path) -> bool:
+    from ...audio.files import Reader
+
+    try:
+        with Reader(path):
+            return True
+    except AudioFileError:
+        return False
 
 
 # Archives inside packages ---------------------------------------------------------------------------------------------
