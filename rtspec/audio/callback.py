@@ -9,9 +9,9 @@ import numba
 import numpy as np
 from numba import carray, njit, types
 
-from ..buffers.atomics import store_release
+from ..buffers.atomics import load_acquire, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
-from ..buffers.memory import address, aligned, floats, memmove, memset, pointer
+from ..buffers.memory import address, aligned, floats, integers, memmove, memset, pointer
 from ..buffers.ring import Ring, skip, take, write
 from ..buffers.semaphore import Semaphore, sem_post
 
@@ -21,17 +21,23 @@ STAGING = 8192
 PAST = 2048
 """Frames of finished sound that are remembered to conceal a gap; the concealment fades out over as many."""
 
-_COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "finished")
+MARKS = 8
+"""Moments that the callback's clock keeps, so that a reader has some callbacks' time to read one."""
+
+RESYNC_NS = 20_000_000
+"""A callback this far from where the clock expects it sets the clock anew."""
+
+_COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "finished", "marked")
 _NUMBERS = (
     *("channels", "device_inputs", "device_outputs", "period_ns", "drain", "debt", "fade"),
     *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "inject", "tape_in", "tape_out"),
+    *("source", "inject", "tape_in", "tape_out", "marks"),
 )
-EXCHANGE = np.dtype([(name, "i8") for name in (*_COUNTERS, *_NUMBERS, *_PLACES)])
-_FINISHED = EXCHANGE.fields["finished"][1]  # type: ignore[index]
+EXCHANGE = np.dtype([(name, "i8") for name in (*_COUNTERS, *_NUMBERS, *_PLACES)] + [("ns_a_frame", "f8")])
+_FINISHED, _MARKED = (EXCHANGE.fields[name][1] for name in ("finished", "marked"))  # type: ignore[index]
 
 
 @njit
@@ -134,6 +140,17 @@ def _turn(s, device_in, device_out, n):
 
 
 @njit
+def _mark(state, s, now, n):
+    """Note how many frames the engine has been given by now. A late wake-up moves the clock by a sixteenth only."""
+    frames, last = load_acquire(s.to_engine), integers(s.marks + 16 * ((s.marked - 1) % MARKS), 2)
+    expected = last[1] + np.int64(n * s.ns_a_frame)
+    error = now - expected
+    mark = integers(s.marks + 16 * (s.marked % MARKS), 2)
+    mark[0], mark[1] = frames, (now if abs(error) > RESYNC_NS else expected + error // 16)
+    store_release(state + _MARKED, s.marked + 1)
+
+
+@njit
 def exchange(state, device_in, device_out, n):
     """One callback: `n` interleaved float32 frames at address `device_in` in, as many out at `device_out` (0: none)."""
     s = carray(pointer(state), 1, EXCHANGE)[0]
@@ -147,6 +164,7 @@ def exchange(state, device_in, device_out, n):
         done += m
     if s.source != 0 and not s.loop and s.source_at >= s.source_frames + s.drain:
         store_release(state + _FINISHED, 1)
+    _mark(state, s, start, n)
     duration = now_ns(s.timespec) - start
     note_duration(s.histogram, duration)
     s.callbacks += 1
@@ -213,6 +231,7 @@ class Exchange:
         capacity = 4 * (block + prefill)
         self.to_engine, self.from_engine = Ring(capacity, channels), Ring(capacity, channels, filled=prefill)
         self.wake, self.histogram = Semaphore(), Histogram()
+        self._words = self.record.view(np.int64)
         self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
         for tape in (self.tape_in, self.tape_out):
             tape.fill(0)  # touches every page now, so that the callback never waits for one
@@ -221,11 +240,13 @@ class Exchange:
             "staged_out": aligned((STAGING, channels)),
             "past": aligned((PAST, channels)),
             "timespec": aligned(2, np.int64),
+            "marks": aligned((MARKS, 2), np.int64),
             "tape_in": self.tape_in,
             "tape_out": self.tape_out,
         }
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
         self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
+        self.record["ns_a_frame"], self._block = 1e9 / sample_rate, block
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
         self._set(wake=self.wake.address, histogram=self.histogram.address)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
@@ -246,6 +267,18 @@ class Exchange:
         """Whether the source has been played to its end and the engine's delay has passed."""
         return bool(self.record["finished"][0])
 
+    def sample_at(self, time_s: float) -> int:
+        """The frame, counted as the engine counts them, that stands for a moment of :func:`time.monotonic`.
+
+        It is one block later than the frame that came in then, so that what is sent at once is there in time: every
+        event has the same delay, wherever in a block it falls.
+        """
+        marked = read(self._words, _MARKED // 8)
+        if marked == 0:
+            return 0
+        frames, then_ns = (int(word) for word in self._arrays["marks"][(marked - 1) % MARKS])
+        return max(0, round(frames + (1e9 * time_s - then_ns) / float(self.record["ns_a_frame"][0])) + self._block)
+
     @property
     def taped_frames(self) -> int:
         """Frames on the tape so far."""
@@ -253,4 +286,4 @@ class Exchange:
 
     def counters(self) -> dict[str, int]:
         """Callbacks, late callbacks (longer than their own period), underruns, overruns, concealed frames."""
-        return {name: int(self.record[name][0]) for name in _COUNTERS[:-1]}
+        return {name: int(self.record[name][0]) for name in _COUNTERS[:-2]}

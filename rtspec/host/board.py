@@ -8,6 +8,7 @@ import numpy as np
 from numba import carray
 
 from ..audio.layout import Layout, check_block, check_sample_rate
+from ..buffers.inbox import Inbox
 from ..buffers.memory import memmove, pointer
 from ..buffers.step import Stage, step
 from ..errors import InvalidValue
@@ -197,6 +198,10 @@ class Player:
         playing = [(i, self._natives.get(id(plugin))) for i, (plugin, _) in enumerate(self._units)]
         return {f"{i} {type(step.plugin).__name__}": step.cost() for i, step in playing if step is not None}
 
+    def inboxes(self, processor: object = None) -> list[Inbox]:
+        """Where messages for `processor` go; those of all plugins that accept any where None."""
+        return [inbox for plugin, program in self._units if processor in (None, plugin) for inbox in program.inboxes]
+
     def update(self) -> None:
         """Play the board as it is now."""
         program = self.build()
@@ -212,7 +217,8 @@ def _wired(programs: list[Program], x: np.ndarray) -> Program:
         rows += [wire.row(place, program.x), *program.rows]
         place = program.y
         latency = {k: latency.get(k, 0) + program.latency.get(k, 0) for k in {**latency, **program.latency}}
-    return Program(rows, [], x, place, latency, keep=(wire, *programs))
+    inboxes = [inbox for program in programs for inbox in program.inboxes]
+    return Program(rows, [], x, place, latency, keep=(wire, *programs), inboxes=inboxes)
 
 
 def _is_ours(plugin) -> bool:

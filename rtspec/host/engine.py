@@ -15,6 +15,7 @@ from numba import carray, njit
 from ..audio.callback import Exchange
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
+from ..buffers.events import EventQueue, apply_due, collect, samples_until_next
 from ..buffers.memory import address, aligned, floats, pointer
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import sem_wait
@@ -36,6 +37,7 @@ ENGINE = np.dtype(
             "from_engine",
             "wake",
             "staged",
+            "events",
             "timespec",
             "histogram",
         )
@@ -71,15 +73,28 @@ def _to_interleaved(planar, interleaved, channels, n):
 
 
 @njit
+def _run_program(program, frames, channels, n):
+    """Process `n` interleaved frames in place; returns how many input samples were not finite."""
+    bad = _to_planar(frames, program.x, channels, n)
+    run_rows(program.rows, program.n_rows, n)
+    _to_interleaved(program.y, frames, channels, n)
+    return bad
+
+
+@njit
 def _play_block(state):
     """Take, process and put one block with the program that is current now."""
     s = carray(pointer(state), 1, ENGINE)[0]
     start = now_ns(s.timespec)
     program = carray(pointer(load_acquire(state + 8 * _PROGRAM)), 1, ENTRY)[0]
     take(s.to_engine, s.staged, s.block)
-    s.bad_samples += _to_planar(s.staged, program.x, s.channels, s.block)
-    run_rows(program.rows, program.n_rows, s.block)
-    _to_interleaved(program.y, s.staged, s.channels, s.block)
+    collect(s.events)
+    first, done = s.blocks * s.block, 0
+    while done < s.block:
+        apply_due(s.events, first + done)
+        n = samples_until_next(s.events, first + done, s.block - done)
+        s.bad_samples += _run_program(program, s.staged + 4 * s.channels * done, s.channels, n)
+        done += n
     write(s.from_engine, s.staged, s.block)
     store_release(state + 8 * _BLOCKS, s.blocks + 1)
     note_duration(s.histogram, now_ns(s.timespec) - start)
@@ -114,10 +129,15 @@ class Engine:
         Channels, and the samples that the program gets at a time (at most `program.MAX_BLOCK`).
     program : Program
         What plays first.
+
+    Attributes
+    ----------
+    events : EventQueue
+        Timed changes; their times count the samples that the engine has taken since its start.
     """
 
     def __init__(self, exchange: Exchange, channels: int, block: int, program: Program):
-        self.histogram = Histogram()
+        self.histogram, self.events = Histogram(), EventQueue()
         self._exchange = exchange
         self._record = aligned(1, ENGINE)
         self._staged, self._timespec = aligned((block, channels)), aligned(2, np.int64)
@@ -128,6 +148,7 @@ class Engine:
             "from_engine": exchange.from_engine.address,
             "wake": exchange.wake.address,
             "staged": address(self._staged),
+            "events": self.events.address,
             "timespec": address(self._timespec),
             "histogram": self.histogram.address,
         }.items():

@@ -1,10 +1,12 @@
 """A program: stages in order with their buffers, ready to run at one sample rate and channel count, in any driver."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numba import njit
 
+from ..buffers.events import Event, apply_due, collect, queue_of, samples_until_next
+from ..buffers.inbox import Inbox
 from ..buffers.memory import address, aligned, memmove
 from ..buffers.step import Row, Stage, run_rows, table
 
@@ -30,6 +32,8 @@ class Program:
         Delay in samples by item.
     keep : tuple
         What else must live as long as the program: the programs that it was joined from.
+    inboxes : sequence of Inbox
+        Where its stages look for MIDI messages.
     """
 
     def __init__(
@@ -40,9 +44,10 @@ class Program:
         y: np.ndarray,
         latency: dict[str, int],
         keep: tuple = (),
+        inboxes: Sequence[Inbox] = (),
     ):
         self.rows, self.stages, self.x, self.y, self.latency = list(rows), list(stages), x, y, dict(latency)
-        self._kept = keep
+        self._kept, self.inboxes = keep, list(inboxes)
         self.table = table(self.rows)
 
     @property
@@ -59,13 +64,19 @@ class Program:
         """Back to the state of a fresh program, to the bit."""
         for stage in self.stages:
             stage.reset()
+        for inbox in self.inboxes:
+            inbox.clear()
 
-    def run(self, audio: np.ndarray, block: int = MAX_BLOCK) -> np.ndarray:
-        """Stream audio through, float32 C-contiguous (channels, n) → the same shape, delayed; without the GIL."""
-        out = np.empty_like(audio)
+    def run(self, audio: np.ndarray, block: int = MAX_BLOCK, events: Iterable[Event] = ()) -> np.ndarray:
+        """Stream audio through, float32 C-contiguous (channels, n) → the same shape, delayed; without the GIL.
+
+        `events` act at their sample of `audio`.
+        """
+        out, queue = np.empty_like(audio), queue_of(events)
         _run_blocks(
             *(address(self.table), len(self.table), address(self.x), address(self.y)),
             *(address(audio), address(out), len(audio), audio.shape[1], min(block, MAX_BLOCK)),
+            queue.address,
         )
         return out
 
@@ -87,28 +98,34 @@ class Playback:
         self.program.reset()
         self._to_skip = self.program.latency_samples
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A sound from its first to its last sample, as long as it went in, float32 (channels, n)."""
+    def whole(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
+        """A sound from its first to its last sample, as long as it went in, float32 (channels, n); `events` act at
+        their sample."""
         delay = self.program.latency_samples
         padded = np.concatenate([audio, np.zeros((len(audio), delay), np.float32)], axis=1)
-        return np.ascontiguousarray(self.program.run(padded, block)[:, delay:])
+        return np.ascontiguousarray(self.program.run(padded, block, events)[:, delay:])
 
-    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """The next piece of a sound: fewer samples come out while the delay fills, then as many."""
+    def piece(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
+        """The next piece of a sound: fewer samples come out while the delay fills, then as many; `events` act at their
+        sample of the piece."""
         skipped = min(self._to_skip, audio.shape[1])
         self._to_skip -= skipped
-        return self.program.run(audio, block)[:, skipped:]
+        return self.program.run(audio, block, events)[:, skipped:]
 
 
 @njit(cache=True, nogil=True)
-def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block):
-    for start in range(0, n_samples, block):
-        n = min(block, n_samples - start)
+def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block, queue):
+    collect(queue)
+    start = 0
+    while start < n_samples:
+        apply_due(queue, start)
+        n = samples_until_next(queue, start, min(block, n_samples - start))
         for c in range(channels):
             memmove(x + 4 * c * STRIDE, audio + 4 * (c * n_samples + start), 4 * n)
         run_rows(rows, n_rows, n)
         for c in range(channels):
             memmove(out + 4 * (c * n_samples + start), y + 4 * c * STRIDE, 4 * n)
+        start += n
 
 
 def audio_buffer(channels: int) -> np.ndarray:

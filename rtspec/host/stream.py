@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from ..audio.callback import Exchange
 from ..audio.devices import find_device
 from ..audio.layout import check_block, check_sample_rate
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
+from ..buffers.events import AT_ONCE, send_event
+from ..control.parameters import Parameter
 from ..errors import DeviceError, InvalidValue
 from .board import Pedalboard, Player
 from .controllers import Controllers
@@ -30,7 +33,8 @@ class Statistics:
     block.
 
     A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not
-    finished; the frames it lacked are concealed. An overrun loses input. `native_plugins` tells, by place and name, how
+    finished; the frames it lacked are concealed. An overrun loses input. A late event acts at once instead of at its
+    sample; dropped ones found too many others on their way. `native_plugins` tells, by place and name, how
     often each native plugin ran, what a call took on average (waiting for the GIL included), and how many failed.
     """
 
@@ -40,6 +44,8 @@ class Statistics:
     overruns: int
     concealed_frames: int
     bad_samples: int
+    late_events: int
+    dropped_events: int
     callback_us: dict[str, float]
     frame_us: dict[str, float]
     real_time: bool
@@ -222,6 +228,35 @@ class AudioStream:
             pause.wait(POLL_S)
         return True
 
+    def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
+        """Play a MIDI channel message.
+
+        Parameters
+        ----------
+        message : mido.Message, bytes or sequence of int
+        time_s : float, optional
+            When it happened, on the clock of :func:`time.monotonic`: it acts exactly one block later than the sound
+            that came in then. Where None it acts at the start of the next block.
+        processor : Processor, optional
+            Who gets it; everyone in the chain who accepts MIDI where None.
+
+        Returns
+        -------
+        bool
+            Whether anyone gets it: False where nobody accepts MIDI, or too many events are on their way.
+        """
+        at, inboxes = self._event_time(time_s), self._player.inboxes(processor)
+        sent = [self._engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
+        return bool(sent) and all(sent)
+
+    def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
+        """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
+        way."""
+        return self._engine.events.put(parameter.event(self._event_time(time_s), value))
+
+    def _event_time(self, time_s: float | None) -> int:
+        return AT_ONCE if time_s is None else self._exchange.sample_at(time_s)
+
     # Looking ------------------------------------------------------------------------------------------------------
 
     @property
@@ -241,6 +276,8 @@ class AudioStream:
         return Statistics(
             **self._exchange.counters(),
             bad_samples=self._engine.bad_samples,
+            late_events=self._engine.events.late,
+            dropped_events=self._engine.events.dropped,
             callback_us=self._exchange.histogram.summary_us(),
             frame_us=self._engine.histogram.summary_us(),
             real_time=self._engine.real_time,

@@ -1,10 +1,15 @@
 """What all processors share: pedalboard's calling rules, parameters as attributes, and programs made on demand."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ..audio.layout import Layout, check_block, check_sample_rate
+from ..buffers.events import send_event
+from ..buffers.inbox import Inbox
+from ..buffers.step import Stage
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
@@ -28,6 +33,8 @@ class Processor(ABC):
     """
 
     default_sample_rate = 44100
+    accepts_midi = False
+    """Whether its programs have an inbox, to which a stream sends MIDI messages (:class:`Instrument`)."""
 
     def __init__(self, specs: list[ParameterSpec], values: dict[str, float]):
         self._parameters = ParameterTable([*specs, *MIX_PARAMETERS])
@@ -161,6 +168,96 @@ class Processor(ABC):
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={p.string_value}" for name, p in self._parameters.items())
         return f"<rtspec.{type(self).__name__} {values}>"
+
+
+class Instrument(Processor):
+    """A processor that is played by MIDI messages. In a chain it adds its sound to what comes in, by `mix`.
+
+    A subclass says its stages; notes, times and pedalboard's rules for instruments are here.
+    """
+
+    accepts_midi = True
+
+    @abstractmethod
+    def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
+        """The instrument's stages; the first is an audio stage, and the others run inside it.
+
+        Its step gets `n` samples of planar float32 to ignore and gives as many. Before it makes any it takes all
+        messages out of `inbox` (:func:`rtspec.buffers.inbox.pop` of the inbox's address): they act at its first sample.
+        """
+
+    def prepare(self, sample_rate: float, channels: int) -> Program:
+        x, wet, y, inbox = *(audio_buffer(channels) for _ in range(3)), Inbox()
+        stages, latency = self.make_voices(sample_rate, channels, inbox), self.latency(sample_rate)
+        mixer = mix_stage(self._parameters, x, sum(latency.values()), sample_rate)
+        rows = [stages[0].row(x, wet), mixer.row(wet, y)]
+        return Program(rows, [*stages, mixer], x, y, latency, keep=(inbox,), inboxes=[inbox])
+
+    def latency(self, sample_rate: float) -> dict[str, int]:
+        """Delay from message to sound in samples, by item; none unless a subclass says so."""
+        return {}
+
+    def plan(self, sample_rate: float) -> FramePlan:
+        raise InvalidValue(f"{type(self).__name__} makes no frames of its input and has no plan")
+
+    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        raise InvalidValue(f"{type(self).__name__} makes no frames of its input and has no lanes")
+
+    def frame_delays(self, plan: FramePlan) -> dict[str, int]:
+        return {}
+
+    def process(self, input_array, *arguments: Any, **options: Any) -> np.ndarray:
+        """Messages are played (:meth:`render`); an array is processed like any processor's."""
+        method = super().process if isinstance(input_array, np.ndarray) else self.render
+        return method(input_array, *arguments, **options)
+
+    __call__ = process
+
+    def render(
+        self,
+        midi_messages: Iterable[Any],
+        duration: float,
+        sample_rate: float,
+        num_channels: int = 2,
+        buffer_size: int = 8192,
+        reset: bool = True,
+    ) -> np.ndarray:
+        """Play messages.
+
+        Parameters
+        ----------
+        midi_messages : iterable
+            mido messages, `time` in seconds from the start of the result, or pairs (bytes, seconds). Only channel
+            messages count.
+        duration : float
+            Seconds.
+        sample_rate : float
+            Hz.
+        num_channels : int
+        buffer_size : int
+            Samples a block; changes no sample of the result.
+        reset : bool
+            Begin in silence; else notes that are held go on.
+
+        Returns
+        -------
+        ndarray, float32, shape (num_channels, samples)
+        """
+        rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
+        playback = self._playback_for(rate, num_channels)
+        timed = [(timed_message(message), inbox) for message in midi_messages for inbox in playback.program.inboxes]
+        events = [send_event(round(at * rate), inbox, message) for (message, at), inbox in timed if message is not None]
+        silence = np.zeros((num_channels, round(duration * rate)), np.float32)
+        if reset:
+            playback.reset()
+        return playback.whole(silence, block, events) if reset else playback.piece(silence, block, events)
+
+
+def timed_message(message: Any) -> tuple[Any, float]:
+    """A mido message or a pair (bytes, seconds) as (message, seconds); None for messages that belong to no channel."""
+    found, at = (message, message.time) if hasattr(message, "bytes") else message
+    status = (found.bytes() if hasattr(found, "bytes") else list(found))[:1]
+    return (found if status and 0x80 <= status[0] < 0xF0 else None), float(at)
 
 
 def check_choice(name: str, value: str, choices) -> str:
