@@ -1,0 +1,109 @@
+"""Networks of the playable model: what a moment of a note sounds like, and the way a note takes through such moments."""
+
+import torch
+from torch import Tensor, nn
+
+from ...processors.timbre_levels import FLOOR_DB, HIGHEST_KEY, LOWEST_KEY, N_LEVELS
+
+N_TIMBRE = 14
+"""Latent dimensions of a moment."""
+
+N_LATENTS = N_TIMBRE + 2
+"""Latents of a note: its mean moment, how slowly it begins (`onset`) and how fast it dies away (`fade`)."""
+
+_PITCH_CENTRES = torch.linspace(LOWEST_KEY, HIGHEST_KEY, 9)
+_AGE_CONSTANTS_S = torch.tensor([0.005, 0.015, 0.05, 0.15, 0.5, 1.5])
+
+
+def pitch_features(key: Tensor) -> Tensor:
+    """A key as nine smooth steps over the keyboard and its height, (n,) → (n, 10)."""
+    wide = (HIGHEST_KEY - LOWEST_KEY) / 8
+    bumps = torch.exp(-(((key[..., None] - _PITCH_CENTRES.to(key)) / wide) ** 2))
+    return torch.cat([bumps, (key[..., None] - 66.0) / 30.0], -1)
+
+
+def age_features(age_s: Tensor) -> Tensor:
+    """Time since a note's start as six decays, (n,) → (n, 6); after some seconds a note changes no more."""
+    return torch.exp(-age_s[..., None] / _AGE_CONSTANTS_S.to(age_s))
+
+
+def mlp(n_in: int, hidden: int, depth: int, n_out: int) -> nn.Sequential:
+    """Dense layers with SiLU between them."""
+    layers: list[nn.Module] = []
+    for i in range(depth):
+        layers += [nn.Linear(n_in if i == 0 else hidden, hidden), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden if depth else n_in, n_out))
+
+
+def scaled_levels(levels_db: Tensor) -> Tensor:
+    """Levels as the encoder takes them, -1 to 1."""
+    return levels_db / (-FLOOR_DB / 2) + 1.0
+
+
+class Encoder(nn.Module):
+    """Levels (n, N_LEVELS) in dB, key (n,) and velocity (n,) from 0 to 1 → timbre (n, N_TIMBRE)."""
+
+    def __init__(self, hidden: int = 256):
+        super().__init__()
+        self.body = mlp(N_LEVELS + 11, hidden, 2, N_TIMBRE)
+
+    def forward(self, levels_db: Tensor, key: Tensor, velocity: Tensor) -> Tensor:
+        return self.body(torch.cat([scaled_levels(levels_db), pitch_features(key), velocity[..., None]], -1))
+
+
+class Decoder(nn.Module):
+    """Timbre (n, N_TIMBRE), key and velocity → levels (n, N_LEVELS) in dB, not yet brought to a sum of 0 dB."""
+
+    def __init__(self, hidden: int = 320):
+        super().__init__()
+        self.body = mlp(N_TIMBRE + 11, hidden, 3, N_LEVELS)
+
+    def forward(self, timbre: Tensor, key: Tensor, velocity: Tensor) -> Tensor:
+        raw = self.body(torch.cat([timbre, pitch_features(key), velocity[..., None]], -1))
+        return FLOOR_DB / 2 + raw * 20.0
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder of one moment."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = Encoder(), Decoder()
+
+    @torch.no_grad()
+    def turn(self, centre: Tensor, axes: Tensor) -> None:
+        """Make ``axes @ (timbre - centre)`` the latents, `axes` being square, without changing what comes out."""
+        encode, decode = self.encoder.body[-1], self.decoder.body[0]
+        inverse = torch.linalg.inv(axes)
+        encode.bias.copy_(axes @ (encode.bias - centre))
+        encode.weight.copy_(axes @ encode.weight)
+        decode.bias += decode.weight[:, :N_TIMBRE] @ centre
+        decode.weight[:, :N_TIMBRE] = decode.weight[:, :N_TIMBRE] @ inverse
+
+
+class Performer(nn.Module):
+    """A note's latents, key and age → its moment and its level.
+
+    Latents (n, N_LATENTS), key (n,), age in seconds (n,) → timbre (n, N_TIMBRE) and level (n,) in dB. Velocity moves
+    neither, so that a harder stroke is never softer.
+    """
+
+    def __init__(self, hidden: int = 128):
+        super().__init__()
+        self.body = mlp(N_LATENTS + 10 + 6, hidden, 2, N_TIMBRE + 1)
+
+    def forward(self, latents: Tensor, key: Tensor, age_s: Tensor) -> tuple[Tensor, Tensor]:
+        made = self.body(torch.cat([latents, pitch_features(key), age_features(age_s)], -1))
+        timbre = latents[..., :N_TIMBRE] + made[..., :N_TIMBRE]
+        fade_db_per_s = FADE_DB_PER_S * torch.clamp(latents[..., N_TIMBRE + 1], 0.0, 1.0)
+        return timbre, torch.clamp(10.0 * made[..., N_TIMBRE], max=0.0) - fade_db_per_s * age_s
+
+
+FADE_DB_PER_S = 60.0
+"""Decay of a note whose latent `fade` is 1."""
+
+
+def brought_to_unit(levels_db: Tensor) -> Tensor:
+    """Levels shifted so that their powers sum to 1, and floored."""
+    total = 10.0 * torch.log10(torch.sum(10.0 ** (levels_db / 10.0), -1, keepdim=True) + 1e-12)
+    return torch.clamp(levels_db - total, min=FLOOR_DB)
