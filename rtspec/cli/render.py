@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..errors import AudioFileError, RtspecError
@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, or a folder")
     add_chain_arguments(parser)
     parser.add_argument(
+        "--automation", metavar="FILE", help="what changes when: .csv or .json of time_s, name, value; or a .mid file"
+    )
+    parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
+    parser.add_argument(
         "--picture", action="store_true", help="draw input and output spectrograms beside each output, as PNG"
     )
 
@@ -33,11 +37,13 @@ def run(args: argparse.Namespace) -> int:
 
     jobs = plan(Path(args.source), Path(args.target))
     board = Pedalboard(make_chain(args))
+    automation = _automation(args, board)
     done, failed = [], []
     with progress(args.json) as bar:
         for i, (source, target) in enumerate(jobs):
             try:
-                done.append(_one(board, source, target, bar, f"{i + 1}/{len(jobs)} {source.name}", args.picture))
+                label = f"{i + 1}/{len(jobs)} {source.name}"
+                done.append(_one(board, source, target, bar, label, args.picture, automation))
             except RtspecError as error:
                 if len(jobs) == 1:
                     raise
@@ -48,6 +54,15 @@ def run(args: argparse.Namespace) -> int:
     if failed:
         print(f"rtspec: {len(failed)} of {len(jobs)} files failed; the others are done", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _automation(args: argparse.Namespace, board):
+    if args.automation is None:
+        return None
+    from ..control.automation import read_automation
+    from ..control.mapping import MidiMap, read_assignments
+
+    return read_automation(args.automation, board, MidiMap(board, read_assignments(args.map)) if args.map else None)
 
 
 def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
@@ -73,11 +88,15 @@ def _sounds(folder: Path, target: Path) -> list[Path]:
     return found
 
 
-def _one(board, source: Path, target: Path, bar, label: str, picture: bool) -> dict:
+def _one(board, source: Path, target: Path, bar, label: str, picture: bool, automation=None) -> dict:
     task = bar.add_task(label, total=None)
     start = time.perf_counter()
+
+    def advance(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+
     try:
-        facts = render_file(board, source, target, lambda done, total: bar.update(task, completed=done, total=total))
+        facts = render_file(board, source, target, advance, automation)
     finally:
         bar.remove_task(task)
     facts["times_real_time"] = round(facts["seconds"] / (time.perf_counter() - start), 1)
@@ -86,7 +105,7 @@ def _one(board, source: Path, target: Path, bar, label: str, picture: bool) -> d
     return facts
 
 
-def render_file(board, source: Path, target: Path, advance: Callable[[int, int], None]) -> dict:
+def render_file(board, source: Path, target: Path, advance: Callable[[int, int], None], automation=None) -> dict:
     """Render one file in chunks, however long; the output is as long as the input, its delay removed."""
     from ..audio.files import Reader, Writer, make_folder
 
@@ -95,10 +114,10 @@ def render_file(board, source: Path, target: Path, advance: Callable[[int, int],
         reader = open_files.enter_context(Reader(source))
         make_folder(target.parent)
         writer = open_files.enter_context(Writer(target, reader.sample_rate, reader.channels))
-        board.reset()
+        play = open_files.enter_context(_playing(board, reader, automation))
         left = reader.n_samples
         for chunk in _endless(reader):
-            out = board.process(chunk, reader.sample_rate, reset=False)[:, :left]
+            out = play(chunk)[:, :left]
             if out.shape[1]:
                 writer.write(out)
                 peak, left = max(peak, float(abs(out).max())), left - out.shape[1]
@@ -107,6 +126,23 @@ def render_file(board, source: Path, target: Path, advance: Callable[[int, int],
                 break
         seconds = reader.n_samples / reader.sample_rate
     return {"input": str(source), "output": str(target), "seconds": round(seconds, 3), "peak": round(peak, 4)}
+
+
+@contextmanager
+def _playing(board, reader, automation):
+    """What takes a chunk and gives it processed, from the board's start; what automation moves is put back after."""
+    if automation is None:
+        board.reset()
+        yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False)
+        return
+    from ..control.presets import apply, capture
+    from ..host.automated import AutomatedPlayback
+
+    before = capture(board, "before")
+    try:
+        yield AutomatedPlayback(board, reader.sample_rate, reader.channels, automation).piece
+    finally:
+        apply(board, before)
 
 
 def _endless(reader) -> Iterator:

@@ -47,7 +47,7 @@ def read_document(path: str | Path, kind: str) -> dict:
         There is no such file, it is no such document, damaged, too large or of a later version; in one line.
     """
     path = Path(path)
-    found = _parsed(path, _bytes(path))
+    found = parsed(path, read_bytes(path))
     if not isinstance(found, dict) or found.get("rtspec") != kind:
         raise InvalidValue(f'{path.name} is no {kind}: it has no "rtspec": "{kind}"; give a file that rtspec wrote')
     version = found.get("format")
@@ -58,19 +58,21 @@ def read_document(path: str | Path, kind: str) -> dict:
     return found
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """All of a file of at most `most` bytes, or :class:`InvalidValue`."""
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(most + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidValue(f"{str(path)!r} cannot be read: {reason}; check the name") from None
-    if len(data) > MAX_BYTES:
-        raise InvalidValue(f"{path.name} has more than {MAX_BYTES} bytes; such files are small; give the right one")
+    if len(data) > most:
+        raise InvalidValue(f"{path.name} has more than {most} bytes; such files are small; give the right one")
     return data
 
 
-def _parsed(path: Path, data: bytes) -> Any:
+def parsed(path: Path, data: bytes) -> Any:
+    """The JSON of a file, or :class:`InvalidValue`."""
     try:
         return json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

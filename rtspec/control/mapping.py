@@ -14,6 +14,7 @@ from .messages import Control, MidiEvent, Motion, MotionReader
 from .parameters import Parameter
 
 KIND = "MIDI map"
+Write = Callable[[Parameter, float, float | None], object]
 LEARN_TRAVEL = 4 / 127
 """How far a control must move to be learnt; less may be a knob that trembles."""
 
@@ -130,6 +131,12 @@ class MidiMap:
     assignments : iterable of Assignment, optional
         The defaults for the chain where None (:meth:`defaults`).
 
+    Attributes
+    ----------
+    write : callable
+        Gets parameter, value and the event's time (None for a bare message), and moves the parameter; by default at
+        once. A stream puts the change at its sample instead.
+
     Examples
     --------
     >>> from rtspec import SpectralInversion
@@ -144,6 +151,7 @@ class MidiMap:
 
     def __init__(self, target: Any, assignments: Any = None):
         self.directory = target if isinstance(target, Directory) else Directory(target)
+        self.write: Write = _at_once
         self._lock = threading.RLock()
         self._reader = MotionReader()
         self._hands: dict[Assignment, _Hand] = {}
@@ -197,21 +205,27 @@ class MidiMap:
 
         This is what a :class:`~rtspec.control.midi.MidiInput` takes as `listener`.
         """
+        timed = isinstance(message, MidiEvent)
+        bare, time_s = (message.message, message.time_s) if timed else (message, None)
         with self._lock:
-            motions = self._reader.read(message.message if isinstance(message, MidiEvent) else message)
+            motions = self._reader.read(bare)
             if self._learning is not None:
                 self._learn_from(motions)
                 return 0
-            return sum(self._move(a, m) for m in motions for a in self._assignments if _fits(a, m))
+            return sum(self._move(a, m, time_s) for m in motions for a in self._assignments if _fits(a, m))
 
     __call__ = feed
 
-    def _move(self, assignment: Assignment, motion: Motion) -> bool:
+    def _move(self, assignment: Assignment, motion: Motion, time_s: float | None) -> bool:
         address = self.directory.find(assignment.parameter)
         if address is None:
             return False
         try:
-            return self._hand(assignment).move(self.directory[address], motion.position)
+            parameter = self.directory[address]
+            value = self._hand(assignment).value(parameter, motion.position)
+            if value is not None:
+                self.write(parameter, value, time_s)
+            return value is not None
         except InvalidValue:  # the chain was edited, and the range of the assignment does not fit the new parameter
             return False
 
@@ -281,6 +295,10 @@ class MidiMap:
             self._assignments, self._hands = list(loaded), {}
 
 
+def _at_once(parameter: Parameter, value: float, time_s: float | None) -> None:
+    parameter.value = value
+
+
 def _fits(assignment: Assignment, motion: Motion) -> bool:
     return assignment.control == motion.control and assignment.channel in (None, motion.channel)
 
@@ -291,18 +309,19 @@ class _Hand:
     def __init__(self, assignment: Assignment):
         self.assignment = assignment
         self._last: float | None = None
-        self._written: float | None = None
+        self._own: tuple[float | None, float | None] = (None, None)
 
-    def move(self, parameter: Parameter, position: float) -> bool:
-        """Move the parameter, unless the control has yet to meet it."""
+    def value(self, parameter: Parameter, position: float) -> float | None:
+        """Where the parameter shall go; None while the control has yet to meet it."""
         curve, low, high = self.assignment.ends(parameter)
-        last, self._last = self._last, position
-        if self.assignment.take_over and parameter.value != self._written:
-            there = to_position(curve, parameter.value, low, high)
+        last, self._last, before = self._last, position, parameter.value
+        if self.assignment.take_over and before not in self._own:
+            there = to_position(curve, before, low, high)
             if not (abs(position - there) <= NEAR or (last is not None and (last - there) * (position - there) <= 0)):
-                return False
-        parameter.value = self._written = to_value(curve, position, low, high)
-        return True
+                return None
+        value = to_value(curve, position, low, high)
+        self._own = before, value  # a timed change may still be on its way when the control moves on
+        return value
 
 
 # Reading --------------------------------------------------------------------------------------------------------------

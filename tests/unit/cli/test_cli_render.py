@@ -90,6 +90,28 @@ def test_a_folder_keeps_what_is_done_and_names_what_failed(rtspec, sound, tmp_pa
     assert sorted(os.listdir(tmp_path / "out")) == ["a.wav", "d.wav"]
 
 
+def test_automation_moves_every_file_from_its_start(rtspec, sound, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / "in" / name).write_bytes(sound.read_bytes())
+    (tmp_path / "moves.csv").write_text("time_s,name,value\n0,output_db,0\n0.25,output_db,-60\n")
+    chain = ["--processor", "onnx:identity", "--set", "output_db=-6"]
+    ran = rtspec("render", tmp_path / "in", tmp_path / "out", *chain, "--automation", tmp_path / "moves.csv")
+    assert ran.status == 0 and ran.err == ""
+    first, second = (files.read(tmp_path / "out" / name)[0] for name in ("a.wav", "b.wav"))
+    np.testing.assert_array_equal(first, second)
+    whole = files.read(sound)[0]
+    np.testing.assert_allclose(first[:, : RATE // 4], whole[:, : RATE // 4], atol=1e-3)
+    assert np.abs(first[:, RATE // 4 + RATE // 20 :]).max() < 1e-3
+
+
+def test_a_bad_automation_gives_one_line_and_renders_nothing(rtspec, sound, tmp_path):
+    (tmp_path / "moves.csv").write_text("0.25,loudness,3\n")
+    ran = rtspec("render", sound, tmp_path / "out.wav", "--automation", tmp_path / "moves.csv")
+    assert "moves.csv: line 1: 'loudness' is no parameter" in ran.failed_in_one_line()
+    assert not (tmp_path / "out.wav").exists()
+
+
 def test_clipping_is_said(rtspec, sound, tmp_path):
     ran = rtspec("render", sound, tmp_path / "out.wav", "--processor", "onnx:identity", "--set", "output_db=20")
     assert ran.status == 0 and "clipped at peak 4" in ran.out

@@ -1,0 +1,54 @@
+"""A chain that is rendered piece by piece while automation moves it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..buffers.events import Event, send_event
+from ..control.automation import Automation
+from .board import Pedalboard
+from .player import Player
+from .program import MAX_BLOCK, Playback
+
+
+class AutomatedPlayback:
+    """Plays a board from its start; every change is heard from its time on and not before.
+
+    A change acts at its sample of the sound as it leaves the processor, so it is put off by the delay up to there: what
+    is heard fits the rendered sound, whose delay is removed. What changes at time 0 is so from the start.
+
+    Parameters
+    ----------
+    board : Pedalboard
+    sample_rate : float
+        Hz.
+    channels : int
+    automation : Automation
+    """
+
+    def __init__(self, board: Pedalboard, sample_rate: float, channels: int, automation: Automation):
+        self._player = Player(board.flat, sample_rate, channels)
+        self._playback, self._rate, self._now = Playback(self._player.program), sample_rate, 0
+        self._events = sorted(self._timed(automation), key=lambda event: event.time)
+        self._next = 0
+
+    def _timed(self, automation: Automation) -> Iterator[Event]:
+        delays, before = self._player.delays(), 0
+        tables = [(plugin.parameters, delay) for plugin, delay in delays if hasattr(plugin, "prepare")]
+        delay_of = {parameter: delay for table, delay in tables for parameter in table.values()}
+        for change in automation.changes:
+            at = round(change.time_s * self._rate)
+            yield change.parameter.event(at and at + delay_of[change.parameter], change.value)
+        for plugin, delay in delays:
+            for inbox in self._player.inboxes(plugin):
+                yield from (send_event(round(t * self._rate) + before, inbox, m) for t, m in automation.messages)
+            before = delay
+
+    def piece(self, audio: np.ndarray) -> np.ndarray:
+        """The next piece, float32 (channels, n): fewer samples come out while the delay fills, then as many."""
+        end, first = self._now + audio.shape[1], self._next
+        while self._next < len(self._events) and self._events[self._next].time < end:
+            self._next += 1
+        due = [event._replace(time=event.time - self._now) for event in self._events[first : self._next]]
+        self._now = end
+        return self._playback.piece(np.ascontiguousarray(audio, np.float32), MAX_BLOCK, due)
