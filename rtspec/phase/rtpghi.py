@@ -13,8 +13,8 @@ quietest bin on the way is popped, at the key
 and likewise from above; the way with the largest key is the one that comes first. Two sweeps find what the heap would
 do, in a fixed time that does not depend on the sound.
 
-Beyond the paper. (1) The step between bins says where in the window the sound lies, -½ to ½ of its length from the
-middle; estimates beyond `REACH` of the length are noise and are cut there, which is worth 1.8 dB without look-ahead.
+Beyond the paper. (1) Steps between bins are kept within `REACH` (:mod:`rtspec.phase.gradients`), which is worth 1.8 dB
+without look-ahead.
 (2) A single path to each bin wastes the others: after the sweeps every bin is set, `SETTLING` times, to the sum of
 what its past and its two neighbours predict, weighted by their powers; 0.7 dB more. With both set aside the result is
 the heap's, bin by bin.
@@ -34,61 +34,32 @@ from ..buffers.memory import aligned, aligned_copy, floats, memmove, pointer
 from ..buffers.step import Stage, step
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
-from .arithmetic import (
-    ONE,
-    SMALLEST,
-    ZERO,
-    clean,
-    cosine_sine,
-    f32,
-    kernel,
-    log2_all,
-    polar,
-    random_turns,
-    turns_of,
-    wrap,
-)
+from .arithmetic import ONE, SMALLEST, ZERO, cosine_sine, f32, kernel, polar, random_turns, turns_of, wrap
 from .given import centre_turns
+from .gradients import DEAD, GRADIENTS, REACH, find_spread, gradient_fields, quiet_floor, take_frame
 
-_ADDRESSES = "magnitudes logs phase slope advance centre spread below chosen past settled"
+_ADDRESSES = "phase slope advance centre below chosen past settled"
 RTPGHI = np.dtype(
-    [(name, "i8") for name in f"n_bins look_ahead draws settling {_ADDRESSES}".split()]
-    + [(name, "f4") for name in ("time_scale", "frequency_scale", "tolerance", "reach")]
+    GRADIENTS + [(name, "i8") for name in f"draws settling {_ADDRESSES}".split()] + [("time_scale", "f4")]
 )
-"""Rows of float32 (n_bins,): `magnitudes` and `logs` of the last three frames, the newest last; `phase` and `slope`
-(turns a hop) of the frame given last; `advance` (turns a hop of each bin's centre); `centre` (turns from the window's
-middle to its start); the rest is work space."""
+"""Rows of float32 (n_bins,): `phase` and `slope` (turns a hop) of the frame given last; `advance` (turns a hop of each
+bin's centre); `centre` (turns from the window's middle to its start); the rest is work space."""
 
-DEAD = f32(-1e30)
 UNREACHED = f32(1e4)
 """Below every log magnitude (log2): a bin that nothing reaches starts its own island, the loudest first."""
 
 
 @kernel
-def gradients(s, old, new, floor):
-    """What the old frame alone says of every phase, into `past`; steps from bin m to m + 1, into `spread`."""
+def predict(s, new, floor):
+    """What the frame before `new` says of every phase, into `past`."""
     n = s.n_bins
-    row = 4 * n
-    before, here, after = floats(s.logs + old * row, n), floats(s.logs + new * row, n), floats(s.logs + 2 * row, n)
-    slope, advance, spread = floats(s.slope, n), floats(s.advance, n), floats(s.spread, n)
+    here, slope, advance = floats(s.logs + 4 * n * new, n), floats(s.slope, n), floats(s.advance, n)
     phase, past = floats(s.phase, n), floats(s.past, n)
     past[0], past[n - 1] = phase[0], phase[n - 1]
     for m in range(1, n - 1):
         fresh = advance[m] + s.time_scale * (max(here[m + 1], floor) - max(here[m - 1], floor))
         past[m] = phase[m] + f32(0.5) * (slope[m] + fresh)
         slope[m] = fresh
-    if s.look_ahead:
-        for m in range(n):
-            spread[m] = s.frequency_scale * (max(after[m], floor) - max(before[m], floor))
-    else:
-        first = floats(s.logs, n)
-        for m in range(n):
-            older = max(first[m], floor) - f32(4) * max(before[m], floor)
-            spread[m] = s.frequency_scale * (f32(3) * max(here[m], floor) + older)
-    for m in range(n):
-        spread[m] = max(-s.reach, min(s.reach, spread[m]))
-    for m in range(n - 1):
-        spread[m] = f32(0.5) * (spread[m] + spread[m + 1])
 
 
 @kernel
@@ -149,34 +120,12 @@ def finish(s, new, floor):
 
 
 @kernel
-def take_frame(s, x):
-    """Shift a magnitude frame into the history."""
-    row = 4 * s.n_bins
-    memmove(s.magnitudes, s.magnitudes + row, 2 * row)
-    memmove(s.logs, s.logs + row, 2 * row)
-    clean(x, s.magnitudes + 2 * row, s.n_bins)
-    log2_all(s.magnitudes + 2 * row, s.logs + 2 * row, s.n_bins)
-
-
-@kernel
-def quiet_floor(s, old, new):
-    """log2 magnitude below which a bin of either frame has no phase worth following."""
-    before, here, peak = (
-        floats(s.logs + 4 * s.n_bins * old, s.n_bins),
-        floats(s.logs + 4 * s.n_bins * new, s.n_bins),
-        DEAD,
-    )
-    for m in range(s.n_bins):
-        peak = max(peak, max(before[m], here[m]))
-    return peak + s.tolerance
-
-
-@kernel
 def follow(s):
     """Phases of the newest frame that can be had, from the frame before it."""
     new = 2 - s.look_ahead
     floor = quiet_floor(s, new - 1, new)
-    gradients(s, new - 1, new, floor)
+    predict(s, new, floor)
+    find_spread(s, floor)
     integrate(s, new - 1, new, floor)
     for _ in range(s.settling):
         settle(s, new - 1, new)
@@ -194,44 +143,30 @@ def rtpghi(state, x, n, y):
     return n
 
 
-TOLERANCE, REACH, SETTLING = 1e-6, (0.2, 0.25), 3
-"""Magnitude relative to the loudest below which phases are random; farthest from the window's middle that sound is
-looked for, in window lengths, without and with look-ahead; rounds of settling."""
+SETTLING = 3
+"""Rounds of settling."""
 
 
 def integration(plan: FramePlan, look_ahead: int, seed: int, reach: float, settling: int) -> dict:
     """The fields of an RTPGHI record, fresh arrays included.
 
-    With a = hop, M = n_fft, L = log magnitude (natural) and the phase in turns, for frames whose time starts at the
-    window's middle:
-    a hop further ``a·m/M + a·M/(4πγ)·(L[m+1] - L[m-1])``, a bin up ``-γ/(4πaM)·(L[n+1] - L[n-1])`` or, without the
-    frame after,
-    ``-γ/(4πaM)·(3L[n] - 4L[n-1] + L[n-2])``.
+    As in :func:`rtspec.phase.gradients.gradient_fields`; a hop further ``a·m/M + a·M/(4πγ)·(L[m+1] - L[m-1])``.
     """
     n, bins = plan.n_bins, np.arange(plan.n_bins)
     advance = (bins * plan.hop / plan.n_fft) % 1
     advance[[0, -1]] = 0
-    turns = np.log(2) / (4 * np.pi)
-    return {
-        "n_bins": n,
-        "look_ahead": look_ahead,
+    return gradient_fields(plan, look_ahead, reach) | {
         "draws": seed << 16,
-        "magnitudes": aligned((3, n)),
-        "logs": aligned((3, n)) - np.float32(127),
         "phase": aligned(n),
         "slope": aligned_copy(advance, np.float32),
         "advance": aligned_copy(advance, np.float32),
         "centre": centre_turns(plan),
-        "spread": aligned(n),
         "below": aligned(n),
         "chosen": aligned(n),
         "past": aligned(n),
         "settled": aligned(n),
         "settling": settling,
-        "reach": reach * plan.length / plan.n_fft,
-        "time_scale": turns * plan.hop * plan.n_fft / plan.gamma,
-        "frequency_scale": -turns * plan.gamma / (plan.hop * plan.n_fft),
-        "tolerance": np.log2(TOLERANCE),
+        "time_scale": np.log(2) / (4 * np.pi) * plan.hop * plan.n_fft / plan.gamma,
     }
 
 

@@ -4,6 +4,10 @@ The frequency of a peak comes from the parabola through the logarithms of its ma
 advances by that frequency over a hop, and all bins down to the valleys on both sides take the peak's phase, so that
 they add up to one sinusoid.
 
+Beyond the paper. A region of equal phases is a sound in the middle of the window. Where its level changes, sound lies
+earlier or later: from the peak outwards the phase follows the steps between bins of
+:mod:`rtspec.phase.gradients`, which is worth 1.6 dB at 75 % overlap, 4 dB at 87.5 %, and sharper onsets.
+
 References
 ----------
 .. [1] G. T. Beauregard, M. Harish and L. Wyse, "Single pass spectrogram inversion", DSP 2015, section 3.
@@ -15,10 +19,11 @@ from numba import carray
 from ..buffers.memory import aligned, floats, pointer
 from ..buffers.step import Stage, step
 from ..frames.plan import FramePlan
-from .arithmetic import ZERO, clean, f32, kernel, log2, polar, wrap
+from .arithmetic import ZERO, f32, kernel, log2, polar, wrap
 from .given import centre_turns
+from .gradients import GRADIENTS, REACH, find_spread, gradient_fields, quiet_floor, take_frame
 
-SPSI = np.dtype([(name, "i8") for name in ("n_bins", "magnitudes", "phase", "centre")] + [("step_turns", "f4")])
+SPSI = np.dtype([*GRADIENTS, ("refined", "i8"), ("phase", "i8"), ("centre", "i8"), ("step_turns", "f4")])
 """`phase` (turns, at the window's middle) of every bin in the last frame; `step_turns` that a bin's width adds in a
 hop."""
 
@@ -31,23 +36,37 @@ def peak_offset(left, top, right):
 
 
 @kernel
+def frequency(size, top, last):
+    """Of the peak at bin `top`, in bins."""
+    left, right = size[max(top - 1, 0)], size[min(top + 1, last)]
+    if top == 0 or top == last or left <= ZERO or right <= ZERO:
+        return f32(top)
+    return f32(top) + peak_offset(log2(left), log2(size[top]), log2(right))
+
+
+@kernel
+def spread_out(phase, spread, start, top, stop):
+    """From the peak's phase, by the steps between bins, to the bins from `start` to before `stop`."""
+    for m in range(top + 1, stop):
+        phase[m] = phase[m - 1] + spread[m - 1]
+    for i in range(top - start):
+        phase[top - 1 - i] = phase[top - i] - spread[top - 1 - i]
+
+
+@kernel
 def advance_peaks(s):
-    """Give every peak and the slopes on both its sides the phase that the peak's frequency leads to."""
-    size, phase = floats(s.magnitudes, s.n_bins), floats(s.phase, s.n_bins)
-    last, start, m = s.n_bins - 1, 0, 0
+    """Give every peak the phase that its frequency leads to, and the slopes on both its sides theirs."""
+    n = s.n_bins
+    size, phase, spread = floats(s.magnitudes + 8 * n, n), floats(s.phase, n), floats(s.spread, n)
+    last, start, m = n - 1, 0, 0
     while m < last:
         while m < last and size[m + 1] >= size[m]:
             m += 1
         top = m
         while m < last and size[m + 1] < size[m]:
             m += 1
-        inside = 0 < top < last
-        offset = ZERO
-        if inside and size[top - 1] > ZERO and size[top + 1] > ZERO:
-            offset = peak_offset(log2(size[top - 1]), log2(size[top]), log2(size[top + 1]))
-        reached = wrap(phase[top] + s.step_turns * (f32(top) + offset))
-        for k in range(start, m + 1):
-            phase[k] = reached
+        phase[top] = wrap(phase[top] + s.step_turns * frequency(size, top, last))
+        spread_out(phase, spread, start, top, m + 1)
         start = m + 1
 
 
@@ -56,20 +75,29 @@ def spsi(state, x, n, y):
     """`n` frames of n_bins float32 magnitudes → `n` frames of n_bins complex64."""
     s = carray(pointer(state), 1, SPSI)[0]
     for t in range(n):
-        clean(x + 4 * t * s.n_bins, s.magnitudes, s.n_bins)
+        take_frame(s, x + 4 * t * s.n_bins)
+        if s.refined:
+            find_spread(s, quiet_floor(s, 1, 2))
         advance_peaks(s)
-        polar(s.magnitudes, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+        polar(s.magnitudes + 8 * s.n_bins, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
     return n
 
 
-def spsi_stage(plan: FramePlan) -> Stage:
-    """SPSI of one channel as a stage: (n_bins,) float32 → (n_bins,) complex64. No delay."""
+def spsi_stage(plan: FramePlan, *, refined: bool = True) -> Stage:
+    """SPSI of one channel as a stage: (n_bins,) float32 → (n_bins,) complex64. No delay.
+
+    Parameters
+    ----------
+    plan : FramePlan
+    refined : bool
+        With this module's addition; False is the published method.
+    """
     return Stage(
         spsi,
         SPSI,
-        n_bins=plan.n_bins,
-        magnitudes=aligned(plan.n_bins),
+        refined=refined,
         phase=aligned(plan.n_bins),
         centre=centre_turns(plan),
         step_turns=plan.hop / plan.n_fft,
+        **gradient_fields(plan, 0, REACH[0]),
     )

@@ -7,6 +7,7 @@ import pytest
 
 from rtspec.frames import FramePlan, stft
 from rtspec.phase import reconstruct
+from rtspec.phase.gradients import REACH, TOLERANCE
 from rtspec.phase.rtisi import NOISE, estimating, weights
 
 PLAN = FramePlan(sample_rate=16000, n_fft=128, hop=32)
@@ -15,26 +16,39 @@ X = np.sin(0.21 * T + 1e-4 * T**2) + 0.4 * np.sin(1.1 * T) + 0.1 * np.random.def
 S = abs(stft(X, PLAN)).astype(float)
 
 
-def spsi_in_numpy(S):
+def spread_in_numpy(S, t):
+    """Steps from bin to bin, radians: the causal gradient in time, kept near the window's middle."""
+    first, last, newest = np.pad(S, ((0, 0), (2, 0)))[:, t : t + 3].T  # silence before the start
+    floor = max(last.max(), newest.max()) * TOLERANCE
+    first, last, newest = np.log(np.maximum([first, last, newest], floor))
+    spread = -PLAN.gamma / (2 * PLAN.hop * PLAN.n_fft) * (3 * newest - 4 * last + first)
+    spread = np.clip(spread, -2 * np.pi * REACH[0], 2 * np.pi * REACH[0])
+    return (spread[1:] + spread[:-1]) / 2
+
+
+def spsi_in_numpy(S, refined):
     """SPSI by its definition: peaks, log parabolas, regions between valleys; phases at the window's middle, radians."""
     phase, out = np.zeros(len(S)), np.zeros(S.shape, complex)
     for t, frame in enumerate(S.T):
         peaks = [m for m in range(1, len(S) - 1) if frame[m - 1] <= frame[m] > frame[m + 1]]
         edges = [0] + [a + int(np.argmin(frame[a : b + 1])) + 1 for a, b in itertools.pairwise(peaks)]
+        steps = spread_in_numpy(S, t) if refined else np.zeros(len(S) - 1)
         for peak, start, stop in zip(peaks, edges, [*edges[1:], len(S)], strict=True):
             left, top, right = np.log2(frame[peak - 1 : peak + 2])
             bend = left - 2 * top + right
             turn = 2 * np.pi * PLAN.hop / PLAN.n_fft * (peak + 0.5 * (left - right) / bend)
-            phase[start:stop] = phase[peak] + turn
+            along = np.cumsum(np.r_[0, steps[start : stop - 1]])
+            phase[start:stop] = phase[peak] + turn + along - along[peak - start]
         out[:, t] = frame * np.exp(1j * (phase - np.pi * np.arange(len(S))))
     return out
 
 
-def test_spsi_equals_its_definition_away_from_the_edges_of_the_spectrum():
+@pytest.mark.parametrize("refined", [False, True])
+def test_spsi_equals_its_definition_away_from_the_edges_of_the_spectrum(refined):
     steady = np.abs(stft(np.sin(0.6 * T) + 0.5 * np.sin(1.7 * T), PLAN))[:, 4:20] + 1e-3
     steady *= np.random.default_rng(0).uniform(0.999, 1.001, steady.shape)
-    found = reconstruct(steady, PLAN, method="spsi")
-    expected = spsi_in_numpy(steady.astype(np.float32).astype(float))
+    found = reconstruct(steady, PLAN, method="spsi", refined=refined)
+    expected = spsi_in_numpy(steady.astype(np.float32).astype(float), refined)
     near = slice(8, 40)  # both partials; the very first and last bins may be peaks without two neighbours
     assert np.linalg.norm((found - expected)[near]) < 1e-3 * np.linalg.norm(steady)
 

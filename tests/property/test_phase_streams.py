@@ -89,7 +89,8 @@ def test_a_power_of_two_in_gain_changes_nothing_else(method, options, exponent):
     gain = np.float32(2.0**exponent)
     Y = reconstruct(S, PLAN, method=method, **options)
     Z = reconstruct(S * gain, PLAN, method=method, **options)
-    early = slice(0, 12) if METHODS[method].chaotic else slice(None)
+    taken = 12 - phase_stage(method, PLAN, **options).delay  # rounding grows with every frame taken in
+    early = slice(0, taken) if METHODS[method].chaotic else slice(None)
     assert np.allclose(Z[:, early] / gain, Y[:, early], rtol=1e-3, atol=1e-3 * S.max())
 
 

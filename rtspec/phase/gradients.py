@@ -1,0 +1,88 @@
+"""What phase-gradient methods share: a history of log magnitudes, and the phase steps between bins that follow from it.
+
+The step from a bin to the next one up says where in the window its sound lies, -½ to ½ of the window's length from the
+middle. Estimates beyond `REACH` of the length are noise and are cut there.
+
+References
+----------
+.. [1] Z. Průša and P. L. Søndergaard, "Real-time spectrogram inversion using phase gradient heap integration", DAFx
+   2016.
+"""
+
+import numpy as np
+
+from ..buffers.memory import aligned, floats, memmove
+from ..frames.plan import FramePlan
+from .arithmetic import clean, f32, kernel, log2_all
+
+GRADIENTS = [(name, "i8") for name in ["n_bins", "look_ahead", "magnitudes", "logs", "spread"]] + [
+    (name, "f4") for name in ("frequency_scale", "tolerance", "reach")
+]
+"""Fields of a record. Rows of float32 (n_bins,): `magnitudes` and `logs` (log2) of the last three frames, the newest
+last; `spread`, the steps from bin m to m + 1 in turns."""
+
+TOLERANCE, REACH = 1e-6, (0.2, 0.25)
+"""Magnitude relative to the loudest below which a bin says nothing; farthest from the window's middle that sound is
+looked for, in window lengths, without and with look-ahead."""
+
+DEAD = f32(-1e30)
+
+
+@kernel
+def take_frame(s, x):
+    """Shift a magnitude frame into the history."""
+    row = 4 * s.n_bins
+    memmove(s.magnitudes, s.magnitudes + row, 2 * row)
+    memmove(s.logs, s.logs + row, 2 * row)
+    clean(x, s.magnitudes + 2 * row, s.n_bins)
+    log2_all(s.magnitudes + 2 * row, s.logs + 2 * row, s.n_bins)
+
+
+@kernel
+def quiet_floor(s, old, new):
+    """log2 magnitude below which a bin of either frame has no phase worth following."""
+    before, here = floats(s.logs + 4 * s.n_bins * old, s.n_bins), floats(s.logs + 4 * s.n_bins * new, s.n_bins)
+    peak = DEAD
+    for m in range(s.n_bins):
+        peak = max(peak, max(before[m], here[m]))
+    return peak + s.tolerance
+
+
+@kernel
+def find_spread(s, floor):
+    """Steps from bin to bin of the newest frame, or with look-ahead of the one before it, by the trapezoidal rule."""
+    n = s.n_bins
+    row = 4 * n
+    first, second, third = floats(s.logs, n), floats(s.logs + row, n), floats(s.logs + 2 * row, n)
+    spread = floats(s.spread, n)
+    if s.look_ahead:
+        for m in range(n):
+            spread[m] = s.frequency_scale * (max(third[m], floor) - max(first[m], floor))
+    else:
+        for m in range(n):
+            older = max(first[m], floor) - f32(4) * max(second[m], floor)
+            spread[m] = s.frequency_scale * (f32(3) * max(third[m], floor) + older)
+    for m in range(n):
+        spread[m] = max(-s.reach, min(s.reach, spread[m]))
+    for m in range(n - 1):
+        spread[m] = f32(0.5) * (spread[m] + spread[m + 1])
+
+
+def gradient_fields(plan: FramePlan, look_ahead: int, reach: float) -> dict:
+    """The fields of :data:`GRADIENTS`, fresh arrays included; `reach` in window lengths.
+
+    With a = hop, M = n_fft, L = log magnitude (natural) and the phase in turns, for frames whose time starts at the
+    window's middle: a bin up ``-γ/(4πaM)·(L[n+1] - L[n-1])`` or, without the frame after,
+    ``-γ/(4πaM)·(3L[n] - 4L[n-1] + L[n-2])``.
+    """
+    n = plan.n_bins
+    return {
+        "n_bins": n,
+        "look_ahead": look_ahead,
+        "magnitudes": aligned((3, n)),
+        "logs": aligned((3, n)) - np.float32(127),
+        "spread": aligned(n),
+        "reach": reach * plan.length / plan.n_fft,
+        "frequency_scale": -np.log(2) / (4 * np.pi) * plan.gamma / (plan.hop * plan.n_fft),
+        "tolerance": np.log2(TOLERANCE),
+    }
