@@ -1,0 +1,157 @@
+"""MPE: zones in which every note has a channel of its own, made plain for instruments that know nothing of zones.
+
+A controller sets a zone up by RPN 6 on its master channel: 1 for the lower zone, whose member channels count up from 2,
+16 for the upper one, whose members count down from 15. What the master says then concerns all members; bends of master
+and member add up. :class:`MpeZones` turns that into plain messages on the members' channels.
+
+References
+----------
+MIDI Polyphonic Expression, version 1.0 (MIDI Association, 2018): sections 2.1 to 2.4.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+LOWER_MASTER, UPPER_MASTER = 1, 16
+DEFAULT_RANGE, MEMBER_RANGE = 2.0, 48.0
+"""Semitones that a full bend of a plain or master channel, and of a member, means until RPN 0 says otherwise."""
+
+_BEND_RANGE, _ZONE, _NO_PARAMETER = 0, 6, 0x3FFF
+_DATA, _DATA_FINE, _RPN_FINE, _RPN = 6, 38, 100, 101
+_NRPN = (98, 99)
+_WIDEST = 96
+_SHARED = (64, 74, 120, 121, 123)
+"""Controllers of a master that concern its members: pedal, brightness, all sound off, reset, all notes off."""
+
+
+@dataclass
+class _Channel:
+    """What one channel has said: its bend from -1 to 1, and which parameter its data bytes are for."""
+
+    bend: float = 0.0
+    bend_range: float = DEFAULT_RANGE
+    parameter: int = _NO_PARAMETER
+    told_range: int = int(DEFAULT_RANGE)
+
+
+@dataclass
+class MpeZones:
+    """Messages of an MPE controller in, plain messages out. Without a zone all pass as they came.
+
+    Attributes
+    ----------
+    members : dict of int to list of int
+        Member channels, 1 to 16, by master channel.
+
+    Examples
+    --------
+    >>> import mido
+    >>> zones = MpeZones()
+    >>> for control, value in ((101, 0), (100, 6), (6, 2)):
+    ...     made = zones.feed(mido.Message("control_change", control=control, value=value))
+    >>> zones.members
+    {1: [2, 3]}
+    """
+
+    members: dict[int, list[int]] = field(default_factory=dict)
+    _channels: list[_Channel] = field(default_factory=lambda: [_Channel() for _ in range(17)])
+
+    def feed(self, message: Any) -> "list[Any]":
+        """What an instrument shall get for a mido message."""
+        if message.type == "reset":
+            self.__init__()
+            return [message]
+        if not hasattr(message, "channel"):
+            return [message]
+        return list(self._channel_messages(message, message.channel + 1))
+
+    def master_of(self, channel: int) -> int | None:
+        """The master channel of a member; None for masters and channels in no zone."""
+        return next((master for master, members in self.members.items() if channel in members), None)
+
+    def _channel_messages(self, message: Any, channel: int) -> Iterator[Any]:
+        kind = message.type
+        parameter = self._parameter(message, self._channels[channel]) if kind == "control_change" else None
+        if parameter == _ZONE and channel in (LOWER_MASTER, UPPER_MASTER):
+            yield from self._set_up(channel, message.value)
+        elif parameter == _BEND_RANGE and (channel in self.members or self.master_of(channel)):
+            yield from self._widen(channel, message.value)
+        elif kind == "pitchwheel":
+            self._channels[channel].bend = message.pitch / (8192 if message.pitch < 0 else 8191)
+            yield from (self._bend(c) for c in self._concerned(channel))
+        elif kind == "aftertouch" or (kind == "control_change" and message.control in _SHARED):
+            yield from (message.copy(channel=c - 1) for c in self._concerned(channel))
+        else:
+            yield message
+
+    def _concerned(self, channel: int) -> list[int]:
+        """The channel, and its members if it is a master."""
+        return [channel, *self.members.get(channel, [])]
+
+    # Parameters by number -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _parameter(message: Any, state: _Channel) -> int | None:
+        """The number of the parameter that a controller sets, or None where it sets none; notes what comes next."""
+        if message.control == _RPN:
+            state.parameter = message.value << 7 | state.parameter & 0x7F
+        elif message.control == _RPN_FINE:
+            state.parameter = state.parameter & 0x3F80 | message.value
+        elif message.control in _NRPN:
+            state.parameter = _NO_PARAMETER
+        return state.parameter if message.control == _DATA else None
+
+    def _set_up(self, master: int, count: int) -> Iterator[Any]:
+        """A zone of `count` members, 0 for none; where two overlap, the newer one takes the channels."""
+        count = min(count, 15)
+        step = 1 if master == LOWER_MASTER else -1
+        taken = [master + step * (i + 1) for i in range(count)]
+        left = self.members.get(LOWER_MASTER + UPPER_MASTER - master, [])
+        other = [c for c in left if c not in (master, *taken)]
+        before = [c for c in range(1, 17) if self.master_of(c) is not None]
+        zones = {master: taken, LOWER_MASTER + UPPER_MASTER - master: other}
+        if LOWER_MASTER + UPPER_MASTER - master in taken:
+            zones.pop(LOWER_MASTER + UPPER_MASTER - master)
+        self.members = {m: zones[m] for m in sorted(zones) if zones[m]}
+        for c in sorted({*before, *taken, master}):
+            self._channels[c] = _Channel(bend_range=MEMBER_RANGE if self.master_of(c) else DEFAULT_RANGE, told_range=-1)
+            yield from self._tell_range(c)
+
+    def _widen(self, channel: int, semitones: int) -> Iterator[Any]:
+        """A member's bend range is that of all members of its zone."""
+        master = self.master_of(channel)
+        for c in [channel] if master is None else self.members[master]:
+            self._channels[c].bend_range = float(min(semitones, _WIDEST))
+        for c in self._concerned(channel) if master is None else self.members[master]:
+            yield from self._tell_range(c)
+
+    # Bends --------------------------------------------------------------------------------------------------------
+
+    def _full_range(self, channel: int) -> int:
+        """Semitones of the largest bend that a channel's notes can have: its own and its master's."""
+        master = self.master_of(channel)
+        own = self._channels[channel].bend_range
+        return int(min(_WIDEST, own + (self._channels[master].bend_range if master else 0.0)))
+
+    def _tell_range(self, channel: int) -> Iterator[Any]:
+        """Tell the instrument the range by RPN 0, where it has changed, and then where the bend is in it."""
+        from mido import Message
+
+        state, wanted = self._channels[channel], self._full_range(channel)
+        if wanted != state.told_range:
+            state.told_range = wanted
+            for number, value in ((_RPN, 0), (_RPN_FINE, 0), (_DATA, wanted), (_DATA_FINE, 0)):
+                yield Message("control_change", channel=channel - 1, control=number, value=value)
+            yield self._bend(channel)
+
+    def _bend(self, channel: int) -> Any:
+        from mido import Message
+
+        state, master = self._channels[channel], self.master_of(channel)
+        semitones = state.bend * state.bend_range
+        if master is not None:
+            semitones += self._channels[master].bend * self._channels[master].bend_range
+        share = semitones / self._full_range(channel) if self._full_range(channel) else 0.0
+        pitch = round(share * (8192 if share < 0 else 8191))
+        return Message("pitchwheel", channel=channel - 1, pitch=max(-8192, min(8191, pitch)))
