@@ -110,6 +110,11 @@ class Reader:
             _check_finite(self.path, audio, "holds")
             yield audio
 
+    def seek(self, sample: int) -> None:
+        """Go on from this sample; at most the file's length."""
+        with _failures(self.path, "read"):
+            self._file.seek(min(sample, self.n_samples))
+
     def __enter__(self) -> "Reader":
         return self
 

@@ -1,0 +1,204 @@
+"""The live network: from what is seen of a frame to gains, taps and fill levels; one frame of look-ahead."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...frames.plan import FramePlan
+from ...processors.bandwidth_stages import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
+
+LOG_FLOOR = 1e-8
+
+
+class Mixing(nn.Module):
+    """Features mixed over time (depthwise, causal) and then over channels, added to what came in."""
+
+    def __init__(self, width: int, kernel: int, expansion: int = 2):
+        super().__init__()
+        self.kernel = kernel
+        self.over_time = nn.Conv1d(width, width, kernel, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, expansion * width)
+        self.narrow = nn.Linear(expansion * width, width)
+        nn.init.normal_(self.narrow.weight, std=0.02 / math.sqrt(expansion))
+        nn.init.zeros_(self.narrow.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, n_frames, width) → the same."""
+        late = functional.pad(x.transpose(1, 2), (self.kernel - 1, 0))
+        mixed = self.norm(self.over_time(late).transpose(1, 2))
+        return x + self.narrow(torch.relu(self.widen(mixed)))
+
+
+class LiveNetwork(nn.Module):
+    """Features of frames → answers for the compiled stages.
+
+    A linear layer, one that sees the frame before and the one after, mixing over time, a recurrent layer that remembers
+    what kind of sound this is, mixing again, and one linear layer whose parts are bounded each in its own way.
+
+    Parameters
+    ----------
+    width, memory : int
+        Channels inside, and of the recurrent layer.
+    n_late : int
+        Layers of mixing after it.
+    """
+
+    def __init__(self, width: int = 256, memory: int = 96, n_late: int = 2):
+        super().__init__()
+        self.enter = nn.Linear(N_FEATURES, width)
+        self.around = nn.Conv1d(width, width, 3, groups=width)
+        self.early = Mixing(width, 5)
+        self.recall = nn.Linear(width, memory)
+        self.memory = nn.GRU(memory, memory, batch_first=True)
+        self.remind = nn.Linear(memory, width)
+        self.late = nn.Sequential(*(Mixing(width, 5) for _ in range(n_late)))
+        self.norm = nn.LayerNorm(width)
+        self.leave = nn.Linear(width, ANSWER.length)
+        nn.init.normal_(self.leave.weight, std=0.01)
+        nn.init.zeros_(self.leave.bias)
+        with torch.no_grad():
+            self.leave.bias[ANSWER.fill : ANSWER.coded] = -2.0
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(batch, n_frames, N_FEATURES) → (batch, n_frames, ANSWER.length)."""
+        x = torch.relu(self.enter(features))
+        x = x + self.around(functional.pad(x.transpose(1, 2), (1, 1))).transpose(1, 2)
+        x = self.early(x)
+        x = x + self.remind(self.memory(self.recall(x))[0])
+        return self._bounded(self.leave(self.norm(self.late(x))))
+
+    @staticmethod
+    def _bounded(x: Tensor) -> Tensor:
+        """Gain changes from -1 to .5, taps from -.5 to .5, fill as it is, confidence as it is."""
+        gain = 0.75 * torch.tanh(x[..., :LOW] + math.atanh(1 / 3)) - 0.25
+        taps = 0.5 * torch.tanh(x[..., LOW : ANSWER.fill])
+        return torch.cat([gain, taps, x[..., ANSWER.fill :]], dim=-1)
+
+
+def difference(answer: Tensor, spectrum: Tensor, controls: Tensor, hiss: Tensor, coded: Tensor) -> Tensor:
+    """What the compiled stage ``mend`` makes of an answer, for whole clips and differentiable.
+
+    Parameters
+    ----------
+    answer : Tensor, shape (batch, n_frames, ANSWER.length)
+    spectrum, hiss : Tensor, complex, shape (batch, n_frames, N_BINS)
+    controls : Tensor, shape (batch, n_frames, 3)
+    coded : Tensor, shape (batch,)
+        Share of the repair, 0 to 1.
+
+    Returns
+    -------
+    Tensor, complex, shape (batch, n_frames, N_BINS)
+    """
+    k = torch.arange(N_BINS, device=answer.device)
+    above = torch.clamp((k - controls[..., :1]) / 4 + 0.5, 0, 1)
+    share = coded[:, None, None] * (1 - above)
+    fill = torch.clamp(_spread(answer[..., ANSWER.fill : ANSWER.coded]), -12.0, 3.0).exp() * controls[..., 1:2]
+    change = (above + share) * fill * hiss
+    mended = functional.pad(_mended(answer, spectrum), (0, N_BINS - LOW))
+    return change + share * mended
+
+
+def _spread(units: Tensor) -> Tensor:
+    """Values of units → values of bins."""
+    high = units[..., LOW:].repeat_interleave(GROUP, dim=-1)
+    return torch.cat([units[..., :LOW], high, high[..., -1:]], dim=-1)
+
+
+def _mended(answer: Tensor, spectrum: Tensor) -> Tensor:
+    """The change of the low bins: by gains, and for the lowest by taps on neighbouring frames."""
+    tonal = spectrum[..., :TONAL]
+    taps = answer[..., ANSWER.taps : ANSWER.fill].unflatten(-1, (TAPS, 2, TONAL))
+    change = torch.complex(torch.zeros_like(tonal.real), answer[..., ANSWER.imaginary : ANSWER.taps]) * tonal
+    for i, lag in enumerate((-1, 1, 2)):
+        near = functional.pad(torch.view_as_real(tonal), (0, 0, 0, 0, max(0, lag), max(0, -lag)))
+        near = torch.view_as_complex(near[:, max(0, -lag) :][:, : tonal.shape[1]].contiguous())
+        change = change + near * torch.complex(taps[..., i, 0, :], taps[..., i, 1, :])
+    return spectrum[..., :LOW] * answer[..., :LOW] + functional.pad(change, (0, LOW - TONAL))
+
+
+def overlap_added(frames: Tensor, plan: FramePlan) -> Tensor:
+    """Complex frames (batch, n_frames, n_bins) → sound (batch, n_samples), aligned with the input's samples.
+
+    Only samples that all their frames cover are right; the first and last ``plan.length`` are not.
+    """
+    window = torch.as_tensor(np.array(plan.synthesis), device=frames.device)
+    samples = torch.fft.irfft(frames, plan.n_fft)[..., : plan.length] * window
+    hops = samples.unflatten(-1, (-1, plan.hop))
+    n_parts = hops.shape[2]
+    total = sum(functional.pad(hops[:, :, j], (0, 0, j, n_parts - 1 - j)) for j in range(n_parts))
+    return total[:, n_parts - 1 :].flatten(1)
+
+
+def log_spectrum(sound: Tensor, n_fft: int = 2048, hop: int = 512) -> Tensor:
+    """log10 of the power of each bin, floored as the evaluation floors it: (batch, n_bins, n_frames)."""
+    window = torch.hann_window(n_fft, device=sound.device)
+    spectrum = torch.stft(sound, n_fft, hop, window=window, center=False, return_complex=True)
+    return torch.log10(spectrum.abs() ** 2 + LOG_FLOOR)
+
+
+class LiveLoss:
+    """Log-spectral distance, whole and above the edge; signal-to-noise ratio against the coded sound's; coded or not.
+
+    Parameters
+    ----------
+    plan : FramePlan
+    snr_weight, above_weight, coded_weight : float
+        Per dB; relative to the whole distance; of the cross-entropy.
+    """
+
+    def __init__(self, plan: FramePlan, snr_weight: float = 0.6, above_weight: float = 0.5, coded_weight: float = 0.5):
+        self.plan, self.snr_weight, self.above_weight, self.coded_weight = plan, snr_weight, above_weight, coded_weight
+
+    def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        return self.total(self.parts(network, batch))
+
+    def total(self, parts: dict[str, Tensor]) -> Tensor:
+        """The terms weighed."""
+        total = parts["distance"] + self.above_weight * parts["above"] - self.snr_weight * parts["snr_db"]
+        return total + self.coded_weight * parts["entropy"]
+
+    def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """The loss's terms by name."""
+        features, controls, spectrum, sound, original, coded = batch
+        answer = network(features)
+        hiss = self._hiss(sound)[:, : features.shape[1]]
+        made = sound + overlap_added(difference(answer, spectrum, controls, hiss, coded), self.plan)
+        kept = slice(2 * self.plan.length, sound.shape[1] - self.plan.length)
+        made, sound, original = made[:, kept], sound[:, kept], original[:, kept]
+        whole, above = _distances(made, original, controls[:, -1, 0] / self.plan.n_fft)
+        gain_db = _gain_db(made, sound, original)
+        weight = coded / coded.sum().clamp(min=1)
+        labels = coded[:, None].expand(answer.shape[:2])
+        entropy = functional.binary_cross_entropy_with_logits(answer[..., ANSWER.coded], labels)
+        return {"distance": whole, "above": above, "snr_db": (weight * gain_db).sum(), "entropy": entropy}
+
+    def _hiss(self, sound: Tensor) -> Tensor:
+        """Frames of white noise of mean power 1, as the compiled stage makes them."""
+        plan = self.plan
+        window = torch.as_tensor(np.array(plan.analysis), device=sound.device)
+        noise = (
+            torch.randn(len(sound), sound.shape[1] + plan.length, device=sound.device) / window.square().sum().sqrt()
+        )
+        frames = noise.unfold(-1, plan.length, plan.hop) * window
+        return torch.fft.rfft(frames, plan.n_fft)
+
+
+def _distances(made: Tensor, original: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-spectral distance over all bins, and over those above the edge (a share of the sample rate)."""
+    squared = (log_spectrum(made) - log_spectrum(original)) ** 2
+    share = torch.arange(squared.shape[1], device=made.device) / (2 * (squared.shape[1] - 1))
+    mask = (share[None, :] > edge[:, None]).float()[..., None]
+    above = (squared * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return (squared.mean(1) + 1e-6).sqrt().mean(), (above + 1e-6).sqrt().mean()
+
+
+def _gain_db(made: Tensor, sound: Tensor, original: Tensor) -> Tensor:
+    """How many dB nearer to the original the made sound is than the coded one."""
+    before, after = (sound - original).square().sum(1), (made - original).square().sum(1)
+    floor = 1e-7 * original.square().sum(1) + 1e-9
+    return 10 * torch.log10((before + floor) / (after + floor))
