@@ -107,3 +107,37 @@ def brought_to_unit(levels_db: Tensor) -> Tensor:
     """Levels shifted so that their powers sum to 1, and floored."""
     total = 10.0 * torch.log10(torch.sum(10.0 ** (levels_db / 10.0), -1, keepdim=True) + 1e-12)
     return torch.clamp(levels_db - total, min=FLOOR_DB)
+
+
+class Instrument(nn.Module):
+    """What ships: the latents that a hand moves, and each voice's own → partials and noise of each voice.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder
+        With its latents on principal axes, -1 to 1 being the range of the training notes.
+    performer : Performer
+    reach : float
+        Latents further from the centre than this are drawn back to it: the hull of the training notes.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, performer: Performer, deviations: Tensor, reach: float):
+        super().__init__()
+        self.decoder, self.performer, self.reach = autoencoder.decoder, performer, reach
+        self.register_buffer("deviations", deviations)
+
+    def forward(self, voices: Tensor, latents: Tensor) -> Tensor:
+        """Voices (1, n, N_LATENTS + 3): shifts, key, velocity, age; latents (N_LATENTS,) → amplitudes (1, n, N_LEVELS)."""
+        key = torch.clamp(voices[..., N_LATENTS], LOWEST_KEY, HIGHEST_KEY)
+        velocity = torch.clamp(voices[..., N_LATENTS + 1], 0.0, 1.0)
+        inside = self.within_hull(latents + voices[..., :N_LATENTS])
+        timbre, level_db = self.performer(inside, key, torch.clamp(voices[..., N_LATENTS + 2], 0.0, 100.0))
+        levels_db = brought_to_unit(self.decoder(timbre, key, velocity)) + level_db[..., None]
+        return 10.0 ** (torch.clamp(levels_db, min=-160.0) / 20.0)
+
+    def within_hull(self, latents: Tensor) -> Tensor:
+        """Each axis held to its range, and all together to the ellipsoid that holds the training notes."""
+        timbre = torch.clamp(latents[..., :N_TIMBRE], -1.0, 1.0)
+        length = torch.sqrt(torch.sum((timbre / self.deviations) ** 2, -1, keepdim=True) + 1e-12)
+        timbre = timbre * torch.clamp(self.reach / length, max=1.0)
+        return torch.cat([timbre, torch.clamp(latents[..., N_TIMBRE:], 0.0, 1.0)], -1)

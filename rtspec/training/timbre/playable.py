@@ -1,6 +1,7 @@
 """How the playable model learns: moments first, then the way of a note through them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -89,3 +90,105 @@ def moment_validation(levels: NoteLevels, chosen: np.ndarray, n: int = 8192) -> 
         return float(1.0 - partial_f1(made[:, :96], wanted[:, :96]).mean())
 
     return validate
+
+
+# ------------------------------------------------------------------------------------------ from moments to notes
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Every note as the way it takes through the latents.
+
+    Attributes
+    ----------
+    notes : ndarray, int64, shape (n_notes, 3)
+        Program, key, velocity.
+    timbre : ndarray, float32, shape (n_notes, len(TIMES_S), N_TIMBRE)
+    latents : ndarray, float32, shape (n_notes, N_LATENTS)
+        Of the note: its mean moment, `onset` and `fade`, both 0 to 1.
+    whole_db : ndarray, float32, shape (n_notes, len(TIMES_S))
+    """
+
+    notes: np.ndarray
+    timbre: np.ndarray
+    latents: np.ndarray
+    whole_db: np.ndarray
+
+
+def paths(network: Autoencoder, levels: NoteLevels) -> Paths:
+    """Encode all moments of all notes, and what each note is as a whole."""
+    key, velocity = levels.notes[:, 1].astype(np.float32), (levels.notes[:, 2] / 127).astype(np.float32)
+    timbre = np.empty((len(levels.notes), len(TIMES_S), N_TIMBRE), np.float32)
+    for t in range(len(TIMES_S)):
+        with torch.no_grad():
+            given = map(torch.from_numpy, (levels.levels[:, t].astype(np.float32), key, velocity))
+            timbre[:, t] = network.encoder(*given).numpy()
+    return Paths(levels.notes, timbre, note_latents(timbre, levels.whole_db), levels.whole_db)
+
+
+def note_latents(timbre: np.ndarray, whole_db: np.ndarray) -> np.ndarray:
+    """A note's latents from its path: the mean weighted by amplitude and time, onset and fade."""
+    weight = np.gradient(TIMES_S) * 10.0 ** (np.maximum(whole_db, -60.0) / 20.0)
+    mean = (timbre * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
+    return np.concatenate([mean, onset(whole_db)[:, None], fade(whole_db)[:, None]], 1).astype(np.float32)
+
+
+def onset(whole_db: np.ndarray) -> np.ndarray:
+    """How slowly a note begins: the time to 3 dB below its loudest, 0 for 5 ms and less, 1 for 1 s."""
+    first = TIMES_S[np.argmax(whole_db > -3.0, axis=1)]
+    return np.clip(np.log10(np.maximum(first, 0.005) / 0.005) / np.log10(1.0 / 0.005), 0.0, 1.0)
+
+
+def fade(whole_db: np.ndarray) -> np.ndarray:
+    """How fast a note dies away after its loudest moment: 0 not at all, 1 for FADE_DB_PER_S."""
+    slopes = np.empty(len(whole_db))
+    for i, db in enumerate(whole_db):
+        top = int(np.argmax(db))
+        later = np.flatnonzero(db[top:] > -60.0) + top
+        span = TIMES_S[later[-1]] - TIMES_S[top]
+        slopes[i] = -(db[later[-1]] - db[top]) / span if span > 0 else FADE_DB_PER_S
+    return np.clip(slopes / FADE_DB_PER_S, 0.0, 1.0)
+
+
+def principal_axes(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centre, axes in the order of the variance they explain, and that share, of note latents (n_notes, N_TIMBRE).
+
+    An axis is scaled so that 99 % of the notes lie from -1 to 1 on it.
+    """
+    centre = latents.mean(0)
+    _, spread, directions = np.linalg.svd(latents - centre, full_matrices=False)
+    turned = (latents - centre) @ directions.T
+    reach = np.quantile(np.abs(turned), 0.99, axis=0)
+    return centre, directions / reach[:, None], spread**2 / (spread**2).sum()
+
+
+class PathBatches:
+    """Moments of notes with the latents of their note."""
+
+    def __init__(self, paths: Paths, chosen: np.ndarray):
+        index = np.flatnonzero(chosen)
+        self.notes, self.latents = paths.notes[index], paths.latents[index]
+        self.timbre, self.whole_db = paths.timbre[index], paths.whole_db[index]
+
+    def draw(self, generator: np.random.Generator, n: int) -> tuple:
+        """Latents, key, velocity, age, timbre and level of `n` moments."""
+        i, t = generator.integers(len(self.notes), size=n), generator.integers(len(TIMES_S), size=n)
+        key, velocity = self.notes[i, 1].astype(np.float32), (self.notes[i, 2] / 127).astype(np.float32)
+        age = TIMES_S[t].astype(np.float32)
+        return self.latents[i], key, velocity, age, self.timbre[i, t], self.whole_db[i, t]
+
+
+def path_loss(decoder: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], Tensor]:
+    """How far the told moments sound from the true ones through the decoder, and the levels' error."""
+
+    def loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        latents, key, velocity, age, timbre, whole_db = batch
+        made, level = network(latents + 0.03 * torch.randn_like(latents), key, age)
+        with torch.no_grad():
+            wanted = brought_to_unit(decoder(timbre, key, velocity))
+        heard = torch.sigmoid((whole_db + 40.0) / 5.0)
+        told = level_loss(decoder(made, key, velocity), wanted, heard)
+        near = (torch.clamp(level, min=-60.0) - torch.clamp(whole_db, min=-60.0)).abs().mean()
+        return told + 0.5 * near + 0.2 * ((made - timbre) ** 2).mean()
+
+    return loss

@@ -1,0 +1,126 @@
+"""TimbreSynth: an instrument whose timbre is a place in a latent space."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..buffers.inbox import Inbox
+from ..buffers.memory import address, aligned
+from ..buffers.step import Stage
+from ..control.parameters import ParameterSpec
+from ..control.smoothing import ramp_stage
+from ..models import load
+from ..models.session import model_stage
+from .base import Instrument
+from .timbre_anchors import LatentMap, read_map
+from .timbre_keyboard import MAX_VOICES
+from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
+
+MODEL = "timbre-synth"
+HOP_S = 128 / 48000
+
+_SPECS = [
+    ParameterSpec("attack_ms", "ms", 1.0, 5000.0, 1.0, description="rise of a note, beside its timbre's own", curve="log", cc=73),
+    ParameterSpec("decay_ms", "ms", 1.0, 10000.0, 300.0, description="time to the sustained level", curve="log", cc=75),
+    ParameterSpec("sustain", "", 0.0, 1.0, 1.0, description="level of a held note"),
+    ParameterSpec("release_ms", "ms", 5.0, 10000.0, 150.0, description="time in which a released note falls by 60 dB", curve="log", cc=72),
+    ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", cc=5),
+    ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel"),
+    ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, description="range of a note's own bend in MPE"),
+    ParameterSpec("velocity_db", "dB", 0.0, 60.0, 36.0, description="between the softest and the hardest stroke"),
+    ParameterSpec("pressure_db", "dB", 0.0, 24.0, 6.0, description="by which full pressure makes a note louder"),
+    ParameterSpec("vibrato_cents", "cents", 0.0, 200.0, 0.0, description="depth of the LFO on pitch"),
+    ParameterSpec("wheel_cents", "cents", 0.0, 200.0, 50.0, description="vibrato that the modulation wheel adds"),
+    ParameterSpec("lfo_hz", "Hz", 0.05, 20.0, 5.0, description="rate of the LFO", curve="log"),
+    ParameterSpec("lfo_depth", "", -2.0, 2.0, 0.0, description="of the LFO on a latent"),
+    ParameterSpec("lfo_axis", "", 1.0, N_LATENTS, 1.0, description="which latent the LFO moves"),
+    ParameterSpec("envelope_depth", "", -2.0, 2.0, 0.0, description="of the envelope on a latent"),
+    ParameterSpec("envelope_axis", "", 1.0, N_LATENTS, 1.0, description="which latent the envelope moves"),
+    ParameterSpec("pressure_depth", "", -2.0, 2.0, 0.0, description="of pressure on a latent"),
+    ParameterSpec("pressure_axis", "", 1.0, N_LATENTS, 1.0, description="which latent pressure moves"),
+    ParameterSpec("slide_depth", "", -2.0, 2.0, 0.5, description="of a finger's slide (controller 74) on a latent"),
+    ParameterSpec("slide_axis", "", 1.0, N_LATENTS, 2.0, description="which latent a slide moves"),
+    ParameterSpec("voices", "", 1.0, MAX_VOICES, MAX_VOICES, description="notes that sound at once"),
+    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, description="1: each note on a channel of its own (MPE, lower zone)"),
+]  # fmt: skip
+
+
+class TimbreSynth(Instrument):
+    """Play a latent space from a keyboard: each note's partials and noise come from a network, hop by hop.
+
+    Parameters
+    ----------
+    anchor : str
+        Where to begin: a named instrument of the model ("flute", "strings", …; :attr:`anchors` lists them).
+    model : str or Path
+        A timbre model.
+    mix : float
+        0 to 1; the rest is what comes in.
+    output_db : float
+        -60 to 24 dB.
+    **parameters
+        Starting values: latents `z1` … `z14`, `onset`, `fade`, and what :attr:`parameters` lists.
+
+    Notes
+    -----
+    A message sounds one hop of 2.7 ms after its sample, always: in that hop the network is asked for the note. Latents
+    `z1` … are principal axes of the training notes, the one that explains most first, -1 to 1 being their range.
+
+    Examples
+    --------
+    >>> synth = TimbreSynth("flute")
+    >>> synth([((0x90, 60, 100), 0.0), ((0x80, 60, 0), 0.5)], duration=1.0, sample_rate=44100).shape
+    (2, 44100)
+    """
+
+    def __init__(
+        self,
+        anchor: str = "strings",
+        model: str | Path = MODEL,
+        *,
+        mix: float = 1.0,
+        output_db: float = 0.0,
+        **parameters: float,
+    ):
+        self._model = load(model)
+        self._map = read_map(self._model)
+        specs = [
+            ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, cc=p.cc)
+            for p in self._model.manifest.latents
+        ]
+        place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
+        super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """Names of the model's anchors."""
+        return tuple(self._map.anchors)
+
+    @property
+    def latent_map(self) -> LatentMap:
+        """Where the anchors and the training instruments lie."""
+        return self._map
+
+    def go_to(self, anchor: str) -> None:
+        """Move the latents to an anchor; notes that sound follow smoothly."""
+        for latent, value in zip(self._model.manifest.latents, self._map.at(anchor), strict=True):
+            self.parameters[latent.name].value = value
+
+    def latency(self, sample_rate: float) -> dict[str, int]:
+        return {"model": hop_samples(sample_rate)}
+
+    def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
+        hop = hop_samples(sample_rate)
+        model, controls = model_stage(self._model), aligned(len(CONTROLS))
+        places = {name: address(controls) + 4 * i for i, name in enumerate(CONTROLS)}
+        places |= {p.name: model.parameter_address(p.name) for p in self._model.manifest.latents}
+        ramps = ramp_stage(self.parameters, places, sample_rate / hop)
+        voices = voices_stage(
+            self.parameters, ramps, model, controls, hop=hop, rate=sample_rate, channels=channels, inbox=inbox
+        )
+        return [voices, ramps, model]
+
+
+def hop_samples(sample_rate: float) -> int:
+    """Samples between two calls of the network: 128 at 44.1 and 48 kHz, a power of two at any rate."""
+    return 2 ** max(4, round(np.log2(HOP_S * sample_rate)))

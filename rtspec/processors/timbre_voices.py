@@ -1,0 +1,326 @@
+"""All voices of the instrument as one compiled stage: messages in, samples out, one call of the network a hop."""
+
+import numpy as np
+from numba import carray, njit
+
+from ..buffers.atomics import load_double
+from ..buffers.inbox import MESSAGE, Inbox, pop
+from ..buffers.memory import address, aligned, floats, memmove, pointer
+from ..buffers.step import ROW, Row, Stage, run_rows, step, table
+from ..control.parameters import ParameterTable
+from ..frames.fft import real_fft
+from ..host.program import STRIDE
+from .timbre_keyboard import ATTACK, DECAY, HAND, MAX_VOICES, N_CHANNELS, RELEASE, VOICE, act, bend_keys, hands, voices
+from .timbre_levels import N_LEVELS, N_PARTIALS
+from .timbre_noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
+from .timbre_tables import TABLE, fill_table, partial_phases, read_tables
+
+CONTROLS = (
+    *("attack_ms", "decay_ms", "sustain", "release_ms", "glide_ms", "bend_semitones", "mpe_semitones", "velocity_db"),
+    *("pressure_db", "vibrato_cents", "wheel_cents", "lfo_hz", "lfo_depth", "lfo_axis"),
+    *("envelope_depth", "envelope_axis", "pressure_depth", "pressure_axis", "slide_depth", "slide_axis"),
+)
+"""What the stage reads each hop, float32, in this order."""
+
+N_LATENTS = 16
+ASKED = N_LATENTS + 3
+"""Values of a voice that the network takes: shifts of its latents, key, velocity (0 to 1), age in seconds."""
+
+HEADROOM = 0.1
+"""Effective value of the loudest note."""
+
+HUSH_S = 0.004
+_TABLE_BYTES = 4 * TABLE
+
+SYNTH = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *("hop", "fill", "serial", "mpe", "channels", "inbox", "message", "voices", "hands", "tables"),
+            *("rows", "asked", "told", "controls", "fft", "fft_plan", "spectrum", "phases", "busy"),
+            *("voices_target", "mpe_target"),
+            *NOISE_FIELDS,
+        )
+    ]
+    + [(name, "f8") for name in ("sample_rate", "lfo", "last_pitch")]
+)
+
+
+_ATTACK, _DECAY, _SUSTAIN, _RELEASE, _GLIDE, _BEND, _MPE_BEND, _VELOCITY = range(8)
+_PRESSURE, _VIBRATO, _WHEEL, _LFO_HZ, _LFO_DEPTH, _LFO_AXIS = range(8, 14)
+_ENV_DEPTH, _ENV_AXIS, _PRESS_DEPTH, _PRESS_AXIS, _SLIDE_DEPTH, _SLIDE_AXIS = range(14, 20)
+
+
+@njit
+def _table(s, voice_index, which):
+    return s.tables + _TABLE_BYTES * (3 * voice_index + which)
+
+
+@njit
+def _hz(key):
+    return 440.0 * 2.0 ** ((key - 69.0) / 12.0)
+
+
+@njit
+def _bent(s, control, all_hands, voice, pitch):
+    """A pitch with all that bends it now, in keys."""
+    wobble = control[_VIBRATO] + control[_WHEEL] * all_hands[voice.channel].wheel
+    bend = bend_keys(s, all_hands, voice.channel, control[_BEND], control[_MPE_BEND])
+    return pitch + bend + 0.01 * wobble * np.sin(2.0 * np.pi * s.lfo)
+
+
+@njit
+def _pressed(all_hands, voice):
+    return max(voice.pressure, all_hands[voice.channel].pressure)
+
+
+@njit
+def _loudness(control, all_hands, voice, velocity):
+    """Gain of a note: by its stroke and by pressure, linear in dB."""
+    db = control[_VELOCITY] * (velocity - 1.0) + control[_PRESSURE] * _pressed(all_hands, voice)
+    return HEADROOM * np.sqrt(2.0) * 10.0 ** (db / 20.0)
+
+
+@njit
+def _shift(asked, axis, amount):
+    """Move a latent, numbered from 1."""
+    i = int(np.round(axis)) - 1
+    if 0 <= i < N_LATENTS:
+        asked[i] += amount
+
+
+@njit
+def _ask(s, control, all_hands, voice, i, key, velocity, age):
+    """What the network is asked for voice `i`."""
+    asked = floats(s.asked + 4 * ASKED * i, ASKED)
+    for k in range(N_LATENTS):
+        asked[k] = 0.0
+    hand = all_hands[voice.channel]
+    _shift(asked, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
+    _shift(asked, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
+    _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(all_hands, voice))
+    _shift(asked, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * hand.slide)
+    asked[N_LATENTS], asked[N_LATENTS + 1], asked[N_LATENTS + 2] = key, velocity, age / s.sample_rate
+
+
+@njit
+def _ask_all(s, control, all_voices, all_hands):
+    """One row a voice; returns how many are not quiet."""
+    n = 0
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.wait > 0:
+            key = _bent(s, control, all_hands, voice, voice.next_key)
+            _ask(s, control, all_hands, voice, i, key, voice.next_velocity, 0.0)
+        elif voice.busy:
+            key = _bent(s, control, all_hands, voice, voice.pitch)
+            _ask(s, control, all_hands, voice, i, key, voice.velocity, voice.age)
+        n += voice.busy or voice.wait > 0
+    return n
+
+
+@njit
+def _go_on(s, control, all_hands, voice, i):
+    """The hop to come of a voice that sounds: from where it is to what the network told."""
+    told = s.told + 4 * N_LEVELS * i
+    glide = control[_GLIDE]
+    share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
+    voice.pitch += share * (voice.key - voice.pitch)
+    voice.frequency, voice.next_frequency = voice.next_frequency, _hz(_bent(s, control, all_hands, voice, voice.pitch))
+    voice.gain, voice.next_gain = voice.next_gain, _loudness(control, all_hands, voice, voice.velocity)
+    voice.a, voice.b = voice.b, voice.a
+    fill_table(s, told, max(voice.frequency, voice.next_frequency), _table(s, i, voice.b))
+    add_noise(s, told + 4 * N_PARTIALS, voice.next_gain * voice.level * voice.fade)
+
+
+@njit
+def _stay(s, voice, i):
+    """A voice that fades for another note stays as it is."""
+    memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
+    voice.frequency, voice.gain = voice.next_frequency, voice.next_gain
+
+
+@njit
+def _begin_hop(s, control, all_voices, all_hands):
+    """All that happens once a hop: smoothed parameters, one call of the network, new tables, a frame of noise."""
+    run_rows(s.rows, 1, 1)
+    s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
+    s.busy = _ask_all(s, control, all_voices, all_hands)
+    forget_noise(s)
+    if s.busy > 0:
+        run_rows(s.rows + 8 * ROW, 1, 1)
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.busy and voice.wait == 0:
+            _go_on(s, control, all_hands, voice, i)
+        elif voice.busy:
+            _stay(s, voice, i)
+        if voice.wait > 0:
+            key = _bent(s, control, all_hands, voice, voice.next_key)
+            fill_table(s, s.told + 4 * N_LEVELS * i, _hz(key), _table(s, i, voice.fresh))
+    next_noise(s)
+
+
+@njit
+def _start(s, control, all_hands, voice, i):
+    """The note that waited begins."""
+    voice.b, voice.fresh = voice.fresh, voice.b
+    memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
+    voice.key, voice.velocity = voice.next_key, voice.next_velocity
+    voice.pitch = s.last_pitch if control[_GLIDE] >= 1.0 and s.last_pitch >= 0.0 else voice.key
+    s.last_pitch = voice.key
+    voice.frequency = voice.next_frequency = _hz(_bent(s, control, all_hands, voice, voice.pitch))
+    voice.gain = voice.next_gain = _loudness(control, all_hands, voice, voice.velocity)
+    voice.busy, voice.hush, voice.stage = 1, 0, ATTACK
+    voice.age, voice.level, voice.fade, voice.phase = 0.0, 0.0, 1.0, 0.0
+
+
+@njit(inline="always")
+def _envelope(s, voice, rise, fall, sustain, release):
+    """One sample of attack, decay to the sustained level, and release."""
+    if voice.stage == ATTACK:
+        voice.level += rise
+        if voice.level >= 1.0:
+            voice.level, voice.stage = 1.0, DECAY
+    elif voice.stage == DECAY:
+        voice.level += fall * (sustain - voice.level)
+    else:
+        voice.level *= release
+    if voice.hush or voice.wait > 0:
+        voice.fade = max(0.0, voice.fade - (1.0 / (HUSH_S * s.sample_rate) if voice.hush else 1.0 / s.hop))
+
+
+@njit(inline="always")
+def _count_down(s, control, all_hands, voice, i):
+    if voice.wait > 0:
+        voice.wait -= 1
+        if voice.wait == 0:
+            _start(s, control, all_hands, voice, i)
+    if voice.off_wait > 0:
+        voice.off_wait -= 1
+        if voice.off_wait == 0:
+            voice.stage = RELEASE
+
+
+@njit
+def _sound(s, control, all_hands, voice, i, out, n):
+    """Add `n` samples of a voice."""
+    rise = 1000.0 / (control[_ATTACK] * s.sample_rate)
+    fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * s.sample_rate))
+    release = np.exp(-6900.0 / (control[_RELEASE] * s.sample_rate))
+    for j in range(n):
+        if voice.busy:
+            share = (s.fill + j) / s.hop
+            first, second = floats(_table(s, i, voice.a), TABLE), floats(_table(s, i, voice.b), TABLE)
+            _envelope(s, voice, rise, fall, control[_SUSTAIN], release)
+            gain = (voice.gain + share * (voice.next_gain - voice.gain)) * voice.level * voice.fade
+            out[j] += np.float32(gain) * read_tables(first, second, np.float32(share), voice.phase)
+            step = voice.frequency + share * (voice.next_frequency - voice.frequency)
+            voice.phase += step / s.sample_rate
+            voice.phase -= np.floor(voice.phase)
+            voice.age += 1.0
+            if voice.fade == 0.0 or (voice.stage == RELEASE and voice.level < 1e-5):
+                voice.busy = voice.hush = 0
+        _count_down(s, control, all_hands, voice, i)
+
+
+@njit
+def _take_messages(s, all_voices, all_hands):
+    n_voices = min(MAX_VOICES, max(1, int(np.round(load_double(s.voices_target)))))
+    s.mpe = 1 if load_double(s.mpe_target) >= 0.5 else 0
+    while pop(s.inbox, s.message):
+        m = carray(pointer(s.message), 1, MESSAGE)[0]
+        act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value)
+
+
+@step
+def play_voices(state, x, n, y):
+    """Messages in the inbox → `n` samples, the same in all channels (planar float32); the input is not heard."""
+    s = carray(pointer(state), 1, SYNTH)[0]
+    control = floats(s.controls, len(CONTROLS))
+    all_voices, all_hands = carray(pointer(s.voices), MAX_VOICES, VOICE), carray(pointer(s.hands), N_CHANNELS, HAND)
+    _take_messages(s, all_voices, all_hands)
+    done = 0
+    while done < n:
+        if s.fill == s.hop:
+            s.fill = 0
+            _begin_hop(s, control, all_voices, all_hands)
+        m = min(s.hop - s.fill, n - done)
+        memmove(y + 4 * done, s.noise_sum + 4 * s.fill, 4 * m)
+        out = floats(y + 4 * done, m)
+        for i in range(MAX_VOICES):
+            if all_voices[i].busy or all_voices[i].wait > 0:
+                _sound(s, control, all_hands, all_voices[i], i, out, m)
+        s.fill += m
+        done += m
+    for c in range(1, s.channels):
+        memmove(y + 4 * c * STRIDE, y, 4 * n)
+    return n
+
+
+def voices_stage(
+    table_of: ParameterTable,
+    ramps: Stage,
+    model: Stage,
+    controls: np.ndarray,
+    *,
+    hop: int,
+    rate: float,
+    channels: int,
+    inbox: Inbox,
+) -> Stage:
+    """The voices as a stage; `ramps` and `model` run inside it.
+
+    Parameters
+    ----------
+    table_of : ParameterTable
+        With the parameters "voices" and "mpe", which act at once.
+    ramps : Stage
+        Writes smoothed parameters to `controls` and to the network's latents.
+    model : Stage
+        The network: (MAX_VOICES, ASKED) → (MAX_VOICES, N_LEVELS).
+    controls : ndarray, float32, shape (len(CONTROLS),)
+    hop : int
+        Samples between calls of the network.
+    rate : float
+        Hz.
+    channels : int
+    inbox : Inbox
+        Where messages arrive.
+    """
+    asked, told = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
+    rows: list[Row] = [ramps.row(controls, controls), model.row(asked, told)]
+    inner = table(rows)
+    inner.flags.writeable = False
+    fft, plan = real_fft(TABLE).inverse
+    return Stage(
+        play_voices,
+        SYNTH,
+        keep=(inbox, tuple(rows), table_of),
+        hop=hop,
+        fill=hop,
+        channels=channels,
+        inbox=inbox.address,
+        sample_rate=rate,
+        message=aligned(1, MESSAGE),
+        voices=_state(voices()),
+        hands=_state(hands()),
+        last_pitch=-1.0,
+        tables=aligned((MAX_VOICES, 3, TABLE)),
+        spectrum=aligned(TABLE // 2 + 1, np.complex64),
+        rows=inner,
+        asked=asked,
+        told=told,
+        controls=address(controls),
+        phases=partial_phases(),
+        fft=fft,
+        fft_plan=plan,
+        **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe")},
+        **noise_fields(hop, rate),
+    )
+
+
+def _state(values: np.ndarray) -> np.ndarray:
+    out = aligned(values.shape, values.dtype)
+    out[...] = values
+    return out

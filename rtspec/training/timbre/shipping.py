@@ -1,0 +1,113 @@
+"""The playable model as packages: the instrument, and the encoder and decoder that morph live sound."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from ...models.packages import read_proto
+from ...processors.timbre_anchors import KEY, LatentMap
+from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
+from ...storage import WholeFile
+from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
+from ..export import ship
+from .networks import N_LATENTS, N_TIMBRE, Autoencoder, Instrument, Performer
+from .playable import Paths
+
+ANCHORS = {
+    "piano": 0, "electric piano": 4, "harpsichord": 6, "vibraphone": 11, "marimba": 12, "organ": 19, "accordion": 21,
+    "guitar": 24, "bass": 32, "violin": 40, "cello": 42, "harp": 46, "strings": 48, "choir": 52, "trumpet": 56,
+    "brass": 61, "saxophone": 65, "oboe": 68, "clarinet": 71, "flute": 73, "pan flute": 75, "square": 80, "saw": 81,
+    "pad": 89, "sitar": 104,
+}  # fmt: skip
+"""General MIDI programs whose places get names."""
+
+_VOICES = 16
+_CONTROLLERS = (16, 17, 18, 19, 80, 81, 82, 83)
+_PLAYED = (48, 84)
+"""Keys whose notes make an instrument's place."""
+
+
+def latent_map(paths: Paths, share: np.ndarray, names: dict[int, str]) -> LatentMap:
+    """Where each training instrument lies: the mean of its notes."""
+    kept = [p for p in PROGRAMS if p not in VALIDATION_PROGRAMS]
+    instruments = {names[p]: _place(paths, p) for p in kept}
+    return LatentMap({name: _place(paths, p) for name, p in ANCHORS.items()}, instruments, [float(s) for s in share])
+
+
+def _place(paths: Paths, program: int) -> list[float]:
+    key = paths.notes[:, 1]
+    mine = (paths.notes[:, 0] == program) & (key >= _PLAYED[0]) & (key <= _PLAYED[1])
+    place = np.clip(paths.latents[mine].mean(0), *_ranges())
+    return [round(float(value), 4) for value in place]
+
+
+def _ranges() -> tuple[np.ndarray, np.ndarray]:
+    low = np.r_[np.full(N_TIMBRE, -1.0), 0.0, 0.0]
+    return low, np.ones(N_LATENTS)
+
+
+def latents() -> list[dict]:
+    """The latents as the manifest tells them."""
+    listed = [
+        {"name": f"z{i + 1}", "tensor": "latents", "index": i, "min": -1.0, "max": 1.0, "default": 0.0,
+         "label": f"principal axis {i + 1} of timbre", "cc": _CONTROLLERS[i] if i < len(_CONTROLLERS) else None}
+        for i in range(N_TIMBRE)
+    ]  # fmt: skip
+    for i, (name, label) in enumerate([("onset", "how slowly a note begins"), ("fade", "how fast it dies away")]):
+        listed.append({"name": name, "tensor": "latents", "index": N_TIMBRE + i, "label": label, "cc": None})
+    return listed
+
+
+def hull(paths: Paths) -> tuple[np.ndarray, float]:
+    """Standard deviations of the timbre latents, and the radius that holds 99.5 % of the notes."""
+    timbre = paths.latents[:, :N_TIMBRE]
+    deviations = timbre.std(0)
+    return deviations, float(np.quantile(np.sqrt(((timbre / deviations) ** 2).sum(1)), 0.995))
+
+
+def ship_instrument(
+    autoencoder: Autoencoder, performer: Performer, paths: Paths, places: LatentMap, folder: Path, card: str
+) -> Path:
+    """Write the instrument's package, with the map of its latents inside."""
+    deviations, reach = hull(paths)
+    network = Instrument(autoencoder, performer, torch.from_numpy(deviations.astype(np.float32)), reach).eval()
+    path = ship(
+        network,
+        {"voices": example_voices(paths), "latents": np.zeros(N_LATENTS, np.float32)},
+        {
+            "name": folder.name,
+            "authors": ["the rtspec authors"],
+            "licence": "CC0-1.0",
+            "task": "Partials and noise of up to 16 voices from 16 latents, key, velocity and age.",
+            "training_data": "notes rendered from FluidR3 (Debian fluid-soundfont-gm, MIT)",
+            "input": {"name": "voices", "representation": "tensor", "layout": ["time", "channels", "bins"]},
+            "output": {"name": "levels", "representation": "tensor", "layout": ["time", "channels", "bins"]},
+            "latents": latents(),
+        },
+        folder,
+        time_axes={"voices": 0, "levels": 0},
+        card=card,
+    )
+    return with_map(path, places)
+
+
+def example_voices(paths: Paths, n_frames: int = 40) -> np.ndarray:
+    """Voices whose latents are those of training notes, one after another: what the golden file holds."""
+    generator = np.random.default_rng(0)
+    voices = np.zeros((n_frames, _VOICES, N_LATENTS + 3), np.float32)
+    voices[..., :N_LATENTS] = paths.latents[generator.integers(len(paths.latents), size=(n_frames, _VOICES))]
+    voices[..., N_LATENTS] = generator.uniform(LOWEST_KEY, HIGHEST_KEY, (n_frames, _VOICES))
+    voices[..., N_LATENTS + 1] = generator.uniform(0, 1, (n_frames, _VOICES))
+    voices[..., N_LATENTS + 2] = generator.uniform(0, 2, (n_frames, _VOICES))
+    return voices
+
+
+def with_map(path: Path, places: LatentMap) -> Path:
+    """Put the latent map inside a package."""
+    proto = read_proto(path)
+    onnx.helper.set_model_props(proto, {**{p.key: p.value for p in proto.metadata_props}, KEY: places.to_json()})
+    with WholeFile(path) as file:
+        file.write(proto.SerializeToString())
+    return path
