@@ -13,7 +13,7 @@ quietest bin on the way is popped, at the key
 and likewise from above; the way with the largest key is the one that comes first. Two sweeps find what the heap would
 do, in a fixed time that does not depend on the sound.
 
-Beyond the paper. (1) Steps between bins are kept within `REACH` (:mod:`rtspec.phase.gradients`), which is worth 1.8 dB
+Beyond the paper. (1) Steps between bins are kept within limits (:mod:`rtspec.phase.gradients`), which is worth 2 dB
 without look-ahead.
 (2) A single path to each bin wastes the others: after the sweeps every bin is set, `SETTLING` times, to the sum of
 what its past and its two neighbours predict, weighted by their powers; 0.7 dB more. With both set aside the result is
@@ -36,7 +36,7 @@ from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import ONE, SMALLEST, ZERO, cosine_sine, f32, kernel, polar, random_turns, turns_of, wrap
 from .given import centre_turns
-from .gradients import DEAD, GRADIENTS, REACH, find_spread, gradient_fields, quiet_floor, take_frame
+from .gradients import DEAD, GRADIENTS, find_spread, gradient_fields, quiet_floor, take_frame
 
 _ADDRESSES = "phase slope advance centre below chosen past settled"
 RTPGHI = np.dtype(
@@ -147,7 +147,7 @@ SETTLING = 3
 """Rounds of settling."""
 
 
-def integration(plan: FramePlan, look_ahead: int, seed: int, reach: float, settling: int) -> dict:
+def integration(plan: FramePlan, look_ahead: int, seed: int, refined: bool) -> dict:
     """The fields of an RTPGHI record, fresh arrays included.
 
     As in :func:`rtspec.phase.gradients.gradient_fields`; a hop further ``a·m/M + a·M/(4πγ)·(L[m+1] - L[m-1])``.
@@ -155,7 +155,7 @@ def integration(plan: FramePlan, look_ahead: int, seed: int, reach: float, settl
     n, bins = plan.n_bins, np.arange(plan.n_bins)
     advance = (bins * plan.hop / plan.n_fft) % 1
     advance[[0, -1]] = 0
-    return gradient_fields(plan, look_ahead, reach) | {
+    return gradient_fields(plan, look_ahead, refined) | {
         "draws": seed << 16,
         "phase": aligned(n),
         "slope": aligned_copy(advance, np.float32),
@@ -165,7 +165,7 @@ def integration(plan: FramePlan, look_ahead: int, seed: int, reach: float, settl
         "chosen": aligned(n),
         "past": aligned(n),
         "settled": aligned(n),
-        "settling": settling,
+        "settling": SETTLING if refined else 0,
         "time_scale": np.log(2) / (4 * np.pi) * plan.hop * plan.n_fft / plan.gamma,
     }
 
@@ -185,5 +185,4 @@ def rtpghi_stage(plan: FramePlan, *, look_ahead: int = 1, seed: int = 0, refined
     """
     if look_ahead not in (0, 1):
         raise InvalidValue(f"look_ahead={look_ahead} must be 0 or 1 for rtpghi; try 1, or rtisi-la for more")
-    reach, settling = (REACH[look_ahead], SETTLING) if refined else (1e9, 0)
-    return Stage(rtpghi, RTPGHI, delay=look_ahead, **integration(plan, look_ahead, seed, reach, settling))
+    return Stage(rtpghi, RTPGHI, delay=look_ahead, **integration(plan, look_ahead, seed, refined))

@@ -7,7 +7,7 @@ import pytest
 
 from rtspec.frames import FramePlan, stft
 from rtspec.phase import reconstruct
-from rtspec.phase.gradients import REACH, TOLERANCE
+from rtspec.phase.gradients import BEND, REACH, TOLERANCE
 from rtspec.phase.rtisi import NOISE, estimating, weights
 
 PLAN = FramePlan(sample_rate=16000, n_fft=128, hop=32)
@@ -21,7 +21,9 @@ def spread_in_numpy(S, t):
     first, last, newest = np.pad(S, ((0, 0), (2, 0)))[:, t : t + 3].T  # silence before the start
     floor = max(last.max(), newest.max()) * TOLERANCE
     first, last, newest = np.log(np.maximum([first, last, newest], floor))
-    spread = -PLAN.gamma / (2 * PLAN.hop * PLAN.n_fft) * (3 * newest - 4 * last + first)
+    limit = BEND * PLAN.hop / PLAN.length
+    slope = 2 * (newest - last) + np.clip(newest - 2 * last + first, -limit, limit)
+    spread = -PLAN.gamma / (2 * PLAN.hop * PLAN.n_fft) * slope
     spread = np.clip(spread, -2 * np.pi * REACH[0], 2 * np.pi * REACH[0])
     return (spread[1:] + spread[:-1]) / 2
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from rtspec.evaluation.spectral import pre_echo_db
 from rtspec.frames import FramePlan, istft, stft
 from rtspec.phase import reconstruct
 from rtspec.phase.rtisi import weights
@@ -55,6 +56,31 @@ def test_rtpghi_gains_by_its_additions_on_noisy_sound(look_ahead):
     options = {"method": "rtpghi", "look_ahead": look_ahead}
     published, refined = [convergence(PLAN, x, refined=refined, **options) for refined in (False, True)]
     assert refined < published - 0.3
+
+
+@pytest.mark.parametrize("overlap", [4, 8])
+@pytest.mark.parametrize(("method", "options"), [("spsi", {}), ("rtpghi", {"look_ahead": 0})])
+def test_onsets_stay_sharp_without_look_ahead(method, options, overlap):
+    plan = FramePlan(16000, n_fft=512, hop=512 // overlap)
+    early = {}
+    for refined in (False, True):
+        found = []
+        for place in range(4):
+            onset = 4096 + place * plan.hop // 4
+            x = np.zeros(8192, np.float32)
+            x[onset:] = np.random.default_rng(place).standard_normal(8192 - onset)
+            Y = reconstruct(abs(stft(x, plan)), plan, method=method, refined=refined, **options)
+            found.append(10 ** (pre_echo_db(istft(Y, plan, length=len(x)), onset - 16) / 10))
+        early[refined] = 10 * np.log10(np.mean(found))
+    assert early[True] < early[False] - 2 and early[True] < -15
+
+
+@pytest.mark.parametrize("overlap", [4, 8])
+def test_spsi_gains_by_its_addition(overlap):
+    plan = FramePlan(16000, n_fft=512, hop=512 // overlap)
+    x = chirp() + 0.1 * np.random.default_rng(1).standard_normal(17024).astype(np.float32)
+    published, refined = [convergence(plan, x, method="spsi", refined=refined) for refined in (False, True)]
+    assert refined < published - 0.5
 
 
 def test_momentum_helps():
