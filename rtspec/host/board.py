@@ -5,39 +5,20 @@ import weakref
 from collections.abc import Iterable, MutableSequence
 
 import numpy as np
-from numba import carray
 
 from ..audio.layout import Layout, check_block, check_sample_rate
-from ..buffers.inbox import Inbox
-from ..buffers.memory import memmove, pointer
-from ..buffers.step import Stage, step
 from ..errors import InvalidValue
 from .engine import Engine
-from .native import NativeStep
-from .program import STRIDE, Playback, Program, audio_buffer
-
-WIRE = np.dtype([("channels", "i8")])
-
-Unit = tuple[object, Program]
-"""A plugin and the program that plays it in one stream."""
-
-
-@step
-def copy_block(state, x, n, y):
-    """Copy a planar block from one program's output to the next one's input."""
-    channels = carray(pointer(state), 1, WIRE)[0].channels
-    for c in range(channels):
-        offset = 4 * c * STRIDE
-        memmove(y + offset, x + offset, 4 * n)
-    return n
+from .player import Player
+from .program import Playback
 
 
 class Pedalboard(MutableSequence):
     """A list of plugins that sound passes in order.
 
     Takes rtspec processors, native pedalboard plugins, other boards and native containers. It may be edited from any
-    thread, also while an :class:`rtspec.AudioStream` plays it: the new chain is prepared aside and released to the
-    engine in one store.
+    thread, also while an :class:`rtspec.AudioStream` plays it: an edit returns at once; the new chain is prepared aside
+    and cross-faded in (:mod:`rtspec.host.player`).
 
     Parameters
     ----------
@@ -73,18 +54,18 @@ class Pedalboard(MutableSequence):
                 self._plugins[index] = [self._adopted(plugin) for plugin in value]
             else:
                 self._plugins[index] = self._adopted(value)
-            self._changed()
+            self.changed()
 
     def __delitem__(self, index) -> None:
         with self._editing:
             del self._plugins[index]
-            self._changed()
+            self.changed()
 
     def insert(self, index: int, value) -> None:
         """Insert a plugin before `index`."""
         with self._editing:
             self._plugins.insert(index, self._adopted(value))
-            self._changed()
+            self.changed()
 
     def __repr__(self) -> str:
         return f"<rtspec.Pedalboard with {len(self)} plugins: {self._plugins}>"
@@ -96,14 +77,22 @@ class Pedalboard(MutableSequence):
             if self in plugin.boards():
                 raise InvalidValue("a board cannot hold itself, not even inside another board; use a copy of it")
             plugin._parents.add(self)
+            return plugin
+        for player in self._all_players():
+            player.check(plugin)
+        if hasattr(plugin, "join"):
+            plugin.join(self)
         return plugin
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """The chain, or the structure of something in it, is another now: whatever plays it follows."""
         self._playback = None
-        for player in self._players:
+        for player in self._all_players():
             player.update()
-        for parent in list(self._parents):
-            parent._changed()
+
+    def _all_players(self) -> list[Player]:
+        """What plays this board or one that holds it."""
+        return [*self._players, *(player for parent in list(self._parents) for player in parent._all_players())]
 
     def boards(self) -> list["Pedalboard"]:
         """This board and all boards inside it."""
@@ -140,85 +129,22 @@ class Pedalboard(MutableSequence):
     def _playback_for(self, rate: float, channels: int, reset: bool) -> Playback:
         """The chain as one program, just as it plays live: a later processor's frames begin where they begin live."""
         if reset or self._playback is None or self._playback[0] != (rate, channels):
-            self._playback = ((rate, channels), Playback(Player(self, rate, channels).program))
+            self._playback = ((rate, channels), Playback(Player(self.flat, rate, channels).program))
         return self._playback[1]
 
     # Live ---------------------------------------------------------------------------------------------------------
 
-    def play_on(self, engine: Engine, player: "Player") -> None:
+    def play_on(self, engine: Engine, player: Player) -> None:
         """From now on every edit reaches this engine."""
-        player.engine = engine
-        self._players.append(player)
+        with self._editing:
+            player.engine = engine
+            self._players.append(player)
+            player.update()
 
-    def leave(self, player: "Player") -> None:
+    def leave(self, player: Player) -> None:
         """Edits no longer reach this player's engine."""
         with self._editing:
             self._players = [p for p in self._players if p is not player]
-
-
-class Player:
-    """A board in one stream: keeps the program, and so the sound, of every plugin that an edit leaves in the chain.
-
-    Parameters
-    ----------
-    board : Pedalboard
-    sample_rate : float
-        Hz.
-    channels : int
-    """
-
-    def __init__(self, board: Pedalboard, sample_rate: float, channels: int):
-        self.board, self.sample_rate, self.channels = board, sample_rate, channels
-        self.engine: Engine | None = None
-        self._units: list[Unit] = []
-        self._natives: dict[int, NativeStep] = {}
-        self.program = self.build()
-
-    def build(self) -> Program:
-        """The board's present chain as one program."""
-        spare = list(self._units)
-        self._units = [self._unit(plugin, spare) for plugin in self.board.flat()]
-        present = {id(plugin) for plugin, _ in self._units}
-        self._natives = {key: native for key, native in self._natives.items() if key in present}
-        self.program = _wired([program for _, program in self._units], audio_buffer(self.channels))
-        return self.program
-
-    def _unit(self, plugin, spare: list[Unit]) -> Unit:
-        for i, (known, _) in enumerate(spare):
-            if known is plugin:
-                return spare.pop(i)
-        if _is_ours(plugin):
-            return plugin, plugin.prepare(self.sample_rate, self.channels)
-        native = NativeStep(plugin, self.sample_rate, self.channels)
-        self._natives[id(plugin)] = native
-        return plugin, native.program()
-
-    def native_costs(self) -> dict[str, dict[str, float]]:
-        """What the native plugins in the chain cost the engine, since they need the GIL: by place and name."""
-        playing = [(i, self._natives.get(id(plugin))) for i, (plugin, _) in enumerate(self._units)]
-        return {f"{i} {type(step.plugin).__name__}": step.cost() for i, step in playing if step is not None}
-
-    def inboxes(self, processor: object = None) -> list[Inbox]:
-        """Where messages for `processor` go; those of all plugins that accept any where None."""
-        return [inbox for plugin, program in self._units if processor in (None, plugin) for inbox in program.inboxes]
-
-    def update(self) -> None:
-        """Play the board as it is now."""
-        program = self.build()
-        if self.engine is not None:
-            self.engine.play(program)
-
-
-def _wired(programs: list[Program], x: np.ndarray) -> Program:
-    """Programs in order, each with buffers of its own, joined by copies, so that a chain can be edited around them."""
-    wire = Stage(copy_block, WIRE, channels=len(x))
-    rows, latency, place = [], {}, x
-    for program in programs:
-        rows += [wire.row(place, program.x), *program.rows]
-        place = program.y
-        latency = {k: latency.get(k, 0) + program.latency.get(k, 0) for k in {**latency, **program.latency}}
-    inboxes = [inbox for program in programs for inbox in program.inboxes]
-    return Program(rows, [], x, place, latency, keep=(wire, *programs), inboxes=inboxes)
 
 
 def _is_ours(plugin) -> bool:

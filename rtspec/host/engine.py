@@ -2,7 +2,7 @@
 
 It sleeps on the callback's semaphore, takes a block from the ring, walks the program's table and puts the block
 into the other ring. The table is found through one pointer, so that a new chain is one release store away and the
-engine itself is compiled once.
+engine itself is compiled once. A program may say what plays after it, and when: so an edit's cross-fade ends by itself.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.events import EventQueue, apply_due, collect, samples_until_next
 from ..buffers.memory import address, aligned, floats, pointer
 from ..buffers.ring import readable, take, write
-from ..buffers.semaphore import sem_wait
+from ..buffers.semaphore import Semaphore, sem_post, sem_wait
 from ..buffers.step import run_rows
 from .program import STRIDE, Program
 
@@ -37,6 +37,9 @@ ENGINE = np.dtype(
             "from_engine",
             "wake",
             "staged",
+            "wanted",
+            "current",
+            "settled",
             "events",
             "timespec",
             "histogram",
@@ -45,7 +48,8 @@ ENGINE = np.dtype(
 )
 _PROGRAM, _RUNNING, _BLOCKS = 0, 1, 2
 """Words of the record that two threads share."""
-ENTRY = np.dtype([(name, "i8") for name in ("rows", "n_rows", "x", "y")])
+ENTRY = np.dtype([(name, "i8") for name in ("rows", "n_rows", "x", "y", "remaining", "following")])
+"""A program to the engine; `following` is the entry that plays once `remaining` samples have passed, 0 for none."""
 
 
 @njit
@@ -82,11 +86,33 @@ def _run_program(program, frames, channels, n):
 
 
 @njit
+def _begin(state, s):
+    """Take up a program that was released since the last block."""
+    wanted = load_acquire(state + 8 * _PROGRAM)
+    if wanted != s.wanted:
+        s.wanted = s.current = wanted
+        if carray(pointer(wanted), 1, ENTRY)[0].following == 0:
+            sem_post(s.settled)
+
+
+@njit
+def _go_on(s, program):
+    """After a block: the program that follows, once its time has come."""
+    if program.following == 0:
+        return
+    program.remaining -= s.block
+    if program.remaining <= 0:
+        s.current = program.following
+        sem_post(s.settled)
+
+
+@njit
 def _play_block(state):
     """Take, process and put one block with the program that is current now."""
     s = carray(pointer(state), 1, ENGINE)[0]
     start = now_ns(s.timespec)
-    program = carray(pointer(load_acquire(state + 8 * _PROGRAM)), 1, ENTRY)[0]
+    _begin(state, s)
+    program = carray(pointer(s.current), 1, ENTRY)[0]
     take(s.to_engine, s.staged, s.block)
     collect(s.events)
     first, done = s.blocks * s.block, 0
@@ -96,6 +122,7 @@ def _play_block(state):
         s.bad_samples += _run_program(program, s.staged + 4 * s.channels * done, s.channels, n)
         done += n
     write(s.from_engine, s.staged, s.block)
+    _go_on(s, program)
     store_release(state + 8 * _BLOCKS, s.blocks + 1)
     note_duration(s.histogram, now_ns(s.timespec) - start)
 
@@ -141,6 +168,7 @@ class Engine:
         self._exchange = exchange
         self._record = aligned(1, ENGINE)
         self._staged, self._timespec = aligned((block, channels)), aligned(2, np.int64)
+        self._settled = Semaphore()
         for name, value in {
             "channels": channels,
             "block": block,
@@ -148,31 +176,46 @@ class Engine:
             "from_engine": exchange.from_engine.address,
             "wake": exchange.wake.address,
             "staged": address(self._staged),
+            "settled": self._settled.address,
             "events": self.events.address,
             "timespec": address(self._timespec),
             "histogram": self.histogram.address,
         }.items():
             self._record[name] = value
         self._words = self._record.view(np.int64)
-        self._playing: tuple | None = None
-        self._retired: list[tuple] = []
+        self._kept: list = []
+        self._goal = 0
         self.real_time = False
         self.play(program)
         self._warm()
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
 
-    def play(self, program: Program) -> None:
-        """Release a new program; the engine takes it up at its next block. Programs that it has left are let go."""
-        entry = aligned(1, ENTRY)
-        entry["rows"], entry["n_rows"] = address(program.table), len(program.table)
-        entry["x"], entry["y"] = address(program.x), address(program.y)
+    def play(self, program: Program, following: Program | None = None, after_samples: int = 0) -> None:
+        """Release a new program; the engine takes it up at its next block, and `following` when that has played
+        `after_samples`. While the engine runs, :meth:`settle` before the next call."""
+        last = None if following is None else _entry(following)
+        entry = _entry(program, last, after_samples)
+        self._kept = [*(self._kept if self.running else ()), program, entry, following, last]
+        self._goal = address(entry if last is None else last)
+        if not self.running:
+            self._record["wanted"] = self._record["current"] = address(entry)
         publish(self._words, _PROGRAM, address(entry))
-        blocks = read(self._words, _BLOCKS)
-        self._retired = [(last, p, e) for last, p, e in self._retired if last > blocks]
-        if self._playing is not None:
-            self._retired.append((blocks + 2, *self._playing))
-        self._playing = (program, entry)
+
+    def settle(self) -> None:
+        """Wait until the newest program, or the one that follows it, plays or the engine ends; let the others go."""
+        while self.running and not self._is_settled():
+            self._settled.wait()
+        if self._is_settled():
+            self._kept = self._kept[-4:]
+
+    def _is_settled(self) -> bool:
+        return int(self._record["current"][0]) == self._goal
+
+    @property
+    def running(self) -> bool:
+        """Between start and stop."""
+        return bool(read(self._words, _RUNNING))
 
     def _warm(self) -> None:
         """Compile or fetch the loop before the first sound: with `running` at 0 it returns at once."""
@@ -198,6 +241,7 @@ class Engine:
         """End the loop; False if the thread did not end in time (a model that hangs)."""
         publish(self._words, _RUNNING, 0)
         self._exchange.wake.post()
+        self._settled.post()
         if self._thread is not None:
             self._thread.join(timeout)
             return not self._thread.is_alive()
@@ -207,6 +251,15 @@ class Engine:
     def bad_samples(self) -> int:
         """Non-finite input samples replaced by zero so far."""
         return int(self._record["bad_samples"][0])
+
+
+def _entry(program: Program, following: np.ndarray | None = None, remaining: int = 0) -> np.ndarray:
+    entry = aligned(1, ENTRY)
+    entry["rows"], entry["n_rows"] = address(program.table), len(program.table)
+    entry["x"], entry["y"] = address(program.x), address(program.y)
+    if following is not None:
+        entry["following"], entry["remaining"] = address(following), remaining
+    return entry
 
 
 def become_real_time(priority: int) -> bool:

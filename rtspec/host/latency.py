@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ITEMS = ("device", "block", "worker", "resampler", "window", "model", "phase", "plugins")
+ITEMS = ("device", "block", "worker", "resampler", "window", "model", "phase", "plugins", "reserve")
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Latency:
     items : dict of str to int
         Samples: "device" (what the driver says of itself, in and out), "block" (one device block, since the engine gets
         whole blocks), "worker" (time that the engine has beyond it), "resampler", "window", "model", "phase",
-        "plugins".
+        "plugins", "reserve" (what keeps the total the same when an edit takes something out of the chain).
     sample_rate : float
         Hz.
     """

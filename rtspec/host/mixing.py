@@ -16,13 +16,14 @@ MIX_PARAMETERS = [
         "mix", "", 0.0, 1.0, 1.0, description="share of the processed sound; the rest is the input, delayed to match"
     ),
     ParameterSpec("output_db", "dB", -60.0, 24.0, 0.0, description="level of the output"),
+    ParameterSpec("bypass", "", 0.0, 1.0, 0.0, curve="switch", description="1: the input alone, delayed to match"),
 ]
 
 MIXER = np.dtype(
     [
         (name, "i8")
         for name in (
-            *("channels", "lag", "at", "line", "dry", "mix_target", "level_target"),
+            *("channels", "lag", "at", "line", "dry", "mix_target", "level_target", "bypass_target"),
             *("mix", "gain", "mixes", "gains", "started", "concealed"),
         )
     ]
@@ -62,8 +63,10 @@ def _mix_channel(dry, wet, line, at, lag, out, n, mixes, gains):
 def mix_and_level(state, x, n, y):
     """`n` processed samples at `x`, the dry ones at the state's `dry` → `n` mixed samples (planar float32)."""
     s = carray(pointer(state), 1, MIXER)[0]
-    _ramp(s.mix, load_double(s.mix_target), s.coefficient, s.mixes, n, s.started)
-    _ramp(s.gain, 10.0 ** (load_double(s.level_target) / 20.0), s.coefficient, s.gains, n, s.started)
+    active = 1.0 - load_double(s.bypass_target)
+    gain = 1.0 + active * (10.0 ** (load_double(s.level_target) / 20.0) - 1.0)
+    _ramp(s.mix, active * load_double(s.mix_target), s.coefficient, s.mixes, n, s.started)
+    _ramp(s.gain, gain, s.coefficient, s.gains, n, s.started)
     mixes, gains, at, s.started = doubles(s.mixes, n), doubles(s.gains, n), s.at, 1
     for c in range(s.channels):
         offset = 4 * c * STRIDE
@@ -89,6 +92,7 @@ def mix_stage(table: ParameterTable, dry: np.ndarray, delay: int, sample_rate: f
         dry=dry.ctypes.data,
         mix_target=table.target_address("mix"),
         level_target=table.target_address("output_db"),
+        bypass_target=table.target_address("bypass"),
         mix=aligned(POLES, np.float64),
         gain=aligned(POLES, np.float64),
         mixes=aligned(MAX_BLOCK, np.float64),

@@ -14,10 +14,11 @@ from ..audio.streams import PortAudioStream, Stream, VirtualStream
 from ..buffers.events import AT_ONCE, send_event
 from ..control.parameters import Parameter
 from ..errors import DeviceError, InvalidValue
-from .board import Pedalboard, Player
+from .board import Pedalboard
 from .controllers import Controllers
 from .engine import Engine
 from .latency import Latency, budget
+from .player import Player
 from .program import MAX_BLOCK
 from .warm import compiled_aside
 
@@ -81,6 +82,8 @@ class AudioStream:
         Length of the tape that keeps input and output, in memory.
     worker_samples : int, optional
         Time that the engine has beyond one block, in samples; part of the latency.
+    reserve_samples : int
+        Latency that the chain has at least: plugins that need no more can be put in while it plays without raising it.
     virtual : bool
         Use the paced virtual device: no hardware, the same engine.
     midi : str or int, optional
@@ -117,6 +120,7 @@ class AudioStream:
         inject: np.ndarray | None = None,
         record_seconds: float = 0.0,
         worker_samples: int | None = None,
+        reserve_samples: int = 0,
         virtual: bool = False,
         midi: str | int | None = None,
         midi_map=None,
@@ -131,7 +135,8 @@ class AudioStream:
         self.channels = channels or self._natural_channels(source)
         self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
-        self._worker = _checked_worker(worker_samples)
+        self._worker = _checked_samples("worker_samples", WORKER_SAMPLES if worker_samples is None else worker_samples)
+        self._reserve = _checked_samples("reserve_samples", reserve_samples)
         self._seen, self._seen_at = -1, 0.0
         self.controllers = Controllers(self.plugins, midi, midi_map, osc_port)
         self._build()
@@ -147,7 +152,7 @@ class AudioStream:
     def _build(self) -> None:
         reader, writer = self._devices
         with compiled_aside(virtual=writer is None):
-            self._player = Player(self.plugins, self.sample_rate, self.channels)
+            self._player = Player(self.plugins.flat, self.sample_rate, self.channels, self._reserve)
         program = self._player.program
         prefill = self.buffer_size + self._worker
         self._exchange = Exchange(
@@ -254,6 +259,10 @@ class AudioStream:
         way."""
         return self._engine.events.put(parameter.event(self._event_time(time_s), value))
 
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until all edits of the chain so far are heard; False at the timeout."""
+        return self._player.settle(timeout_s)
+
     def _event_time(self, time_s: float | None) -> int:
         return AT_ONCE if time_s is None else self._exchange.sample_at(time_s)
 
@@ -307,12 +316,10 @@ def _frames(name: str, audio: np.ndarray | None, channels: int) -> np.ndarray | 
     return np.ascontiguousarray(planar.T)
 
 
-def _checked_worker(worker_samples: int | None) -> int:
-    if worker_samples is None:
-        return WORKER_SAMPLES
-    if isinstance(worker_samples, bool) or not 0 <= worker_samples <= 65536:
-        raise InvalidValue(f"worker_samples={worker_samples!r} must be 0 to 65536; try {WORKER_SAMPLES}")
-    return int(worker_samples)
+def _checked_samples(name: str, value: int) -> int:
+    if isinstance(value, bool) or not 0 <= value <= 65536:
+        raise InvalidValue(f"{name}={value!r} must be 0 to 65536; try {WORKER_SAMPLES}")
+    return int(value)
 
 
 def _engine_block(buffer_size: int) -> int:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 from ..audio.callback import Exchange, portaudio_callback
 from ..audio.streams import VirtualStream
-from .board import Pedalboard, Player
 from .engine import Engine, is_compiled
+from .player import Player
 
 TIMEOUT_S = 60.0
 """How long to wait for the second process at most; then this one compiles what is missing itself."""
@@ -25,7 +25,7 @@ def compile_engine(virtual: bool) -> None:
         VirtualStream(exchange, 1, 48000, 64)
     else:
         portaudio_callback()
-    Engine(exchange, 1, 64, Player(Pedalboard(), 48000, 1).program)
+    Engine(exchange, 1, 64, Player(list, 48000, 1).program)
 
 
 @contextmanager

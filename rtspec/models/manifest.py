@@ -46,7 +46,7 @@ LOGARITHMS = ("ln", "log10", "db", "log1p")
 BANDS = ("third-octave", "mel-htk", "mel-slaney")
 CURVES = ("linear", "log")
 DTYPES = ("float32", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
-RESERVED = ("mix", "output_db", "parameters", "process", "reset", "latency_samples", "flush")
+RESERVED = ("mix", "output_db", "bypass", "parameters", "process", "reset", "latency_samples", "flush")
 """Names that every processor has already, so that no parameter may take them."""
 
 MAX_FRAMES = 100_000

@@ -1,5 +1,6 @@
 """What all processors share: pedalboard's calling rules, parameters as attributes, and programs made on demand."""
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from ..buffers.step import Stage
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
+from ..host.board import Pedalboard
 from ..host.mixing import MIX_PARAMETERS, mix_stage
 from ..host.pipeline import Lane, lanes_stage
 from ..host.program import Playback, Program, audio_buffer
@@ -40,6 +42,7 @@ class Processor(ABC):
         self._parameters = ParameterTable([*specs, *MIX_PARAMETERS])
         for name, value in values.items():
             self._parameters[name].value = value
+        self._version, self._boards = 0, weakref.WeakSet[Pedalboard]()
         self._forget()
 
     @abstractmethod
@@ -159,11 +162,18 @@ class Processor(ABC):
             self._playback, self._sample_rate = Playback(self.prepare(sample_rate, channels)), sample_rate
         return self._playback
 
+    def join(self, board: Pedalboard) -> None:
+        """From now on the board is told when this processor's structure changes."""
+        self._boards.add(board)
+
     def _forget(self) -> None:
         """Drop the program, so that the next use makes one of the present structure."""
+        self._version += 1
         self._playback: Playback | None = None
         self._sample_rate: float | None = None
         self._layout = Layout()
+        for board in list(self._boards):
+            board.changed()
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={p.string_value}" for name, p in self._parameters.items())

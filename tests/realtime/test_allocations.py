@@ -12,7 +12,8 @@ import json, sys
 import numba, numpy as np
 from numba.core.runtime import rtsys
 import rtspec
-from rtspec.host.board import Pedalboard, Player
+from rtspec.host.board import Pedalboard
+from rtspec.host.player import Player
 
 @numba.njit
 def allocate(n):
@@ -23,7 +24,7 @@ def allocations(function, *arguments):
     function(*arguments)
     return rtsys.get_allocation_stats().alloc - before
 
-program = Player(Pedalboard([eval(sys.argv[1])]), 48000, 2).program
+program = Player(Pedalboard([eval(sys.argv[1])]).flat, 48000, 2).program
 sound = np.random.default_rng(0).standard_normal((2, 128 * 3000)).astype(np.float32)
 program.run(sound[:, :12800], 128), allocate(3)
 print(json.dumps({"control": allocations(allocate, 1000), "program": allocations(program.run, sound, 128)}))

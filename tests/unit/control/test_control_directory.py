@@ -50,10 +50,11 @@ def test_an_address_follows_a_processor_that_is_alone_of_its_kind():
 def test_a_board_is_looked_up_as_it_is_now():
     board = rtspec.Pedalboard([pedalboard.Gain(0), rtspec.SpectralInversion()])
     found = Directory(board)
-    assert list(found) == ["2-spectral-inversion/mix", "2-spectral-inversion/output_db"]
+    names = ["mix", "output_db", "bypass"]
+    assert list(found) == [f"2-spectral-inversion/{name}" for name in names]
     board.insert(0, [rtspec.SpectralInversion()])
-    assert list(found)[:3:2] == ["1-spectral-inversion/mix", "3-spectral-inversion/mix"]
-    assert list(Directory(board[2])) == ["1-spectral-inversion/mix", "1-spectral-inversion/output_db"]
+    assert list(found)[:4:3] == ["1-spectral-inversion/mix", "3-spectral-inversion/mix"]
+    assert list(Directory(board[2])) == [f"1-spectral-inversion/{name}" for name in names]
 
 
 def test_an_edit_that_is_being_prepared_keeps_no_controller_waiting():

@@ -1,0 +1,327 @@
+"""A chain in one stream: its program, and edits that are prepared aside and cross-faded in.
+
+What an edit leaves alone at the chain's start and at its end plays on, once and with its state. Only the middle between
+is played twice for a moment, old and new on the same input: the old one is heard until the new one's delay has filled,
+then a cross-fade goes from one to the other. A delay pads the shorter middle, so the chain's latency never changes
+unless a longer chain than ever before needs more.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numba import carray
+
+from ..buffers.inbox import Inbox
+from ..buffers.memory import memmove, pointer
+from ..buffers.step import Row, Stage, step
+from .engine import Engine
+from .fading import FADE_MS, delay_stage, fade_stage
+from .native import NativeStep
+from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
+
+WIRE = np.dtype([("channels", "i8")])
+RESERVE = "reserve"
+"""The latency item of delays that keep the chain's latency."""
+
+_SPARES = 4
+"""Programs that an edit has taken out and that are kept for when their plugin comes back."""
+
+
+@step
+def copy_block(state, x, n, y):
+    """Copy a planar block from one program's output to the next one's input."""
+    channels = carray(pointer(state), 1, WIRE)[0].channels
+    for c in range(channels):
+        offset = 4 * c * STRIDE
+        memmove(y + offset, x + offset, 4 * n)
+    return n
+
+
+@dataclass(eq=False)
+class Unit:
+    """A plugin and the program that plays it in one stream; `plugin` is None for a delay. `version` tells a processor's
+    structure (bands, methods) from a later one."""
+
+    plugin: object
+    program: Program
+    version: int = 0
+    native: NativeStep | None = None
+
+    def plays(self, plugin: object) -> bool:
+        """Whether this unit is still right for `plugin`."""
+        return self.plugin is plugin and self.version == _version(plugin)
+
+    @property
+    def latency(self) -> int:
+        """Samples."""
+        return self.program.latency_samples
+
+
+class Player:
+    """A chain in one stream.
+
+    Parameters
+    ----------
+    plugins : callable
+        Gives the chain's plugins as they are now, in order.
+    sample_rate : float
+        Hz.
+    channels : int
+    reserve : int
+        Samples of latency that the chain has at least, so that longer plugins can be put in without raising it.
+
+    report : callable, optional
+        Gets a line where an edit goes otherwise than asked for.
+
+    Attributes
+    ----------
+    program : Program
+        What plays, or will when the last edit has been faded in.
+    """
+
+    def __init__(
+        self,
+        plugins: Callable[[], list],
+        sample_rate: float,
+        channels: int,
+        reserve: int = 0,
+        report: Callable[[str], object] = lambda line: None,
+    ):
+        self._report = report
+        self.sample_rate, self.channels = sample_rate, channels
+        self.engine: Engine | None = None
+        self._plugins, self._spares = plugins, deque[Unit](maxlen=_SPARES)
+        self._x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
+        units = [self._unit(plugin) for plugin in plugins()]
+        self._latency = max(reserve, _latency(units))
+        self._units = [*units, *self._padding(self._latency - _latency(units))]
+        self.program = self._program(self._rows(self._units, self._x), self._units)
+        self._edit = threading.Condition()
+        self._asked = self._made = 0
+        self._thread: threading.Thread | None = None
+
+    # Looking ------------------------------------------------------------------------------------------------------
+
+    def inboxes(self, processor: object = None) -> list[Inbox]:
+        """Where messages for `processor` go; those of all plugins that accept any where None."""
+        return [box for unit in self._units if processor in (None, unit.plugin) for box in unit.program.inboxes]
+
+    def native_costs(self) -> dict[str, dict[str, float]]:
+        """What the native plugins in the chain cost the engine, since they need the GIL: by place and name."""
+        plugins = [unit for unit in self._units if unit.plugin is not None]
+        natives = [(i, unit.native) for i, unit in enumerate(plugins) if unit.native is not None]
+        return {f"{i} {type(native.plugin).__name__}": native.cost() for i, native in natives}
+
+    def delays(self) -> list[tuple[Any, int]]:
+        """Every plugin in order, with the delay from the chain's input to its output in samples."""
+        sums = accumulate(unit.latency for unit in self._units)
+        return [(u.plugin, delay) for u, delay in zip(self._units, sums, strict=True) if u.plugin is not None]
+
+    # Programs -----------------------------------------------------------------------------------------------------
+
+    def _unit(self, plugin) -> Unit:
+        """A unit in the state of a fresh one: one that was taken out before, or a new one."""
+        for unit in self._spares:
+            if unit.plays(plugin):
+                self._spares.remove(unit)
+                unit.program.reset()
+                if unit.native is not None:
+                    unit.native.plugin.reset()
+                return unit
+        if hasattr(plugin, "prepare"):
+            return Unit(plugin, plugin.prepare(self.sample_rate, self.channels), _version(plugin))
+        native = NativeStep(plugin, self.sample_rate, self.channels)
+        return Unit(plugin, native.program(), native=native)
+
+    def _padding(self, lag: int) -> list[Unit]:
+        """A delay as a unit; none for no samples."""
+        if lag == 0:
+            return []
+        stage, x, y = delay_stage(self.channels, lag), audio_buffer(self.channels), audio_buffer(self.channels)
+        return [Unit(None, Program([stage.row(x, y)], [stage], x, y, {RESERVE: lag}))]
+
+    def _rows(self, units: Sequence[Unit], place: np.ndarray) -> tuple[list[Row], np.ndarray]:
+        """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is."""
+        rows = []
+        for unit in units:
+            rows += [self._wire.row(place, unit.program.x), *unit.program.rows]
+            place = unit.program.y
+        return rows, place
+
+    def _program(self, made: tuple[list[Row], np.ndarray], units: Sequence[Unit]) -> Program:
+        programs = [unit.program for unit in units]
+        latency: dict[str, int] = {}
+        for item, n in (pair for program in programs for pair in program.latency.items()):
+            latency[item] = latency.get(item, 0) + n
+        inboxes = [inbox for program in programs for inbox in program.inboxes]
+        return Program(made[0], [], self._x, made[1], latency, keep=(self._wire, *programs), inboxes=inboxes)
+
+    # Edits --------------------------------------------------------------------------------------------------------
+
+    def check(self, plugin) -> None:
+        """Raise where a plugin cannot play here, before it is in the chain."""
+        if hasattr(plugin, "latency"):
+            plugin.latency(self.sample_rate)
+
+    def update(self) -> None:
+        """The chain was edited: play it as it is now. Returns at once; several edits may become one."""
+        if not self._is_playing():
+            self._change(self._plugins())
+            return
+        with self._edit:
+            self._asked += 1
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._work, name="rtspec edits", daemon=True)
+                self._thread.start()
+            self._edit.notify_all()
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until all edits so far are heard; False at the timeout."""
+        with self._edit:
+            asked = self._asked
+            return self._edit.wait_for(lambda: self._made >= asked, timeout_s)
+
+    def _is_playing(self) -> bool:
+        return self.engine is not None and self.engine.running
+
+    def _work(self) -> None:
+        while self._is_playing():
+            with self._edit:
+                self._edit.wait_for(lambda: self._made < self._asked, timeout=1.0)
+                asked = self._asked
+            if self._made < asked:
+                self._rebuild()
+            with self._edit:
+                self._made = asked
+                self._edit.notify_all()
+
+    def _rebuild(self) -> None:
+        try:
+            self._change(self._plugins())
+        except Exception as error:
+            self._report(f"the chain plays on as it was: {' '.join(str(error).split())}")
+
+    def _change(self, plugins: list) -> None:
+        """Play `plugins` from now on, by a cross-fade where the engine runs."""
+        first, last, wanted = _differing(self._units, plugins)
+        if not wanted and all(unit.plugin is None for unit in self._units[first:last]):
+            return
+        moved = _natives(self._units[first:last], wanted)
+        if moved:
+            self._change_without(moved, plugins)
+            return
+        new = self._fresh(wanted)
+        start, end, spare = self._room(first, last, new)
+        ahead, behind = self._units[start:first], self._units[last:end]
+        moved = _natives([*ahead, *behind])
+        if moved:
+            self._spares.extend(new)
+            self._change_without(moved, plugins)
+            return
+        new = [*self._fresh(map(_plugin, ahead)), *new, *self._fresh(map(_plugin, behind)), *self._padding(spare)]
+        self._replace(start, end, new)
+
+    def _change_without(self, natives: list, plugins: list) -> None:
+        """Natives change their places: one object cannot play at two at once, so for a moment the chain does without
+        them."""
+        present = [unit.plugin for unit in self._units if unit.plugin is not None]
+        self._change([plugin for plugin in present if not any(plugin is native for native in natives)])
+        self._change(plugins)
+
+    def _replace(self, start: int, end: int, new: list[Unit]) -> None:
+        """Play `new` in place of the units from `start` to `end`."""
+        before, old, after = self._units[:start], self._units[start:end], self._units[end:]
+        lead, place = self._rows(before, self._x)
+        new_rows, new_place = self._rows(new, place)
+        rows, out = self._rows(after, new_place)
+        self._units = [*before, *new, *after]
+        self.program = self._program(([*lead, *new_rows, *rows], out), self._units)
+        if self._is_playing():
+            old_rows, old_place = self._rows(old, place)
+            wait, length = _latency(new), round(FADE_MS * self.sample_rate / 1000)
+            fade, faded = fade_stage(new_place, wait, length), audio_buffer(self.channels)
+            rows, out = self._rows(after, faded)
+            both = [*lead, *old_rows, *new_rows, fade.row(old_place, faded), *rows]
+            self._cross(self._program((both, out), [*self._units, *old]), wait + length)
+        elif self.engine is not None:
+            self.engine.play(self.program)
+        self._spares.extend(unit for unit in old if unit.plugin is not None)
+
+    def _cross(self, both: Program, samples: int) -> None:
+        assert self.engine is not None
+        self.engine.play(both, self.program, samples)
+        self.engine.settle()
+
+    def _room(self, first: int, last: int, new: list[Unit]) -> tuple[int, int, int]:
+        """Which units must go so that `new` fits in place of those from `first` to `last`, and the padding it needs.
+
+        Where delays elsewhere leave too little room, more units go until the next delay does.
+        """
+        units = [*self._units[:first], *new, *self._units[last:]]
+        needed = sum(unit.latency for unit in units if unit.plugin is not None)
+        if needed > self._latency:
+            self._report(f"the latency grew by {needed - self._latency} samples: the chain became longer")
+            self._latency = needed
+        while True:
+            pads = [i for i, unit in enumerate(self._units) if unit.plugin is None and not first <= i < last]
+            spare = self._latency - needed - sum(self._units[i].latency for i in pads)
+            if spare >= 0:
+                return first, last, spare
+            nearest = min(pads, key=lambda i: first - i if i < first else i - last)
+            first, last = min(first, nearest), max(last, nearest + 1)
+
+    def _fresh(self, plugins: Iterable) -> list[Unit]:
+        return [self._warmed(self._unit(plugin)) for plugin in plugins if plugin is not None]
+
+    def _warmed(self, unit: Unit) -> Unit:
+        """Have the unit's memory and code touched by this thread, so that the engine finds them warm."""
+        if unit.native is None:
+            silence = np.zeros((self.channels, unit.latency + MAX_BLOCK), np.float32)
+            unit.program.run(silence)
+            unit.program.reset()
+        return unit
+
+
+def _differing(units: list[Unit], plugins: list) -> tuple[int, int, list]:
+    """The units, from one number to another, that are not what the chain wants, and the plugins wanted in their place.
+
+    Delays beside such units go with them.
+    """
+    first = kept = 0
+    for i, unit in enumerate(units):
+        if unit.plugin is None:
+            continue
+        if kept == len(plugins) or not unit.plays(plugins[kept]):
+            break
+        first, kept = i + 1, kept + 1
+    last, end = len(units), len(plugins)
+    for i in range(len(units) - 1, first - 1, -1):
+        if units[i].plugin is None:
+            continue
+        if end == kept or not units[i].plays(plugins[end - 1]):
+            break
+        last, end = i, end - 1
+    return first, last, plugins[kept:end]
+
+
+def _natives(units: list[Unit], among: list | None = None) -> list:
+    """The native plugins of these units; those that are also `among` some others where given."""
+    found = [unit.plugin for unit in units if unit.native is not None]
+    return [plugin for plugin in found if among is None or any(plugin is other for other in among)]
+
+
+def _latency(units: Sequence[Unit]) -> int:
+    return sum(unit.latency for unit in units)
+
+
+def _plugin(unit: Unit) -> object:
+    return unit.plugin
+
+
+def _version(plugin: object) -> int:
+    return getattr(plugin, "_version", 0)
