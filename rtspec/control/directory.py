@@ -26,6 +26,8 @@ class Directory(Mapping[str, Parameter]):
     ----------
     target : Pedalboard, processor or sequence of processors
         Plugins without a :class:`ParameterTable` (native ones) take a place in the count and have no address.
+    extras : dict of str to ParameterTable
+        Parameters that belong to no processor, by the name of their place; presets leave them out.
 
     Notes
     -----
@@ -34,9 +36,9 @@ class Directory(Mapping[str, Parameter]):
     edit of the chain has moved, where it is the only one of its kind.
     """
 
-    def __init__(self, target: Any):
-        self.target = target
-        self._plugins: list = []
+    def __init__(self, target: Any, extras: dict[str, ParameterTable] | None = None):
+        self.target, self._extras = target, dict(extras or {})
+        self._plugins: list | None = None
         self._parameters: dict[str, Parameter] = {}
 
     def processors(self) -> list:
@@ -53,8 +55,9 @@ class Directory(Mapping[str, Parameter]):
 
     def _all(self) -> dict[str, Parameter]:
         plugins = self.processors()
-        if len(plugins) != len(self._plugins) or any(a is not b for a, b in zip(plugins, self._plugins, strict=True)):
-            self._parameters = {f"{name}/{key}": table[key] for name, table in self.places() for key in table}
+        if self._plugins is None or list(map(id, plugins)) != list(map(id, self._plugins)):
+            places = [*self.places(), *self._extras.items()]
+            self._parameters = {f"{name}/{key}": table[key] for name, table in places for key in table}
             self._plugins = plugins
         return self._parameters
 

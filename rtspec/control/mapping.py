@@ -22,9 +22,11 @@ NEAR = 1.5 / 127
 """A control this close to a parameter has met it: soft take-over."""
 
 DEFAULTS: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
-    ("cc 1", ("morph", "amount"), None),
+    ("cc 1", ("morph", "amount", "pad/x"), None),
     ("cc 7", ("output_db",), None),
     ("cc 11", ("expression",), None),
+    ("cc 12", ("pad/x",), None),
+    ("cc 13", ("pad/y",), None),
     ("cc 16", ("latent_1",), None),
     ("cc 17", ("latent_2",), None),
     ("cc 18", ("latent_3",), None),
@@ -193,7 +195,7 @@ class MidiMap:
 
     def _default(self, control: Control, names: tuple[str, ...], curve: str | None) -> Assignment | None:
         for name in names:
-            fitting = [address for address in self.directory if address.endswith(f"/{name}")]
+            fitting = [address for address in self.directory if f"/{address}".endswith(f"/{name}")]
             if fitting:
                 return Assignment(fitting[-1 if name == "output_db" else 0], control, curve=curve)
         return None

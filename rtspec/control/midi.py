@@ -196,6 +196,8 @@ class MidiInput:
     report : callable, optional
         Gets a line of text when the port vanishes, comes back or the listener fails the first time; all lines are in
         `reports` too.
+    lost : callable, optional
+        Called in the input's thread when the port has vanished: what it held down will never be let go.
 
     Attributes
     ----------
@@ -217,7 +219,9 @@ class MidiInput:
         port: str | int = "auto",
         listener: Callable[[MidiEvent], object] | None = None,
         report: Callable[[str], None] | None = None,
+        lost: Callable[[], object] | None = None,
     ):
+        self._on_loss = lost
         self.statistics, self.reports = MidiStatistics(), deque[str](maxlen=100)
         self._wanted = port if port == "auto" else find_port(port).stable_name
         self._listener, self._report, self._events = listener, report, deque[MidiEvent]()
@@ -326,6 +330,11 @@ class MidiInput:
             self._say(f"MIDI port {self._port.name!r} vanished; plug it in again and it plays on")
             self._client.close_port()
             self._client, self._port = None, None
+            self._tell_loss()
+
+    def _tell_loss(self) -> None:
+        if self._on_loss is not None:
+            self._on_loss()
 
     def _connect(self) -> None:
         """Listen to the wanted port if it is there."""
@@ -365,6 +374,7 @@ class MidiInput:
         clients, self._clients, self._client, self._port = self._clients, {}, None, None
         for client in clients.values():
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))  # its destructor would close it
+        self._tell_loss()
         if clients:
             self._say("MIDI: the server of the ports ended; looking for its port on the next one")
 

@@ -10,7 +10,8 @@
 ``/rtspec/error``                      sent to whoever sent a wrong value: what is wrong, in one line
 =====================================  ===========================================================================
 
-Short addresses (``/rtspec/mix``) mean the first parameter that fits. Bundles are taken apart and act at once.
+A stream adds presets and more (:mod:`rtspec.host.controllers`). Short addresses (``/rtspec/mix``) mean the first
+parameter that fits. Bundles are taken apart and act at once.
 """
 
 import socket
@@ -37,6 +38,9 @@ _RECEIVE_BUFFER = 1 << 21
 _LARGEST = 65536
 
 Address = tuple[str, int]
+Answer = tuple[str, list]
+Verb = Callable[[list], list[Answer]]
+"""What an address does with its arguments, and what is answered to whoever asked."""
 
 
 @dataclass
@@ -69,6 +73,8 @@ class OscServer:
         Address to listen on. Loop-back unless told otherwise: there is no password in OSC.
     report : callable, optional
         Gets a line of text: where the server listens, and from whom.
+    verbs : dict of str to callable, optional
+        Further addresses.
 
     Attributes
     ----------
@@ -83,10 +89,16 @@ class OscServer:
     """
 
     def __init__(
-        self, target: Any, port: int = 9000, host: str = LOOPBACK, report: Callable[[str], None] | None = None
+        self,
+        target: Any,
+        port: int = 9000,
+        host: str = LOOPBACK,
+        report: Callable[[str], None] | None = None,
+        verbs: dict[str, Verb] | None = None,
     ):
         self.directory = target if isinstance(target, Directory) else Directory(target)
         self.statistics, self.reports, self._report = OscStatistics(), deque[str](maxlen=100), report
+        self._verbs = verbs or {}
         self._subscribers: dict[Address, None] = {}
         self._told: dict[str, float] = {}
         self._setters: dict[str, tuple[Address, float]] = {}
@@ -171,6 +183,10 @@ class OscServer:
         try:
             if address in verb:
                 verb[address](arguments, sender)
+                self.statistics.answered += 1
+            elif address in self._verbs:
+                for answer in self._verbs[address](arguments):
+                    self._send(sender, *answer)
                 self.statistics.answered += 1
             else:
                 self._parameter(address, arguments, sender)

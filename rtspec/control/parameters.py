@@ -91,12 +91,17 @@ class Parameter:
 
     @value.setter
     def value(self, value: float) -> None:
-        publish_double(self._table.targets, self._index, self.spec.check(value))
+        self._table.store(self._index, self.spec.check(value))
 
     def event(self, time: int, value: float) -> Event:
         """A change to `value` at sample `time`, for a driver's event queue."""
         place = address(self._table.targets) + 8 * self._index
         return store_event(time, place, self.spec.check(value), self._table)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether :meth:`event` works: compiled code reads the value, and nothing in Python waits for it."""
+        return self._table.is_timed
 
     @property
     def raw_value(self) -> float:
@@ -129,6 +134,8 @@ class ParameterTable(Mapping[str, Parameter]):
         What compiled stages acquire, by address; every write is a release store.
     """
 
+    is_timed = True
+
     def __init__(self, specs: list[ParameterSpec]):
         self.targets = aligned(max(1, len(specs)), np.float64)
         self._parameters = {spec.name: Parameter(spec, self, i) for i, spec in enumerate(specs)}
@@ -148,6 +155,10 @@ class ParameterTable(Mapping[str, Parameter]):
 
     def __len__(self) -> int:
         return len(self._parameters)
+
+    def store(self, index: int, value: float) -> None:
+        """Release a target to whoever reads it."""
+        publish_double(self.targets, index, value)
 
     def target_address(self, name: str) -> int:
         """Where compiled code acquires the target of `name`, a float64."""

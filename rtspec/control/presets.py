@@ -4,8 +4,9 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ FACTORY_OF: dict[str, dict[str, dict[str, float]]] = {
     "onnx": {"Careful": {"mix": 0.7, "output_db": -3.0}},
 }
 """Further ones of single processors, by :func:`~rtspec.control.directory.processor_name`."""
+
+FACTORY_PROGRAM = 100
+"""MIDI program of the first factory preset. Not 0: many keyboards send that when they are switched on."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,14 @@ def _resolved(directory: Directory, preset: Preset) -> tuple[dict[str, float], l
 
 
 def factory_presets(target: Any) -> list[Preset]:
-    """The presets that come with rtspec for these processors: those of all, and those of the single ones among them."""
+    """The presets that come with rtspec for these processors: those of all, and those of the single ones among them.
+
+    They have the MIDI programs from :data:`FACTORY_PROGRAM` on."""
     places = _directory(target).places()
-    own = {name: None for place, _ in places for name in FACTORY_OF.get(_kind(place), {})}
-    return [Preset(name, tuple((p, _factory(name, p, table)) for p, table in places)) for name in [*FACTORY, *own]]
+    names = dict.fromkeys([*FACTORY, *(name for place, _ in places for name in FACTORY_OF.get(_kind(place), {}))])
+    values = [tuple((place, _factory(name, place, table)) for place, table in places) for name in names]
+    numbers = [n if n < 128 else None for n in range(FACTORY_PROGRAM, FACTORY_PROGRAM + len(names))]
+    return [Preset(*preset) for preset in zip(names, values, numbers, strict=True)]
 
 
 def _factory(name: str, place: str, table: ParameterTable) -> dict[str, float]:
@@ -375,15 +383,27 @@ class Bank:
 
     def select(self, program: int) -> str | None:
         """Apply the preset of a MIDI program; its name, or None where no readable one has that program."""
+        preset = self.of_program(program)
+        if preset is None:
+            return None
+        apply(self.target, preset)
+        return preset.name
+
+    def of_program(self, program: int) -> Preset | None:
+        """The preset of a MIDI program, saved or from the factory; None where no readable one has it."""
+        return next((preset for preset in self._readable() if preset.program == program), None)
+
+    def programs(self) -> dict[str, int]:
+        """The MIDI programs that select presets, by name."""
+        found = [(preset.name, preset.program) for preset in self._readable()]
+        return {name: program for name, program in reversed(found) if program is not None}
+
+    def _readable(self) -> Iterator[Preset]:
+        """Saved presets, then factory ones. One bad file must not keep a musician from the others."""
         for name in self.saved():
-            try:
-                preset = read_preset(self._path(name))
-            except InvalidValue:  # one bad file must not keep a musician from the others
-                continue
-            if preset.program == program:
-                apply(self.target, preset)
-                return name
-        return None
+            with suppress(InvalidValue):
+                yield replace(read_preset(self._path(name)), name=name)
+        yield from factory_presets(self.target)
 
     def feed(self, message: Any) -> str | None:
         """Take a mido message into account: a program change selects; the preset's name, if one was applied."""

@@ -2,7 +2,11 @@
 
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,8 +94,18 @@ class AudioStream:
         MIDI input port: name, part of it, index, or "auto". Its controllers move the chain's parameters.
     midi_map : str, Path or MidiMap, optional
         What moves what; the usual controls where None (:class:`rtspec.control.MidiMap`).
+    midi_timed : bool
+        MIDI acts at the sample that belongs to its time, always one block later; else at once, wherever in a block.
     osc_port : int, optional
-        Let OSC messages to this UDP port, on loop-back, move the chain's parameters.
+        Let OSC messages to this UDP port move the chain's parameters.
+    osc_host : str, optional
+        Address to listen on for OSC; loop-back by default: there is no password in OSC.
+    presets : str or Path, optional
+        Folder of presets, for program changes and OSC; the user's own where None.
+    pad : sequence of str
+        Names of two or four presets between which the XY pad plays.
+    report : callable, optional
+        Gets lines of text: what comes and goes, and what could not be done. Called from several threads.
 
     Attributes
     ----------
@@ -124,8 +138,14 @@ class AudioStream:
         virtual: bool = False,
         midi: str | int | None = None,
         midi_map=None,
+        midi_timed: bool = True,
         osc_port: int | None = None,
+        osc_host: str | None = None,
+        presets: str | Path | None = None,
+        pad: Sequence[str] = (),
+        report: Callable[[str], None] | None = None,
     ):
+        self._report = report
         self.sample_rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
         self._devices = (None, None)
@@ -138,7 +158,19 @@ class AudioStream:
         self._worker = _checked_samples("worker_samples", WORKER_SAMPLES if worker_samples is None else worker_samples)
         self._reserve = _checked_samples("reserve_samples", reserve_samples)
         self._seen, self._seen_at = -1, 0.0
-        self.controllers = Controllers(self.plugins, midi, midi_map, osc_port)
+        self._said: deque[str] = deque(maxlen=100)
+        self.controllers = Controllers(
+            self.plugins,
+            self,
+            midi=midi,
+            midi_map=midi_map,
+            timed=midi_timed,
+            osc_port=osc_port,
+            osc_host=osc_host,
+            presets=presets,
+            pad=pad,
+            report=self._say,
+        )
         self._build()
 
     # Building -----------------------------------------------------------------------------------------------------
@@ -152,7 +184,7 @@ class AudioStream:
     def _build(self) -> None:
         reader, writer = self._devices
         with compiled_aside(virtual=writer is None):
-            self._player = Player(self.plugins.flat, self.sample_rate, self.channels, self._reserve)
+            self._player = Player(self.plugins.flat, self.sample_rate, self.channels, self._reserve, self._say)
         program = self._player.program
         prefill = self.buffer_size + self._worker
         self._exchange = Exchange(
@@ -263,8 +295,20 @@ class AudioStream:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
         return self._player.settle(timeout_s)
 
+    @property
+    def reports(self) -> list[str]:
+        """What came and went, and what went otherwise than asked for, a line each: ports, presets, an edit that failed
+        or made the latency longer."""
+        return list(self._said)
+
     def _event_time(self, time_s: float | None) -> int:
         return AT_ONCE if time_s is None else self._exchange.sample_at(time_s)
+
+    def _say(self, line: str) -> None:
+        self._said.append(line)
+        if self._report is not None:
+            with suppress(Exception):  # whoever listens must not end what speaks
+                self._report(line)
 
     # Looking ------------------------------------------------------------------------------------------------------
 
