@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from .frames import FramePlan
     from .host.board import Pedalboard
     from .host.stream import AudioStream
-    from .processors import OnnxProcessor, SpectralInversion
+    from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AudioStream": "host.stream",
+    "BandwidthExtension": "processors",
     "FramePlan": "frames",
     "OnnxProcessor": "processors",
     "Parameter": "control",
@@ -30,6 +31,7 @@ _PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "ph
 
 __all__ = [
     "AudioStream",
+    "BandwidthExtension",
     "FramePlan",
     "OnnxProcessor",
     "Parameter",

@@ -7,14 +7,17 @@ from ..errors import InvalidValue
 from .base import Processor
 
 if TYPE_CHECKING:
+    from .bandwidth import BandwidthExtension
     from .inversion import SpectralInversion
     from .onnx import OnnxProcessor
 
-__all__ = ["OnnxProcessor", "Processor", "SpectralInversion", "create"]
+__all__ = ["BandwidthExtension", "OnnxProcessor", "Processor", "SpectralInversion", "create"]
 
-_HOMES = {"SpectralInversion": "inversion", "OnnxProcessor": "onnx"}
-NAMES = {"inversion": "SpectralInversion", "onnx": "OnnxProcessor"}
+_HOMES = {"BandwidthExtension": "bandwidth", "SpectralInversion": "inversion", "OnnxProcessor": "onnx"}
+NAMES = {"bandwidth": "BandwidthExtension", "inversion": "SpectralInversion", "onnx": "OnnxProcessor"}
 """Processors by their names on the command line."""
+_WITH_MODEL = ("bandwidth", "onnx")
+"""Those that take a model after a colon."""
 
 
 def __getattr__(name: str):
@@ -30,7 +33,7 @@ def create(spec: str, **settings) -> Processor:
     Parameters
     ----------
     spec : str
-        "NAME" or "NAME:MODEL": "inversion", "onnx:tilt-gate", "onnx:folder/model.onnx".
+        "NAME" or "NAME:MODEL": "inversion", "bandwidth", "bandwidth:paper", "onnx:tilt-gate", "onnx:folder/model.onnx".
     **settings
         Keyword arguments of the processor.
     """
@@ -41,7 +44,7 @@ def create(spec: str, **settings) -> Processor:
         )
     if name == "onnx" and not model:
         raise InvalidValue("processor 'onnx' needs a model: onnx:tilt-gate, or onnx:PATH of a packaged file")
-    if name != "onnx" and model:
+    if name not in _WITH_MODEL and model:
         raise InvalidValue(f"processor {name!r} takes no model; leave out {':' + model!r}")
     made = __getattr__(NAMES[name])
     try:

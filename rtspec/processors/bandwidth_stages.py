@@ -50,16 +50,18 @@ _BAND = 8
 _N_BANDS = (N_BINS - 1) // _BAND
 _CLIFF = 10.0**2.5
 """Power by which all that lies a quarter of an octave above the edge must be weaker than what lies at it."""
+_EMPTY = 10.0**-7.2
+"""Power of a bin half an octave above the edge, at most, relative to the loudest frame's."""
 _SIGNIFICANT = 1e-10
 """Power of a bin at the edge, at least, relative to the loudest frame's."""
-_LOWEST_HZ, _HIGHEST_HZ = 2000.0, 17200.0
+_LOWEST_HZ, _HIGHEST_HZ = 2000.0, 16700.0
 _SURE_S, _FADE_IN_S, _FADE_OUT_S = 0.25, 0.2, 0.06
 _EDGE_SLACK = 2
 _SMALLEST_FILL, _LARGEST_FILL = -12.0, 3.0
 
 WATCH = np.dtype(
-    [(n, "i8") for n in ("edge", "fixed_edge", "lowest", "highest", "found", "sure")]
-    + [(n, "i8") for n in ("power", "peaks", "bands", "loudest_above", "before")]
+    [(n, "i8") for n in ("edge", "fixed_edge", "lowest", "highest", "found", "sure", "turn", "overlap")]
+    + [(n, "i8") for n in ("power", "earlier", "peaks", "bands", "loudest_above", "before")]
     + [(n, "f8") for n in ("level", "fade", "gate", "fade_in", "fade_out")]
 )
 
@@ -75,9 +77,11 @@ def _take_powers(spectrum, power):
 
 
 @njit
-def _hold_peaks(power, peaks, fade):
+def _hold_peaks(power, earlier, peaks, fade):
+    """Peaks of what is also in the last frame that shares no sample with this one: a click, or a cut, is not."""
     for k in range(N_BINS):
-        peaks[k] = max(power[k], peaks[k] * fade)
+        peaks[k] = max(min(power[k], earlier[k]), peaks[k] * fade)
+        earlier[k] = power[k]
 
 
 @njit
@@ -94,11 +98,12 @@ def _band_levels(peaks, bands, loudest_above):
 
 
 @njit
-def _cliff_band(bands, loudest_above):
-    """The band at the top of the highest cliff; 0 where there is none."""
+def _cliff_band(bands, loudest_above, empty):
+    """The band at the top of the highest cliff above which the spectrum is empty; 0 where there is none."""
     for j in range(_N_BANDS - 4, 1, -1):
         beyond = j + max(3, j // 4)
-        if beyond < _N_BANDS and bands[j] > _CLIFF * loudest_above[beyond]:
+        cliff = beyond < _N_BANDS and bands[j] > _CLIFF * loudest_above[beyond]
+        if cliff and loudest_above[min(_N_BANDS - 4, (3 * j) // 2)] < empty:
             while j > 2 and bands[j - 2] > 2.5 * bands[j]:  # down the slope's foot, up to its shoulder
                 j -= 1
             return j
@@ -126,7 +131,7 @@ def _follow_edge(s):
     """Look for the band's edge; the gate opens where it has been there for a while and closes when it is gone."""
     peaks, bands, above = floats(s.peaks, N_BINS), floats(s.bands, _N_BANDS), floats(s.loudest_above, _N_BANDS)
     _band_levels(peaks, bands, above)
-    cliff = _cliff_band(bands, above)
+    cliff = _cliff_band(bands, above, _EMPTY * s.level)
     edge = _edge_bin(s, peaks, bands, cliff) if cliff > 2 else 0
     s.found = s.found + 1 if edge else 0
     if edge and abs(edge - s.edge) >= _EDGE_SLACK:
@@ -193,7 +198,8 @@ def watch(state, x, n, y):
         spectrum = complexes(x + 8 * t * N_BINS, N_BINS)
         frame = y + 4 * t * (N_FEATURES + CONTROLS)
         s.level = max(_take_powers(spectrum, power), s.level * s.fade)
-        _hold_peaks(power, floats(s.peaks, N_BINS), np.float32(s.fade))
+        _hold_peaks(power, floats(s.earlier + 4 * s.turn * N_BINS, N_BINS), floats(s.peaks, N_BINS), np.float32(s.fade))
+        s.turn = (s.turn + 1) % s.overlap
         _follow_edge(s)
         below = _level_below(power, s.edge)
         _write_features(s, spectrum, power, below, frame)
@@ -219,9 +225,12 @@ def watch_stage(plan: FramePlan, crossover_hz: float | None = None) -> Stage:
     All are ratios: they scale with nothing. The edge is where held peaks fall off a cliff.
     """
     bin_hz, rate = plan.sample_rate / plan.n_fft, plan.frame_rate_hz
+    overlap = -(-plan.length // plan.hop)
     return Stage(
         watch,
         WATCH,
+        overlap=overlap,
+        earlier=aligned((overlap, N_BINS)),
         fixed_edge=0 if crossover_hz is None else min(N_BINS - 1, max(1, round(crossover_hz / bin_hz))),
         lowest=math.ceil(_LOWEST_HZ / bin_hz),
         highest=math.floor(_HIGHEST_HZ / bin_hz),
@@ -264,7 +273,7 @@ def hiss_stage(plan: FramePlan) -> Stage:
 # ------------------------------------------------------------------------------------------ mending
 
 MEND = np.dtype(
-    [(n, "i8") for n in ("spectrum", "controls", "hiss", "history", "past", "n_held", "at", "frames", "delay")]
+    [(n, "i8") for n in ("spectrum", "controls", "hiss", "history", "past", "n_held", "at", "frames", "delay_frames")]
     + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair", "coded_on")]
     + [(n, "f8") for n in ("confidence", "coded", "slowest", "ramp")]
 )
@@ -338,7 +347,7 @@ def mend(state, x, n, y):
     s = carray(pointer(state), 1, MEND)[0]
     answer, out = floats(x, ANSWER.length), complexes(y, N_BINS)
     newest = _remember(s)
-    age = s.delay
+    age = s.delay_frames
     controls = floats(s.past + ((newest - age) % s.n_held) * 4 * CONTROLS, CONTROLS)
     edge, level, gate = int(controls[0]), controls[1], controls[2]
     share = _judge(s, answer) * gate
@@ -351,56 +360,80 @@ def mend(state, x, n, y):
     return n
 
 
-def mend_stage(
-    plan: FramePlan,
-    *,
-    spectrum: np.ndarray,
-    controls: np.ndarray,
-    hiss: np.ndarray,
-    delay: int,
-    amount: np.ndarray,
-    air_db: np.ndarray,
-    repair: bool,
-) -> Stage:
+def mend_stage(plan: FramePlan, *, delay: int, repair: bool, hiss: np.ndarray, **places: np.ndarray) -> Stage:
     """The network's answer as a stage: (ANSWER.length,) float32 → (N_BINS,) complex64, what the input lacks.
 
     Parameters
     ----------
     plan : FramePlan
-    spectrum, hiss : ndarray, complex64, shape (N_BINS,)
-        Where the newest frames of the input and of the noise lie.
-    controls : ndarray, float32
-        Where :func:`watch_stage` wrote the newest frame's edge, level and gate.
     delay : int
         Frames by which the answer lags, at least 1: the frame after the answer's own is used too.
-    amount, air_db : ndarray, float32, shape (1,)
-        Share of the fill, 0 to 1; dB of a shelf on the fill from 8 to 12 kHz.
     repair : bool
         Mend the band below the edge where the sound was coded.
+    hiss : ndarray, complex64, shape (N_BINS,)
+        Where the newest frame of the noise lies.
+    **places
+        `spectrum` (complex64, (N_BINS,)), where the newest frame lies; `controls` (float32, (CONTROLS,)), where
+        :func:`watch_stage` wrote its edge, level and gate; `amount` (float32, (1,)), share of the fill; `air_db`
+        (float32, (1,)), shelf on the fill.
     """
+    return Stage(
+        mend,
+        MEND,
+        repair=repair,
+        slowest=1 / (_CONFIDENCE_S * plan.frame_rate_hz),
+        ramp=1 / (_REPAIR_FADE_S * plan.frame_rate_hz),
+        **_held_fields(plan, delay, {**places, "hiss": hiss}),
+    )
+
+
+def _held_fields(plan: FramePlan, delay: int, places: dict[str, np.ndarray]) -> dict:
+    """What both kinds of difference need: where the newest frame and the parameters lie, and rings of earlier ones."""
     octaves = np.log2(np.maximum(plan.frequencies_hz, 1.0) / 8000.0) / np.log2(1.5)
     shape = aligned(N_BINS)
     shape[:] = np.clip(octaves, 0, 1)
     shape.flags.writeable = False
     n_held = delay + TAPS
-    return Stage(
-        mend,
-        MEND,
-        keep=(spectrum, controls, hiss, amount, air_db),
-        spectrum=address(spectrum),
-        controls=address(controls),
-        hiss=address(hiss),
-        history=aligned((n_held, N_BINS), np.complex64),
-        past=aligned((n_held, CONTROLS)),
-        n_held=n_held,
-        delay=delay,
-        amount=address(amount),
-        air_db=address(air_db),
-        air_shape=shape,
-        repair=repair,
-        slowest=1 / (_CONFIDENCE_S * plan.frame_rate_hz),
-        ramp=1 / (_REPAIR_FADE_S * plan.frame_rate_hz),
-    )
+    return {
+        "keep": tuple(places.values()),
+        "delay_frames": delay,
+        "n_held": n_held,
+        "history": aligned((n_held, N_BINS), np.complex64),
+        "past": aligned((n_held, CONTROLS)),
+        "air_shape": shape,
+        **{name: address(place) for name, place in places.items()},
+    }
+
+
+REPLACE = np.dtype(
+    [(n, "i8") for n in ("spectrum", "controls", "history", "past", "n_held", "at", "delay_frames")]
+    + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair")]
+)
+
+
+@step
+def replace(state, x, n, y):
+    """One spectrum that a network gives for the input's → what the input lacks of it, N_BINS complex64."""
+    s = carray(pointer(state), 1, REPLACE)[0]
+    newest = _remember(s)
+    controls = floats(s.past + ((newest - s.delay_frames) % s.n_held) * 4 * CONTROLS, CONTROLS)
+    edge, gate = int(controls[0]), controls[2]
+    given, made, out = _held(s, newest, s.delay_frames), complexes(x, N_BINS), complexes(y, N_BINS)
+    amount, air = floats(s.amount, 1)[0], np.log(10.0) / 20 * floats(s.air_db, 1)[0]
+    shape = floats(s.air_shape, N_BINS)
+    for k in range(N_BINS):
+        above = min(1.0, max(0.0, (k - edge) / 4.0 + 0.5))
+        part = gate * (above * amount * np.exp(air * shape[k]) + (1.0 - above) * s.repair)
+        out[k] = np.complex64(part) * (made[k] - given[k]) if part > 0 else np.complex64(0)
+    return n
+
+
+def replace_stage(plan: FramePlan, *, delay: int, repair: bool, **places: np.ndarray) -> Stage:
+    """A network's spectrum as a stage: (N_BINS,) complex64 → (N_BINS,) complex64, what the input lacks.
+
+    Parameters are those of :func:`mend_stage`, but for the hiss.
+    """
+    return Stage(replace, REPLACE, repair=repair, **_held_fields(plan, delay, places))
 
 
 # ------------------------------------------------------------------------------------------ the way back to sound
@@ -412,19 +445,18 @@ ADD_INPUT = np.dtype([(n, "i8") for n in ("hop", "lag", "at", "line", "inbox")])
 def add_input(state, x, n, y):
     """One hop of the difference at `x` plus the input of as long ago → one hop of output."""
     s = carray(pointer(state), 1, ADD_INPUT)[0]
-    difference, out, held = floats(x, s.hop), floats(y, s.hop), floats(s.line + 4 * s.at * s.hop, s.hop)
-    newest = floats(s.inbox, s.hop)
+    difference, out, line, newest = floats(x, s.hop), floats(y, s.hop), floats(s.line, s.lag), floats(s.inbox, s.hop)
+    at = s.at
     for i in range(s.hop):
-        dry = held[i]
-        held[i] = newest[i]
+        dry = line[at]
+        line[at] = newest[i]
         out[i] = dry + difference[i] if difference[i] != 0 else dry
-    s.at = (s.at + 1) % s.lag
+        at = at + 1 if at + 1 < s.lag else 0
+    s.at = at
     return n
 
 
 def add_input_stage(plan: FramePlan, inbox: np.ndarray, delay: int) -> Stage:
     """The input added to the difference, as a stage: (hop,) → (hop,) float32. `delay` in frames is the network's."""
-    lag = plan.length // plan.hop - 1 + delay
-    return Stage(
-        add_input, ADD_INPUT, keep=(inbox,), hop=plan.hop, lag=lag, line=aligned((lag, plan.hop)), inbox=address(inbox)
-    )
+    lag = plan.length - plan.hop + delay * plan.hop
+    return Stage(add_input, ADD_INPUT, keep=(inbox,), hop=plan.hop, lag=lag, line=aligned(lag), inbox=address(inbox))

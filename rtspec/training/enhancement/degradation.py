@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 from pedalboard.io import AudioFile
-from scipy.signal import butter, firwin, oaconvolve, sosfiltfilt
+from scipy.signal import butter, oaconvolve, sosfiltfilt
 
 from ...errors import AudioFileError
 
@@ -71,8 +71,10 @@ def low_pass(audio: np.ndarray, sample_rate: int, cutoff_hz: float, order: int |
     if order is not None:
         sos = butter(order, cutoff_hz, fs=sample_rate, output="sos")
         return sosfiltfilt(sos, audio).astype(np.float32)
-    taps = firwin(2 * (sample_rate // 140) + 1, cutoff_hz - 150, fs=sample_rate, window=("kaiser", 10.0))
-    shaped = taps.reshape((1,) * (audio.ndim - 1) + (-1,))
+    n_taps = 2 * (sample_rate // 140) + 1
+    ideal = np.sinc(2 * (cutoff_hz - 150) / sample_rate * (np.arange(n_taps) - n_taps // 2))
+    taps = ideal * np.kaiser(n_taps, 10.0)
+    shaped = (taps / taps.sum()).reshape((1,) * (audio.ndim - 1) + (-1,))
     return oaconvolve(audio, shaped, mode="same", axes=-1).astype(np.float32)
 
 

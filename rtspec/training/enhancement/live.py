@@ -130,7 +130,8 @@ def overlap_added(frames: Tensor, plan: FramePlan) -> Tensor:
     samples = torch.fft.irfft(frames, plan.n_fft)[..., : plan.length] * window
     hops = samples.unflatten(-1, (-1, plan.hop))
     n_parts = hops.shape[2]
-    total = sum(functional.pad(hops[:, :, j], (0, 0, j, n_parts - 1 - j)) for j in range(n_parts))
+    shifted = [functional.pad(hops[:, :, j], (0, 0, j, n_parts - 1 - j)) for j in range(n_parts)]
+    total = torch.stack(shifted).sum(0)
     return total[:, n_parts - 1 :].flatten(1)
 
 
@@ -165,7 +166,9 @@ class LiveLoss:
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The loss's terms by name."""
         features, controls, spectrum, sound, original, coded = batch
-        answer = network(features)
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=network.training):
+            answer = network(features)
+        answer = answer.float()
         hiss = self._hiss(sound)[:, : features.shape[1]]
         made = sound + overlap_added(difference(answer, spectrum, controls, hiss, coded), self.plan)
         kept = slice(2 * self.plan.length, sound.shape[1] - self.plan.length)
