@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import resample_poly
 
 from ...cli.output import emit, progress, table
-from .folders import Clip, Track, keep_clip, read_excerpts, tracks
+from .folders import FACTS, Clip, Track, keep_clip, read_excerpts, tracks
 from .packages import Unpacked, fetch
 
 PARTS = {
@@ -94,7 +95,8 @@ def prepare(
             folder.mkdir(parents=True, exist_ok=True)
             with done.open("a") as file:
                 file.write(f"{target.name}\n")
-        if (target / "facts.json").exists():
+        if (target / FACTS).exists():
+            _add_paper_pair(Clip(target))
             yield Clip(target)
 
 
@@ -122,6 +124,17 @@ def _prepare_track(track: Track, target: Path, seconds: float) -> None:
             "other": [kbps, channels],
         }
         keep_clip(target, versions, facts)
+
+
+def _add_paper_pair(clip: Clip) -> None:
+    """The clip as the paper has it, mono at 22.05 kHz, and that as MP3; where it is missing."""
+    from ..enhancement.degradation import mp3
+
+    if "paper-mp3" in clip.versions():
+        return
+    mono = np.asarray(clip.array("original")).mean(axis=0, keepdims=True)
+    half = resample_poly(mono, 1, 2, axis=1).astype(np.float32)
+    keep_clip(clip.folder, {"paper-original": half, "paper-mp3": mp3(half, SAMPLE_RATE // 2, 32)}, clip.facts)
 
 
 def _with_channels(audio: np.ndarray, channels: int) -> np.ndarray:

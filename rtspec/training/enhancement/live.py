@@ -128,11 +128,11 @@ def overlap_added(frames: Tensor, plan: FramePlan) -> Tensor:
     """
     window = torch.as_tensor(np.array(plan.synthesis), device=frames.device)
     samples = torch.fft.irfft(frames, plan.n_fft)[..., : plan.length] * window
-    hops = samples.unflatten(-1, (-1, plan.hop))
-    n_parts = hops.shape[2]
+    n_parts = -(-plan.length // plan.hop)
+    hops = functional.pad(samples, (0, n_parts * plan.hop - plan.length)).unflatten(-1, (n_parts, plan.hop))
     shifted = [functional.pad(hops[:, :, j], (0, 0, j, n_parts - 1 - j)) for j in range(n_parts)]
     total = torch.stack(shifted).sum(0)
-    return total[:, n_parts - 1 :].flatten(1)
+    return total.flatten(1)[:, plan.length - plan.hop :][:, : frames.shape[1] * plan.hop]
 
 
 def log_spectrum(sound: Tensor, n_fft: int = 2048, hop: int = 512) -> Tensor:
@@ -173,12 +173,12 @@ class LiveLoss:
         made = sound + overlap_added(difference(answer, spectrum, controls, hiss, coded), self.plan)
         kept = slice(2 * self.plan.length, sound.shape[1] - self.plan.length)
         made, sound, original = made[:, kept], sound[:, kept], original[:, kept]
-        whole, above = _distances(made, original, controls[:, -1, 0] / self.plan.n_fft)
-        gain_db = _gain_db(made, sound, original)
+        whole, above = log_distances(made, original, controls[:, -1, 0] / self.plan.n_fft)
+        gained_db = gain_db(made, sound, original)
         weight = coded / coded.sum().clamp(min=1)
         labels = coded[:, None].expand(answer.shape[:2])
         entropy = functional.binary_cross_entropy_with_logits(answer[..., ANSWER.coded], labels)
-        return {"distance": whole, "above": above, "snr_db": (weight * gain_db).sum(), "entropy": entropy}
+        return {"distance": whole, "above": above, "snr_db": (weight * gained_db).sum(), "entropy": entropy}
 
     def _hiss(self, sound: Tensor) -> Tensor:
         """Frames of white noise of mean power 1, as the compiled stage makes them."""
@@ -191,7 +191,7 @@ class LiveLoss:
         return torch.fft.rfft(frames, plan.n_fft)
 
 
-def _distances(made: Tensor, original: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
+def log_distances(made: Tensor, original: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
     """Log-spectral distance over all bins, and over those above the edge (a share of the sample rate)."""
     squared = (log_spectrum(made) - log_spectrum(original)) ** 2
     share = torch.arange(squared.shape[1], device=made.device) / (2 * (squared.shape[1] - 1))
@@ -200,7 +200,7 @@ def _distances(made: Tensor, original: Tensor, edge: Tensor) -> tuple[Tensor, Te
     return (squared.mean(1) + 1e-6).sqrt().mean(), (above + 1e-6).sqrt().mean()
 
 
-def _gain_db(made: Tensor, sound: Tensor, original: Tensor) -> Tensor:
+def gain_db(made: Tensor, sound: Tensor, original: Tensor) -> Tensor:
     """How many dB nearer to the original the made sound is than the coded one."""
     before, after = (sound - original).square().sum(1), (made - original).square().sum(1)
     floor = 1e-7 * original.square().sum(1) + 1e-9
