@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--blocks", type=_whole_numbers, default=(64, 128, 256), help="e.g. 64,128,256 (default)"
         )
         made[name].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
+    made["latency"].add_argument(
+        "--phase", action="append", metavar="METHOD", help="rebuild phases by this method; may be repeated"
+    )
     made["engine"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="for each block (default 60)")
     made["engine"].add_argument(
         "--device",
@@ -67,7 +70,8 @@ def _engine(args: argparse.Namespace) -> int:
 def _latency(args: argparse.Namespace) -> int:
     from ..evaluation import latency_benchmark
 
-    rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, sample_rate=args.rate, report=report))
+    options = {"phases": args.phase or ("",), "sample_rate": args.rate}
+    rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, report=report, **options))
     shown = [{**{k: v for k, v in row.items() if k != "items"}, "items": _items(row["items"])} for row in rows]
     emit(args, {"sample_rate": args.rate, "rows": rows}, table(shown))
     return 0 if all(row["equal"] for row in rows) else 1

@@ -17,7 +17,8 @@ DEVICES = ("jack", "default", "virtual")
 
 @dataclass(frozen=True)
 class Job:
-    """What a child is to measure: `module` has ``measure(job) -> dict``; `device` is one of :data:`DEVICES`."""
+    """What a child is to measure: `module` has ``measure(job) -> dict``; `device` is one of :data:`DEVICES`; `phase` a
+    phase method or empty."""
 
     module: str
     device: str
@@ -27,6 +28,7 @@ class Job:
     n_fft: int = 1024
     hop: int = 256
     server: str = ""
+    phase: str = ""
 
 
 class Child:

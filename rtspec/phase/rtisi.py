@@ -9,7 +9,9 @@ Windows of unfinished sound. Near the buffer's end the sum lacks the frames to c
 analysis·synthesis < 1, it is P times too small. The least-squares estimate of a sample whose weight is P, in noise of
 weight ε, is total·P/(P² + ε²), so a frame's analysis window becomes window·P/(P² + ε²). This carries the past further
 into the newest frame than the published sum of dual windows does, which is worth 2 dB and more. A frame that comes
-without a start has no share in the sum at its first analysis: its own weight is left out there.
+without a start has no share in the sum at its first analysis: its own weight is left out there. With ε = 0 this is the
+energy normalisation of GSRTISI-LA, window/P; on the clips of :mod:`rtspec.evaluation.phase_recipe`, 16 iterations, it
+reaches -26.9 and -33.3 dB (75 and 87.5 % overlap), windows that ignore P -28.1 and -29.2, these -31.9 and -35.6.
 
 Momentum. As in fast Griffin-Lim, phases come from c + α·(c - c'), c' being the same frame's last analysis.
 
@@ -20,6 +22,8 @@ References
 .. [2] V. Gnann and M. Spiertz, "Improving RTISI phase estimation with energy order and phase unwrapping", DAFx 2010.
 .. [3] N. Perraudin, P. Balazs and P. L. Søndergaard, "A fast Griffin-Lim algorithm", WASPAA 2013, algorithm 2.
 """
+
+from functools import partial
 
 import numpy as np
 from numba import carray
@@ -255,7 +259,7 @@ def _field(stage: Stage | None, name: str) -> np.ndarray | None:
     return stage.record[name] if stage and name in (stage.record.dtype.names or ()) else None
 
 
-def _refining(plan: FramePlan, starter: Stage | None, look_ahead: int, together: bool, **numbers) -> Stage:
+def _refining(plan: FramePlan, starter: Stage | None, look_ahead: int, **numbers) -> Stage:
     rows = look_ahead + 1 - (starter.delay if starter else 0)
     return RefinedStage(
         starter,
@@ -264,7 +268,6 @@ def _refining(plan: FramePlan, starter: Stage | None, look_ahead: int, together:
         length=plan.length,
         hop=plan.hop,
         rows=rows,
-        together=together,
         **numbers,
         **transforms(plan),
         **tables(plan, rows - 1),
@@ -313,6 +316,7 @@ def rtisi_stage(
     start: str | None = None,
     seed: int = 0,
     input_spectrum: int | np.ndarray | None = None,
+    together: bool = False,
 ) -> Stage:
     """RTISI-LA of one channel as a stage: (n_bins,) float32 → (n_bins,) complex64, `look_ahead` frames late.
 
@@ -331,23 +335,13 @@ def rtisi_stage(
         For the phases that RTPGHI draws.
     input_spectrum : int or ndarray, optional
         As for :func:`rtspec.phase.phase_stage`; for the start "input".
+    together : bool
+        All frames of the buffer at once: GSRTISI-LA.
     """
     look_ahead = _checked(plan, look_ahead, iterations, momentum)
     starter = _starter(plan, start, look_ahead, seed, input_spectrum)
-    return _refining(plan, starter, look_ahead, False, iterations=iterations, momentum=momentum)
+    return _refining(plan, starter, look_ahead, iterations=iterations, momentum=momentum, together=together)
 
 
-def gsrtisi_stage(
-    plan: FramePlan,
-    *,
-    look_ahead: int | None = None,
-    iterations: int = 8,
-    momentum: float = 0.5,
-    start: str | None = None,
-    seed: int = 0,
-    input_spectrum: int | np.ndarray | None = None,
-) -> Stage:
-    """GSRTISI-LA of one channel as a stage: as :func:`rtisi_stage`, but all frames of the buffer at once."""
-    look_ahead = _checked(plan, look_ahead, iterations, momentum)
-    starter = _starter(plan, start, look_ahead, seed, input_spectrum)
-    return _refining(plan, starter, look_ahead, True, iterations=iterations, momentum=momentum)
+gsrtisi_stage = partial(rtisi_stage, together=True)
+"""GSRTISI-LA of one channel as a stage: as :func:`rtisi_stage`, but all frames of the buffer at once."""
