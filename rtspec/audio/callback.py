@@ -1,8 +1,8 @@
 """The compiled audio callback: it copies, counts and signals, nothing else.
 
 It takes input from the device or, where a source is set, from a prepared sound; hands it to the engine's ring; takes
-finished sound from the other ring; and keeps both on a tape where one is set. When the engine is late it conceals: it
-mirrors the last sound, fading, and drops as much when it arrives, so the delay never grows.
+finished sound from the other ring; and keeps both on a tape where one is set. When the engine is late it conceals:
+the sound stays as it was (:mod:`rtspec.audio.hold`) and fades; what comes too late is dropped. The delay never grows.
 """
 
 import numba
@@ -12,14 +12,23 @@ from numba import carray, njit, types
 from ..buffers.atomics import load_acquire, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.memory import address, aligned, floats, integers, memmove, memset, pointer
-from ..buffers.ring import Ring, skip, take, write
+from ..buffers.ring import Ring, next_place, skip, take, writable, write
 from ..buffers.semaphore import Semaphore, sem_post
+from .hold import LENGTH, REFRESH, Hold, grab, held_frames, let_go
 
 STAGING = 8192
 """Frames that one turn of the callback handles at most; larger device blocks take several turns."""
 
 PAST = 2048
-"""Frames of finished sound that are remembered to conceal a gap; the concealment fades out over as many."""
+"""Frames of finished sound that are remembered: where there is no spectral hold yet, they conceal a gap in reverse,
+fading out over as many."""
+
+DECAY = LENGTH - REFRESH - 1024
+"""Frames in which the spectral hold fades out: what a look provides for when the next one is due."""
+
+JOIN = 64
+"""Frames in which the sound goes over from the mirrored past, which fits to the sample, to the hold, and from there to
+the engine's again."""
 
 MARKS = 8
 """Moments that the callback's clock keeps, so that a reader has some callbacks' time to read one."""
@@ -27,16 +36,20 @@ MARKS = 8
 RESYNC_NS = 20_000_000
 """A callback this far from where the clock expects it sets the clock anew."""
 
-_COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "finished", "marked")
+_COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "unrecorded_frames")
+_FLAGS = ("finished", "marked")
 _NUMBERS = (
-    *("channels", "device_inputs", "device_outputs", "period_ns", "drain", "debt", "fade"),
+    *("channels", "device_inputs", "device_outputs", "period_ns", "drain", "debt", "fade", "held", "joined"),
     *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "inject", "tape_in", "tape_out", "marks"),
+    *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute"),
 )
-EXCHANGE = np.dtype([(name, "i8") for name in (*_COUNTERS, *_NUMBERS, *_PLACES)] + [("ns_a_frame", "f8")])
+_REALS = ("ns_a_frame", "peak_in", "peak_out")
+EXCHANGE = np.dtype(
+    [(name, "i8") for name in (*_COUNTERS, *_FLAGS, *_NUMBERS, *_PLACES)] + [(name, "f8") for name in _REALS]
+)
 _FINISHED, _MARKED = (EXCHANGE.fields[name][1] for name in ("finished", "marked"))  # type: ignore[index]
 
 
@@ -61,17 +74,50 @@ def _gather(s, device, n):
 
 
 @njit
-def _conceal(s, got, n):
-    """Fill what the engine did not deliver: the last frames in reverse, fading out."""
-    out, past = floats(s.staged_out, n * s.channels), floats(s.past, PAST * s.channels)
-    for i in range(got, n):
+def _substitute(s, place, n):
+    """Write what is heard instead of the `n` frames from `place` of the engine's ring on."""
+    out, past = floats(s.substitute, n * s.channels), floats(s.past, PAST * s.channels)
+    at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
+    held, span = floats(at, ready * s.channels), DECAY if s.held >= 0 else PAST
+    for i in range(n):
+        share = np.float32(min(1.0, s.fade / JOIN)) if i < ready else np.float32(0.0)
         s.fade += 1
-        gain = max(0.0, 1.0 - s.fade / PAST)
+        gain = np.float32(max(0.0, 1.0 - s.fade / span))
         for c in range(s.channels):
-            out[i * s.channels + c] = np.float32(gain) * past[(PAST - 1 - (s.fade - 1) % PAST) * s.channels + c]
+            mirrored = past[(PAST - 1 - (s.fade - 1) % PAST) * s.channels + c]
+            new = held[i * s.channels + c] if i < ready else mirrored
+            out[i * s.channels + c] = gain * (mirrored + share * (new - mirrored))
+
+
+@njit
+def _conceal(s, place, got, n):
+    """Fill what the engine did not deliver of `n` frames; the first of them has this place in its ring."""
+    if s.fade == 0 and s.hold != 0:
+        s.held = grab(s.hold)
+    _substitute(s, place, n - got)
+    memmove(s.staged_out + 4 * got * s.channels, s.substitute, 4 * (n - got) * s.channels)
+    s.joined = 0
     s.debt += n - got
     s.concealed_frames += n - got
     s.underruns += 1
+
+
+@njit
+def _rejoin(s, place, n):
+    """After a gap: from the hold to the engine's sound, whose next `n` frames have come."""
+    n = min(n, JOIN - s.joined)
+    _substitute(s, place, n)
+    staged, old = floats(s.staged_out, n * s.channels), floats(s.substitute, n * s.channels)
+    for i in range(n):
+        share = np.float32((s.joined + i + 1) / JOIN)
+        for k in range(i * s.channels, (i + 1) * s.channels):
+            staged[k] = old[k] + share * (staged[k] - old[k])
+    s.joined += n
+    if s.joined == JOIN:
+        s.fade = 0
+        if s.held >= 0:
+            let_go(s.hold)
+            s.held = -1
 
 
 @njit
@@ -79,12 +125,14 @@ def _fetch(s, n):
     """Stage `n` finished frames; late ones that were concealed are dropped first."""
     if s.debt > 0:
         s.debt -= skip(s.from_engine, s.debt)
+    place = next_place(s.from_engine) + s.debt
     got = take(s.from_engine, s.staged_out, n) if s.debt == 0 else 0
+    if got > 0 and s.fade > 0:
+        _rejoin(s, place, got)
+    if got > 0:
+        _remember(s, got)
     if got < n:
-        _conceal(s, got, n)
-    else:
-        s.fade = 0
-        _remember(s, n)
+        _conceal(s, place + got, got, n)
 
 
 @njit
@@ -116,6 +164,24 @@ def _keep_on_tape(s, n):
 
 
 @njit
+def _keep_for_disk(s, n):
+    """Hand input and output to whoever writes them to a disk; what does not fit is counted."""
+    kept = min(n, writable(s.disk_in), writable(s.disk_out))
+    write(s.disk_in, s.staged_in, kept)
+    write(s.disk_out, s.staged_out, kept)
+    s.unrecorded_frames += n - kept
+
+
+@njit
+def _peak(place, n, peak):
+    """The largest magnitude of `n` samples and of what was before."""
+    samples = floats(place, n)
+    for i in range(n):
+        peak = max(peak, abs(samples[i]))
+    return peak
+
+
+@njit
 def _scatter(s, device, n):
     if device == 0:
         return
@@ -128,13 +194,19 @@ def _scatter(s, device, n):
 @njit
 def _turn(s, device_in, device_out, n):
     _gather(s, device_in, n)
-    if write(s.to_engine, s.staged_in, n) < n:
+    lost = n - write(s.to_engine, s.staged_in, n)
+    if lost > 0:
         s.overruns += 1
+        s.debt -= lost  # what never went in never comes out
     sem_post(s.wake)
     _fetch(s, n)
     if s.inject != 0:
         _add_injected(s, n)
     _keep_on_tape(s, n)
+    if s.disk_out != 0:
+        _keep_for_disk(s, n)
+    s.peak_in = _peak(s.staged_in, n * s.channels, s.peak_in)
+    s.peak_out = _peak(s.staged_out, n * s.channels, s.peak_out)
     _scatter(s, device_out, n)
     s.source_at += n
 
@@ -241,6 +313,7 @@ class Exchange:
             "past": aligned((PAST, channels)),
             "timespec": aligned(2, np.int64),
             "marks": aligned((MARKS, 2), np.int64),
+            "substitute": aligned((STAGING, channels)),
             "tape_in": self.tape_in,
             "tape_out": self.tape_out,
         }
@@ -248,7 +321,7 @@ class Exchange:
         self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
         self.record["ns_a_frame"], self._block = 1e9 / sample_rate, block
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
-        self._set(wake=self.wake.address, histogram=self.histogram.address)
+        self._set(held=-1, wake=self.wake.address, histogram=self.histogram.address)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)
@@ -267,6 +340,11 @@ class Exchange:
         """Whether the source has been played to its end and the engine's delay has passed."""
         return bool(self.record["finished"][0])
 
+    def conceal_with(self, hold: Hold) -> None:
+        """Conceal gaps by a spectral hold, which the engine keeps up to date, from now on."""
+        self._hold = hold  # keeps it alive
+        self._set(hold=hold.address)
+
     def sample_at(self, time_s: float) -> int:
         """The frame, counted as the engine counts them, that stands for a moment of :func:`time.monotonic`.
 
@@ -279,11 +357,23 @@ class Exchange:
         frames, then_ns = (int(word) for word in self._arrays["marks"][(marked - 1) % MARKS])
         return max(0, round(frames + (1e9 * time_s - then_ns) / float(self.record["ns_a_frame"][0])) + self._block)
 
+    def record_to(self, rings: tuple[Ring, Ring]) -> None:
+        """From now on put input and output into these rings, which somebody else empties."""
+        self._recording = rings
+        self._set(disk_in=rings[0].address, disk_out=rings[1].address)
+
+    def peaks(self) -> tuple[float, float]:
+        """The largest magnitudes of input and output since the last call."""
+        found = float(self.record["peak_in"][0]), float(self.record["peak_out"][0])
+        self.record["peak_in"] = self.record["peak_out"] = 0.0
+        return found
+
     @property
     def taped_frames(self) -> int:
         """Frames on the tape so far."""
         return int(self.record["tape_at"][0])
 
     def counters(self) -> dict[str, int]:
-        """Callbacks, late callbacks (longer than their own period), underruns, overruns, concealed frames."""
-        return {name: int(self.record[name][0]) for name in _COUNTERS[:-2]}
+        """Callbacks, late callbacks (longer than their own period), underruns, overruns, concealed and unrecorded
+        frames."""
+        return {name: int(self.record[name][0]) for name in _COUNTERS}

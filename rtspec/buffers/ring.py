@@ -32,6 +32,12 @@ def readable(location):
 
 
 @njit(inline="always")
+def next_place(location):
+    """The number of the frame that the reader takes next, counted from the ring's start."""
+    return load_acquire(location + _TAIL)
+
+
+@njit(inline="always")
 def writable(location):
     """Frames that the writer may put."""
     return _ring(location).capacity - readable(location)
@@ -108,6 +114,7 @@ class Ring:
         self.capacity = 1 << max(0, int(capacity) - 1).bit_length()
         self.channels = channels
         self._samples = aligned((self.capacity, channels))
+        self._samples.fill(0)  # touches every page now, so that no real-time thread waits for one
         self._control = aligned(1, RING)
         self._control["capacity"] = self.capacity
         self._control["channels"] = channels

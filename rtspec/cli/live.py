@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
     parser.add_argument("--loop", action="store_true", help="play the source again and again")
     parser.add_argument(
-        "--record", metavar="FILE", help="write what was played to this file; needs --seconds or --source"
+        "--record", metavar="FILE", help="write what is played to this .wav file meanwhile, and the input beside it"
     )
     parser.add_argument(
         "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         buffer_size=args.block,
         source=source,
         loop=args.loop,
-        record_seconds=_record_seconds(args, source, rate),
+        record=args.record,
         virtual=args.virtual,
         midi="auto" if args.map and args.midi is None else args.midi,
         midi_map=args.map,
@@ -61,8 +61,6 @@ def run(args: argparse.Namespace) -> None:
     if not args.json:
         print(f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}", flush=True)
     play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it")
-    if args.record:
-        _write(args.record, stream, rate)
     data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
     emit(args, data, statistics_text(stream.statistics))
 
@@ -113,24 +111,6 @@ def _source(path: str | None, rate: float):
     from ..audio.files import read
 
     return read(path, round(rate))[0]
-
-
-def _record_seconds(args: argparse.Namespace, source, rate: float) -> float:
-    if not args.record:
-        return 0.0
-    if args.seconds:
-        return args.seconds
-    if source is None or args.loop:
-        from ..errors import InvalidValue
-
-        raise InvalidValue("--record needs an end: give --seconds N, or a --source without --loop")
-    return source.shape[1] / rate + 1.0
-
-
-def _write(path: str, stream, rate: float) -> None:
-    from ..audio.files import write
-
-    write(Path(path), stream.recorded[1], round(rate))
 
 
 def _positive(text: str) -> float:

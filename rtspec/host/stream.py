@@ -14,6 +14,7 @@ import numpy as np
 from ..audio.callback import Exchange
 from ..audio.devices import find_device
 from ..audio.layout import check_block, check_sample_rate
+from ..audio.recording import Recording, checked_path
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
 from ..buffers.events import AT_ONCE, send_event
 from ..control.parameters import Parameter
@@ -39,8 +40,9 @@ class Statistics:
 
     A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not
     finished; the frames it lacked are concealed. An overrun loses input. A late event acts at once instead of at its
-    sample; dropped ones found too many others on their way. `native_plugins` tells, by place and name, how
-    often each native plugin ran, what a call took on average (waiting for the GIL included), and how many failed.
+    sample; dropped ones found too many others on their way. Unrecorded frames found the disk too slow.
+    `native_plugins` tells, by place and name, how often each native plugin ran, what a call took on average (waiting
+    for the GIL included), and how many failed.
     """
 
     callbacks: int
@@ -48,6 +50,7 @@ class Statistics:
     underruns: int
     overruns: int
     concealed_frames: int
+    unrecorded_frames: int
     bad_samples: int
     late_events: int
     dropped_events: int
@@ -84,6 +87,8 @@ class AudioStream:
         Sound added to the output from the first callback on (for measurements).
     record_seconds : float
         Length of the tape that keeps input and output, in memory.
+    record : str or Path, optional
+        Write the output to this .wav file while playing, and the input beside it: ``take.wav``, ``take-input.wav``.
     worker_samples : int, optional
         Time that the engine has beyond one block, in samples; part of the latency.
     reserve_samples : int
@@ -133,6 +138,7 @@ class AudioStream:
         loop: bool = False,
         inject: np.ndarray | None = None,
         record_seconds: float = 0.0,
+        record: str | Path | None = None,
         worker_samples: int | None = None,
         reserve_samples: int = 0,
         virtual: bool = False,
@@ -157,6 +163,8 @@ class AudioStream:
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
         self._worker = _checked_samples("worker_samples", WORKER_SAMPLES if worker_samples is None else worker_samples)
         self._reserve = _checked_samples("reserve_samples", reserve_samples)
+        self._record = None if record is None else checked_path(record)
+        self._recording: Recording | None = None
         self._seen, self._seen_at = -1, 0.0
         self._said: deque[str] = deque(maxlen=100)
         self.controllers = Controllers(
@@ -214,6 +222,9 @@ class AudioStream:
 
     def start(self) -> "AudioStream":
         """Open the controllers, start engine and device."""
+        if self._record is not None:
+            self._recording = Recording(self._record, round(self.sample_rate), self.channels, self._say)
+            self._exchange.record_to(self._recording.rings)
         self.controllers.open()
         self._engine.start()
         self._stream.start()
@@ -225,6 +236,8 @@ class AudioStream:
         self.plugins.leave(self._player)
         self._stream.stop()
         self._engine.stop()
+        if self._recording is not None:
+            self._recording.close()
 
     def __enter__(self) -> "AudioStream":
         return self.start()
@@ -336,6 +349,11 @@ class AudioStream:
             real_time=self._engine.real_time,
             native_plugins=self._player.native_costs(),
         )
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The largest magnitudes of input and output since this was last asked for."""
+        return self._exchange.peaks()
 
     @property
     def recorded(self) -> tuple[np.ndarray, np.ndarray]:

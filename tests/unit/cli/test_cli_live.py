@@ -50,8 +50,9 @@ def test_what_is_wrong_gives_one_line(rtspec, words, match):
     assert match in rtspec("live", "--seconds", "0.1", *words).failed_in_one_line()
 
 
-def test_a_recording_without_an_end_is_refused(rtspec, tmp_path):
-    assert "--record needs an end" in rtspec("live", "--virtual", "--record", tmp_path / "a.wav").failed_in_one_line()
+def test_a_recording_that_no_crash_would_leave_readable_is_refused(rtspec, tmp_path):
+    words = ["--virtual", "--seconds", "1", "--record", tmp_path / "a.flac"]
+    assert "a recording's name must end in .wav" in rtspec("live", *words).failed_in_one_line()
 
 
 def test_the_demo_plays_draws_and_writes_what_it_promises(rtspec, tmp_path):
