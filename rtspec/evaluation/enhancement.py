@@ -1,0 +1,270 @@
+"""``rtspec evaluate enhancement``: coded and narrow-band music, extended and mended, against the original.
+
+Every figure stands beside the unprocessed sound's, and beside a baseline that copies bands up.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..audio.files import make_folder, write
+from ..cli.output import emit, progress, table
+from ..errors import AudioFileError
+from ..storage import WholeFile
+from . import metrics
+from .pictures import spectrograms
+from .sbr import copy_up
+
+Method = Callable[[np.ndarray, int], np.ndarray]
+PERCEPTION = ("pesq", "stoi", "visqol")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What is done to music before it is to be restored.
+
+    Attributes
+    ----------
+    sample_rate, channels : int
+    edge_hz : float
+        Where its band ends.
+    kbps : int or None
+        Of the MP3; None: it is low-passed alone.
+    """
+
+    sample_rate: int
+    channels: int
+    edge_hz: float
+    kbps: int | None = None
+
+    def degrade(self, sound: np.ndarray) -> np.ndarray:
+        """The sound as it arrives: float32 of the same shape."""
+        from ..training.enhancement.degradation import low_pass, mp3
+
+        if self.kbps is None:
+            return low_pass(sound, self.sample_rate, self.edge_hz)
+        return mp3(sound, self.sample_rate, self.kbps)
+
+    @property
+    def edge(self) -> float:
+        """As a share of the Nyquist frequency."""
+        return 2 * self.edge_hz / self.sample_rate
+
+
+CONDITIONS = {
+    "mp3-32": Condition(44100, 2, 5500.0, 32),
+    "mp3-32-mono": Condition(44100, 1, 8400.0, 32),
+    "mp3-32-paper": Condition(22050, 1, 8400.0, 32),
+    "mp3-64": Condition(44100, 2, 11000.0, 64),
+    "low-4000": Condition(44100, 2, 4000.0),
+    "low-8000": Condition(44100, 2, 8000.0),
+    "low-12000": Condition(44100, 2, 12000.0),
+}
+DEFAULT_CONDITIONS = "mp3-32,low-4000,low-8000,low-12000"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which sound, which conditions, which models, and where the report goes."""
+    parser.add_argument("--audio", metavar="FOLDER", help="your own full-band music")
+    parser.add_argument("--data", default="data/music", metavar="FOLDER", help="of rtspec data music: its test part")
+    parser.add_argument("--models", default="live", help="of BandwidthExtension, with commas: live,paper,FILE.onnx")
+    known = ", ".join(CONDITIONS)
+    parser.add_argument("--conditions", default=DEFAULT_CONDITIONS, help=f"with commas, of: {known}")
+    parser.add_argument("--seconds", type=float, default=20.0, metavar="N", help="of each track (default 20)")
+    parser.add_argument("--tracks", type=int, metavar="N", help="at most so many (default: all)")
+    parser.add_argument("--perception", action="store_true", help="PESQ, STOI and ViSQOL too (slow)")
+    parser.add_argument("--each", action="store_true", help="list every track")
+    parser.add_argument("--out", metavar="FOLDER", help="write report.md, report.json, pictures and WAV pairs there")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure and print."""
+    chosen = {name: CONDITIONS[name] for name in _known(args.conditions.split(","))}
+    rows = []
+    with progress(args.json) as bar:
+        task = bar.add_task("enhancement", total=None)
+        for name, condition in chosen.items():
+            methods = {"unprocessed": _unprocessed, "copied up": _copier(condition), **_processors(args.models)}
+            for track, original in _sounds(args, condition):
+                bar.update(task, description=f"{name}: {track}")
+                rows += _measure(args, name, condition, track, original, methods)
+    means = _means(rows)
+    untouched = harmless(args.models.split(",")[0])
+    text = f"{table(means)}\n\n{table(untouched)}"
+    if args.each:
+        text += f"\n\n{table(rows)}"
+    if args.out:
+        _keep(Path(args.out), text, {"means": means, "harmless": untouched, "tracks": rows})
+    emit(args, {"means": means, "harmless": untouched, "tracks": rows}, text)
+
+
+def _known(names: list[str]) -> list[str]:
+    from ..processors.base import check_choice
+
+    return [check_choice("condition", name, CONDITIONS) for name in names]
+
+
+def _unprocessed(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+    return sound
+
+
+def _copier(condition: Condition) -> Method:
+    return lambda sound, sample_rate: copy_up(sound, sample_rate, condition.edge_hz)
+
+
+def _processors(models: str) -> dict[str, Method]:
+    from ..processors.bandwidth import BandwidthExtension
+
+    return {model: BandwidthExtension(model) for model in models.split(",")}
+
+
+def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[str, np.ndarray]]:
+    """Tracks by name, in the condition's rate and channels."""
+    for i, (name, sound) in enumerate(_own(args) if args.audio else _prepared(args)):
+        if args.tracks is not None and i >= args.tracks:
+            return
+        if condition.sample_rate != 44100:
+            sound = metrics.resampled(sound, 44100, condition.sample_rate)
+        yield name, sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True)
+
+
+def _own(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+    from ..training.data.folders import read_excerpts, tracks
+
+    found = False
+    for track, audio in read_excerpts(tracks(args.audio), 44100, args.seconds):
+        found = True
+        yield track.name, np.ascontiguousarray(np.broadcast_to(audio[:2], (2, audio.shape[1])))
+    if not found:
+        raise AudioFileError(f"no sound file in {args.audio} can be read; check one with: rtspec render FILE out.wav")
+
+
+def _prepared(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+    from ..training.data.folders import clips
+
+    for clip in clips(Path(args.data) / "clips" / "test"):
+        whole = clip.array("original")
+        start = max(0, (whole.shape[1] - round(args.seconds * 44100)) // 2)
+        part = np.array(whole[:, start : start + round(args.seconds * 44100)])
+        yield clip.folder.name, np.ascontiguousarray(np.broadcast_to(part, (2, part.shape[1])))
+
+
+def _measure(args, name: str, condition: Condition, track: str, original: np.ndarray, methods: dict) -> list[dict]:
+    """One row a method."""
+    arrived = condition.degrade(original)
+    rows = []
+    for method, process in methods.items():
+        start = time.perf_counter()
+        made = process(arrived, condition.sample_rate)
+        seconds = time.perf_counter() - start
+        row = {"condition": name, "track": track, "method": method, **figures(original, made, condition)}
+        if args.perception:
+            row |= {kind: getattr(metrics, kind)(original, made, condition.sample_rate) for kind in PERCEPTION}
+        row["ms_per_100000"] = 1e8 * seconds / made.size
+        rows.append(row | _ratios(row, rows[0] if rows else row))
+    if args.out:
+        _draw(Path(args.out), name, track, original, arrived, made, condition.sample_rate)
+    return rows
+
+
+def figures(original: np.ndarray, made: np.ndarray, condition: Condition) -> dict[str, float]:
+    """What needs no package: SNR, log-spectral distance whole, below and above the edge, envelope correlation."""
+    low, high = (0.0, condition.edge * 0.98), (condition.edge * 1.02, 1.0)
+    return {
+        "snr_db": metrics.snr_db(original, made),
+        "lsd": metrics.log_spectral_distance(original, made),
+        "lsd_below": metrics.log_spectral_distance(original, made, low),
+        "lsd_above": metrics.log_spectral_distance(original, made, high),
+        "envelope": metrics.envelope_correlation(original, made, condition.edge),
+    }
+
+
+def _ratios(row: dict, first: dict) -> dict[str, float]:
+    """Against the unprocessed sound."""
+    return {
+        "snr_gain_db": row["snr_db"] - first["snr_db"],
+        "lsd_ratio": row["lsd"] / first["lsd"],
+        "above_ratio": row["lsd_above"] / first["lsd_above"],
+    }
+
+
+def _means(rows: list[dict]) -> list[dict]:
+    """Means over tracks; `wins` is the share of tracks whose distance above the edge beats the copied bands'."""
+    out = []
+    for condition, method in dict.fromkeys((row["condition"], row["method"]) for row in rows):
+        own = [row for row in rows if (row["condition"], row["method"]) == (condition, method)]
+        rival = [row for row in rows if (row["condition"], row["method"]) == (condition, "copied up")]
+        means = {key: float(np.mean([row[key] for row in own])) for key in own[0] if isinstance(own[0][key], float)}
+        means["lsd_ratio"] = means["lsd"] / _mean(rows, condition, "lsd")
+        means["above_ratio"] = means["lsd_above"] / _mean(rows, condition, "lsd_above")
+        wins = np.mean([a["lsd_above"] < b["lsd_above"] for a, b in zip(own, rival, strict=True)])
+        out.append({"condition": condition, "method": method, "tracks": len(own), **means, "wins": float(wins)})
+    return out
+
+
+def _mean(rows: list[dict], condition: str, key: str) -> float:
+    """Of the unprocessed sound."""
+    own = [row[key] for row in rows if (row["condition"], row["method"]) == (condition, "unprocessed")]
+    return float(np.mean(own))
+
+
+# ------------------------------------------------------------------------------------------ never worse
+
+
+def harmless(model: str = "live", sample_rate: int = 44100) -> list[dict]:
+    """What the processor does to sound that needs nothing: level of the change, dB relative to the input."""
+    from ..processors.bandwidth import BandwidthExtension
+
+    rows = []
+    for name, sound in untouchable(sample_rate).items():
+        made = BandwidthExtension(model)(sound, sample_rate)
+        change = np.asarray(made - sound, np.float64)
+        level = float(np.sqrt(np.mean(change**2)) / (np.sqrt(np.mean(sound.astype(float) ** 2)) + 1e-30))
+        rows.append(
+            {
+                "input": name,
+                "change_db": 20 * float(np.log10(level + 1e-15)),
+                "equal": bool(np.array_equal(made, sound)),
+            }
+        )
+    return rows
+
+
+def untouchable(sample_rate: int) -> dict[str, np.ndarray]:
+    """Sounds made from formulae that have nothing to mend: float32 of shape (1, n_samples)."""
+    t = np.arange(6 * sample_rate) / sample_rate
+    noise = np.random.default_rng(0).standard_normal(len(t))
+    beat = (np.sin(2 * np.pi * 2 * t) > 0) * np.sin(2 * np.pi * 220 * t) + 0.05 * noise
+    sounds = {
+        "silence": np.zeros_like(t),
+        "tone at 1 kHz": 0.5 * np.sin(2 * np.pi * 1000 * t),
+        "tone at 7 kHz": 0.5 * np.sin(2 * np.pi * 7000 * t),
+        "white noise": 0.1 * noise,
+        "clipped tone": np.clip(1.5 * np.sin(2 * np.pi * 440 * t), -0.7, 0.7),
+        "clipped beat": np.clip(2 * beat, -0.5, 0.5),
+    }
+    return {name: np.ascontiguousarray(sound[None], np.float32) for name, sound in sounds.items()}
+
+
+# ------------------------------------------------------------------------------------------ reports
+
+
+def _keep(folder: Path, text: str, data: dict) -> None:
+    make_folder(folder)
+    for name, content in (("report.md", text + "\n"), ("report.json", json.dumps(data))):
+        with WholeFile(folder / name) as file:
+            file.write(content.encode())
+
+
+def _draw(folder: Path, name: str, track: str, original, arrived, made, sample_rate: int) -> None:
+    """A picture, and a pair to listen to: original and last method's result, as WAV."""
+    make_folder(folder)
+    stem = f"{name}-{track}"
+    spectrograms(folder / f"{stem}.png", {"original": original, "arrived": arrived, "made": made}, sample_rate)
+    for kind, sound in (("original", original), ("arrived", arrived), ("made", made)):
+        write(folder / f"{stem}-{kind}.wav", np.clip(sound, -1, 1), sample_rate)
