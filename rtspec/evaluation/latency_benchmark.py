@@ -19,6 +19,8 @@ BLOCKS = (64, 128, 256)
 PLANS = ((1024, 256), (512, 128))
 """(n_fft, hop) of the frames that the sound goes through on its way."""
 _LEVEL = 0.5
+TAPE_SECONDS, AFTER_SECONDS = 2, 1
+"""Length of the recording; when sound is sent: on a busy machine, going around a loop takes a while to set up."""
 QUIET_DB = -40.0
 """Gain of the loop for a burst, so that what goes around twice counts for nothing beside what went around once."""
 
@@ -42,9 +44,18 @@ def run(
     """
     rows = []
     for phase, (n_fft, hop), block in product(phases, plans, blocks):
-        rows.append(measured(Job(__name__, "jack", block, sample_rate, 0.0, n_fft, hop, phase=phase)))
+        rows.append(_undisturbed(Job(__name__, "jack", block, sample_rate, 0.0, n_fft, hop, phase=phase)))
         report(rows[-1])
     return rows
+
+
+def _undisturbed(job: Job) -> dict:
+    """A measurement in which the machine played on time; the last of three if there is none."""
+    for _ in range(2):
+        row = measured(job)
+        if not row["underruns"]:
+            return row
+    return measured(job)
 
 
 def measure(job: Job) -> dict:
@@ -60,18 +71,25 @@ def measure(job: Job) -> dict:
         buffer_size=job.block,
         channels=1,
         inject=sent,
-        record_seconds=1.0,
+        record_seconds=TAPE_SECONDS,
     )
     with stream:
         JackGraph(job.server).loop_back()
-        _wait_for_tape(stream, job.sample_rate)
+        _wait_for_tape(stream, TAPE_SECONDS * job.sample_rate)
     compared = _centres_compared(stream, sent[0], job.hop) if job.phase else _compared(stream, sent.shape[1] - 1)
     about = {"phase": job.phase} if job.phase else {}
-    return {"block": job.block, "n_fft": job.n_fft, "hop": job.hop, **about, **compared}
+    return {
+        "block": job.block,
+        "n_fft": job.n_fft,
+        "hop": job.hop,
+        **about,
+        **compared,
+        "underruns": stream.statistics.underruns,
+    }
 
 
 def _impulse(job: Job) -> np.ndarray:
-    sent = np.zeros((1, job.sample_rate // 2 + 1), np.float32)
+    sent = np.zeros((1, AFTER_SECONDS * job.sample_rate + 1), np.float32)
     sent[0, -1] = _LEVEL
     return sent
 
@@ -80,14 +98,14 @@ def _burst(job: Job) -> np.ndarray:
     """A tone that swells and fades over two windows."""
     n = np.arange(2 * job.n_fft)
     burst = _LEVEL * np.hanning(len(n)) * np.sin(2 * np.pi * 0.05 * n)
-    return np.pad(burst, (job.sample_rate // 2, 0))[None].astype(np.float32)
+    return np.pad(burst, (AFTER_SECONDS * job.sample_rate, 0))[None].astype(np.float32)
 
 
 def _wait_for_tape(stream, n_frames: int) -> None:
     end = time.monotonic() + 10
     while stream.recorded[1].shape[1] < n_frames:
         if time.monotonic() > end or not stream.active:
-            raise DeviceError("the device stopped before a second of sound was recorded")
+            raise DeviceError(f"the device stopped before {TAPE_SECONDS} s of sound were recorded")
         time.sleep(0.05)
 
 
