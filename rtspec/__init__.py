@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .frames import FramePlan
     from .host.board import Pedalboard
     from .host.stream import AudioStream
-    from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion
+    from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,8 @@ _HOMES = {
     "Parameter": "control",
     "Pedalboard": "host.board",
     "SpectralInversion": "processors",
+    "TimbreMorph": "processors",
+    "TimbreSynth": "processors",
 }
 _PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "phase", "processors")
 
@@ -37,6 +39,8 @@ __all__ = [
     "Parameter",
     "Pedalboard",
     "SpectralInversion",
+    "TimbreMorph",
+    "TimbreSynth",
     "audio",
     "frames",
     "models",

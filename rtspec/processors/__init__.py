@@ -10,14 +10,36 @@ if TYPE_CHECKING:
     from .bandwidth import BandwidthExtension
     from .inversion import SpectralInversion
     from .onnx import OnnxProcessor
+    from .timbre_morph import TimbreMorph
+    from .timbre_synth import TimbreSynth
 
-__all__ = ["BandwidthExtension", "OnnxProcessor", "Processor", "SpectralInversion", "create"]
+__all__ = [
+    "BandwidthExtension",
+    "OnnxProcessor",
+    "Processor",
+    "SpectralInversion",
+    "TimbreMorph",
+    "TimbreSynth",
+    "create",
+]
 
-_HOMES = {"BandwidthExtension": "bandwidth", "SpectralInversion": "inversion", "OnnxProcessor": "onnx"}
-NAMES = {"bandwidth": "BandwidthExtension", "inversion": "SpectralInversion", "onnx": "OnnxProcessor"}
+_HOMES = {
+    "BandwidthExtension": "bandwidth",
+    "SpectralInversion": "inversion",
+    "OnnxProcessor": "onnx",
+    "TimbreMorph": "timbre_morph",
+    "TimbreSynth": "timbre_synth",
+}
+NAMES = {
+    "bandwidth": "BandwidthExtension",
+    "inversion": "SpectralInversion",
+    "onnx": "OnnxProcessor",
+    "timbre-morph": "TimbreMorph",
+    "timbre-synth": "TimbreSynth",
+}
 """Processors by their names on the command line."""
-_WITH_MODEL = ("bandwidth", "onnx")
-"""Those that take a model after a colon."""
+_WITH_MODEL = ("bandwidth", "onnx", "timbre-morph", "timbre-synth")
+"""Those that take a model after a colon, or the anchor of a timbre."""
 
 
 def __getattr__(name: str):
@@ -33,7 +55,8 @@ def create(spec: str, **settings) -> Processor:
     Parameters
     ----------
     spec : str
-        "NAME" or "NAME:MODEL": "inversion", "bandwidth", "bandwidth:paper", "onnx:tilt-gate", "onnx:folder/model.onnx".
+        "NAME" or "NAME:MODEL": "inversion", "bandwidth", "bandwidth:paper", "onnx:tilt-gate", "onnx:folder/model.onnx",
+        "timbre-synth:flute".
     **settings
         Keyword arguments of the processor.
     """

@@ -22,6 +22,9 @@ NOISE_TOP_HZ = 20000.0
 FLOOR_DB = -80.0
 """Levels are told relative to the frame's whole level, and never below this."""
 
+LEAKS = 8.0
+"""Side lobes count this often, since partials that rise, fall or waver spread further."""
+
 LOWEST_KEY, HIGHEST_KEY = 36, 96
 
 
@@ -31,7 +34,7 @@ def key_hz(key):
 
 
 def band_edges_hz() -> np.ndarray:
-    """Edges of the noise bands, float64 of shape (N_BANDS + 1,): equal steps of the mel scale (HTK) from 0 to 20 kHz."""
+    """Edges of the noise bands, float64 of shape (N_BANDS + 1,): equal mel steps (HTK) to 20 kHz."""
     mels = np.linspace(0.0, 2595.0 * np.log10(1.0 + NOISE_TOP_HZ / 700.0), N_BANDS + 1)
     return 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
 
@@ -60,25 +63,50 @@ def _measure_partials(power, f0_bins, scale, levels):
         low, high = int(np.ceil(centre - reach)), int(np.floor(centre + reach))
         levels[k] = 0.0
         if high < len(power) - 1:
-            levels[k] = scale * _peak(power, max(0, min(low, int(round(centre)))), max(high, int(round(centre))))
+            levels[k] = scale * _peak(power, max(0, min(low, round(centre))), max(high, round(centre)))
 
 
 @njit
-def _measure_noise(power, f0_bins, scale, edges_bins, levels):
-    """Power of each band, from the bins that lie between partials: beyond the window's main lobe, or half way."""
-    clear = min(2.0, 0.45 * f0_bins)
+def _leak(power, distance):
+    """What a partial of this power spreads through a Hann window to bins so far away: a bound on its side lobes."""
+    return power * LEAKS / (np.pi * distance * (distance * distance - 1.0)) ** 2
+
+
+@njit
+def _between(power, i, f0_bins, scale, levels):
+    """Power of a bin without what its two neighbours among the partials leak into it; -1 on a partial itself."""
+    place = i / f0_bins
+    below = int(place)
+    to_below, to_above = (place - below) * f0_bins, (below + 1 - place) * f0_bins
+    if min(to_below, to_above) < min(2.0, 0.45 * f0_bins):
+        return -1.0
+    leak = 0.0
+    if 1 <= below <= N_PARTIALS:
+        leak += _leak(levels[below - 1], max(1.5, to_below))
+    if below < N_PARTIALS:
+        leak += _leak(levels[below], max(1.5, to_above))
+    return max(0.0, power[i] - leak / scale)
+
+
+@njit
+def _measure_noise(power, f0_bins, tone_scale, noise_scale, edges_bins, levels):
+    """Power of each band, from the bins that lie between partials: beyond the window's main lobe, or half way.
+
+    Tones may lie there too (a stop an octave lower, a bell's partials) and are no noise: the mean of order 1/2 sees
+    them less. Of the squares of noise, whose distribution is exponential, it is π/4 of the mean.
+    """
     density = 0.0
     for b in range(N_BANDS):
         low, high = int(edges_bins[b]), min(int(np.ceil(edges_bins[b + 1])), len(power) - 1)
         total, count = 0.0, 0
         for i in range(max(1, low), high + 1):
-            place = i / f0_bins
-            if abs(place - np.round(place)) * f0_bins >= clear:
-                total += power[i]
+            left = _between(power, i, f0_bins, tone_scale, levels)
+            if left >= 0.0:
+                total += np.sqrt(left)
                 count += 1
         if count > 0:
-            density = total / count
-        levels[N_PARTIALS + b] = density * scale * (edges_bins[b + 1] - edges_bins[b])
+            density = 4.0 / np.pi * (total / count) ** 2
+        levels[N_PARTIALS + b] = density * noise_scale * (edges_bins[b + 1] - edges_bins[b])
 
 
 @njit
@@ -103,7 +131,7 @@ def measure_levels(power, f0_bins, tone_scale, noise_scale, edges_bins, levels):
         Power of all together.
     """
     _measure_partials(power, f0_bins, tone_scale, levels)
-    _measure_noise(power, f0_bins, noise_scale, edges_bins, levels)
+    _measure_noise(power, f0_bins, tone_scale, noise_scale, edges_bins, levels)
     total = 0.0
     for i in range(N_LEVELS):
         total += levels[i]
@@ -139,7 +167,7 @@ def measure_frames(powers, f0_bins, tone_scale, noise_scale, edges_bins, levels,
 
 
 def note_plan(key: float, sample_rate: int) -> FramePlan:
-    """Frames that span at least four periods of a key, at most 4096 samples at 48 kHz: partials and noise come apart."""
+    """Frames that span at least four periods of a key, at most 4096 samples at 48 kHz."""
     least, most = 1024 * sample_rate / 48000, 4096 * sample_rate / 48000
     wanted = min(max(4.0 * sample_rate / float(key_hz(key)), least), most)
     n_fft = 2 ** round(np.ceil(np.log2(wanted) - 0.1))

@@ -97,6 +97,11 @@ class TimbreSynth(Instrument):
         return tuple(self._map.anchors)
 
     @property
+    def latent_names(self) -> tuple[str, ...]:
+        """Names of the latents, in the model's order."""
+        return tuple(p.name for p in self._model.manifest.latents)
+
+    @property
     def latent_map(self) -> LatentMap:
         """Where the anchors and the training instruments lie."""
         return self._map

@@ -1,5 +1,6 @@
 """Notes of sound fonts: rendered dry, at exact pitch, for the timbre networks and their evaluation."""
 
+import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...cli.output import emit, progress, table
 from .packages import DataError, Unpacked, fetch
 
 TRAINING_FONT, TEST_FONT = "fluid-soundfont-gm", "timgm6mb-soundfont"
@@ -123,3 +125,58 @@ def fetched_font(
 def grid(programs: Iterable[int], keys: Sequence[int], velocities: Sequence[int]) -> list[Note]:
     """All notes of a grid, program by program."""
     return [Note(p, k, v) for p in programs for k in keys for v in velocities]
+
+
+# ------------------------------------------------------------------------------------------ rtspec data notes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to, and which notes."""
+    parser.add_argument("--out", default="data/notes", metavar="FOLDER", help="fonts and notes (default data/notes)")
+    parser.add_argument("--font", metavar="FILE", help="another .sf2 for training than Debian's FluidR3")
+    parser.add_argument("--quick", action="store_true", help="an eighth of the notes")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fetch the sound fonts and measure their notes; what is there already stays."""
+    root, rows, licences = Path(args.out), [], {}
+    with progress(args.json) as bar:
+        job = _Preparation(bar, 8 if args.quick else 1)
+        for part, package in (("train", TRAINING_FONT), ("test", TEST_FONT)):
+            if args.font and part == "train":
+                path = Path(args.font)
+            else:
+                path, found = fetched_font(package, root, job.say)
+                licences[package] = found.licence
+            rows.append({"part": part, **job.prepare(path, root / part, part)})
+    lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
+    emit(args, {"folder": str(root), "parts": rows, "licences": licences}, f"{table(rows)}\n\n{lines}")
+
+
+class _Preparation:
+    """Measures a font's notes for both kinds of networks, and shows how far it is."""
+
+    def __init__(self, bar: Any, thinned: int):
+        self._bar, self._task, self._thinned = bar, bar.add_task("notes", total=None), thinned
+
+    def say(self, text: str) -> None:
+        """Show what is being done."""
+        self._bar.update(self._task, description=text)
+
+    def prepare(self, path: Path, folder: Path, part: str) -> dict[str, int]:
+        """Both caches of one font; returns how many notes each has."""
+        from ..timbre import log_mel, notes_cache
+
+        step = self._thinned if part == "train" else 4 * self._thinned
+        if not (folder / notes_cache.FILE).exists():
+            notes = notes_cache.training_notes()[::step]
+            font = SoundFont(path, notes_cache.SAMPLE_RATE)
+            notes_cache.write(notes_cache.rendered(font, notes, self._counted(f"{part}: moments", len(notes))), folder)
+        if not (folder / log_mel.FILE).exists():
+            n, font = log_mel.N_NOTES // step, SoundFont(path, log_mel.SAMPLE_RATE)
+            log_mel.write(log_mel.rendered_pictures(font, n, self._counted(f"{part}: pictures", n)), folder)
+        return {"notes": len(notes_cache.read(folder).notes), "pictures": len(log_mel.read(folder).programs)}
+
+    def _counted(self, text: str, total: int) -> Callable[[], None]:
+        self._bar.reset(self._task, total=total, description=text)
+        return lambda: self._bar.advance(self._task)

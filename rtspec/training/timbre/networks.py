@@ -141,3 +141,24 @@ class Instrument(nn.Module):
         length = torch.sqrt(torch.sum((timbre / self.deviations) ** 2, -1, keepdim=True) + 1e-12)
         timbre = timbre * torch.clamp(self.reach / length, max=1.0)
         return torch.cat([timbre, torch.clamp(latents[..., N_TIMBRE:], 0.0, 1.0)], -1)
+
+
+class Morph(nn.Module):
+    """Live sound: a frame's levels → latents, moved → levels.
+
+    Features (n, N_LEVELS + 2): levels in dB, key, velocity; shift, target (N_TIMBRE,) and amount (1,) → amplitudes
+    (n, N_LEVELS) of unit power.
+    """
+
+    REACH = 1.3
+    """Moments lie this much further out than the notes they belong to."""
+
+    def __init__(self, autoencoder: Autoencoder):
+        super().__init__()
+        self.encoder, self.decoder = autoencoder.encoder, autoencoder.decoder
+
+    def forward(self, features: Tensor, shift: Tensor, target: Tensor, amount: Tensor) -> Tensor:
+        levels, key, velocity = features[..., :N_LEVELS], features[..., N_LEVELS], features[..., N_LEVELS + 1]
+        timbre = self.encoder(levels, key, velocity)
+        moved = torch.clamp(timbre + amount * (target - timbre) + shift, -self.REACH, self.REACH)
+        return 10.0 ** (brought_to_unit(self.decoder(moved, key, velocity)) / 20.0)

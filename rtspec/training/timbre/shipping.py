@@ -12,7 +12,8 @@ from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
 from ...storage import WholeFile
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
-from .networks import N_LATENTS, N_TIMBRE, Autoencoder, Instrument, Performer
+from .networks import N_LATENTS, N_LEVELS, N_TIMBRE, Autoencoder, Instrument, Morph, Performer
+from .notes_cache import NoteLevels
 from .playable import Paths
 
 ANCHORS = {
@@ -67,6 +68,13 @@ def hull(paths: Paths) -> tuple[np.ndarray, float]:
     return deviations, float(np.quantile(np.sqrt(((timbre / deviations) ** 2).sum(1)), 0.995))
 
 
+_SHARED = {
+    "authors": ["the rtspec authors"],
+    "licence": "CC0-1.0",
+    "training_data": "notes rendered from FluidR3 (Debian fluid-soundfont-gm, MIT)",
+}
+
+
 def ship_instrument(
     autoencoder: Autoencoder, performer: Performer, paths: Paths, places: LatentMap, folder: Path, card: str
 ) -> Path:
@@ -78,10 +86,8 @@ def ship_instrument(
         {"voices": example_voices(paths), "latents": np.zeros(N_LATENTS, np.float32)},
         {
             "name": folder.name,
-            "authors": ["the rtspec authors"],
-            "licence": "CC0-1.0",
+            **_SHARED,
             "task": "Partials and noise of up to 16 voices from 16 latents, key, velocity and age.",
-            "training_data": "notes rendered from FluidR3 (Debian fluid-soundfont-gm, MIT)",
             "input": {"name": "voices", "representation": "tensor", "layout": ["time", "channels", "bins"]},
             "output": {"name": "levels", "representation": "tensor", "layout": ["time", "channels", "bins"]},
             "latents": latents(),
@@ -102,6 +108,54 @@ def example_voices(paths: Paths, n_frames: int = 40) -> np.ndarray:
     voices[..., N_LATENTS + 1] = generator.uniform(0, 1, (n_frames, _VOICES))
     voices[..., N_LATENTS + 2] = generator.uniform(0, 2, (n_frames, _VOICES))
     return voices
+
+
+def morph_controls() -> dict[str, list[dict]]:
+    """Shifts as latents, target and amount as parameters."""
+    shifts = [{**latent, "tensor": "shift", "min": -2.0, "max": 2.0} for latent in latents()[:N_TIMBRE]]
+    targets = [
+        {"name": f"target_{each['name']}", "tensor": "target", "index": i, "min": -1.0, "max": 1.0,
+         "label": f"the target's {each['label']}"}
+        for i, each in enumerate(shifts)
+    ]  # fmt: skip
+    amount = {"name": "amount", "tensor": "amount", "label": "how far the timbre goes to the target", "cc": 1}
+    return {"parameters": [amount, *targets], "latents": shifts}
+
+
+def ship_morph(autoencoder: Autoencoder, levels: NoteLevels, places: LatentMap, folder: Path, card: str) -> Path:
+    """Write the package that morphs live sound."""
+    path = ship(
+        Morph(autoencoder).eval(),
+        {
+            "features": example_features(levels),
+            "shift": np.zeros(N_TIMBRE, np.float32),
+            "target": np.zeros(N_TIMBRE, np.float32),
+            "amount": np.zeros(1, np.float32),
+        },
+        {
+            "name": folder.name,
+            **_SHARED,
+            "task": "Levels of a frame's partials and noise, told again with another timbre.",
+            "input": {"name": "features", "representation": "tensor", "layout": ["time", "bins"]},
+            "output": {"name": "amplitudes", "representation": "tensor", "layout": ["time", "bins"]},
+            **morph_controls(),
+        },
+        folder,
+        time_axes={"features": 0, "amplitudes": 0},
+        card=card,
+    )
+    return with_map(path, places)
+
+
+def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
+    """Moments of training notes: what the golden file holds."""
+    generator = np.random.default_rng(0)
+    note, time = np.nonzero(levels.heard)
+    picked = generator.integers(len(note), size=n_frames)
+    notes = levels.notes[note[picked]].astype(np.float32)
+    told = levels.levels[note[picked], time[picked]].astype(np.float32)
+    assert told.shape[1] == N_LEVELS
+    return np.concatenate([told, notes[:, 1:2], notes[:, 2:] / 127], axis=1)
 
 
 def with_map(path: Path, places: LatentMap) -> Path:

@@ -1,0 +1,170 @@
+"""The paper's stacked convolutional autoencoders: every variant of its Tables I to IV.
+
+References
+----------
+A. Natsiou, L. Longo, S. O'Leary: "An investigation of the reconstruction capacity of stacked convolutional autoencoders
+for log-mel-spectrograms", 2022, sections III and IV.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from .log_mel import N_FRAMES, N_MELS
+
+Where = Literal["", "E", "D", "ED"]
+DROPOUT = 0.3
+KERNEL_WEIGHT = {1: 1e-5, 2: 1e-4}
+"""λ of the kernel regularisers by norm; the paper gives none."""
+
+ACTIVITY_WEIGHT = {1: 1e-4, 2: 1e-3}
+"""λ of the activity regularisers, on the sum over a layer's output as in Keras, divided by the batch."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a table.
+
+    Attributes
+    ----------
+    name : str
+        As the paper calls it.
+    dropout, kernel, activity : {"", "E", "D", "ED"}
+        Where each regulariser acts: encoder, decoder, both or nowhere.
+    norm : {1, 2}
+        Of kernel and activity regularisers.
+    pooling : {"max", "average", "none"}
+        "none" has three more convolutions instead.
+    latent : int
+        Values between the dense layers; 0: no dense layer.
+    widths : tuple of int
+        Channels of the three convolutions; the paper gives none.
+    """
+
+    name: str
+    dropout: Where = ""
+    kernel: Where = ""
+    activity: Where = ""
+    norm: int = 2
+    pooling: Literal["max", "average", "none"] = "max"
+    latent: int = 8192
+    widths: tuple[int, int, int] = (24, 64, 512)
+
+    def quick(self) -> "Variant":
+        """The same with fewer channels and a sixteenth of the latents, for a machine without a GPU."""
+        return replace(self, widths=(8, 24, 64), latent=self.latent // 16)
+
+
+BASELINE = Variant("No Reg")
+TABLES: dict[str, tuple[Variant, ...]] = {
+    "regularisation": (
+        BASELINE,
+        *(Variant(f"Dropout {where}", dropout=where) for where in ("E", "D", "ED")),
+        *(Variant(f"KR L{n} {where}", kernel=where, norm=n) for n in (1, 2) for where in ("E", "D", "ED")),
+        *(Variant(f"AR L{n} {where}", activity=where, norm=n) for n in (1, 2) for where in ("E", "D", "ED")),
+    ),
+    "pooling": (
+        Variant("Max Pooling"),
+        Variant("Average Pooling", pooling="average"),
+        Variant("No Pooling", pooling="none"),
+    ),
+    "latent": tuple(Variant(f"Latent Dim {n}", latent=n) for n in (8192, 4096, 2048)),
+    "dense": (Variant("Dense"), Variant("No Dense", latent=0)),
+}
+
+
+class StackedAutoencoder(nn.Module):
+    """Log-mel pictures (n, 128, 512) → pictures.
+
+    Three convolutions of kernel 4, stride 2, tanh, each followed by a pooling of 2, then a dense layer; the decoder
+    mirrors them. The output is a sigmoid: the paper's softmax would make a picture sum to 1.
+    """
+
+    def __init__(self, variant: Variant):
+        super().__init__()
+        self.variant = variant
+        self.encoder, self.decoder = _Stack(variant, "E"), _Stack(variant, "D")
+        grid = variant.widths[-1] * (N_MELS // 64) * (N_FRAMES // 64)
+        self.shape = (variant.widths[-1], N_MELS // 64, N_FRAMES // 64)
+        dense = variant.latent > 0
+        self.shrink = nn.Linear(grid, variant.latent) if dense else nn.Identity()
+        self.grow = nn.Linear(variant.latent, grid) if dense else nn.Identity()
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """The latent representation, (n, latent)."""
+        return self.shrink(self.encoder(pictures[:, None]).flatten(1))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        grown = self.grow(self.encode(pictures)).reshape(-1, *self.shape)
+        return torch.sigmoid(self.decoder(grown))[:, 0]
+
+    def penalty(self) -> Tensor:
+        """What the regularisers add to the loss of the batch just seen."""
+        return self.encoder.penalty() + self.decoder.penalty()
+
+
+class _Stack(nn.Module):
+    """Encoder or decoder: three blocks of convolution, tanh, pooling (or its reverse) and dropout."""
+
+    def __init__(self, variant: Variant, side: Literal["E", "D"]):
+        super().__init__()
+        self.variant, self.side = variant, side
+        self.blocks = nn.ModuleList(_down(variant) if side == "E" else _up(variant))
+        self.drop = nn.Dropout(DROPOUT if side in variant.dropout else 0.0)
+        self.activity = torch.zeros(())
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.activity = x.new_zeros(())
+        watched = self.side in self.variant.activity
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if watched:
+                self.activity = self.activity + x.abs().pow(self.variant.norm).sum() / len(x)
+            if i + 1 < len(self.blocks) or self.side == "E":
+                x = self.drop(x)
+        return x
+
+    def penalty(self) -> Tensor:
+        """Kernel and activity regularisers of this side."""
+        total = ACTIVITY_WEIGHT[self.variant.norm] * self.activity
+        if self.side in self.variant.kernel:
+            kernels = [m.weight for m in self.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+            total = total + KERNEL_WEIGHT[self.variant.norm] * sum(
+                w.abs().pow(self.variant.norm).sum() for w in kernels
+            )
+        return total
+
+
+def _down(variant: Variant) -> list[nn.Module]:
+    pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+    blocks: list[nn.Module] = []
+    for n_in, n_out in zip((1, *variant.widths[:2]), variant.widths, strict=True):
+        layers = [nn.Conv2d(n_in, n_out, 4, 2, 1), nn.Tanh()]
+        if variant.pooling == "none":
+            layers += [nn.Conv2d(n_out, n_out, 4, 2, 1), nn.Tanh()]
+        else:
+            layers.append(pools[variant.pooling](2))
+        blocks.append(nn.Sequential(*layers))
+    return blocks
+
+
+def _up(variant: Variant) -> list[nn.Module]:
+    blocks: list[nn.Module] = []
+    widths = variant.widths[::-1]
+    for n_in, n_out in zip(widths, (*widths[1:], 1), strict=True):
+        wider: list[nn.Module] = [nn.Upsample(scale_factor=2)]
+        if variant.pooling == "none":
+            wider = [nn.ConvTranspose2d(n_in, n_in, 4, 2, 1), nn.Tanh()]
+        last = [nn.Tanh()] if n_out > 1 else []
+        blocks.append(nn.Sequential(*wider, nn.ConvTranspose2d(n_in, n_out, 4, 2, 1), *last))
+    return blocks
+
+
+def reconstruction_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    """Mean square error and what the regularisers add."""
+    assert isinstance(network, StackedAutoencoder)
+    (pictures,) = batch
+    error = ((network(pictures) - pictures) ** 2).mean()
+    return error + network.penalty() if network.training else error
