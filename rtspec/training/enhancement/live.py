@@ -152,7 +152,7 @@ class LiveLoss:
         Per dB; relative to the whole distance; of the cross-entropy.
     """
 
-    def __init__(self, plan: FramePlan, snr_weight: float = 0.6, above_weight: float = 0.5, coded_weight: float = 0.5):
+    def __init__(self, plan: FramePlan, snr_weight: float = 1.2, above_weight: float = 0.5, coded_weight: float = 0.5):
         self.plan, self.snr_weight, self.above_weight, self.coded_weight = plan, snr_weight, above_weight, coded_weight
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:

@@ -37,11 +37,16 @@ class SeparableBlock(nn.Module):
         return self.up(self.down(x))
 
 
-class _Separable(nn.Sequential):
+class _Separable(nn.Module):
     def __init__(self, n_in: int, n_out: int):
-        super().__init__(nn.Conv2d(n_in, n_in, 5, padding=2, groups=n_in, bias=False), nn.Conv2d(n_in, n_out, 1))
-        for layer in self:
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+        super().__init__()
+        self.within = nn.Conv2d(n_in, n_in, 5, padding=2, groups=n_in, bias=False)
+        self.across = nn.Conv2d(n_in, n_out, 1)
+        nn.init.kaiming_uniform_(self.within.weight, nonlinearity="relu")
+        nn.init.kaiming_uniform_(self.across.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.across(self.within(x))
 
 
 class PaperNetwork(nn.Module):
@@ -58,12 +63,11 @@ class PaperNetwork(nn.Module):
 
     def __init__(self, n_blocks: int = 1, identity_skip: bool = False, n_bins: int = PLAN.n_bins):
         super().__init__()
-        self.blocks = nn.ModuleList(SeparableBlock(n_bins) for _ in range(n_blocks))
+        made = [SeparableBlock(n_bins) for _ in range(n_blocks)]
         self.identity_skip = identity_skip
-        if identity_skip:
-            for block in self.blocks:
-                nn.init.zeros_(block.up[1].weight)
-                nn.init.zeros_(block.up[1].bias)
+        for parameter in [p for block in made if identity_skip for p in block.up.across.parameters()]:
+            nn.init.zeros_(parameter)
+        self.blocks = nn.ModuleList(made)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """(batch, 2, n_bins, n_frames), real and imaginary → the same."""

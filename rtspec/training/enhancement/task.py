@@ -1,73 +1,194 @@
 """``rtspec train enhancement``: from prepared music to a network that BandwidthExtension plays."""
 
 import argparse
+import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from ...cli.output import emit
+from ...errors import InvalidValue
 from ..data.folders import Clip, clips
-from ..fit import Fitted, Recipe, fit
+from ..fit import Recipe, fit
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
+from .paper import PLAN, PaperBatches, PaperLoss, PaperNetwork, SoundLoss
+from .shipping import ship_live, ship_paper
+from .wave_u_net import WaveLoss, WaveUNet
 
-MODELS = ("live", "paper")
-VALIDATION_BATCHES = 4
+VALIDATION_BATCHES, VALIDATION_ITEMS = 4, 8
+Batch = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, on what, and how it is judged.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+    batches : type
+        Called with clips: draws batches.
+    loss : callable
+        Of a network and a batch.
+    terms : callable
+        Of a network and a batch: figures by name; the first is the validation.
+    schedule : str
+        Of the learning rate.
+    ship : callable or None
+        Of the network, a folder and the card's text.
+    """
+
+    network: nn.Module
+    batches: Callable[[list[Clip]], Any]
+    loss: Callable[[nn.Module, Batch], Tensor]
+    terms: Callable[[nn.Module, Batch], dict[str, float]]
+    schedule: Any = "cosine"
+    ship: Callable[[nn.Module, Path, dict[str, Any], str], Path] | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which network, which data, how long, and where to."""
-    parser.add_argument("--model", choices=MODELS, default="live", help="default: live")
+    parser.add_argument("--model", choices=tuple(PLANS), default="live", help="default: live")
     parser.add_argument("--data", default="data/music", metavar="FOLDER", help="of rtspec data music")
     parser.add_argument("--out", default="runs/enhancement", metavar="FOLDER", help="checkpoint and curve")
     parser.add_argument("--export", metavar="FOLDER", help="package the result there")
-    parser.add_argument("--steps", type=int, default=2000, help="batches (default 2000)")
+    parser.add_argument("--report", metavar="FILE", help="Markdown for the card: of rtspec evaluate enhancement")
+    parser.add_argument("--blocks", type=int, default=1, metavar="N", help="of the paper's network, 1 to 7 (default 1)")
+    parser.add_argument("--steps", type=int, default=1600, help="batches (default 1600)")
     parser.add_argument("--batch", type=int, default=8, help="segments a batch (default 8)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
     parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help="default 0.002")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1; torchrun takes several")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
+    if not 1 <= args.blocks <= 7:
+        raise InvalidValue(f"--blocks {args.blocks} must be 1 to 7; the paper found 1 to do best")
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    fitted = {"live": train_live}[args.model](args)
-    data = {"model": args.model, "steps": fitted.step, "best": fitted.best, "curve": fitted.curve[-1:]}
-    emit(args, data, f"{args.model}: {fitted.step} steps, best validation {fitted.best:.4g}; kept in {args.out}")
-
-
-def train_live(args: argparse.Namespace) -> Fitted:
-    """The live network, its loss being its validation too."""
+    plan = PLANS[args.model](args)
     root = Path(args.data) / "clips"
-    loss = LiveLoss(LIVE_PLAN)
-    held = _validation_batches(clips(root / "validation"), args.seconds)
-
-    def validate(network: torch.nn.Module) -> float:
-        torch.manual_seed(0)
-        parts = [loss.parts(network, batch) for batch in held]
-        means = {name: float(np.mean([float(p[name]) for p in parts])) for name in parts[0]}
-        print(*(f"{name} {value:.3f}" for name, value in means.items()), file=sys.stderr, flush=True)
-        return float(np.mean([float(loss.total(p)) for p in parts]))
-
+    held = _held_batches(plan.batches(clips(root / "validation")))
     recipe = Recipe(
         args.steps,
         args.batch,
         args.learning_rate,
+        plan.schedule,
         seed=args.seed,
         patience=args.patience,
         average=0.995,
     )
-    draw = LiveBatches(clips(root / "train"), args.seconds)
-    return fit(LiveNetwork(), draw, loss, recipe, args.out, validate=validate, device=args.device)
+    draw, validate = plan.batches(clips(root / "train")), _judge(plan, held)
+    fitted = fit(plan.network, draw, plan.loss, recipe, args.out, validate=validate, device=args.device)
+    data = {
+        "model": args.model,
+        "steps": fitted.step,
+        "best": fitted.best,
+        "kept": args.out,
+        "curve": fitted.curve[-1:],
+    }
+    text = f"{args.model}: {fitted.step} steps, best validation {fitted.best:.4g}; kept in {args.out}"
+    if args.export and plan.ship is not None:
+        data["package"] = str(
+            plan.ship(fitted.network, Path(args.export), _facts(args, fitted.best), _card(args, recipe))
+        )
+        text += f"; packaged as {data['package']}"
+    emit(args, data, text)
 
 
-def _validation_batches(sources: list[Clip], seconds: float) -> list[tuple[torch.Tensor, ...]]:
-    draw = LiveBatches(sources, seconds)
-    drawn = [draw(np.random.default_rng(k), 8) for k in range(VALIDATION_BATCHES)]
+def _live(args: argparse.Namespace) -> Plan:
+    loss = LiveLoss(LIVE_PLAN)
+
+    def terms(network: nn.Module, batch: Batch) -> dict[str, float]:
+        parts = loss.parts(network, batch)
+        return {name: float(value) for name, value in {"loss": loss.total(parts), **parts}.items()}
+
+    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds), loss, terms, ship=ship_live)
+
+
+def _paper(args: argparse.Namespace) -> Plan:
+    """As written: its own loss and cyclical learning rate."""
+    loss, heard = PaperLoss(), SoundLoss()
+
+    def terms(network: nn.Module, batch: Batch) -> dict[str, float]:
+        distance, gained_db = heard.parts(network, batch)
+        return {"loss": float(loss(network, batch)), "distance": float(distance), "snr_db": float(gained_db)}
+
+    return Plan(PaperNetwork(args.blocks), _paper_batches(args), loss, terms, "cyclical", ship_paper)
+
+
+def _paper_skip(args: argparse.Namespace) -> Plan:
+    """With an identity skip, judged by its sound."""
+    loss = SoundLoss()
+
+    def terms(network: nn.Module, batch: Batch) -> dict[str, float]:
+        distance, gained_db = loss.parts(network, batch)
+        return {"loss": float(loss(network, batch)), "distance": float(distance), "snr_db": float(gained_db)}
+
+    return Plan(PaperNetwork(args.blocks, identity_skip=True), _paper_batches(args), loss, terms, ship=ship_paper)
+
+
+def _wave_u_net(args: argparse.Namespace) -> Plan:
+    """The baseline on samples; it is evaluated, not played."""
+    loss = WaveLoss()
+
+    def terms(network: nn.Module, batch: Batch) -> dict[str, float]:
+        return {"loss": float(loss(network, batch))}
+
+    return Plan(WaveUNet(), _paper_batches(args), loss, terms)
+
+
+PLANS = {"live": _live, "paper": _paper, "paper-skip": _paper_skip, "wave-u-net": _wave_u_net}
+"""By the names of --model."""
+
+
+def _paper_batches(args: argparse.Namespace) -> Callable[[list[Clip]], PaperBatches]:
+    return lambda found: PaperBatches(found, round(args.seconds * PLAN.sample_rate))
+
+
+def _held_batches(draw: Any) -> list[Batch]:
+    drawn = [draw(np.random.default_rng(k), VALIDATION_ITEMS) for k in range(VALIDATION_BATCHES)]
     return [tuple(torch.as_tensor(part) for part in batch) for batch in drawn]
+
+
+def _judge(plan: Plan, held: list[Batch]) -> Callable[[nn.Module], float]:
+    """Mean terms over the held batches, told on stderr."""
+
+    def validate(network: nn.Module) -> float:
+        torch.manual_seed(0)
+        device = next(network.parameters()).device
+        found = [plan.terms(network, tuple(part.to(device) for part in batch)) for batch in held]
+        means = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+        print(*(f"{name} {value:.3f}" for name, value in means.items()), file=sys.stderr, flush=True)
+        return means["loss"]
+
+    return validate
+
+
+def _facts(args: argparse.Namespace, best: float) -> dict[str, Any]:
+    groups = sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
+    return {"training_data": f"Debian packages {', '.join(groups)}", "metrics": {"validation_loss": round(best, 4)}}
+
+
+def _card(args: argparse.Namespace, recipe: Recipe) -> str:
+    chosen = {"model": args.model, "blocks": args.blocks, "steps": args.steps, "batch": args.batch}
+    chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
+    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
+    report = Path(args.report).read_text() if args.report else "none given; rtspec evaluate enhancement makes them"
+    return (
+        f"## Training\n\n```\nrtspec data music --out data/music\nrtspec train enhancement --data data/music {command} "
+        f"--export FOLDER\n```\n\nThe weights are made from game music of Debian packages, each under its own free "
+        f"licence; `rtspec data music` fetches them and lists the licences. No sound of them is in this file.\n\n"
+        f"Learning rate: {recipe.schedule}.\n\n## Figures\n\n{report}"
+    )
