@@ -20,8 +20,9 @@ _OPTIONS |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 kernel = njit(**_OPTIONS)
 """Compile a function for other compiled code alone: without the wrappers for Python, a fifth faster to compile."""
 
-SMALLEST, LARGEST = np.float32(1e-30), np.float32(1e30)
-"""Magnitudes beyond these (±600 dB) are not sound: they are taken as silence, so denormals and NaN end here."""
+SMALLEST, LARGEST = np.float32(1e-18), np.float32(1e18)
+"""Magnitudes beyond these (±360 dB) are not sound: they are taken as silence, so NaN ends here, and no kernel meets
+denormal numbers, its squares included."""
 
 f32 = np.float32
 HALF, QUARTER, ONE, ZERO = f32(0.5), f32(0.25), f32(1), f32(0)
