@@ -12,10 +12,13 @@ from ..control.smoothing import ramp_stage
 from ..models import load
 from ..models.session import model_stage
 from .base import Instrument
+from .phases import PhaseChoice
 from .timbre_anchors import LatentMap, read_map
+from .timbre_frames import frame_plan
 from .timbre_keyboard import MAX_VOICES
 from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
 
+SINUSOIDS = "sinusoids"
 MODEL = "timbre-synth"
 HOP_S = 128 / 48000
 
@@ -54,6 +57,9 @@ class TimbreSynth(Instrument):
         Where to begin: a named instrument of the model ("flute", "strings", …; :attr:`anchors` lists them).
     model : str or Path
         A timbre model.
+    phase : str
+        "sinusoids": oscillators at the known pitch, the fastest and clearest. Or a streaming method of
+        :mod:`rtspec.phase`, which rebuilds phases from the magnitudes of all voices together: softer, and a window later.
     mix : float
         0 to 1; the rest is what comes in.
     output_db : float
@@ -78,6 +84,7 @@ class TimbreSynth(Instrument):
         anchor: str = "strings",
         model: str | Path = MODEL,
         *,
+        phase: str = SINUSOIDS,
         mix: float = 1.0,
         output_db: float = 0.0,
         **parameters: float,
@@ -88,8 +95,16 @@ class TimbreSynth(Instrument):
             ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, cc=p.cc)
             for p in self._model.manifest.latents
         ]
+        self._choice = None if phase == SINUSOIDS else PhaseChoice(phase)
+        if self._choice is not None:
+            self._choice.delay_frames(frame_plan(48000, 128))  # a wrong name fails here
         place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
+
+    @property
+    def phase(self) -> str:
+        """Where phases come from; chosen when the instrument is made."""
+        return self._choice.method if self._choice else SINUSOIDS
 
     @property
     def anchors(self) -> tuple[str, ...]:
@@ -112,7 +127,11 @@ class TimbreSynth(Instrument):
             self.parameters[latent.name].value = value
 
     def latency(self, sample_rate: float) -> dict[str, int]:
-        return {"model": hop_samples(sample_rate)}
+        hop = hop_samples(sample_rate)
+        if self._choice is None:
+            return {"model": hop}
+        plan = frame_plan(sample_rate, hop)
+        return {"model": hop, "window": plan.latency_samples, "phase": hop * self._choice.delay_frames(plan)}
 
     def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
         hop = hop_samples(sample_rate)
@@ -120,10 +139,14 @@ class TimbreSynth(Instrument):
         places = {name: address(controls) + 4 * i for i, name in enumerate(CONTROLS)}
         places |= {p.name: model.parameter_address(p.name) for p in self._model.manifest.latents}
         ramps = ramp_stage(self.parameters, places, sample_rate / hop)
-        voices = voices_stage(
-            self.parameters, ramps, model, controls, hop=hop, rate=sample_rate, channels=channels, inbox=inbox
+        return voices_stage(
+            *(self.parameters, ramps, model, controls),
+            hop=hop,
+            rate=sample_rate,
+            channels=channels,
+            inbox=inbox,
+            phase=self._choice,
         )
-        return [voices, ramps, model]
 
 
 def hop_samples(sample_rate: float) -> int:

@@ -10,6 +10,15 @@ from ..buffers.step import ROW, Row, Stage, run_rows, step, table
 from ..control.parameters import ParameterTable
 from ..frames.fft import real_fft
 from ..host.program import STRIDE
+from .phases import PhaseChoice
+from .timbre_frames import (
+    FRAME_FIELDS,
+    FRAME_NUMBERS,
+    add_partials,
+    finish_frame,
+    forget_frame,
+    frame_fields,
+)
 from .timbre_keyboard import ATTACK, DECAY, HAND, MAX_VOICES, N_CHANNELS, RELEASE, VOICE, act, bend_keys, hands, voices
 from .timbre_levels import N_LEVELS, N_PARTIALS
 from .timbre_noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
@@ -40,9 +49,10 @@ SYNTH = np.dtype(
             *("rows", "asked", "told", "controls", "fft", "fft_plan", "spectrum", "phases", "busy"),
             *("voices_target", "mpe_target"),
             *NOISE_FIELDS,
+            *FRAME_FIELDS,
         )
     ]
-    + [(name, "f8") for name in ("sample_rate", "lfo", "last_pitch")]
+    + [(name, "f8") for name in ("sample_rate", "lfo", "last_pitch", *FRAME_NUMBERS)]
 )
 
 
@@ -233,6 +243,19 @@ def _take_messages(s, all_voices, all_hands):
         act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value)
 
 
+@njit
+def _end_hop(s, all_voices):
+    """Where phases come from frames: all voices as magnitudes, and the next hop out of them."""
+    forget_frame(s)
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.busy and voice.wait == 0:
+            gain = voice.next_gain * voice.level * voice.fade
+            add_partials(s, s.told + 4 * N_LEVELS * i, voice.next_frequency, gain)
+    finish_frame(s)
+    run_rows(s.frame_rows, s.n_frame_rows, 1)
+
+
 @step
 def play_voices(state, x, n, y):
     """Messages in the inbox → `n` samples, the same in all channels (planar float32); the input is not heard."""
@@ -251,8 +274,12 @@ def play_voices(state, x, n, y):
         for i in range(MAX_VOICES):
             if all_voices[i].busy or all_voices[i].wait > 0:
                 _sound(s, control, all_hands, all_voices[i], i, out, m)
+        if s.n_frame_rows > 0:
+            memmove(y + 4 * done, s.outbox + 4 * s.fill, 4 * m)
         s.fill += m
         done += m
+        if s.n_frame_rows > 0 and s.fill == s.hop:
+            _end_hop(s, all_voices)
     for c in range(1, s.channels):
         memmove(y + 4 * c * STRIDE, y, 4 * n)
     return n
@@ -268,8 +295,9 @@ def voices_stage(
     rate: float,
     channels: int,
     inbox: Inbox,
-) -> Stage:
-    """The voices as a stage; `ramps` and `model` run inside it.
+    phase: PhaseChoice | None,
+) -> list[Stage]:
+    """The voices as a stage, and the stages that run inside it.
 
     Parameters
     ----------
@@ -287,16 +315,19 @@ def voices_stage(
     channels : int
     inbox : Inbox
         Where messages arrive.
+    phase : PhaseChoice or None
+        A method that makes phases for magnitudes; None: oscillators, which know them.
     """
     asked, told = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
     rows: list[Row] = [ramps.row(controls, controls), model.row(asked, told)]
     inner = table(rows)
     inner.flags.writeable = False
     fft, plan = real_fft(TABLE).inverse
-    return Stage(
+    frames, stages, kept = frame_fields(phase, rate, hop)
+    voices_played = Stage(
         play_voices,
         SYNTH,
-        keep=(inbox, tuple(rows), table_of),
+        keep=(inbox, tuple(rows), table_of, kept),
         hop=hop,
         fill=hop,
         channels=channels,
@@ -317,7 +348,9 @@ def voices_stage(
         fft_plan=plan,
         **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe")},
         **noise_fields(hop, rate),
+        **frames,
     )
+    return [voices_played, ramps, model, *stages]
 
 
 def _state(values: np.ndarray) -> np.ndarray:

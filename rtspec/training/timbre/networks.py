@@ -105,8 +105,9 @@ FADE_DB_PER_S = 60.0
 
 def brought_to_unit(levels_db: Tensor) -> Tensor:
     """Levels shifted so that their powers sum to 1, and floored."""
-    total = 10.0 * torch.log10(torch.sum(10.0 ** (levels_db / 10.0), -1, keepdim=True) + 1e-12)
-    return torch.clamp(levels_db - total, min=FLOOR_DB)
+    below = levels_db - levels_db.amax(-1, keepdim=True)  # no power of ten overflows
+    total = 10.0 * torch.log10(torch.sum(10.0 ** (below / 10.0), -1, keepdim=True))
+    return torch.clamp(below - total, min=FLOOR_DB)
 
 
 class Instrument(nn.Module):

@@ -1,0 +1,134 @@
+"""``rtspec evaluate timbre``: the playable model on notes it never heard, and the paper's four tables."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cli.output import emit, progress, table
+from ..models import FrameModel
+from ..processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
+from ..processors.timbre_synth import TimbreSynth
+from . import timbre_playable as playable
+from .timbre_metrics import picture_scores
+
+TABLES = ("regularisation", "pooling", "latent", "dense")
+_QUICK = {"notes": 600, "steps": 300}
+_MEASURED_ANCHORS = ("piano", "strings", "flute", "clarinet", "trumpet")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to evaluate, and on which notes."""
+    parser.add_argument("--table", choices=TABLES, help="train and compare the rows of this table of the paper")
+    parser.add_argument("--quick", action="store_true", help="small networks, few notes: for a machine without a GPU")
+    parser.add_argument("--audio", metavar="FOLDER", help="your own notes, named …-PPP-VVV.wav as NSynth's are")
+    parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
+    parser.add_argument("--font", metavar="FILE", help="an .sf2 to test on (default: TimGM6mb of --data)")
+    parser.add_argument("--morph", default="timbre-morph", metavar="MODEL", help="encoder and decoder of moments")
+    parser.add_argument("--synth", default="timbre-synth", metavar="MODEL", help="the instrument")
+    parser.add_argument("--out", default="runs/timbre-tables", metavar="FOLDER", help="checkpoints of --table")
+    parser.add_argument("--steps", type=int, help="batches for each row of --table")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the rows asked for."""
+    rows = paper_rows(args) if args.table else playable_rows(args)
+    emit(args, {"rows": rows}, table(rows))
+
+
+# ------------------------------------------------------------------------------------------ the playable model
+
+
+def playable_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Notes told again frame by frame, and as the instrument plays them from 16 latents; then the instrument alone."""
+    notes, synth = _notes(args), TimbreSynth(model=args.synth)
+    rows = [
+        _row("frame by frame", playable.scores(notes, lambda note: playable.told_again(note, FrameModel(args.morph)))),
+    ]
+    return [*rows, *instrument_rows(synth)]
+
+
+def _notes(args: argparse.Namespace) -> list[playable.TestNote]:
+    if args.audio:
+        return list(playable.folder_notes(args.audio))
+    return list(playable.font_notes(args.font or _test_font(args.data), 24 if args.quick else 6))
+
+
+def _test_font(data: str) -> Path:
+    from ..training.data.notes import TEST_FONT, fetched_font
+
+    return fetched_font(TEST_FONT, data)[0]
+
+
+def _row(name: str, scores: list[dict]) -> dict[str, Any]:
+    means = {key: round(float(np.mean([row[key] for row in scores])), 4) for key in ("recall", "precision", "f1")}
+    return {"what": name, "notes": len(scores), **means, "centroid correlation": round(playable.correlation(scores), 4)}
+
+
+def instrument_rows(synth: TimbreSynth) -> list[dict[str, Any]]:
+    """Pitch on every key and loudness by velocity, for some anchors."""
+    rows = []
+    for anchor in _MEASURED_ANCHORS:
+        synth.go_to(anchor)
+        errors = playable.pitch_errors_cents(synth)
+        louder = all(playable.is_louder_with_velocity(synth, key) for key in range(LOWEST_KEY, HIGHEST_KEY + 1, 12))
+        worst = max(errors.values(), key=abs)
+        rows.append({"what": anchor, "worst pitch error cents": round(worst, 2), "louder with velocity": louder})
+    return rows
+
+
+def by_instrument(scores: list[dict]) -> dict[str, float]:
+    """Mean F1 of each instrument, worst first."""
+    names = sorted({row["instrument"] for row in scores})
+    means = {n: float(np.mean([row["f1"] for row in scores if row["instrument"] == n])) for n in names}
+    return dict(sorted(means.items(), key=lambda item: item[1]))
+
+
+# ------------------------------------------------------------------------------------------ the paper's tables
+
+
+def paper_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Train every variant of a table and measure it on the notes kept for the test."""
+    from ..training.timbre import log_mel
+    from ..training.timbre.paper import TABLES as VARIANTS
+
+    pictures = log_mel.read(Path(args.data) / "train")
+    if args.quick:
+        pictures = log_mel.Pictures(pictures.programs[: _QUICK["notes"]], pictures.pictures[: _QUICK["notes"]])
+    variants = VARIANTS[args.table]
+    with progress(args.json) as bar:
+        task = bar.add_task(args.table, total=len(variants))
+        rows = []
+        for variant in variants:
+            bar.update(task, description=variant.name)
+            rows.append(_paper_row(variant, pictures, args))
+            bar.advance(task)
+    return rows
+
+
+def _paper_row(variant, pictures, args: argparse.Namespace) -> dict[str, Any]:
+    from ..training.timbre.task import train_paper
+
+    folder = Path(args.out) / ("quick" if args.quick else "full") / variant.name.lower().replace(" ", "-")
+    steps = args.steps or (_QUICK["steps"] if args.quick else None)
+    settings = argparse.Namespace(**{**vars(args), "out": str(folder), "steps": steps})
+    fitted = train_paper(variant.quick() if args.quick else variant, settings, pictures)
+    return {"Experiment": variant.name, **reconstruction_scores(fitted.network, pictures.pictures[pictures.parts()[2]])}
+
+
+def reconstruction_scores(network, pictures: np.ndarray) -> dict[str, float]:
+    """Means of the paper's measures over pictures."""
+    import torch
+
+    from ..training.timbre.log_mel import RANGE_DB, mel_centres_hz
+
+    rows = []
+    for picture in pictures.astype(np.float32):
+        with torch.no_grad():
+            made = network(torch.from_numpy(picture[None]))[0].numpy()
+        rows.append(picture_scores(made, picture, mel_centres_hz(), RANGE_DB))
+    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}

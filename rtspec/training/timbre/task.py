@@ -1,0 +1,174 @@
+"""``rtspec train timbre``: the playable instrument, or one of the paper's autoencoders."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...cli.output import emit
+from ...errors import InvalidValue
+from ..data.notes import PROGRAMS, TRAINING_FONT, SoundFont
+from ..data.packages import DataError, licence_list, unpacked
+from ..fit import Fitted, Recipe, fit
+from . import log_mel, notes_cache
+from .networks import N_TIMBRE, Autoencoder, Performer
+from .paper import TABLES, StackedAutoencoder, Variant, reconstruction_loss
+from .playable import (
+    MomentBatches,
+    PathBatches,
+    Paths,
+    moment_loss,
+    moment_validation,
+    path_loss,
+    paths,
+    principal_axes,
+)
+from .shipping import latent_map, ship_instrument, ship_morph
+
+MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 9000, 5000, 1600
+_VALIDATION_NOTES = 128
+_VARIANTS = {v.name.lower().replace(" ", "-"): v for table in TABLES.values() for v in table}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which network, which data, how long, and where to."""
+    parser.add_argument("--model", choices=("playable", "paper"), default="playable", help="default: playable")
+    parser.add_argument(
+        "--variant",
+        default="no-dense",
+        metavar="ROW",
+        help="of the paper's tables: no-dense, latent-dim-2048, kr-l2-d, …",
+    )
+    parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
+    parser.add_argument("--out", default="runs/timbre", metavar="FOLDER", help="checkpoints and curves")
+    parser.add_argument("--export", metavar="FOLDER", help="write the packages timbre-synth and timbre-morph there")
+    parser.add_argument("--steps", type=int, help=f"batches (default {MOMENT_STEPS}, the paper's {PAPER_STEPS})")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on; then export if asked."""
+    torch.set_num_threads(args.threads)
+    if args.model == "paper":
+        fitted = train_paper(chosen(args.variant), args)
+        emit(args, {"variant": args.variant, "best": fitted.best}, f"{args.variant}: best validation {fitted.best:.5f}")
+        return
+    best = train_playable(args)
+    emit(args, best, f"partials' F1 on kept-out programs {1 - best['moments']:.4f}; kept in {args.out}")
+
+
+def chosen(name: str) -> Variant:
+    """A row of the paper's tables by its name in small letters."""
+    if name not in _VARIANTS:
+        raise InvalidValue(f"variant={name!r} is no row of the tables; choose one of {', '.join(_VARIANTS)}")
+    return _VARIANTS[name]
+
+
+# ------------------------------------------------------------------------------------------ the playable model
+
+
+def train_playable(args: argparse.Namespace) -> dict[str, float]:
+    """Moments, then the way of notes through them; packages where asked."""
+    levels, out = notes_cache.read(Path(args.data) / "train"), Path(args.out)
+    moments = fit_moments(levels, args, out / "moments")
+    autoencoder = moments.network
+    assert isinstance(autoencoder, Autoencoder)
+    share, told = onto_principal_axes(autoencoder, levels)
+    performers = fit_paths(autoencoder, told, levels, args, out / "paths")
+    if args.export:
+        _export(autoencoder, performers.network, levels, told, share, args)
+    return {"moments": moments.best, "paths": performers.best}
+
+
+def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder: Path) -> Fitted:
+    """The autoencoder of moments; programs kept out of training choose the best weights."""
+    torch.manual_seed(args.seed)
+    recipe = Recipe(args.steps or MOMENT_STEPS, 384, 2e-3, seed=args.seed, validate_every=500, average=0.999)
+    held = levels.is_validation
+    validate = moment_validation(levels, held) if held.any() else None
+    batches = MomentBatches(levels, ~held)
+    return fit(Autoencoder(), batches.draw, moment_loss, recipe, folder, validate=validate, device=args.device)
+
+
+def onto_principal_axes(autoencoder: Autoencoder, levels: notes_cache.NoteLevels) -> tuple[np.ndarray, Paths]:
+    """Turn the latents to the principal axes of the notes; returns what each explains, and the notes there."""
+    centre, axes, share = principal_axes(paths(autoencoder, levels).latents[:, :N_TIMBRE])
+    autoencoder.turn(torch.from_numpy(centre), torch.from_numpy(axes.astype(np.float32)))
+    return share, paths(autoencoder, levels)
+
+
+def fit_paths(
+    autoencoder: Autoencoder, told: Paths, levels: notes_cache.NoteLevels, args: argparse.Namespace, folder: Path
+) -> Fitted:
+    """The performer, judged by how its notes sound through the decoder."""
+    torch.manual_seed(args.seed + 1)
+    loss, held = path_loss(autoencoder.decoder), levels.is_validation
+    steps = PATH_STEPS if args.steps is None else args.steps
+    recipe = Recipe(steps, 768, 2e-3, seed=args.seed, validate_every=500, average=0.999)
+    drawn = PathBatches(told, held if held.any() else ~held).draw(np.random.default_rng(5), 4096)
+    batch = tuple(map(torch.as_tensor, drawn))
+
+    def validate(network: nn.Module) -> float:
+        torch.manual_seed(0)
+        return float(loss(network, batch))
+
+    batches = PathBatches(told, ~held)
+    return fit(Performer(), batches.draw, loss, recipe, folder, validate=validate, device=args.device)
+
+
+def _export(
+    autoencoder: Autoencoder, performer: nn.Module, levels, told: Paths, share: np.ndarray, args: argparse.Namespace
+) -> None:
+    assert isinstance(performer, Performer)
+    font = _font(args.data)
+    places = latent_map(told, share, {program: font.name(program) for program in PROGRAMS})
+    card, folder = _card(args), Path(args.export)
+    ship_morph(autoencoder, levels, places, folder / "timbre-morph", card)
+    ship_instrument(autoencoder, performer, told, places, folder / "timbre-synth", card)
+
+
+def _font(data: str) -> SoundFont:
+    package = unpacked(TRAINING_FONT, data)
+    fonts = sorted(package.folder.rglob("*.sf2")) if package else []
+    if not fonts:
+        raise DataError(f"{data} does not hold {TRAINING_FONT}, whose names the export needs; run rtspec data notes")
+    return SoundFont(fonts[0], notes_cache.SAMPLE_RATE)
+
+
+def _card(args: argparse.Namespace) -> str:
+    package = unpacked(TRAINING_FONT, args.data)
+    data = licence_list([package]) if package else f"- {TRAINING_FONT}"
+    return f"""The weights are CC0-1.0. Trained on notes rendered from
+
+{data}
+
+with `rtspec data notes --out NOTES && rtspec train timbre --data NOTES --out RUN --export exports`; twenty of its 112
+programs were kept out and chose the best weights. `rtspec evaluate timbre` measures it on a sound font that it never
+heard. For one note at a time (timbre-morph), MIDI 36 to 96; partials are multiples of the pitch, so bells and drums
+become tuned, and a stop an octave below is lost."""
+
+
+# ------------------------------------------------------------------------------------------ the paper's autoencoders
+
+
+def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pictures | None = None) -> Fitted:
+    """One autoencoder with early stopping of patience 10, on 80 % of the pictures."""
+    found = pictures or log_mel.read(Path(args.data) / "train")
+    training, held, _ = found.parts()
+    torch.manual_seed(args.seed)
+    steps = args.steps or PAPER_STEPS
+    recipe = Recipe(steps, 32, 2e-3, seed=args.seed, validate_every=max(1, len(training) // 32), patience=10)
+    some = torch.from_numpy(found.pictures[held[:_VALIDATION_NOTES]].astype(np.float32))
+
+    def draw(generator: np.random.Generator, n: int) -> tuple:
+        return (found.pictures[training[generator.integers(len(training), size=n)]].astype(np.float32),)
+
+    def validate(network: nn.Module) -> float:
+        return float(reconstruction_loss(network, (some.to(next(network.parameters()).device),)))
+
+    network, folder = StackedAutoencoder(variant), Path(args.out)
+    return fit(network, draw, reconstruction_loss, recipe, folder, validate=validate, device=args.device)
