@@ -90,7 +90,7 @@ def envelope_correlation(original: np.ndarray, made: np.ndarray, edge: float, ra
     levels = [np.mean(_powers(sound, LSD_N_FFT, LSD_HOP)[..., start:], axis=(0, 2)) for sound in (original, made)]
     floor = levels[0].max() * 10 ** (-range_db / 10) + 1e-30
     a, b = (10 * np.log10(np.maximum(level, floor)) for level in levels)
-    if a.std() == 0 or b.std() == 0:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
 
