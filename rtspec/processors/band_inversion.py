@@ -346,6 +346,11 @@ def invert(filters: BandFilters, powers: np.ndarray, method: str = "pinv", itera
     return np.ascontiguousarray(magnitude.T)
 
 
+def pseudo_inverse(filters: BandFilters) -> np.ndarray:
+    """The Moore-Penrose pseudo-inverse that "pinv" clips, transposed: read-only float32 of shape (n_bands, n_bins)."""
+    return _constants(filters)[0]
+
+
 @lru_cache(maxsize=16)
 def _constants(filters: BandFilters) -> tuple[np.ndarray, np.ndarray]:
     """The pseudo-inverse, transposed to (n_bands, n_bins) so that loops run along bins, and the curvature of "nnls".

@@ -1,9 +1,10 @@
-"""``rtspec data scenes``: labelled ten-second acoustic scenes, mixed from the sound effects of Debian's game packages.
+"""``rtspec data scenes``: acoustic scenes, and the layers to mix them of, from the sounds of Debian's game packages.
 
 No labelled set of scenes can be had from a package registry. The file names of ambience and effect sounds in game
 packages give weak classes of sound; two to four layers of them, with random gain, speed and offset, make a scene. Whole
-packages are held out, never single files: a train, a validation and a test folder, each laid out as DCASE 2017 task 1
-is (:mod:`rtspec.training.data.dcase`).
+packages are held out, never single files. All folders are laid out as DCASE 2017 task 1 is
+(:mod:`rtspec.training.data.dcase`): validation and test hold labelled ten-second scenes, train the single layers, which
+training mixes anew for every batch.
 """
 
 import argparse
@@ -12,12 +13,16 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from ...cli.output import emit
 from ...errors import AudioFileError, InvalidValue
 from .dcase import write_folder
+from .folders import read_excerpts, tracks
+from .packages import fetch, licence_list
 
 SAMPLE_RATE = 22050
 """Hz: what the poorest sources have."""
@@ -28,16 +33,24 @@ LOW_PASS_HZ = 10000.0
 SCENE_S = 10.0
 
 SPLITS: dict[str, tuple[str, ...]] = {
-    "train": (
-        *("redeclipse-data", "megaglest-data", "widelands-data", "openclonk-data", "minetest-data", "torcs-data"),
-    ),
+    "train": ("redeclipse-data", "megaglest-data", "openclonk-data", "minetest-data", "ufoai-sound"),
     "validation": ("flare-game",),
-    "test": ("ufoai-sound", "unknown-horizons"),
+    "test": ("torcs-data", "widelands-data", "unknown-horizons"),
 }
 """Debian packages of each split. Copies of one sound (fire in openclonk and minetest) are on one side."""
 
-COUNTS = {"train": 720, "validation": 60, "test": 120}
+TONAL = (
+    *("ufoai-music", "singularity-music", "planetblupi-music-ogg", "drascula-music"),
+    "colobot-common-sounds",
+)
+"""Packages whose sounds join the training layers as "tonal": music and vehicles hold the harmonic spectra that ambience
+lacks."""
+
+COUNTS = {"validation": 60, "test": 120}
 """Scenes of each split by default."""
+
+LAYER_S, TONAL_S = 60.0, 40.0
+"""Longest layer that is kept of an ambience, and of a piece of music (its middle)."""
 
 _NO_AMBIENCE = (
     r"music|voice|announcer|speech|attack|_ack|select|_sel|die|hurt|death|pain|footstep|step\d|weapon|interface|theme"
@@ -54,8 +67,8 @@ _KINDS = {
     "aircraft": r"airship_fly|orni_fly|plane|helicopter|jet(?!t)|propeller|wormhole",
     "car": r"car[s_]|skid|road|vehicle",
     "construction": r"hammer|anvil|smith|saw|build|stone|wood|lumberjack|axe|construct|chop|drill|dig_",
-    "machine": r"machin|engine|generator|/hum\d?\.|device|lights_loop|sparks|ambient|ventil|pump|pneumatic|electro|steam|mill"
-    r"|turbine|droning|static|elevator",
+    "machine": r"machin|engine|generator|/hum\d?\.|device|lights_loop|sparks|ambient|ventil|pump|pneumatic|electro"
+    r"|steam|mill|turbine|droning|static|elevator",
     "crowd": r"tavern|inn_|crowd|main_square|market|city|sheep|farm",
     "wind": r"wind|storm|forest|gust|atmo",
 }
@@ -189,7 +202,7 @@ class Mixer:
         return [kind for kind in kinds if kind in self._by_kind]
 
     def scene(self, label: str, seed: tuple[int, ...]) -> np.ndarray:
-        """Ten seconds of a scene, float32 of shape (n_samples,), RMS -36 to -16 dB re full scale.
+        """Ten seconds of a scene, float32 of shape (n_samples,), at the levels that the sounds' authors gave them.
 
         Parameters
         ----------
@@ -202,22 +215,21 @@ class Mixer:
         chosen = list(rng.permutation(core)[: rng.integers(1, 3)])
         chosen += list(rng.permutation(guests)[: rng.integers(1, 3)])
         mix = sum(self._layer(kind, rng) for kind in chosen)
-        level = 10 ** (rng.uniform(-36, -16) / 20) / (np.sqrt(np.mean(np.square(mix))) + 1e-9)
-        return np.clip(level * mix, -0.99, 0.99).astype(np.float32)
+        return (mix / max(1.0, 1.01 * np.abs(mix).max())).astype(np.float32)
 
     def _layer(self, kind: str, rng: np.random.Generator) -> np.ndarray:
         candidates = self._by_kind[kind]
-        sound = self._sound(candidates[rng.integers(len(candidates))].path)
+        sound = self.sound(candidates[rng.integers(len(candidates))].path)
         sound = _at_speed(sound, 2 ** rng.uniform(-0.5, 0.5))
-        layer = _fill(sound, round(SCENE_S * SAMPLE_RATE), rng)
-        return layer * 10 ** (rng.uniform(-18, 0) / 20) / (np.sqrt(np.mean(np.square(layer))) + 1e-6)
+        return _fill(sound, round(SCENE_S * SAMPLE_RATE), rng) * 10 ** (rng.uniform(-15, 0) / 20)
 
-    def _sound(self, path: Path) -> np.ndarray:
+    def sound(self, path: Path) -> np.ndarray:
+        """A file's first minute, mono, behind the common low-pass; decoded once."""
         if path not in self._decoded:
             from ...audio.files import read
 
             audio = read(path, SAMPLE_RATE)[0].mean(axis=0)
-            self._decoded[path] = _low_passed(audio[: 60 * SAMPLE_RATE])
+            self._decoded[path] = _low_passed(audio[: round(LAYER_S * SAMPLE_RATE)])
         return self._decoded[path]
 
 
@@ -266,11 +278,19 @@ def prepare(packages: Path, folder: Path, split: str, n_scenes: int, seed: int =
     """
     mixer = Mixer(sources(packages, SPLITS[split]))
     labels = mixer.labels
-    made = (
-        (labels[k % len(labels)], f"session{k}", mixer.scene(labels[k % len(labels)], (seed, k)))
-        for k in range(n_scenes)
-    )
+    order = [(labels[k % len(labels)], k) for k in range(n_scenes)]
+    made = ((label, f"session{k}", mixer.scene(label, (seed, k))) for label, k in order)
     return write_folder(folder / split, made, SAMPLE_RATE)
+
+
+def prepare_layers(packages: Path, folder: Path) -> Path:
+    """Write the single sounds of the train split as ``folder/train``, labelled by their weak classes."""
+    mixer = Mixer([])
+    ambience = ((s.kind, s.package, mixer.sound(s.path)) for s in sources(packages, SPLITS["train"]))
+    music = (t for package in TONAL if (packages / package).is_dir() for t in tracks(packages / package, package))
+    tonal = (("tonal", t.group, _low_passed(x.mean(axis=0))) for t, x in read_excerpts(music, SAMPLE_RATE, TONAL_S))
+    long_enough = (layer for layer in chain(ambience, tonal) if len(layer[2]) > SAMPLE_RATE // 2)
+    return write_folder(folder / "train", long_enough, SAMPLE_RATE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -281,9 +301,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fetch what is missing, mix, write."""
-    from .packages import fetch
-
-    for split, names in SPLITS.items():
-        fetch(names, args.folder, print)
-        made = prepare(args.folder / "packages", args.folder, split, max(1, round(args.scale * COUNTS[split])))
-        print(f"{made}: {split} scenes of {', '.join(names)}")
+    packages = args.folder / "packages"
+    fetched = fetch((*sum(SPLITS.values(), ()), *TONAL), args.folder, lambda text: print(text, flush=True))
+    made = {"train": prepare_layers(packages, args.folder)}
+    for split, count in COUNTS.items():
+        made[split] = prepare(packages, args.folder, split, max(1, round(args.scale * count)))
+    data = {split: str(folder) for split, folder in made.items()}
+    listed = "\n".join(f"{split}: {folder}" for split, folder in data.items())
+    emit(args, {**data, "licences": {p.name: p.licence for p in fetched}}, f"{listed}\n{licence_list(fetched)}")

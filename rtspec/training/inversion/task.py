@@ -1,0 +1,124 @@
+"""``rtspec train inversion``: from a folder of sounds to a network that SpectralInversion plays."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...cli.output import emit
+from ..fit import Fitted, Recipe, fit
+from .data import PLANS, Features, filters_of, held_out, layers
+from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
+
+NETWORKS = ("live", "paper", "log")
+TEXTURE_FRAMES = {"live": 160, "paper": 32, "log": 32}
+"""About a second each."""
+
+PAPER_START_CHANNELS, PAPER_CHANNELS = 16, 64
+START_SHARE = 0.6
+"""Share of the paper network's steps that are done with few channels, which cost a fifteenth."""
+
+LOG_SHARE = 0.02
+"""Weight of the mean absolute difference of log magnitudes beside the error."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which network, which data, how long, and where to."""
+    parser.add_argument("--network", choices=NETWORKS, default="live", help="default: live")
+    parser.add_argument("--data", default="data/scenes", metavar="FOLDER", help="has train/ and validation/, as of rtspec data scenes")
+    parser.add_argument("--out", default="runs/inversion", metavar="FOLDER", help="gets checkpoint and curve")
+    parser.add_argument("--export", metavar="FOLDER", help="package the result there")
+    parser.add_argument("--steps", type=int, default=3000, help="batches (default 3000)")
+    parser.add_argument("--batch", type=int, default=16, help="textures a batch (default 16)")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help="default 0.002")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on; then export if asked."""
+    torch.set_num_threads(args.threads)
+    fitted = train(args)
+    lines = [f"{args.network}: {fitted.step} steps, best {fitted.best:.4g} of the pseudo-inverse's error; in {args.out}"]
+    if args.export:
+        from .export import export
+
+        lines.append(f"packaged: {export(fitted.network, args.network, Path(args.export), args)}")
+    emit(args, {"network": args.network, "steps": fitted.step, "best": fitted.best}, "\n".join(lines))
+
+
+def train(args: argparse.Namespace) -> Fitted:
+    """Train the network that the arguments name."""
+    if args.network != "paper":
+        return _fit(make(args.network, args.seed), args, args.steps, Path(args.out))
+    steps = round(START_SHARE * args.steps)
+    narrow = _fit(make("paper", args.seed, PAPER_START_CHANNELS), args, steps, Path(args.out) / "start").network
+    assert isinstance(narrow, Levelled) and isinstance(narrow.network, PaperNetwork)
+    generator = torch.Generator().manual_seed(args.seed)
+    wide = Levelled(widened(narrow.network, PAPER_CHANNELS, generator))
+    return _fit(wide, args, args.steps - steps, Path(args.out))
+
+
+def make(name: str, seed: int = 0, channels: int = PAPER_CHANNELS) -> nn.Module:
+    """A fresh network by its name, its weights a function of the seed."""
+    torch.manual_seed(seed)
+    if name == "live":
+        return LiveNetwork(filters_of(PLANS["live"]).weights)
+    return Levelled(PaperNetwork(channels)) if name == "paper" else LogNetwork()
+
+
+def _fit(network: nn.Module, args: argparse.Namespace, steps: int, folder: Path) -> Fitted:
+    plan = plan_of(args.network)
+    error = Error(Features(plan))
+    held = held_out(Path(args.data) / "validation", plan)
+    draw = layers(Path(args.data) / "train", plan, TEXTURE_FRAMES[args.network])
+    recipe = Recipe(
+        steps,
+        args.batch,
+        args.learning_rate,
+        seed=args.seed,
+        validate_every=min(200, max(1, steps // 4)),
+        patience=args.patience,
+        average=0.998,
+    )
+    validate = lambda network: float(np.mean([float(error.relative(network, sound)) for sound in held]))  # noqa: E731
+    return fit(network, draw, error, recipe, folder, validate=validate, device=args.device)
+
+
+def plan_of(network: str):
+    """The plan that a network is trained for."""
+    return PLANS.get(network, PLANS["paper"])
+
+
+class Error:
+    """The root mean squared error of each texture, as the paper's table has it, over that of the pseudo-inverse.
+
+    Parameters
+    ----------
+    features : Features
+    """
+
+    def __init__(self, features: Features):
+        self.features = features
+
+    def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """The loss: the error of all textures together, and a little of that of log magnitudes, for faint bins."""
+        target, base = self.features(batch[0])
+        made = network(base)
+        error, before = _rms(made - target), _rms(base - target)
+        floor = 1e-3 * _rms(target) + 1e-7
+        logs = torch.log((made + floor[:, None, None]) / (target + floor[:, None, None])).abs().mean()
+        return error.sum() / (before.sum() + 1e-9) + LOG_SHARE * logs
+
+    def relative(self, network: nn.Module, sound: Tensor) -> Tensor:
+        """One sound's error over that of the pseudo-inverse."""
+        target, base = self.features(sound)
+        return (_rms(network(base) - target) + 1e-9).sum() / (_rms(base - target) + 1e-9).sum()
+
+
+def _rms(x: Tensor) -> Tensor:
+    return torch.sqrt((x * x).mean((1, 2)) + 1e-12)
