@@ -20,15 +20,20 @@ STAGING = 8192
 """Frames that one turn of the callback handles at most; larger device blocks take several turns."""
 
 PAST = 2048
-"""Frames of finished sound that are remembered: where there is no spectral hold yet, they conceal a gap in reverse,
-fading out over as many."""
+"""Frames of output that are remembered: where there is no spectral hold yet, they conceal a gap in reverse, fading out
+over half as many."""
 
 DECAY = LENGTH - REFRESH - 1024
 """Frames in which the spectral hold fades out: what a look provides for when the next one is due."""
 
 JOIN = 64
-"""Frames in which the sound goes over from the mirrored past, which fits to the sample, to the hold, and from there to
-the engine's again."""
+"""Frames in which a gap's sound bends from where the last one would have gone to the hold."""
+
+REJOIN = 256
+"""Frames in which it comes back to the engine's."""
+
+BACKLOG = 8192
+"""Frames of input that wait at least for an engine that is late, before any is lost."""
 
 MARKS = 8
 """Moments that the callback's clock keeps, so that a reader has some callbacks' time to read one."""
@@ -39,12 +44,25 @@ RESYNC_NS = 20_000_000
 _COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "unrecorded_frames")
 _FLAGS = ("finished", "marked")
 _NUMBERS = (
-    *("channels", "device_inputs", "device_outputs", "period_ns", "drain", "debt", "fade", "held", "joined"),
+    *(
+        "channels",
+        "device_inputs",
+        "device_outputs",
+        "period_ns",
+        "drain",
+        "debt",
+        "fade",
+        "held",
+        "joined",
+        "hole",
+        "prefill",
+        "shifted",
+    ),
     *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute"),
+    *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute", "offset"),
 )
 _REALS = ("ns_a_frame", "peak_in", "peak_out")
 EXCHANGE = np.dtype(
@@ -77,23 +95,46 @@ def _gather(s, device, n):
 def _substitute(s, place, n):
     """Write what is heard instead of the `n` frames from `place` of the engine's ring on."""
     out, past = floats(s.substitute, n * s.channels), floats(s.past, PAST * s.channels)
+    offset = floats(s.offset, s.channels)
     at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
-    held, span = floats(at, ready * s.channels), DECAY if s.held >= 0 else PAST
+    held, span = floats(at, ready * s.channels), DECAY if s.held >= 0 else PAST // 2
     for i in range(n):
-        share = np.float32(min(1.0, s.fade / JOIN)) if i < ready else np.float32(0.0)
+        bent = np.float32(max(0.0, 1.0 - s.fade / JOIN))
         s.fade += 1
         gain = np.float32(max(0.0, 1.0 - s.fade / span))
         for c in range(s.channels):
-            mirrored = past[(PAST - 1 - (s.fade - 1) % PAST) * s.channels + c]
-            new = held[i * s.channels + c] if i < ready else mirrored
-            out[i * s.channels + c] = gain * (mirrored + share * (new - mirrored))
+            mirrored = past[(PAST - s.fade - s.shifted) % PAST * s.channels + c]
+            sample = held[i * s.channels + c] + bent * offset[c] if i < ready else mirrored
+            out[i * s.channels + c] = gain * sample
+
+
+@njit
+def _begin_gap(s, place):
+    """Take the newest hold, and note how far from it the sound would have been."""
+    s.shifted, s.held = 0, grab(s.hold) if s.hold != 0 else -1
+    at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
+    if ready == 0:
+        _end_gap(s)
+        return
+    held, past, offset = floats(at, s.channels), floats(s.past, PAST * s.channels), floats(s.offset, s.channels)
+    for c in range(s.channels):
+        last, before = past[(PAST - 1) * s.channels + c], past[(PAST - 2) * s.channels + c]
+        offset[c] = 2 * last - before - held[c]
+
+
+@njit
+def _end_gap(s):
+    s.fade = s.shifted = 0
+    if s.held >= 0:
+        let_go(s.hold)
+        s.held = -1
 
 
 @njit
 def _conceal(s, place, got, n):
     """Fill what the engine did not deliver of `n` frames; the first of them has this place in its ring."""
-    if s.fade == 0 and s.hold != 0:
-        s.held = grab(s.hold)
+    if s.fade == 0:
+        _begin_gap(s, place)
     _substitute(s, place, n - got)
     memmove(s.staged_out + 4 * got * s.channels, s.substitute, 4 * (n - got) * s.channels)
     s.joined = 0
@@ -105,19 +146,16 @@ def _conceal(s, place, got, n):
 @njit
 def _rejoin(s, place, n):
     """After a gap: from the hold to the engine's sound, whose next `n` frames have come."""
-    n = min(n, JOIN - s.joined)
+    n = min(n, REJOIN - s.joined)
     _substitute(s, place, n)
     staged, old = floats(s.staged_out, n * s.channels), floats(s.substitute, n * s.channels)
     for i in range(n):
-        share = np.float32((s.joined + i + 1) / JOIN)
+        share = np.float32((s.joined + i + 1) / REJOIN)
         for k in range(i * s.channels, (i + 1) * s.channels):
             staged[k] = old[k] + share * (staged[k] - old[k])
     s.joined += n
-    if s.joined == JOIN:
-        s.fade = 0
-        if s.held >= 0:
-            let_go(s.hold)
-            s.held = -1
+    if s.joined == REJOIN:
+        _end_gap(s)
 
 
 @njit
@@ -127,21 +165,25 @@ def _fetch(s, n):
         s.debt -= skip(s.from_engine, s.debt)
     place = next_place(s.from_engine) + s.debt
     got = take(s.from_engine, s.staged_out, n) if s.debt == 0 else 0
+    if got > 0 and place == s.hole:
+        _end_gap(s)
+        s.fade, s.joined, s.hole = 1, 0, -1  # from the mirrored past: what is held has faded, or is of later
     if got > 0 and s.fade > 0:
         _rejoin(s, place, got)
-    if got > 0:
-        _remember(s, got)
+    _remember(s, 0, got)
     if got < n:
         _conceal(s, place + got, got, n)
+        _remember(s, got, n - got)
 
 
 @njit
-def _remember(s, n):
-    """Keep the newest PAST frames of the output."""
+def _remember(s, first, n):
+    """Keep the newest PAST frames of the output, `n` of which are staged from the `first` on."""
     frame_bytes = 4 * s.channels
     kept = min(n, PAST)
+    s.shifted += n
     memmove(s.past, s.past + kept * frame_bytes, (PAST - kept) * frame_bytes)
-    memmove(s.past + (PAST - kept) * frame_bytes, s.staged_out + (n - kept) * frame_bytes, kept * frame_bytes)
+    memmove(s.past + (PAST - kept) * frame_bytes, s.staged_out + (first + n - kept) * frame_bytes, kept * frame_bytes)
 
 
 @njit
@@ -192,12 +234,20 @@ def _scatter(s, device, n):
 
 
 @njit
+def _give(s, n):
+    """Hand the staged input to the engine; where it is so late that there is no room, leave a hole in its sound."""
+    if writable(s.to_engine) >= n:
+        write(s.to_engine, s.staged_in, n)
+        return
+    s.overruns += 1
+    s.debt -= n  # what never went in never comes out
+    s.hole = load_acquire(s.to_engine) + s.prefill
+
+
+@njit
 def _turn(s, device_in, device_out, n):
     _gather(s, device_in, n)
-    lost = n - write(s.to_engine, s.staged_in, n)
-    if lost > 0:
-        s.overruns += 1
-        s.debt -= lost  # what never went in never comes out
+    _give(s, n)
     sem_post(s.wake)
     _fetch(s, n)
     if s.inject != 0:
@@ -300,7 +350,7 @@ class Exchange:
     ):
         self.record = aligned(1, EXCHANGE)
         self.address = address(self.record)
-        capacity = 4 * (block + prefill)
+        capacity = max(4 * (block + prefill), BACKLOG)
         self.to_engine, self.from_engine = Ring(capacity, channels), Ring(capacity, channels, filled=prefill)
         self.wake, self.histogram = Semaphore(), Histogram()
         self._words = self.record.view(np.int64)
@@ -314,6 +364,7 @@ class Exchange:
             "timespec": aligned(2, np.int64),
             "marks": aligned((MARKS, 2), np.int64),
             "substitute": aligned((STAGING, channels)),
+            "offset": aligned(channels),
             "tape_in": self.tape_in,
             "tape_out": self.tape_out,
         }
@@ -321,7 +372,7 @@ class Exchange:
         self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
         self.record["ns_a_frame"], self._block = 1e9 / sample_rate, block
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
-        self._set(held=-1, wake=self.wake.address, histogram=self.histogram.address)
+        self._set(held=-1, hole=-1, prefill=prefill, wake=self.wake.address, histogram=self.histogram.address)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)

@@ -13,6 +13,7 @@ import numpy as np
 from numba import carray, njit
 
 from ..audio.callback import Exchange
+from ..audio.hold import Hold, note_output
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.events import EventQueue, apply_due, collect, samples_until_next
@@ -41,6 +42,7 @@ ENGINE = np.dtype(
             "current",
             "settled",
             "events",
+            "hold",
             "timespec",
             "histogram",
         )
@@ -122,6 +124,7 @@ def _play_block(state):
         s.bad_samples += _run_program(program, s.staged + 4 * s.channels * done, s.channels, n)
         done += n
     write(s.from_engine, s.staged, s.block)
+    note_output(s.hold, s.staged, s.block, load_acquire(s.from_engine))
     _go_on(s, program)
     store_release(state + 8 * _BLOCKS, s.blocks + 1)
     note_duration(s.histogram, now_ns(s.timespec) - start)
@@ -168,7 +171,8 @@ class Engine:
         self._exchange = exchange
         self._record = aligned(1, ENGINE)
         self._staged, self._timespec = aligned((block, channels)), aligned(2, np.int64)
-        self._settled = Semaphore()
+        self._settled, self._hold = Semaphore(), Hold(channels)
+        exchange.conceal_with(self._hold)
         for name, value in {
             "channels": channels,
             "block": block,
@@ -178,6 +182,7 @@ class Engine:
             "staged": address(self._staged),
             "settled": self._settled.address,
             "events": self.events.address,
+            "hold": self._hold.address,
             "timespec": address(self._timespec),
             "histogram": self.histogram.address,
         }.items():

@@ -4,7 +4,8 @@ delay grow."""
 import numpy as np
 import pytest
 
-from rtspec.audio.callback import Exchange, exchange
+from rtspec.audio.callback import REJOIN, Exchange, exchange
+from rtspec.audio.hold import Hold, note_output
 from rtspec.buffers.memory import address, aligned
 
 BLOCK = 64
@@ -77,11 +78,58 @@ def test_concealment_is_no_silence_no_louder_than_the_past_and_fades():
     assert concealed[-1] == 0.0
 
 
-def test_an_engine_that_stops_overruns_and_loses_input_without_harm():
+def test_an_engine_that_stops_overruns_loses_input_and_later_plays_on_at_the_same_delay():
     made = make()
-    for k in range(64):
+    for k in range(300):
         call(made, ramp(k))
     assert made.counters()["overruns"] > 0
+    for k in range(300, 600):
+        deliver(made)
+        heard = call(made, ramp(k))
+    np.testing.assert_array_equal(heard, ramp(597))
+
+
+def played_with_gap(sound, first, last):
+    """What is heard of the sound through an engine that is a wire and that sleeps from one callback to another."""
+    made, hold, heard = make(), Hold(1), []
+    made.conceal_with(hold)
+    for k, block in enumerate(sound.reshape(-1, BLOCK)):
+        heard.append(call(made, block))
+        while not first <= k < last and len(made.to_engine):
+            made.from_engine.write(made.to_engine.read(BLOCK))
+            note_output(hold.address, address(block), BLOCK, (k + 1 - len(made.to_engine) // BLOCK) * BLOCK + 2 * BLOCK)
+    return np.concatenate(heard), made.counters()
+
+
+def tone(hz):
+    return (0.5 * np.sin(2 * np.pi * hz / 48000 * np.arange(600 * BLOCK))).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_late", [1, 20, 200])
+@pytest.mark.parametrize("hz", [97.0, 311.0, 443.7, 3000.0])
+def test_a_tone_is_held_through_a_gap_without_a_click_and_goes_on_in_its_place(hz, n_late):
+    sound = tone(hz)
+    heard, counters = played_with_gap(sound, 150, 150 + n_late)
+    assert counters["underruns"] >= n_late - 1
+    assert np.abs(np.diff(heard)).max() <= 1.5 * np.abs(np.diff(sound)).max()
+    since = (150 + n_late + 150) * BLOCK
+    np.testing.assert_array_equal(heard[since:], sound[since - 2 * BLOCK : -2 * BLOCK])
+
+
+def test_what_is_held_keeps_its_level_for_a_while_and_then_fades_to_silence():
+    heard, _ = played_with_gap(tone(443.7), 150, 350)
+    levels = np.sqrt(np.mean(heard[: 344 * BLOCK].reshape(-1, 8 * BLOCK) ** 2, axis=1))
+    assert levels[20] > 0.8 * levels[10]
+    assert 0.3 < levels[26] / levels[10] < 0.7
+    assert not heard[(150 + 100) * BLOCK : 350 * BLOCK].any()
+
+
+def test_a_sound_comes_back_within_one_rejoin():
+    sound = np.zeros(600 * BLOCK, np.float32)
+    sound[200 * BLOCK :] = 0.5
+    heard, _ = played_with_gap(sound, 150, 250)
+    back = np.flatnonzero(heard)[0]
+    assert np.all(heard[back + REJOIN :] == 0.5)
 
 
 @pytest.mark.parametrize("loop", [False, True])
