@@ -117,13 +117,24 @@ def _lift_pedal(s, all_voices, channel):
 
 
 @njit
+def _hush(voice):
+    """Fade within milliseconds; a note that waits never starts."""
+    voice.held = voice.sustained = voice.wait = voice.off_wait = 0
+    voice.hush = 1
+
+
+@njit
 def _silence(s, all_voices, channel):
-    """All voices of a channel fade within milliseconds, those that wait never start."""
     for i in range(MAX_VOICES):
-        voice = all_voices[i]
-        if _reaches(s, channel, voice):
-            voice.held = voice.sustained = voice.wait = voice.off_wait = 0
-            voice.hush = 1
+        if _reaches(s, channel, all_voices[i]):
+            _hush(all_voices[i])
+
+
+@njit
+def silence_all(all_voices):
+    """Hush every voice."""
+    for i in range(MAX_VOICES):
+        _hush(all_voices[i])
 
 
 @njit
@@ -181,7 +192,7 @@ def act(s, all_voices, all_hands, n_voices, status, data1, data2, value):
     kind, channel = status & 0xF0, status & 0x0F
     if kind == _NOTE_ON and data2 > 0:
         _note_on(s, all_voices, n_voices, channel, data1, value)
-    elif kind == _NOTE_ON or kind == _NOTE_OFF:
+    elif kind in (_NOTE_ON, _NOTE_OFF):
         _note_off(s, all_voices, all_hands, channel, data1)
     elif kind == _POLY:
         _press(all_voices, channel, data1, value)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import carray, njit
 
 from ..buffers.atomics import load_double
-from ..buffers.inbox import MESSAGE, Inbox, pop
+from ..buffers.inbox import INBOX, MESSAGE, Inbox, pop
 from ..buffers.memory import address, aligned, floats, memmove, pointer
 from ..buffers.step import ROW, Row, Stage, run_rows, step, table
 from ..control.parameters import ParameterTable
@@ -19,7 +19,20 @@ from .timbre_frames import (
     forget_frame,
     frame_fields,
 )
-from .timbre_keyboard import ATTACK, DECAY, HAND, MAX_VOICES, N_CHANNELS, RELEASE, VOICE, act, bend_keys, hands, voices
+from .timbre_keyboard import (
+    ATTACK,
+    DECAY,
+    HAND,
+    MAX_VOICES,
+    N_CHANNELS,
+    RELEASE,
+    VOICE,
+    act,
+    bend_keys,
+    hands,
+    silence_all,
+    voices,
+)
 from .timbre_levels import N_LEVELS, N_PARTIALS
 from .timbre_noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
 from .timbre_tables import TABLE, fill_table, partial_phases, read_tables
@@ -47,7 +60,7 @@ SYNTH = np.dtype(
         for name in (
             *("hop", "fill", "serial", "mpe", "channels", "inbox", "message", "voices", "hands", "tables"),
             *("rows", "asked", "told", "controls", "fft", "fft_plan", "spectrum", "phases", "busy"),
-            *("voices_target", "mpe_target"),
+            *("voices_target", "mpe_target", "lost"),
             *NOISE_FIELDS,
             *FRAME_FIELDS,
         )
@@ -238,6 +251,10 @@ def _sound(s, control, all_hands, voice, i, out, n):
 def _take_messages(s, all_voices, all_hands):
     n_voices = min(MAX_VOICES, max(1, int(np.round(load_double(s.voices_target)))))
     s.mpe = 1 if load_double(s.mpe_target) >= 0.5 else 0
+    lost = carray(pointer(s.inbox), 1, INBOX)[0].lost
+    if lost != s.lost:  # a key's end may be among them
+        silence_all(all_voices)
+        s.lost = lost
     while pop(s.inbox, s.message):
         m = carray(pointer(s.message), 1, MESSAGE)[0]
         act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value)
