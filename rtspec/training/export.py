@@ -1,6 +1,7 @@
 """From a trained network to a package that the host plays: ONNX, streaming, manifest, golden file, card."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -89,16 +90,18 @@ def export(
 ) -> onnx.ModelProto:
     """The network as an offline ONNX model whose time axes are dynamic."""
     file: Any = io.BytesIO()
-    torch.onnx.export(
-        network.eval(),
-        tuple(torch.as_tensor(array) for array in inputs.values()),
-        file,
-        dynamo=False,
-        opset_version=OPSET,
-        input_names=list(inputs),
-        output_names=[output],
-        dynamic_axes={name: {axis: "frames"} for name, axis in time_axes.items()},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own ageing, and of batches, which are 1; all is compared
+        torch.onnx.export(
+            network.eval(),
+            tuple(torch.as_tensor(array) for array in inputs.values()),
+            file,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes={name: {axis: "frames"} for name, axis in time_axes.items()},
+        )
     return onnx.load_from_string(file.getvalue())
 
 

@@ -59,11 +59,13 @@ class PaperNetwork(nn.Module):
     identity_skip : bool
         Add the input to the first block's output too, which the paper does not: what the coder kept need not be made
         anew.
+    latent : int
+        Channels inside a block.
     """
 
-    def __init__(self, n_blocks: int = 1, identity_skip: bool = False, n_bins: int = PLAN.n_bins):
+    def __init__(self, n_blocks: int = 1, identity_skip: bool = False, latent: int = LATENT):
         super().__init__()
-        made = [SeparableBlock(n_bins) for _ in range(n_blocks)]
+        made = [SeparableBlock(PLAN.n_bins, latent) for _ in range(n_blocks)]
         self.identity_skip = identity_skip
         for parameter in [p for block in made if identity_skip for p in block.up.across.parameters()]:
             nn.init.zeros_(parameter)

@@ -113,7 +113,7 @@ def layers(folder: str | Path, plan: FramePlan, n_frames: int) -> Layers:
     return Layers(read_folder(folder), plan.sample_rate, (plan.length + n_frames * plan.hop) / plan.sample_rate)
 
 
-def held_out(folder: str | Path, plan: FramePlan, seconds: float = 3.0) -> list[Tensor]:
+def held_out(folder: str | Path, plan: FramePlan, seconds: float = 1.5) -> list[Tensor]:
     """The beginnings of a folder's scenes, each (1, n_samples), for validation."""
     n = round(seconds * plan.sample_rate)
     sounds = (read(scene.path, plan.sample_rate)[0].mean(axis=0)[:n] for scene in read_folder(folder))

@@ -148,9 +148,7 @@ class LiveNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(width, 3, 2 ** (k % 4)) for k in range(n_blocks))
         self.recall = nn.Conv1d(width, memory, 1)
         self.memory = nn.GRU(memory, memory)
-        self.leave = nn.Sequential(
-            nn.Conv1d(width + memory, 2 * width, 1), nn.ReLU(), nn.Conv1d(2 * width, n_bins, 1)
-        )
+        self.leave = nn.Sequential(nn.Conv1d(width + memory, 2 * width, 1), nn.ReLU(), nn.Conv1d(2 * width, n_bins, 1))
         with torch.no_grad():
             self.leave[-1].weight.mul_(0.1)
             self.leave[-1].bias.zero_()

@@ -1,0 +1,195 @@
+"""Enhancement from generated sound to a processor that plays, and the parts on the way."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import rtspec
+from rtspec.cli import main
+from rtspec.processors.bandwidth_stages import ANSWER, N_FEATURES
+from rtspec.training.data.folders import Clip, keep_clip
+from rtspec.training.enhancement import degradation, live, paper, shipping
+from rtspec.training.enhancement.batches import LIVE_PLAN, LiveBatches, Seen
+from rtspec.training.enhancement.wave_u_net import WaveUNet
+from rtspec.training.fit import Recipe, fit
+
+RATE = 44100
+
+
+def music(seconds=5.0, seed=0, rate=RATE) -> np.ndarray:
+    """Struck chords and noise bursts over the whole band, float32 of shape (2, n_samples)."""
+    t = np.arange(round(seconds * rate)) / rate
+    rng = np.random.default_rng(seed)
+    decay = np.exp(-5 * (t % 0.25))
+    chord = np.sum([np.sin(2 * np.pi * 220 * 2 ** (k / 3) * t + k) / (k + 1) for k in range(12)], axis=0)
+    left = 0.1 * decay * (chord + 0.5 * rng.standard_normal(len(t)))
+    return np.stack([left, 0.7 * left]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Clip:
+    original = music()
+    half = music(rate=22050)[:1]
+    versions = {
+        "original": original,
+        "mp3-32": degradation.mp3(original, RATE, 32),
+        "other-original": original[:1],
+        "other-mp3": degradation.mp3(original[:1], RATE, 32),
+        "paper-original": half,
+        "paper-mp3": degradation.mp3(half, 22050, 32),
+    }
+    return keep_clip(tmp_path_factory.mktemp("clips") / "clip", versions, {"group": "generated"})
+
+
+@pytest.mark.parametrize(("rate", "channels", "edge_hz"), [(44100, 2, 5500), (44100, 1, 8400), (22050, 1, 8400)])
+def test_mp3_pairs_are_aligned_to_the_sample_and_end_where_the_coder_ends(rate, channels, edge_hz):
+    original = music(3, rate=rate)[:channels]
+    coded = degradation.mp3(original, rate, 32)
+    assert coded.shape == original.shape
+    shifts = [np.vdot(np.roll(coded[0], shift), original[0]) for shift in range(-5, 6)]
+    assert int(np.argmax(shifts)) == 5
+    assert 0.85 * edge_hz < degradation.upper_edge_hz(coded, rate) < 1.15 * edge_hz
+
+
+def test_a_bit_rate_that_the_coder_lacks_gives_one_line():
+    with pytest.raises(rtspec.errors.AudioFileError, match="MP3 at 17 kbit/s cannot be made at 44100 Hz"):
+        degradation.mp3(music(0.1), RATE, 17)
+
+
+@pytest.mark.parametrize(("order", "slack_hz"), [(None, 300), (12, 3000)])
+def test_low_passing_leaves_the_rest_in_place(order, slack_hz):
+    sound = 0.1 * np.random.default_rng(0).standard_normal((1, RATE)).astype(np.float32)
+    low = degradation.low_pass(sound, RATE, 8000.0, order)
+    assert 7800 < degradation.upper_edge_hz(low, RATE) < 8000 + slack_hz
+    again, wanted = (degradation.low_pass(x, RATE, 5000.0)[:, 1000:-1000] for x in (low, sound))
+    np.testing.assert_allclose(again, wanted, atol=1e-3)
+
+
+def test_batches_depend_on_their_generator_alone(clip):
+    draw = LiveBatches([clip], 0.5)
+    first, second = (draw(np.random.default_rng(3), 2) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert first[0].shape[2] == N_FEATURES and set(np.unique(first[5])) <= {0.0, 1.0}
+
+
+def test_frames_added_up_give_the_sound_back_on_both_plans():
+    sound = torch.as_tensor(music(0.5))
+    for plan in (LIVE_PLAN, paper.PLAN):
+        frames = paper.stacked(sound, plan) / paper.SCALE
+        again = live.overlap_added(torch.complex(frames[:, 0], frames[:, 1]).transpose(1, 2), plan)
+        n = plan.length
+        torch.testing.assert_close(again[:, n:-n], sound[:, n : again.shape[1] - n], atol=1e-5, rtol=0)
+
+
+def test_what_training_hears_is_what_the_host_plays(clip, tmp_path):
+    """The torch twin of the compiled stages, without the hiss, which is random: repair alone."""
+    torch.manual_seed(1)
+    network = live.LiveNetwork(width=8, memory=8, n_late=1).eval()
+    with torch.no_grad():
+        network.leave.weight.mul_(30)
+        network.leave.bias[ANSWER.fill : ANSWER.coded] = -50.0
+        network.leave.weight[ANSWER.fill :] = 0
+        network.leave.bias[ANSWER.coded] = 9.0
+    processor = rtspec.BandwidthExtension(shipping.ship_live(network, tmp_path, {}, "test"))
+    sound = np.array(clip.array("mp3-32")[:1])
+    played = processor(sound, RATE)[0] - sound[0]
+    seen = Seen(sound[0])
+    parts = (torch.as_tensor(part)[None] for part in (seen.features, seen.spectrum, seen.controls))
+    features, spectrum, controls = parts
+    with torch.no_grad():
+        made = live.difference(network(features), spectrum, controls, 0 * spectrum, torch.ones(1))
+        heard = live.overlap_added(made, LIVE_PLAN)[0].numpy()
+    settled = slice(2 * RATE, 4 * RATE)  # the gates are open
+    error = np.abs(heard[settled] - played[settled]).max()
+    assert np.abs(heard[settled]).max() > 1e-2 and error < 2e-3 * np.abs(heard[settled]).max()
+
+
+def judged(loss, network, draw) -> float:
+    """The loss on a batch that training does not see."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return float(loss(network, tuple(torch.as_tensor(x) for x in draw(np.random.default_rng(99), 4))))
+
+
+def test_a_tiny_network_learns_ships_and_plays(clip, tmp_path):
+    torch.manual_seed(0)
+    loss = live.LiveLoss(LIVE_PLAN)
+    recipe = Recipe(steps=20, batch=2, learning_rate=0.01, schedule="constant", validate_every=10)
+    network, draw = live.LiveNetwork(width=16, memory=8, n_late=1), LiveBatches([clip], 0.5)
+    before = judged(loss, network.eval(), draw)
+    fitted = fit(network, draw, loss, recipe, tmp_path / "run", device="cpu", progress=False)
+    assert judged(loss, fitted.network, draw) < before - 0.3
+    path = shipping.ship_live(fitted.network, tmp_path / "export", {"training_data": "generated"}, "a card")
+    assert {p.name for p in (tmp_path / "export").iterdir()} == {"model.onnx", "golden.npz", "card.md"}
+    processor = rtspec.BandwidthExtension(path)
+    sound = np.array(clip.array("mp3-32"))
+    made = processor(sound, RATE)
+    added = degradation.upper_edge_hz(made[:, RATE:], RATE)
+    assert added > 15000 > 7000 > degradation.upper_edge_hz(sound[:, RATE:], RATE)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_the_papers_network_learns_ships_and_plays(clip, tmp_path, skip):
+    torch.manual_seed(0)
+    loss = paper.SoundLoss() if skip else paper.PaperLoss()
+    recipe = Recipe(steps=8, batch=2, learning_rate=0.003, schedule="constant", validate_every=8)
+    network, draw = paper.PaperNetwork(1, skip, latent=16), paper.PaperBatches([clip], 22050)
+    before = judged(loss, network, draw)
+    fitted = fit(network, draw, loss, recipe, tmp_path / "run", device="cpu", progress=False)
+    assert judged(loss, fitted.network, draw) < before
+    processor = rtspec.BandwidthExtension(shipping.ship_paper(fitted.network, tmp_path / "export", {}, "a card"))
+    assert processor.latency(22050) == {"window": 1023, "model": 4 * 248}
+    sound = np.array(clip.array("paper-mp3"))
+    assert not np.array_equal(processor(sound, 22050), sound)
+
+
+def test_the_papers_network_has_the_papers_shape_and_shares_slopes_over_time():
+    network = paper.PaperNetwork(2)
+    assert network(torch.zeros(1, 2, 513, 9)).shape == (1, 2, 513, 9)
+    assert [m.num_parameters for m in network.modules() if isinstance(m, torch.nn.PReLU)] == [256, 256]
+
+
+def test_losses_of_equal_spectra_are_zero_and_of_silence_what_the_equation_says():
+    wanted = torch.randn(2, 2, 65, 20, generator=torch.Generator().manual_seed(0))
+    assert paper.pixel_loss(wanted, wanted) == 0
+    centred = wanted - wanted.mean((1, 2, 3), keepdim=True)
+    expected = (wanted.square().sum((1, 2, 3)) / centred.square().sum((1, 2, 3))).mean()
+    torch.testing.assert_close(paper.pixel_loss(wanted, 0 * wanted), expected)
+    magnitude = wanted.square().sum(1).sqrt()
+    torch.testing.assert_close(paper.ssim(magnitude, magnitude), torch.tensor(1.0), atol=1e-5, rtol=0)
+    assert paper.ssim(magnitude, magnitude.flip(2)) < 0.5
+
+
+def test_the_wave_u_net_starts_as_the_identity():
+    sound = torch.as_tensor(music(0.1))[:, :3200]
+    torch.testing.assert_close(WaveUNet(levels=3, width=4)(sound), sound)
+
+
+@pytest.fixture(scope="module")
+def data(clip, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    for part in ("train", "validation", "test"):
+        versions = {name: np.array(clip.array(name)) for name in clip.versions()}
+        keep_clip(root / "clips" / part / "clip", versions, {"group": "generated"})
+    return root
+
+
+def test_the_command_trains_goes_on_and_packages(data, tmp_path, capsys):
+    command = ["train", "enhancement", "--model", "paper-skip", "--data", str(data), "--out", str(tmp_path / "run")]
+    command += ["--steps", "2", "--batch", "1", "--seconds", "1", "--device", "cpu", "--json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 2
+    assert main([*command, "--export", str(tmp_path / "export")]) == 0
+    assert "generated" in (tmp_path / "export" / "card.md").read_text()
+    assert "--model paper-skip" in (tmp_path / "export" / "card.md").read_text()
+
+
+def test_the_command_says_what_is_wrong_in_one_line(data, tmp_path, capsys):
+    assert main(["train", "enhancement", "--data", str(tmp_path)]) == 1
+    assert "holds no prepared clips; rtspec data prepares them" in capsys.readouterr().err
+    assert main(["train", "enhancement", "--data", str(data), "--blocks", "9"]) == 1
+    assert "--blocks 9 must be 1 to 7" in capsys.readouterr().err
