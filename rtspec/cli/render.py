@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import AudioFileError, RtspecError
 from .chain import add_chain_arguments, make_chain
 from .output import emit, progress
+from .score import is_score, opened, tour
 
 EXAMPLE = "rtspec render recordings/ out/ --processor inversion --set bands=mel --picture"
 _PICTURED_S = 60
@@ -18,13 +19,14 @@ _PICTURED_S = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to read, where to write, and the chain."""
     parser.add_argument(
-        "source", metavar="IN", help="a sound file, or a folder with sound files in it and its sub-folders"
+        "source", metavar="IN", help="a sound file, a .mid file, or a folder with sound files in it and its sub-folders"
     )
     parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, or a folder")
     add_chain_arguments(parser)
     parser.add_argument(
         "--automation", metavar="FILE", help="what changes when: .csv or .json of time_s, name, value; or a .mid file"
     )
+    parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
     parser.add_argument(
         "--picture", action="store_true", help="draw input and output spectrograms beside each output, as PNG"
@@ -57,12 +59,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _automation(args: argparse.Namespace, board):
-    if args.automation is None:
-        return None
-    from ..control.automation import read_automation
+    """What gives the automation of a file of so many seconds; None where nothing moves."""
+    from ..control.automation import Automation, read_automation
     from ..control.mapping import MidiMap, read_assignments
 
-    return read_automation(args.automation, board, MidiMap(board, read_assignments(args.map)) if args.map else None)
+    midi_map = MidiMap(board, read_assignments(args.map)) if args.map else None
+    given = read_automation(args.automation, board, midi_map) if args.automation else Automation([], [])
+
+    def of(source: Path, seconds: float) -> Automation | None:
+        played = read_automation(source, board, midi_map) if is_score(source) else Automation([], [])
+        swept = tour(board, args.sweep, seconds) if args.sweep else []
+        changes, messages = [*given.changes, *played.changes, *swept], [*given.messages, *played.messages]
+        moves = sorted(changes, key=lambda change: change.time_s), sorted(messages, key=lambda timed: timed[0])
+        return Automation(*moves) if changes or messages else None
+
+    return of
 
 
 def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
@@ -71,7 +82,8 @@ def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
         jobs = [(file, target / file.relative_to(source)) for file in _sounds(source, target)]
     else:
         into_folder = target.is_dir() or not target.suffix
-        jobs = [(source, target / source.name if into_folder else target)]
+        name = source.with_suffix(".wav").name if is_score(source) else source.name
+        jobs = [(source, target / name if into_folder else target)]
     for file, result in jobs:
         if result.resolve() == file.resolve():
             raise AudioFileError(f"{file} would be overwritten by its own rendering; choose another OUT")
@@ -107,14 +119,15 @@ def _one(board, source: Path, target: Path, bar, label: str, picture: bool, auto
 
 def render_file(board, source: Path, target: Path, advance: Callable[[int, int], None], automation=None) -> dict:
     """Render one file in chunks, however long; the output is as long as the input, its delay removed."""
-    from ..audio.files import Reader, Writer, make_folder
+    from ..audio.files import Writer, make_folder
 
     peak = 0.0
     with ExitStack() as open_files:
-        reader = open_files.enter_context(Reader(source))
+        reader = open_files.enter_context(opened(source))
         make_folder(target.parent)
         writer = open_files.enter_context(Writer(target, reader.sample_rate, reader.channels))
-        play = open_files.enter_context(_playing(board, reader, automation))
+        moves = automation(source, reader.n_samples / reader.sample_rate) if automation else None
+        play = open_files.enter_context(_playing(board, reader, moves))
         left = reader.n_samples
         for chunk in _endless(reader):
             out = play(chunk)[:, :left]
@@ -158,12 +171,11 @@ def _endless(reader) -> Iterator:
 
 
 def _draw(source: Path, target: Path) -> Path:
-    from ..audio.files import Reader
     from ..evaluation.pictures import spectrograms
 
     sounds = {}
     for name, path in (("input", source), ("output", target)):
-        with Reader(path) as reader:
+        with opened(path) as reader:
             sounds[f"{name}: {path.name}"] = next(reader.chunks(_PICTURED_S * reader.sample_rate))
             rate = reader.sample_rate
     picture = target.with_suffix(".png")

@@ -1,0 +1,65 @@
+"""A MIDI file as something to render: as long as its messages and a tail, silent where nothing plays it; and tours."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = (".mid", ".midi")
+SAMPLE_RATE, CHANNELS = 48000, 2
+TAIL_S = 1.5
+"""Silence after the last message, in which notes die away."""
+
+TOUR_STEPS = 400
+
+
+def is_score(path: Path) -> bool:
+    """Whether a file is a MIDI file by its name."""
+    return path.suffix.lower() in SUFFIXES
+
+
+class Score:
+    """What :class:`rtspec.audio.files.Reader` is to a sound file: the silence over which an instrument plays."""
+
+    sample_rate, channels = SAMPLE_RATE, CHANNELS
+
+    def __init__(self, path: Path):
+        from ..control.automation import timed_messages
+
+        last = max((time_s for time_s, _ in timed_messages(path)), default=0.0)
+        self.n_samples = round((last + TAIL_S) * SAMPLE_RATE)
+
+    def __enter__(self) -> "Score":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        pass
+
+    def chunks(self, size: int | None = None) -> Iterator[Any]:
+        """The silence, piece by piece, float32 of shape (CHANNELS, n)."""
+        import numpy as np
+
+        from ..audio.files import CHUNK
+
+        size = size or CHUNK
+        for start in range(0, self.n_samples, size):
+            yield np.zeros((CHANNELS, min(size, self.n_samples - start)), np.float32)
+
+
+def opened(path: Path):
+    """A reader of a sound file, or of a MIDI file."""
+    from ..audio.files import Reader
+
+    return Score(path) if is_score(path) else Reader(path)
+
+
+def tour(board, name: str, seconds: float) -> list:
+    """Changes that take a parameter from its least value to its greatest and back again, evenly over `seconds`."""
+    from ..control.automation import Change
+    from ..control.curves import to_value
+    from ..control.directory import Directory
+
+    parameter = Directory(board).parameter(name)
+    spec = parameter.spec
+    places = [1.0 - abs(2.0 * i / TOUR_STEPS - 1.0) for i in range(TOUR_STEPS + 1)]
+    values = [to_value(spec.curve, place, spec.minimum, spec.maximum) for place in places]
+    return [Change(seconds * i / TOUR_STEPS, parameter, value) for i, value in enumerate(values)]
