@@ -9,6 +9,7 @@ TASKS = {
     "music": ("rtspec.training.data.music", "full-band game music, for enhancement"),
     "scenes": ("rtspec.training.data.scenes", "ambience and effect sounds, mixed into scenes, for inversion"),
     "notes": ("rtspec.training.data.notes", "instrument notes rendered from sound fonts, for timbre"),
+    "clips": ("rtspec.evaluation.phase_recipe", "clips of speech and music, for rtspec benchmark phase --audio"),
     "speech": ("rtspec.training.data.speech", "read sentences, for intelligibility and privacy"),
 }
 

@@ -18,6 +18,7 @@ from ..frames.synthesis import synthesis_stage
 from ..phase import CHOICES, OFFLINE, phase_stage, reconstruct
 from ..storage import WholeFile
 from .phase_clips import Clip, clips
+from .phase_picture import draw
 from .spectral import pre_echo_db, spectral_convergence_db
 
 QUALITY_N_FFT, COST_N_FFT, COST_RATE_HZ = 2048, 1024, 44100
@@ -142,7 +143,7 @@ class PhaseReport:
     def plot(self, path: str | os.PathLike) -> None:
         """Quality against latency and against cost, one dot a method, as a PNG."""
         with WholeFile(path) as file:
-            _figure(self.rows).savefig(file, format="png", dpi=120)
+            draw(self.rows).savefig(file, format="png", dpi=100)
 
 
 def run(
@@ -298,24 +299,3 @@ def _cells(row: Row) -> list[str]:
     figures = [row.sc_db, row.pre_echo_db, row.median_us, row.p99_us, row.worst_p99_to_median, row.ratio_to_frames]
     shown = ["–" if value is None else f"{value:.1f}" for value in figures]
     return [row.method, f"{row.overlap_percent:g} %", ahead, *shown, f"{row.real_time_factor:.4f}"]
-
-
-def _figure(rows: list[Row]):
-    from matplotlib.figure import Figure  # without pyplot: no global state, the Agg canvas by default
-
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, name, label in zip(
-        axes, ("latency_ms", "median_us"), ("look-ahead (ms)", "time a frame (µs)"), strict=True
-    ):
-        for percent, mark in ((75, "o"), (87.5, "s")):
-            shown = [r for r in rows if r.overlap_percent == percent and getattr(r, name) is not None]
-            ax.plot([getattr(r, name) for r in shown], [r.sc_db for r in shown], mark, label=f"{percent:g} % overlap")
-            for r in shown:
-                ax.annotate(r.method, (getattr(r, name), r.sc_db), (4, 2), textcoords="offset points", fontsize=6)
-        ax.set_xlabel(label)
-        ax.grid(alpha=0.3)
-    axes[1].set_xscale("log")
-    axes[0].set_ylabel("spectral convergence (dB), lower is better")
-    axes[0].legend()
-    return figure
