@@ -30,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     made["engine"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="for each block (default 60)")
     made["engine"].add_argument(
+        "--processor", action="append", metavar="NAME[:MODEL]", help="of the chain (default inversion, onnx:tilt-gate)"
+    )
+    made["engine"].add_argument("--cutoff", type=float, default=0.0, metavar="HZ", help="low-pass the test sound there")
+    made["engine"].add_argument(
         "--device",
         choices=("jack", "default", "virtual"),
         default="jack",
@@ -48,17 +52,19 @@ def run(args: argparse.Namespace) -> int:
 def _engine(args: argparse.Namespace) -> int:
     from ..evaluation import engine_benchmark
 
-    options = {"seconds": args.seconds, "device": args.device, "sample_rate": args.rate}
+    chain = args.processor or engine_benchmark.CHAIN
+    options = {"seconds": args.seconds, "device": args.device, "sample_rate": args.rate, "chain": chain}
+    options["cutoff_hz"] = args.cutoff
     rows = _measured(args, lambda report: engine_benchmark.run(blocks=args.blocks, report=report, **options))
     chosen = ("block", "callbacks", "late_callbacks", "callback_p50_us", "callback_p99_us", "callback_max_us")
     rest = ("underruns", "frame_p99_us", "stolen_ms", "delay_samples", "equal_to_render")
     shown = [{name.replace("_", " "): row[name] for name in (*chosen, *rest)} for row in rows]
-    title = f"{engine_benchmark.CHAIN}: {args.seconds:g} s at {args.rate} Hz on {args.device}, GIL burnt meanwhile"
+    title = f"{' → '.join(chain)}: {args.seconds:g} s at {args.rate} Hz on {args.device}, GIL burnt meanwhile"
     data = {
         "seconds": args.seconds,
         "sample_rate": args.rate,
         "device": args.device,
-        "chain": engine_benchmark.CHAIN,
+        "chain": list(chain),
         "rows": rows,
     }
     emit(args, data, f"{title}\n\n{table(shown)}")

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import cheby2, sosfilt
 
 from .measured_stream import Job, measured
 
 BLOCKS = (64, 128, 256)
-CHAIN = "inversion (rtpghi) → onnx:tilt-gate"
+CHAIN = ("inversion", "onnx:tilt-gate")
+"""Processors by their names on the command line; inversion rebuilds its phases by RTPGHI."""
 _SEED = 0
 
 
@@ -19,6 +21,8 @@ def run(
     blocks: Sequence[int] = BLOCKS,
     device: str = "jack",
     sample_rate: int = 48000,
+    chain: Sequence[str] = CHAIN,
+    cutoff_hz: float = 0.0,
     report: Callable[[dict], None] = lambda row: None,
 ) -> list[dict]:
     """Measure each block size for `seconds`.
@@ -32,6 +36,10 @@ def run(
         "jack": a dummy server of this function's own for each block; "default": the default device; "virtual".
     sample_rate : int
         Hz.
+    chain : sequence of str
+        Processors by their names on the command line.
+    cutoff_hz : float
+        The test sound is low-passed there, so that bandwidth extension has something to do; 0: it is not.
     report : callable
         Gets each row when it is measured.
 
@@ -43,7 +51,8 @@ def run(
     """
     rows = []
     for block in blocks:
-        rows.append(measured(Job(__name__, device, block, sample_rate, seconds)))
+        job = Job(__name__, device, block, sample_rate, seconds, chain=tuple(chain), cutoff_hz=cutoff_hz)
+        rows.append(measured(job))
         report(rows[-1])
     return rows
 
@@ -52,8 +61,8 @@ def measure(job: Job) -> dict:
     """One block size, in the child process."""
     import rtspec
 
-    board = rtspec.Pedalboard([rtspec.SpectralInversion(phase="rtpghi"), rtspec.OnnxProcessor("tilt-gate")])
-    source = test_sound(job.seconds, job.sample_rate)
+    board = rtspec.Pedalboard([rtspec.processors.create(name) for name in job.chain])
+    source = test_sound(job.seconds, job.sample_rate, job.cutoff_hz)
     stream = rtspec.AudioStream(
         plugins=board,
         sample_rate=job.sample_rate,
@@ -78,14 +87,18 @@ def measure(job: Job) -> dict:
     }
 
 
-def test_sound(seconds: float, sample_rate: int) -> np.ndarray:
+def test_sound(seconds: float, sample_rate: int, cutoff_hz: float = 0.0) -> np.ndarray:
     """Stereo float32 that is never silent and never repeats: noise through slow swells, with a wandering tone."""
     n = round(seconds * sample_rate)
     t = np.arange(n) / sample_rate
     noise = np.random.default_rng(_SEED).standard_normal((2, n)).astype(np.float32)
     swell = 0.05 * (1.1 + np.sin(2 * np.pi * 0.7 * t))
     tone = 0.2 * np.sin(2 * np.pi * (220 * t + 40 * np.sin(2 * np.pi * 0.3 * t)))
-    return (swell * noise + tone).astype(np.float32)
+    sound = (swell * noise + tone).astype(np.float32)
+    if not cutoff_hz:
+        return sound
+    narrow = sosfilt(cheby2(12, 100, cutoff_hz, fs=sample_rate, output="sos"), sound)
+    return np.asarray(narrow, np.float32)
 
 
 def stolen_ms() -> int:

@@ -18,7 +18,8 @@ DEVICES = ("jack", "default", "virtual")
 @dataclass(frozen=True)
 class Job:
     """What a child is to measure: `module` has ``measure(job) -> dict``; `device` is one of :data:`DEVICES`; `phase` a
-    phase method or empty."""
+    phase method or empty; `chain` processors by their names on the command line; `cutoff_hz` a low-pass on what is
+    played, 0 for none."""
 
     module: str
     device: str
@@ -29,6 +30,8 @@ class Job:
     hop: int = 256
     server: str = ""
     phase: str = ""
+    chain: tuple[str, ...] = ()
+    cutoff_hz: float = 0.0
 
 
 class Child:
