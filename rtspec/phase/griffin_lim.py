@@ -134,21 +134,17 @@ def griffin_lim(
 
     Parameters
     ----------
-    start : ndarray, complex64, shape (n_frames, n_bins)
-        Where to begin.
-    frames : ndarray, float32, shape (n_frames, n_bins)
-        Magnitudes.
+    start, frames : ndarray, complex64 and float32, shape (n_frames, n_bins)
+        Where to begin, and the magnitudes.
     plan : FramePlan
-    together : bool
-        All frames from the same signal (Griffin-Lim), or one after the other (a sweep).
-    iterations : int
-        Largest number of iterations.
+    together, iterations : bool, int
+        All frames from the same signal (Griffin-Lim), or one after the other (a sweep); and how often.
     momentum : float
         α, 0 (Griffin-Lim) to less than 1.5 (0.99: fast Griffin-Lim); sweeps diverge beyond about 0.6 at high overlap.
     tolerance : float
-        Stop when ten iterations gain less than this many dB of spectral convergence; 0 goes on to the end.
+        dB of spectral convergence: stop when ten iterations gain less; 0 goes on to the end.
     progress : callable or bool, optional
-        Called every ten iterations as ``progress(iteration, iterations, spectral_convergence_db)``; True draws a bar.
+        A :data:`Progress`, called every ten iterations; True draws a bar.
 
     Returns
     -------

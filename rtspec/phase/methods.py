@@ -100,8 +100,7 @@ def phase_stage(
         Address of the input's complex64 frames, as many as magnitude frames a run: effects have them, synthesizers do
         not.
     blend : float or int, optional
-        How far to turn towards the input's phase: 0 to 1, or the address of a float64 parameter. Needs
-        `input_spectrum`.
+        How far to turn towards the input's phase: 0 to 1, or a float64 parameter's address. Needs `input_spectrum`.
     **options
         `look_ahead` (frames), `iterations`, `start`, `momentum`, `seed`: what the method takes; `load` for a choice,
         see :func:`rtspec.phase.choose`. None means the default.
@@ -120,11 +119,7 @@ def phase_stage(
     chosen = method_named(method)
     given = {"input_spectrum": input_spectrum} if "input_spectrum" in chosen.options else {}
     stage = chosen.build(plan, **given, **accepted(method, chosen.options, options))
-    if blend is None:
-        return stage
-    if input_spectrum is None:
-        raise InvalidValue(f"blend={blend} needs the input's phase; pass input_spectrum, or leave blend out")
-    return blend_stage(stage, plan, input_spectrum, _share(blend))
+    return stage if blend is None else _blended(stage, plan, input_spectrum, blend)
 
 
 def accepted(method: str, takes: tuple[str, ...], options: dict) -> dict:
@@ -135,6 +130,12 @@ def accepted(method: str, takes: tuple[str, ...], options: dict) -> dict:
             listed = ", ".join(takes) or "no options"
             raise InvalidValue(f"{name}={value!r} is not an option of {method!r}, which takes {listed}; leave it out")
     return options
+
+
+def _blended(stage: Stage, plan: FramePlan, input_spectrum: int | np.ndarray | None, blend: float | int) -> Stage:
+    if input_spectrum is None:
+        raise InvalidValue(f"blend={blend} needs the input's phase; pass input_spectrum, or leave blend out")
+    return blend_stage(stage, plan, input_spectrum, _share(blend))
 
 
 def _share(blend: float | int) -> float | int:

@@ -33,10 +33,7 @@ def reconstruct(
     input_spectrum : ndarray, complex, same shape, optional
         For the method "input" and for `blend`.
     **options
-        As for :func:`rtspec.phase.phase_stage`; offline `iterations`, `momentum`, `start`, `seed`, and `tolerance`
-        (dB; stop when ten
-        iterations gain less) and `progress` (a function of iteration, iterations and spectral convergence in dB, or
-        True for a bar).
+        Those of :func:`rtspec.phase.phase_stage`; offline of :mod:`rtspec.phase.griffin_lim`, `start` (a name), `seed`.
 
     Returns
     -------
@@ -50,10 +47,7 @@ def reconstruct(
     (1025, 5)
     """
     magnitude = _magnitudes(magnitude, plan)
-    if input_spectrum is not None and np.shape(input_spectrum) != magnitude.shape:
-        raise InvalidValue(
-            f"input_spectrum of shape {np.shape(input_spectrum)} must be {magnitude.shape}, like magnitude"
-        )
+    _check_alike(magnitude, input_spectrum)
     if magnitude.ndim == 3:
         given = [None] * len(magnitude) if input_spectrum is None else input_spectrum
         lanes = zip(magnitude, given, strict=True)
@@ -71,6 +65,13 @@ def _one_channel(magnitude, plan, method, input_spectrum, options) -> np.ndarray
         given = None if input_spectrum is None else np.transpose(input_spectrum)
         out = stream_all(frames, plan, method, given, **options)
     return np.ascontiguousarray(out.T)
+
+
+def _check_alike(magnitude: np.ndarray, input_spectrum: np.ndarray | None) -> None:
+    if input_spectrum is not None and np.shape(input_spectrum) != magnitude.shape:
+        raise InvalidValue(
+            f"input_spectrum of shape {np.shape(input_spectrum)} must be {magnitude.shape}, like magnitude"
+        )
 
 
 def _magnitudes(magnitude: np.ndarray, plan: FramePlan) -> np.ndarray:
