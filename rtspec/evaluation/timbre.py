@@ -1,6 +1,7 @@
 """``rtspec evaluate timbre``: the playable model on notes it never heard, and the paper's four tables."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from ..cli.output import emit, progress, table
 from ..models import FrameModel
+from ..processors.timbre_anchors import write_map
 from ..processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
 from ..processors.timbre_synth import TimbreSynth
 from . import timbre_playable as playable
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--font", metavar="FILE", help="an .sf2 to test on (default: TimGM6mb of --data)")
     parser.add_argument("--morph", default="timbre-morph", metavar="MODEL", help="encoder and decoder of moments")
     parser.add_argument("--synth", default="timbre-synth", metavar="MODEL", help="the instrument")
+    parser.add_argument("--note-in", metavar="FILE", help="write each instrument's F1 into this model's latent map")
     parser.add_argument("--out", default="runs/timbre-tables", metavar="FOLDER", help="checkpoints of --table")
     parser.add_argument("--steps", type=int, help="batches for each row of --table")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
@@ -45,11 +48,12 @@ def run(args: argparse.Namespace) -> None:
 
 def playable_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Notes told again frame by frame, and as the instrument plays them from 16 latents; then the instrument alone."""
-    notes, synth = _notes(args), TimbreSynth(model=args.synth)
-    rows = [
-        _row("frame by frame", playable.scores(notes, lambda note: playable.told_again(note, FrameModel(args.morph)))),
-    ]
-    return [*rows, *instrument_rows(synth)]
+    notes, synth, model = _notes(args), TimbreSynth(model=args.synth), FrameModel(args.morph)
+    told = playable.scores(notes, lambda note: playable.told_again(note, model))
+    played = playable.scores(notes, lambda note: playable.played(note, model, synth))
+    if args.note_in:
+        write_map(args.note_in, replace(synth.latent_map, f1=by_instrument(told)))
+    return [_row("frame by frame", told), _row("played from 16 latents", played), *instrument_rows(synth)]
 
 
 def _notes(args: argparse.Namespace) -> list[playable.TestNote]:

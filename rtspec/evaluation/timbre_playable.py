@@ -118,7 +118,7 @@ def _cents(audio: np.ndarray, hz: float) -> float:
     best = max(range(1, 9), key=lambda k: abs(np.sum(steady[:n] * window * np.exp(-2j * np.pi * k * hz * times))))
     lag = max(1, round(0.05 * SAMPLE_RATE))
     turned = np.exp(-2j * np.pi * best * hz * np.arange(n + lag) / SAMPLE_RATE)
-    first, second = (np.sum((steady * 1.0)[s : s + n] * window * turned[s : s + n]) for s in (0, lag))
+    first, second = (np.sum(steady[s : s + n] * window * turned[s : s + n]) for s in (0, lag))
     drift_hz = np.angle(second * np.conj(first)) / (2 * np.pi * lag / SAMPLE_RATE)
     return float(1200 * np.log2(1 + drift_hz / (best * hz)))
 

@@ -1,10 +1,12 @@
 """Named places in a timbre model's latent space: kept inside the model's file, offered as presets."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from ..errors import InvalidValue, ModelError
-from ..models.packages import PackagedModel, metadata
+from ..models.packages import PackagedModel, metadata, read_proto
+from ..storage import WholeFile
 
 KEY = "rtspec_timbre"
 
@@ -21,11 +23,14 @@ class LatentMap:
         Latents of all training instruments.
     explained : list of float
         Share of the training notes' variance that each principal axis explains.
+    f1 : dict of str to float
+        How many partials of unseen instruments are found again, where it was measured.
     """
 
     anchors: dict[str, list[float]]
     instruments: dict[str, list[float]]
     explained: list[float]
+    f1: dict[str, float] = field(default_factory=dict)
 
     def at(self, name: str) -> list[float]:
         """Latents of an anchor or a training instrument."""
@@ -36,8 +41,7 @@ class LatentMap:
 
     def to_json(self) -> str:
         """As the model's file carries it."""
-        parts = {"anchors": self.anchors, "instruments": self.instruments, "explained": self.explained}
-        return json.dumps(parts, allow_nan=False)
+        return json.dumps(asdict(self), allow_nan=False)
 
 
 def read_map(model: PackagedModel) -> LatentMap:
@@ -53,5 +57,17 @@ def read_map(model: PackagedModel) -> LatentMap:
     found = metadata(onnx.load_from_string(model.proto_bytes), KEY)
     if found is None:
         raise ModelError(f"{model.manifest.name} is no timbre model: it has no latent map; use timbre-synth")
-    parts = json.loads(found) if isinstance(found, str | bytes) else found
-    return LatentMap(parts["anchors"], parts["instruments"], parts["explained"])
+    try:
+        return LatentMap(**json.loads(found))
+    except (TypeError, ValueError):
+        raise ModelError(f"the latent map of {model.manifest.name} is damaged; export the model again") from None
+
+
+def write_map(path: str | Path, places: LatentMap) -> None:
+    """Put a map inside a packaged model's file."""
+    import onnx
+
+    proto = read_proto(Path(path))
+    onnx.helper.set_model_props(proto, {**{p.key: p.value for p in proto.metadata_props}, KEY: places.to_json()})
+    with WholeFile(path) as file:
+        file.write(proto.SerializeToString())

@@ -170,7 +170,7 @@ def _sound_hop(s, heard, amplitudes, y):
 
 @step
 def sound_levels(state, x, n, y):
-    """`n` frames of N_LEVELS amplitudes → `n` hops of float32 samples, at the pitch and level in the state's `heard`."""
+    """`n` frames of N_LEVELS amplitudes → `n` hops of float32 samples, at the pitch and level in `heard`."""
     s = carray(pointer(state), 1, SOUND)[0]
     for t in range(n):
         _sound_hop(s, doubles(s.heard, len(HEARD)), x + 4 * t * N_LEVELS, y + 4 * t * s.hop)

@@ -1,4 +1,4 @@
-"""The noise of all voices at once: bands of noise, one frame a hop, with phases from a generator that resets with them."""
+"""The noise of all voices at once: bands of noise, one frame a hop, with phases from a generator that resets too."""
 
 import numpy as np
 from numba import njit

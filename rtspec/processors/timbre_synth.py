@@ -23,10 +23,13 @@ MODEL = "timbre-synth"
 HOP_S = 128 / 48000
 
 _SPECS = [
-    ParameterSpec("attack_ms", "ms", 1.0, 5000.0, 1.0, description="rise of a note, beside its timbre's own", curve="log", cc=73),
-    ParameterSpec("decay_ms", "ms", 1.0, 10000.0, 300.0, description="time to the sustained level", curve="log", cc=75),
+    ParameterSpec("attack_ms", "ms", 1.0, 5000.0, 1.0,
+                  description="rise of a note, beside its timbre's own", curve="log", cc=73),
+    ParameterSpec("decay_ms", "ms", 1.0, 10000.0, 300.0,
+                  description="time to the sustained level", curve="log", cc=75),
     ParameterSpec("sustain", "", 0.0, 1.0, 1.0, description="level of a held note"),
-    ParameterSpec("release_ms", "ms", 5.0, 10000.0, 150.0, description="time in which a released note falls by 60 dB", curve="log", cc=72),
+    ParameterSpec("release_ms", "ms", 5.0, 10000.0, 150.0,
+                  description="time in which a released note falls by 60 dB", curve="log", cc=72),
     ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", cc=5),
     ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel"),
     ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, description="range of a note's own bend in MPE"),
@@ -59,7 +62,7 @@ class TimbreSynth(Instrument):
         A timbre model.
     phase : str
         "sinusoids": oscillators at the known pitch, the fastest and clearest. Or a streaming method of
-        :mod:`rtspec.phase`, which rebuilds phases from the magnitudes of all voices together: softer, and a window later.
+        :mod:`rtspec.phase`, which rebuilds phases from the magnitudes of all voices together, a window later.
     mix : float
         0 to 1; the rest is what comes in.
     output_db : float

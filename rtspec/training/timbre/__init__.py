@@ -1,1 +1,1 @@
-"""Timbre: the playable model (`playable`) and the paper's log-mel autoencoders (`paper`), their notes, batches and losses."""
+"""Timbre: the playable model (`playable`) and the paper's autoencoders (`paper`), their notes, batches, losses."""

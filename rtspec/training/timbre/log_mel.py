@@ -1,4 +1,4 @@
-"""The paper's own setting: log-mel pictures of notes of one pitch, and the open set that stands in for its 3 750 notes."""
+"""The paper's own setting: log-mel pictures of notes of one pitch; an open set stands in for its 3 750 notes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

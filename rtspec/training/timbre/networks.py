@@ -1,4 +1,4 @@
-"""Networks of the playable model: what a moment of a note sounds like, and the way a note takes through such moments."""
+"""Networks of the playable model: what a moment of a note is like, and a note's way through moments."""
 
 import torch
 from torch import Tensor, nn
@@ -40,15 +40,33 @@ def scaled_levels(levels_db: Tensor) -> Tensor:
     return levels_db / (-FLOOR_DB / 2) + 1.0
 
 
+def note_features(key: Tensor, velocity: Tensor) -> Tensor:
+    """Key and velocity as the networks take them, (n,) each → (n, N_NOTE)."""
+    return torch.cat([pitch_features(key), velocity[..., None]], -1)
+
+
+N_NOTE = 11
+
+
+def usual() -> nn.Linear:
+    """The timbre that is usual for a key and velocity; nothing until :meth:`Autoencoder.turn` sets it."""
+    layer = nn.Linear(N_NOTE, N_TIMBRE)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer.requires_grad_(False)
+
+
 class Encoder(nn.Module):
-    """Levels (n, N_LEVELS) in dB, key (n,) and velocity (n,) from 0 to 1 → timbre (n, N_TIMBRE)."""
+    """Levels (n, N_LEVELS) in dB, key (n,) and velocity (n,) from 0 to 1 → timbre (n, N_TIMBRE), relative to what is
+    usual there."""
 
     def __init__(self, hidden: int = 256):
         super().__init__()
-        self.body = mlp(N_LEVELS + 11, hidden, 2, N_TIMBRE)
+        self.body, self.usual = mlp(N_LEVELS + N_NOTE, hidden, 2, N_TIMBRE), usual()
 
     def forward(self, levels_db: Tensor, key: Tensor, velocity: Tensor) -> Tensor:
-        return self.body(torch.cat([scaled_levels(levels_db), pitch_features(key), velocity[..., None]], -1))
+        note = note_features(key, velocity)
+        return self.body(torch.cat([scaled_levels(levels_db), note], -1)) - self.usual(note)
 
 
 class Decoder(nn.Module):
@@ -56,10 +74,11 @@ class Decoder(nn.Module):
 
     def __init__(self, hidden: int = 320):
         super().__init__()
-        self.body = mlp(N_TIMBRE + 11, hidden, 3, N_LEVELS)
+        self.body, self.usual = mlp(N_TIMBRE + N_NOTE, hidden, 3, N_LEVELS), usual()
 
     def forward(self, timbre: Tensor, key: Tensor, velocity: Tensor) -> Tensor:
-        raw = self.body(torch.cat([timbre, pitch_features(key), velocity[..., None]], -1))
+        note = note_features(key, velocity)
+        raw = self.body(torch.cat([timbre + self.usual(note), note], -1))
         return FLOOR_DB / 2 + raw * 20.0
 
 
@@ -71,14 +90,18 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = Encoder(), Decoder()
 
     @torch.no_grad()
-    def turn(self, centre: Tensor, axes: Tensor) -> None:
-        """Make ``axes @ (timbre - centre)`` the latents, `axes` being square, without changing what comes out."""
+    def turn(self, usual_weight: Tensor, usual_bias: Tensor, axes: Tensor) -> None:
+        """Make ``axes @ (timbre - usual)`` the latents, `axes` being square, without changing what comes out.
+
+        Until now nothing may be usual; `usual_weight` (N_TIMBRE, N_NOTE) and `usual_bias` say what is.
+        """
         encode, decode = self.encoder.body[-1], self.decoder.body[0]
-        inverse = torch.linalg.inv(axes)
-        encode.bias.copy_(axes @ (encode.bias - centre))
+        encode.bias.copy_(axes @ encode.bias)
         encode.weight.copy_(axes @ encode.weight)
-        decode.bias += decode.weight[:, :N_TIMBRE] @ centre
-        decode.weight[:, :N_TIMBRE] = decode.weight[:, :N_TIMBRE] @ inverse
+        decode.weight[:, :N_TIMBRE] = decode.weight[:, :N_TIMBRE] @ torch.linalg.inv(axes)
+        for side in (self.encoder, self.decoder):
+            side.usual.weight.copy_(axes @ usual_weight)
+            side.usual.bias.copy_(axes @ usual_bias)
 
 
 class Performer(nn.Module):
@@ -128,7 +151,7 @@ class Instrument(nn.Module):
         self.register_buffer("deviations", deviations)
 
     def forward(self, voices: Tensor, latents: Tensor) -> Tensor:
-        """Voices (1, n, N_LATENTS + 3): shifts, key, velocity, age; latents (N_LATENTS,) → amplitudes (1, n, N_LEVELS)."""
+        """Voices (1, n, N_LATENTS + 3): shifts, key, velocity, age; latents (N_LATENTS,) → amplitudes."""
         key = torch.clamp(voices[..., N_LATENTS], LOWEST_KEY, HIGHEST_KEY)
         velocity = torch.clamp(voices[..., N_LATENTS + 1], 0.0, 1.0)
         inside = self.within_hull(latents + voices[..., :N_LATENTS])

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .networks import FADE_DB_PER_S, N_TIMBRE, Autoencoder, brought_to_unit
+from .networks import FADE_DB_PER_S, N_TIMBRE, Autoencoder, brought_to_unit, note_features
 from .notes_cache import TIMES_S, NoteLevels
 
 HEARD_BELOW_PEAK_DB = 30.0
@@ -150,16 +150,48 @@ def fade(whole_db: np.ndarray) -> np.ndarray:
     return np.clip(slopes / FADE_DB_PER_S, 0.0, 1.0)
 
 
-def principal_axes(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centre, axes in the order of the variance they explain, and that share, of note latents (n_notes, N_TIMBRE).
+def usual_timbre(notes: np.ndarray, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Timbre by key and velocity alone, by least squares: weight (N_TIMBRE, N_NOTE) and bias (N_TIMBRE,).
+
+    Parameters
+    ----------
+    notes : ndarray, int64, shape (n_notes, 3)
+    latents : ndarray, shape (n_notes, N_TIMBRE)
+    """
+    key, velocity = (torch.from_numpy(x.astype(np.float32)) for x in (notes[:, 1], notes[:, 2] / 127))
+    features = note_features(key, velocity).numpy().astype(np.float64)
+    known = np.concatenate([features, np.ones((len(features), 1))], axis=1)
+    solved = np.linalg.lstsq(known, latents, rcond=1e-6)[0].T
+    return solved[:, :-1], solved[:, -1]
+
+
+def principal_axes(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Axes in the order of the variance they explain, and that share, of note latents (n_notes, N_TIMBRE) around 0.
 
     An axis is scaled so that 99 % of the notes lie from -1 to 1 on it.
     """
-    centre = latents.mean(0)
-    _, spread, directions = np.linalg.svd(latents - centre, full_matrices=False)
-    turned = (latents - centre) @ directions.T
-    reach = np.quantile(np.abs(turned), 0.99, axis=0)
-    return centre, directions / reach[:, None], spread**2 / (spread**2).sum()
+    _, spread, directions = np.linalg.svd(latents, full_matrices=False)
+    reach = np.quantile(np.abs(latents @ directions.T), 0.99, axis=0)
+    return directions / reach[:, None], spread**2 / (spread**2).sum()
+
+
+def onto_principal_axes(autoencoder: Autoencoder, levels: NoteLevels) -> tuple[np.ndarray, Paths]:
+    """Tell latents relative to what is usual for key and velocity, along the principal axes of the notes.
+
+    Returns
+    -------
+    share : ndarray, shape (N_TIMBRE,)
+        Of the variance that each axis explains.
+    paths : Paths
+        The notes there.
+    """
+    before = paths(autoencoder, levels)
+    weight, bias = usual_timbre(before.notes, before.latents[:, :N_TIMBRE])
+    key, velocity = (torch.from_numpy(x.astype(np.float32)) for x in (before.notes[:, 1], before.notes[:, 2] / 127))
+    rest = before.latents[:, :N_TIMBRE] - (note_features(key, velocity).numpy() @ weight.T + bias)
+    axes, share = principal_axes(rest)
+    autoencoder.turn(*(torch.from_numpy(x.astype(np.float32)) for x in (weight, bias, axes)))
+    return share, paths(autoencoder, levels)
 
 
 class PathBatches:

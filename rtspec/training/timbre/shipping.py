@@ -3,13 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
-from ...models.packages import read_proto
-from ...processors.timbre_anchors import KEY, LatentMap
+from ...processors.timbre_anchors import LatentMap, write_map
 from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
-from ...storage import WholeFile
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
 from .networks import N_LATENTS, N_LEVELS, N_TIMBRE, Autoencoder, Instrument, Morph, Performer
@@ -96,7 +93,8 @@ def ship_instrument(
         time_axes={"voices": 0, "levels": 0},
         card=card,
     )
-    return with_map(path, places)
+    write_map(path, places)
+    return path
 
 
 def example_voices(paths: Paths, n_frames: int = 40) -> np.ndarray:
@@ -144,7 +142,8 @@ def ship_morph(autoencoder: Autoencoder, levels: NoteLevels, places: LatentMap, 
         time_axes={"features": 0, "amplitudes": 0},
         card=card,
     )
-    return with_map(path, places)
+    write_map(path, places)
+    return path
 
 
 def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
@@ -156,12 +155,3 @@ def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
     told = levels.levels[note[picked], time[picked]].astype(np.float32)
     assert told.shape[1] == N_LEVELS
     return np.concatenate([told, notes[:, 1:2], notes[:, 2:] / 127], axis=1)
-
-
-def with_map(path: Path, places: LatentMap) -> Path:
-    """Put the latent map inside a package."""
-    proto = read_proto(path)
-    onnx.helper.set_model_props(proto, {**{p.key: p.value for p in proto.metadata_props}, KEY: places.to_json()})
-    with WholeFile(path) as file:
-        file.write(proto.SerializeToString())
-    return path

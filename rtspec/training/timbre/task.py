@@ -13,7 +13,7 @@ from ..data.notes import PROGRAMS, TRAINING_FONT, SoundFont
 from ..data.packages import DataError, licence_list, unpacked
 from ..fit import Fitted, Recipe, fit
 from . import log_mel, notes_cache
-from .networks import N_TIMBRE, Autoencoder, Performer
+from .networks import Autoencoder, Performer
 from .paper import TABLES, StackedAutoencoder, Variant, reconstruction_loss
 from .playable import (
     MomentBatches,
@@ -21,9 +21,8 @@ from .playable import (
     Paths,
     moment_loss,
     moment_validation,
+    onto_principal_axes,
     path_loss,
-    paths,
-    principal_axes,
 )
 from .shipping import latent_map, ship_instrument, ship_morph
 
@@ -92,13 +91,6 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
     validate = moment_validation(levels, held) if held.any() else None
     batches = MomentBatches(levels, ~held)
     return fit(Autoencoder(), batches.draw, moment_loss, recipe, folder, validate=validate, device=args.device)
-
-
-def onto_principal_axes(autoencoder: Autoencoder, levels: notes_cache.NoteLevels) -> tuple[np.ndarray, Paths]:
-    """Turn the latents to the principal axes of the notes; returns what each explains, and the notes there."""
-    centre, axes, share = principal_axes(paths(autoencoder, levels).latents[:, :N_TIMBRE])
-    autoencoder.turn(torch.from_numpy(centre), torch.from_numpy(axes.astype(np.float32)))
-    return share, paths(autoencoder, levels)
 
 
 def fit_paths(
