@@ -370,7 +370,7 @@ class Exchange:
         }
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
         self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
-        self.record["ns_a_frame"], self._block = 1e9 / sample_rate, block
+        self.record["ns_a_frame"], self._block, self.sample_rate = 1e9 / sample_rate, block, sample_rate
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
         self._set(held=-1, hole=-1, prefill=prefill, wake=self.wake.address, histogram=self.histogram.address)
         self._set(**{name: address(array) for name, array in self._arrays.items()})

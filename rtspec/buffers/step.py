@@ -11,7 +11,7 @@ got; what it delays, it declares.
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numba
 import numpy as np
@@ -85,6 +85,11 @@ class Stage:
         """This stage as a row of a table, reading at `x` and writing at `y` (arrays or addresses)."""
         entry = self.step.address if isinstance(self.step, Step) else self.step
         return Row(entry, address(self.record), _location(x), _location(y), (self, x, y))
+
+    def numbers(self, name: str) -> tuple[int, int] | None:
+        """Where the record keeps the int64 of this name, and its value at the start; None where it has none."""
+        fields, initial = self.record.dtype.fields or {}, cast("Any", self._initial[0])
+        return (address(self.record) + fields[name][1], int(initial[name][0])) if name in fields else None
 
     def run(self, x: np.ndarray, n: int, y: np.ndarray) -> int:
         """Run the step once from Python, without the GIL: `n` items from array `x` to array `y`."""

@@ -8,6 +8,7 @@ engine itself is compiled once. A program may say what plays after it, and when:
 import ctypes
 import os
 import threading
+import time
 
 import numpy as np
 from numba import carray, njit
@@ -21,6 +22,7 @@ from ..buffers.memory import address, aligned, floats, pointer
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import Semaphore, sem_post, sem_wait
 from ..buffers.step import run_rows
+from .governor import Governor, apply_level, govern
 from .program import STRIDE, Program
 
 PRIORITY = 4
@@ -43,6 +45,7 @@ ENGINE = np.dtype(
             "settled",
             "events",
             "hold",
+            "governor",
             "timespec",
             "histogram",
         )
@@ -50,8 +53,13 @@ ENGINE = np.dtype(
 )
 _PROGRAM, _RUNNING, _BLOCKS = 0, 1, 2
 """Words of the record that two threads share."""
-ENTRY = np.dtype([(name, "i8") for name in ("rows", "n_rows", "x", "y", "remaining", "following")])
+ENTRY = np.dtype(
+    [(name, "i8") for name in ("rows", "n_rows", "x", "y", "governed", "n_governed", "remaining", "following")]
+)
 """A program to the engine; `following` is the entry that plays once `remaining` samples have passed, 0 for none."""
+
+STUCK_S = 1.0
+"""A block that takes so long counts as a program that hangs."""
 
 
 @njit
@@ -88,11 +96,20 @@ def _run_program(program, frames, channels, n):
 
 
 @njit
+def _take_up(s, entry):
+    """Let a program be the current one."""
+    program = carray(pointer(entry), 1, ENTRY)[0]
+    apply_level(s.governor, program.governed, program.n_governed)
+    s.current = entry
+
+
+@njit
 def _begin(state, s):
     """Take up a program that was released since the last block."""
     wanted = load_acquire(state + 8 * _PROGRAM)
     if wanted != s.wanted:
-        s.wanted = s.current = wanted
+        s.wanted = wanted
+        _take_up(s, wanted)
         if carray(pointer(wanted), 1, ENTRY)[0].following == 0:
             sem_post(s.settled)
 
@@ -104,7 +121,7 @@ def _go_on(s, program):
         return
     program.remaining -= s.block
     if program.remaining <= 0:
-        s.current = program.following
+        _take_up(s, program.following)
         sem_post(s.settled)
 
 
@@ -125,9 +142,11 @@ def _play_block(state):
         done += n
     write(s.from_engine, s.staged, s.block)
     note_output(s.hold, s.staged, s.block, load_acquire(s.from_engine))
+    duration, behind = now_ns(s.timespec) - start, readable(s.to_engine) >= s.block
+    note_duration(s.histogram, duration)
+    govern(s.governor, program.governed, program.n_governed, duration, behind)
     _go_on(s, program)
     store_release(state + 8 * _BLOCKS, s.blocks + 1)
-    note_duration(s.histogram, now_ns(s.timespec) - start)
 
 
 @njit(cache=True, nogil=True)
@@ -164,6 +183,8 @@ class Engine:
     ----------
     events : EventQueue
         Timed changes; their times count the samples that the engine has taken since its start.
+    governor : Governor
+        How much of its time the engine uses, and what it does about it.
     """
 
     def __init__(self, exchange: Exchange, channels: int, block: int, program: Program):
@@ -172,6 +193,7 @@ class Engine:
         self._record = aligned(1, ENGINE)
         self._staged, self._timespec = aligned((block, channels)), aligned(2, np.int64)
         self._settled, self._hold = Semaphore(), Hold(channels)
+        self.governor = Governor(block, exchange.sample_rate)
         exchange.conceal_with(self._hold)
         for name, value in {
             "channels": channels,
@@ -183,6 +205,7 @@ class Engine:
             "settled": self._settled.address,
             "events": self.events.address,
             "hold": self._hold.address,
+            "governor": self.governor.address,
             "timespec": address(self._timespec),
             "histogram": self.histogram.address,
         }.items():
@@ -194,6 +217,7 @@ class Engine:
         self.play(program)
         self._warm()
         self._thread: threading.Thread | None = None
+        self._progress, self._told = (0, time.monotonic()), (0, False)
         self._ready = threading.Event()
 
     def play(self, program: Program, following: Program | None = None, after_samples: int = 0) -> None:
@@ -253,6 +277,30 @@ class Engine:
         return True
 
     @property
+    def stuck_s(self) -> float:
+        """For how long a program has been hanging in one block, as far as :meth:`look` has seen; 0.0 if it is not."""
+        waiting = len(self._exchange.to_engine) >= int(self._record["block"][0])
+        since = time.monotonic() - self._progress[1]
+        return since if waiting and self.running and since >= STUCK_S else 0.0
+
+    def look(self) -> list[str]:
+        """What has changed since the last look, a line each: a program that hangs or is back, iterations given up.
+
+        To be called a few times a second.
+        """
+        blocks = read(self._words, _BLOCKS)
+        if blocks != self._progress[0]:
+            self._progress = (blocks, time.monotonic())
+        before, now = self._told, (self.governor.level, self.stuck_s > 0.0)
+        self._told, lines = now, []
+        if now[0] != before[0]:
+            change = "more than it can do: fewer" if now[0] > before[0] else "time again: more"
+            lines.append(f"the engine has {change} iterations, 1/{2 ** now[0]} of all")
+        if now[1] != before[1]:
+            lines.append("a model hangs: silence until it comes back" if now[1] else "the model is back: playing on")
+        return lines
+
+    @property
     def bad_samples(self) -> int:
         """Non-finite input samples replaced by zero so far."""
         return int(self._record["bad_samples"][0])
@@ -262,6 +310,7 @@ def _entry(program: Program, following: np.ndarray | None = None, remaining: int
     entry = aligned(1, ENTRY)
     entry["rows"], entry["n_rows"] = address(program.table), len(program.table)
     entry["x"], entry["y"] = address(program.x), address(program.y)
+    entry["governed"], entry["n_governed"] = address(program.governed), len(program.governed)
     if following is not None:
         entry["following"], entry["remaining"] = address(following), remaining
     return entry

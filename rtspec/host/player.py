@@ -19,6 +19,7 @@ from numba import carray
 from ..buffers.inbox import Inbox
 from ..buffers.memory import memmove, pointer
 from ..buffers.step import Row, Stage, step
+from ..models.session import ModelStage
 from .engine import Engine
 from .fading import FADE_MS, delay_stage, fade_stage
 from .native import NativeStep
@@ -102,7 +103,7 @@ class Player:
         self._units = [*units, *self._padding(self._latency - _latency(units))]
         self.program = self._program(self._rows(self._units, self._x), self._units)
         self._edit = threading.Condition()
-        self._asked = self._made = 0
+        self._asked = self._made = self._bad_frames = 0
         self._thread: threading.Thread | None = None
 
     # Looking ------------------------------------------------------------------------------------------------------
@@ -116,6 +117,11 @@ class Player:
         plugins = [unit for unit in self._units if unit.plugin is not None]
         natives = [(i, unit.native) for i, unit in enumerate(plugins) if unit.native is not None]
         return {f"{i} {type(native.plugin).__name__}": native.cost() for i, native in natives}
+
+    @property
+    def bad_frames(self) -> int:
+        """Frames that a model failed to give, or gave with NaN or infinity, so far."""
+        return self._bad_frames + sum(map(_bad_frames, self._units))
 
     def delays(self) -> list[tuple[Any, int]]:
         """Every plugin in order, with the delay from the chain's input to its output in samples."""
@@ -250,6 +256,7 @@ class Player:
             self._cross(self._program((both, out), [*self._units, *old]), wait + length)
         elif self.engine is not None:
             self.engine.play(self.program)
+        self._bad_frames += sum(map(_bad_frames, old))
         self._spares.extend(unit for unit in old if unit.plugin is not None)
 
     def _cross(self, both: Program, samples: int) -> None:
@@ -317,6 +324,11 @@ def _natives(units: list[Unit], among: list | None = None) -> list:
 
 def _latency(units: Sequence[Unit]) -> int:
     return sum(unit.latency for unit in units)
+
+
+def _bad_frames(unit: Unit) -> int:
+    counted = [stage.counters for stage in unit.program.stages if isinstance(stage, ModelStage)]
+    return sum(counters["failures"] + counters["not_finite"] for counters in counted)
 
 
 def _plugin(unit: Unit) -> object:

@@ -34,6 +34,11 @@ class Program:
         What else must live as long as the program: the programs that it was joined from.
     inboxes : sequence of Inbox
         Where its stages look for MIDI messages.
+
+    Attributes
+    ----------
+    governed : ndarray, int64, shape (n, 2)
+        Where its stages keep how often they iterate, and how often they do in full.
     """
 
     def __init__(
@@ -48,7 +53,16 @@ class Program:
     ):
         self.rows, self.stages, self.x, self.y, self.latency = list(rows), list(stages), x, y, dict(latency)
         self._kept, self.inboxes = keep, list(inboxes)
+        self.governed = self._governed()
         self.table = table(self.rows)
+
+    def _governed(self) -> np.ndarray:
+        inner = [pair for program in self._kept if isinstance(program, Program) for pair in program.governed]
+        own = [stage.numbers("iterations") for stage in self.stages]
+        pairs = [*inner, *(pair for pair in own if pair is not None)]
+        governed = aligned((len(pairs), 2), np.int64)
+        governed[:] = np.reshape(pairs, (-1, 2))
+        return governed
 
     @property
     def channels(self) -> int:

@@ -1,0 +1,50 @@
+"""Processors that go wrong when told to."""
+
+import numpy as np
+from numba import carray
+
+from rtspec.buffers.atomics import load_double
+from rtspec.buffers.clock import now_ns, sleep_until_ns
+from rtspec.buffers.memory import aligned, floats, memmove, pointer
+from rtspec.buffers.step import Stage, step
+from rtspec.control.parameters import ParameterSpec
+from rtspec.frames.plan import FramePlan
+from rtspec.processors.base import Processor
+
+FAULT = np.dtype([(name, "i8") for name in ("hop", "sleep_ms", "nan", "timespec", "slept")])
+
+
+@step
+def fail(state, x, n, y):
+    """A wire that sleeps once whenever the time to sleep changes, and gives NaN while asked for it."""
+    s = carray(pointer(state), 1, FAULT)[0]
+    sleep_ms = np.int64(load_double(s.sleep_ms))
+    if sleep_ms != s.slept:
+        s.slept = sleep_ms
+        sleep_until_ns(now_ns(s.timespec) + 1_000_000 * sleep_ms, s.timespec)
+    memmove(y, x, 4 * n * s.hop)
+    if load_double(s.nan) > 0.0:
+        floats(y, 1)[0] = np.nan
+    return n
+
+
+class Faulty(Processor):
+    """Passes sound; setting `sleep_ms` makes one frame take that long, `nan` = 1 spoils a sample of every frame."""
+
+    def __init__(self, hop: int = 128):
+        self._hop = hop
+        super().__init__([ParameterSpec("sleep_ms", "ms", 0.0, 1e6, 0.0), ParameterSpec("nan", "", 0.0, 1.0, 0.0)], {})
+
+    def plan(self, sample_rate: float) -> FramePlan:
+        return FramePlan(round(sample_rate), n_fft=2 * self._hop, hop=self._hop)
+
+    def frame_delays(self, plan: FramePlan) -> dict[str, int]:
+        return {}
+
+    def latency(self, sample_rate: float) -> dict[str, int]:
+        return {"window": self._hop}
+
+    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray):
+        targets = {name: self.parameters.target_address(name) for name in ("sleep_ms", "nan")}
+        stage = Stage(fail, FAULT, keep=(self.parameters,), hop=plan.hop, timespec=aligned(2, np.int64), **targets)
+        return [stage.row(inbox, outbox)], [stage]
