@@ -102,14 +102,14 @@ def test_windows_shorter_than_the_transform_and_uneven_hops_work(length, hop, un
     assert convergence(plan, method="rtpghi", look_ahead=1) < -5
 
 
-@pytest.mark.parametrize("method", ["spsi", "rtpghi", "rtisi-la", "gsrtisi-la"])
+@pytest.mark.parametrize("method", ["spsi", "rtpghi", "rtisi-la", "gsrtisi-la", "live", "best"])
 def test_a_clip_after_ten_seconds_of_silence_is_as_good_as_without(method):
     x = chirp()
     late = np.pad(x, (160000, 0))
     assert convergence(PLAN, late, method=method) == pytest.approx(convergence(PLAN, x, method=method), abs=0.1)
 
 
-@pytest.mark.parametrize("method", ["spsi", "rtpghi", "rtisi-la", "gsrtisi-la"])
+@pytest.mark.parametrize("method", ["spsi", "rtpghi", "rtisi-la", "gsrtisi-la", "live", "best"])
 @pytest.mark.parametrize("gain_db", [-120, 120])
 def test_quality_does_not_depend_on_level(method, gain_db):
     x = chirp(8000)
