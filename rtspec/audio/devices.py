@@ -1,6 +1,13 @@
-"""What audio devices there are, and how to name one."""
+"""What audio devices there are, how to name one, and how to find one again that has vanished."""
 
+import atexit
+import ctypes
+import os
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ..errors import DeviceError
 
@@ -33,6 +40,46 @@ def portaudio():
             f"{error}: audio devices need PortAudio; install it (Debian: apt-get install libportaudio2)"
         ) from None
     return sounddevice
+
+
+def look_again(died: bool = False) -> None:
+    """Let PortAudio find devices anew.
+
+    Parameters
+    ----------
+    died : bool
+        A stream's device has just vanished. PortAudio cannot end a stream whose JACK server is gone: it hangs or
+        aborts the process. So it is left alone for ever, and a second copy of the library, which knows nothing of it,
+        takes over.
+    """
+    sd: Any = portaudio()
+    copy = _copied(sd) if died else None
+    if copy is not None:
+        for library in (sd._lib, copy):  # threads of the sound system run in their code until the process ends
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
+        sd._lib, sd._initialized = copy, 0
+        atexit.unregister(sd._exit_handler)
+    try:
+        if copy is None:
+            sd._terminate()
+        sd._initialize()
+    except sd.PortAudioError as error:
+        raise DeviceError(f"PortAudio does not start: {str(error).splitlines()[0]}") from None
+
+
+def _copied(sd: Any) -> Any:
+    """PortAudio loaded once more; None where the system shows no path of the first one."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return None
+    paths = [line.split(maxsplit=5)[-1] for line in lines if "libportaudio" in line]
+    there = next((path for path in paths if os.path.exists(path)), None)
+    if there is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(there, Path(folder) / "libportaudio.so")
+        return sd._ffi.dlopen(str(copy))
 
 
 def list_devices() -> list[Device]:

@@ -5,11 +5,15 @@ server started here runs in a child process with :attr:`JackServer.environment`.
 server has died may hang for ever when it closes.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from ..errors import DeviceError
 
@@ -17,7 +21,8 @@ TOOLS = ("jackd", "jack_wait", "jack_lsp", "jack_connect", "jack_disconnect")
 START_TIMEOUT_S = 10
 NAMES = tuple(f"rtspec-{i}" for i in range(8))
 """Servers run side by side, at most 8 on a machine. One that was killed keeps its place until its name is used again:
-so names come from a fixed list."""
+so names come from a fixed list, and a lock on each, held as long as its server lives, keeps two processes from starting
+the same one at once."""
 
 
 def why_unavailable() -> str | None:
@@ -29,6 +34,24 @@ def why_unavailable() -> str | None:
 def _dying_with_us() -> list[str]:
     """What goes before a command so that it ends when this process is killed; nothing where util-linux is missing."""
     return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[int | None]:
+    """The open lock of a server's name, which a child that inherits it holds on to; None where somebody else has it."""
+    lock = os.open(Path(tempfile.gettempdir()) / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        yield lock if _lock(lock) else None
+    finally:
+        os.close(lock)
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class JackGraph:
@@ -119,9 +142,13 @@ class JackServer(JackGraph):
         if problem:
             raise DeviceError(f"no JACK server can be started: {problem}")
         self._command = ["-R", "-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
+        complaint = "all names are taken"
         for name in NAMES:
             super().__init__(name)
-            complaint = self._started()
+            with _locked(name) as lock:
+                if lock is None:
+                    continue
+                complaint = self._started(lock)
             if complaint is None:
                 return
             if "already active" not in complaint:
@@ -129,12 +156,17 @@ class JackServer(JackGraph):
         remedy = "try 48000 and 128, and look for servers that were left running (at most 8 fit on a machine)"
         raise DeviceError(f"no JACK server starts at {sample_rate} Hz with periods of {period}: {complaint}; {remedy}")
 
-    def _started(self) -> str | None:
+    def _started(self, lock: int) -> str | None:
         """Start under the present name and wait until clients may come; what jackd said if it ended instead."""
         with tempfile.TemporaryFile("w+") as said:
             command = [*_dying_with_us(), "jackd", "-n", self.name, *self._command]
             self._process = subprocess.Popen(
-                command, env=self.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+                command,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock,),
             )
             end = time.monotonic() + START_TIMEOUT_S
             while time.monotonic() < end and self._process.poll() is None:

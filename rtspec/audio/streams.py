@@ -25,11 +25,15 @@ DEVICE_PRIORITY = 10
 CLOSE_TIMEOUT_S = 3.0
 """How long a lost device may take to close before it is left alone: closing one whose server died can hang for ever."""
 
+_abandoned: list["PortAudioStream"] = []
+"""Streams whose device died: what they call must stay where it is."""
+
 
 class Stream(Protocol):
-    """What drives an :class:`Exchange`."""
+    """What drives an :class:`Exchange`; `on_jack` says whether it is the client of a JACK server."""
 
     latency_samples: int
+    on_jack: bool
 
     @property
     def active(self) -> bool: ...
@@ -60,7 +64,8 @@ class PortAudioStream:
         sample_rate: float,
         block: int,
     ):
-        self._sd = portaudio()
+        self._sd, self._lost = portaudio(), False
+        self.on_jack = any("JACK" in device.host_api for device in (input_device, output_device) if device)
         self._kept = (exchange, portaudio_callback())
         sides = {"input": input_device, "output": output_device}
         used = [(side, device) for side, device in sides.items() if device is not None]
@@ -100,7 +105,7 @@ class PortAudioStream:
     @property
     def active(self) -> bool:
         """Whether the device still calls."""
-        return bool(self._stream.active)
+        return not self._lost and bool(self._stream.active)
 
     def start(self) -> None:
         """Begin to call."""
@@ -110,13 +115,22 @@ class PortAudioStream:
             raise DeviceError(f"the device does not start: {_reason(error)}; is another program using it?") from None
 
     def stop(self) -> None:
-        """Stop and close; a device that has vanished is given some seconds and then left alone."""
+        """Stop and close. A device that has vanished is given some seconds and then left alone; one on a JACK server
+        that has died at once, since PortAudio would hang or abort the process."""
+        if self._lost or (self.on_jack and not self.active):
+            self._leave()
+            return
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(CLOSE_TIMEOUT_S)
         if closing.is_alive():
-            # PortAudio's own clean-up at the interpreter's end would wait for the dead server as well.
-            atexit.unregister(self._sd._exit_handler)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Touch the device no more. PortAudio's own clean-up at the interpreter's end would trip over it as well."""
+        self._lost = True
+        _abandoned.append(self)
+        atexit.unregister(self._sd._exit_handler)
 
     def _close(self) -> None:
         try:
@@ -152,7 +166,7 @@ class VirtualStream:
     Its input is silence, its output goes nowhere; source and tape make it useful.
     """
 
-    latency_samples = 0
+    latency_samples, on_jack = 0, False
 
     def __init__(self, exchange: Exchange, channels: int, sample_rate: float, block: int):
         self._exchange, self._block, self._period_ns = exchange, block, round(1e9 * block / sample_rate)

@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--midi", nargs="?", const="auto", metavar="NAME", help="let a MIDI port (default auto) move parameters"
     )
     parser.add_argument("--map", metavar="FILE", help="what moves what, as 'rtspec midi learn' writes it")
+    parser.add_argument(
+        "--no-reopen", action="store_true", help="end where the device vanishes, instead of waiting for it to come back"
+    )
     parser.add_argument("--osc", type=int, metavar="PORT", help="let OSC on this loop-back port move parameters")
     parser.add_argument("--preset", metavar="NAME", help="start with this preset: a saved or factory one, or a file")
     parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
@@ -55,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
         midi="auto" if args.map and args.midi is None else args.midi,
         midi_map=args.map,
         osc_port=args.osc,
+        reopen=not args.no_reopen,
     )
     if args.preset:
         _apply_preset(stream, args.preset)

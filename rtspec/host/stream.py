@@ -2,17 +2,18 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..audio.callback import Exchange
-from ..audio.devices import find_device
+from ..audio.devices import find_device, look_again
 from ..audio.layout import check_block, check_sample_rate
 from ..audio.recording import Recording, checked_path
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
@@ -31,6 +32,19 @@ WORKER_SAMPLES = 256
 """Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst."""
 
 POLL_S = 0.02
+WATCH_S = 0.1
+"""How often a stream looks whether its device is still there."""
+
+STALL_S = 1.0
+"""A device that has not called for so long is gone, whatever its driver says."""
+
+RETRY_S = (0.25, 5.0)
+"""Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
+
+CLOSE_S = 10.0
+"""How long a stream that stops waits for what it does about a lost device."""
+
+VANISHED = "the audio device vanished while playing"
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,12 @@ class Statistics:
 
     A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not
     finished; the frames it lacked are concealed. An overrun loses input. A late event acts at once instead of at its
-    sample; dropped ones found too many others on their way. Unrecorded frames found the disk too slow.
-    `native_plugins` tells, by place and name, how often each native plugin ran, what a call took on average (waiting
-    for the GIL included), and how many failed.
+    sample; dropped ones found too many others on their way. Bad samples of the input and bad frames of a model were not
+    finite; silence replaces them. `load` is the share of its time that the engine uses; where that is too high the
+    governor halves the iterations of phase methods: `governor_level` times now, `governor_steps` times in all.
+    `stuck_s` tells for how long a model has been hanging. Unrecorded frames found the disk too slow. Reopened tells
+    how often the device had vanished and came back. `native_plugins` tells, by place and name, how often each native
+    plugin ran, what a call took on average (waiting for the GIL included), and how many failed.
     """
 
     callbacks: int
@@ -51,9 +68,15 @@ class Statistics:
     overruns: int
     concealed_frames: int
     unrecorded_frames: int
+    reopened: int
     bad_samples: int
+    bad_frames: int
     late_events: int
     dropped_events: int
+    load: float
+    governor_level: int
+    governor_steps: int
+    stuck_s: float
     callback_us: dict[str, float]
     frame_us: dict[str, float]
     real_time: bool
@@ -109,6 +132,9 @@ class AudioStream:
         Folder of presets, for program changes and OSC; the user's own where None.
     pad : sequence of str
         Names of two or four presets between which the XY pad plays.
+    reopen : bool
+        Where the device vanishes, look for it until it is there again, and play on; at its own sample rate if it now
+        has another. Else :meth:`wait` raises.
     report : callable, optional
         Gets lines of text: what comes and goes, and what could not be done. Called from several threads.
 
@@ -149,15 +175,17 @@ class AudioStream:
         osc_host: str | None = None,
         presets: str | Path | None = None,
         pad: Sequence[str] = (),
+        reopen: bool = False,
         report: Callable[[str], None] | None = None,
     ):
-        self._report = report
+        self._report, self._reopen = report, reopen
         self.sample_rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
-        self._devices = (None, None)
+        self._wanted = (None if source is not None else input_device_name, output_device_name)
+        self._virtual, self._devices = virtual, (None, None)
+        self._hears = source is None
         if not virtual:
-            reader = None if source is not None else find_device(input_device_name, "input")
-            self._devices = (reader, find_device(output_device_name, "output"))
+            self._find_devices()
         self.channels = channels or self._natural_channels(source)
         self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
@@ -166,6 +194,9 @@ class AudioStream:
         self._record = None if record is None else checked_path(record)
         self._recording: Recording | None = None
         self._seen, self._seen_at = -1, 0.0
+        self._lost, self._ending = False, threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._reopened, self._past = 0, Counter[str]()
         self._said: deque[str] = deque(maxlen=100)
         self.controllers = Controllers(
             self.plugins,
@@ -182,6 +213,10 @@ class AudioStream:
         self._build()
 
     # Building -----------------------------------------------------------------------------------------------------
+
+    def _find_devices(self) -> None:
+        reader = find_device(self._wanted[0], "input") if self._hears else None
+        self._devices = (reader, find_device(self._wanted[1], "output"))
 
     def _natural_channels(self, source: np.ndarray | None) -> int:
         if source is not None:
@@ -228,10 +263,15 @@ class AudioStream:
         self.controllers.open()
         self._engine.start()
         self._stream.start()
+        self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
+        self._watcher.start()
         return self
 
     def stop(self) -> None:
         """Stop device and engine; safe to call twice, and after the device has vanished."""
+        self._ending.set()
+        if self._watcher is not None:
+            self._watcher.join(CLOSE_S)
         self.controllers.close()
         self.plugins.leave(self._player)
         self._stream.stop()
@@ -247,15 +287,8 @@ class AudioStream:
 
     @property
     def active(self) -> bool:
-        """Whether the device still calls: False once it has vanished."""
-        return self._stream.active and not self._stalled()
-
-    def _stalled(self) -> bool:
-        """Whether no callback came for a second: some drivers never report that they are gone."""
-        now, seen = time.monotonic(), self._exchange.counters()["callbacks"]
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, now
-        return now - self._seen_at > 1.0
+        """Whether the device calls: False while it has vanished."""
+        return not self._lost and self._stream.active
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the source has been played out; True if it was, False at the timeout (seconds).
@@ -263,20 +296,100 @@ class AudioStream:
         Raises
         ------
         DeviceError
-            The device vanished.
+            The device vanished, and `reopen` is False.
         """
         end = None if timeout is None else time.monotonic() + timeout
         pause = threading.Event()
         while not self._exchange.finished:
-            if not self.active:
-                self.controllers.device_lost()
-                raise DeviceError(
-                    "the audio device vanished while playing; plug it in or start its server, then start again"
-                )
+            if self._lost and not self._reopen:
+                raise DeviceError(f"{VANISHED}; plug it in or start its server, then start again")
             if end is not None and time.monotonic() >= end:
                 return False
             pause.wait(POLL_S)
         return True
+
+    # A device that vanishes -----------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Notice that the device has vanished, and look for it until it is back."""
+        while not self._ending.wait(WATCH_S):
+            for line in self._engine.look():
+                self._say(line)
+            if self._stream.active and not self._stalled():
+                continue
+            self._lost = True
+            if self._stream.on_jack:
+                self.controllers.device_lost()
+            if not self._reopen:
+                return
+            self._say(f"{VANISHED}; playing on as soon as it is there again")
+            self._seek()
+
+    def _stalled(self) -> bool:
+        """Whether no callback came for long: some drivers never report that they are gone."""
+        now, seen = time.monotonic(), self._exchange.counters()["callbacks"]
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        return now - self._seen_at > STALL_S
+
+    def _seek(self) -> None:
+        before, rate = self._exchange, self.sample_rate
+        died, pause_s = True, RETRY_S[0]
+        self._stream.stop()
+        self.plugins.leave(self._player)
+        self._engine.stop()
+        while not self._ending.wait(pause_s):
+            pause_s = min(2 * pause_s, RETRY_S[1])
+            with suppress(DeviceError):
+                look_again(died)
+                died = False
+                self._rebuild()
+                self._go_on_from(before, rate)
+                return
+
+    def _rebuild(self) -> None:
+        """Build everything anew on the device as it is now."""
+        self._find_devices()
+        try:
+            self._build()
+        except DeviceError:  # it may have come back with another sample rate
+            writer = self._devices[1]
+            if writer is None or writer.sample_rate == self.sample_rate:
+                raise
+            self._change_rate(writer.sample_rate)
+            self._build()
+
+    def _change_rate(self, sample_rate: float) -> None:
+        """Take sounds that were given at the old rate to the new one."""
+        self._source, self._inject = (
+            None if frames is None else _resampled(frames, self.sample_rate, sample_rate)
+            for frames in (self._source, self._inject)
+        )
+        self._tape_frames = round(self._tape_frames * sample_rate / self.sample_rate)
+        self.sample_rate = sample_rate
+
+    def _go_on_from(self, before: Exchange, rate: float) -> None:
+        """Play on where the sound broke off."""
+        self._past.update(before.counters())
+        self._exchange.record["source_at"] = round(int(before.record["source_at"][0]) * self.sample_rate / rate)
+        self._keep_recording(rate)
+        self._engine.start()
+        self._stream.start()
+        self._seen, self._seen_at, self._lost = -1, time.monotonic(), False
+        self._say(f"the audio device is there again, at {self.sample_rate:g} Hz; playing on")
+        self._reopened += 1
+
+    def _keep_recording(self, rate: float) -> None:
+        """Record on; at another rate into files of their own."""
+        if self._recording is None:
+            return
+        if rate != self.sample_rate:
+            self._recording.close()
+            path = checked_path(self._record or "")
+            path = path.with_name(f"{path.stem}-{self._reopened + 2}{path.suffix}")
+            self._recording = Recording(path, round(self.sample_rate), self.channels, self._say)
+            self._say(f"recording to {path}, since the sample rate is another")
+        self._exchange.record_to(self._recording.rings)
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message.
@@ -340,10 +453,16 @@ class AudioStream:
     def statistics(self) -> Statistics:
         """What happened so far."""
         return Statistics(
-            **self._exchange.counters(),
+            **{name: n + self._past[name] for name, n in self._exchange.counters().items()},
+            reopened=self._reopened,
             bad_samples=self._engine.bad_samples,
+            bad_frames=self._player.bad_frames,
             late_events=self._engine.events.late,
             dropped_events=self._engine.events.dropped,
+            load=round(self._engine.governor.load, 3),
+            governor_level=self._engine.governor.level,
+            governor_steps=self._engine.governor.steps_down,
+            stuck_s=round(self._engine.stuck_s, 1),
             callback_us=self._exchange.histogram.summary_us(),
             frame_us=self._engine.histogram.summary_us(),
             real_time=self._engine.real_time,
@@ -376,6 +495,14 @@ def _frames(name: str, audio: np.ndarray | None, channels: int) -> np.ndarray | 
     if len(planar) != channels or planar.shape[1] == 0:
         raise InvalidValue(f"{name} of shape {planar.shape} must be ({channels}, samples) with at least one sample")
     return np.ascontiguousarray(planar.T)
+
+
+def _resampled(frames: np.ndarray, old_rate: float, new_rate: float) -> np.ndarray:
+    """Interleaved frames at another sample rate."""
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(round(new_rate), round(old_rate))
+    return resample_poly(frames, ratio.numerator, ratio.denominator, axis=0).astype(np.float32)
 
 
 def _checked_samples(name: str, value: int) -> int:

@@ -81,7 +81,7 @@ def test_a_wrong_device_or_rate_gives_one_line(server, words, match):
 
 def test_a_device_that_vanishes_ends_live_with_one_line():
     server = JackServer(RATE, 128)
-    words = [*COMMAND, "live", "--processor", "onnx:identity"]
+    words = [*COMMAND, "live", "--no-reopen", "--processor", "onnx:identity"]
     child = subprocess.Popen(words, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None

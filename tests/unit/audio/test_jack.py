@@ -1,5 +1,7 @@
 """Servers of one's own: side by side, and no place lost when one is killed."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from rtspec.audio import jack
@@ -22,6 +24,18 @@ def test_servers_run_side_by_side():
             assert server.ports() == [
                 "system:capture_1", "system:capture_2", "system:playback_1", "system:playback_2"
             ]  # fmt: skip
+
+
+@needs_jack
+def test_servers_that_start_at_once_take_nothing_from_each_other():
+    with ThreadPoolExecutor(4) as pool:  # a server ends with the thread that started it
+        servers = list(pool.map(lambda _: jack.JackServer(), range(4)))
+        try:
+            assert len({server.name for server in servers}) == 4
+            assert all(len(server.ports()) == 4 for server in servers)
+        finally:
+            for server in servers:
+                server.stop()
 
 
 @needs_jack
