@@ -50,7 +50,7 @@ def playable_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Notes told again frame by frame, and as the instrument plays them from 16 latents; then the instrument alone."""
     notes, synth, model = _notes(args), TimbreSynth(model=args.synth), FrameModel(args.morph)
     told = playable.scores(notes, lambda note: playable.told_again(note, model))
-    played = playable.scores(notes, lambda note: playable.played(note, model, synth))
+    played = playable.scores(notes, lambda note: playable.played(note, synth))
     if args.note_in:
         write_map(args.note_in, replace(synth.latent_map, f1=by_instrument(told)))
     return [_row("frame by frame", told), _row("played from 16 latents", played), *instrument_rows(synth)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def told_again(note: TestNote, model: FrameModel) -> np.ndarray:
     hop = _SOUND_PLAN.hop
     times = np.arange(len(note.audio) // hop + 1) * hop / SAMPLE_RATE
     levels, whole_db = note_levels(note.audio, SAMPLE_RATE, note.key, times)
-    known = np.tile(np.float32([note.key, note.velocity / 127]), (len(levels), 1))
+    known = np.tile(np.array([note.key, note.velocity / 127], np.float32), (len(levels), 1))
     amplitudes = model.process(np.concatenate([levels, known], axis=1))
     return sounded(amplitudes, 10.0 ** (whole_db / 20.0), float(key_hz(note.key)))[hop : hop + len(note.audio)]
 
@@ -56,10 +57,9 @@ def sounded(amplitudes: np.ndarray, whole: np.ndarray, hz: float) -> np.ndarray:
     return out
 
 
-def played(note: TestNote, latents: np.ndarray, synth: TimbreSynth) -> np.ndarray:
-    """The note from its latents alone, played by the instrument."""
-    for name, value in zip(synth.latent_names, latents, strict=True):
-        synth.parameters[name].value = float(value)
+def played(note: TestNote, synth: TimbreSynth) -> np.ndarray:
+    """The note as the instrument plays it from the 16 latents of its recording."""
+    synth.imitate(note.audio, SAMPLE_RATE, note.key, note.velocity)
     messages = [((0x90, note.key, note.velocity), 0.0)]
     return synth(messages, duration=len(note.audio) / SAMPLE_RATE, sample_rate=SAMPLE_RATE, num_channels=1)[0]
 
@@ -126,14 +126,14 @@ def _cents(audio: np.ndarray, hz: float) -> float:
 def is_louder_with_velocity(synth: TimbreSynth, key: int, velocities: Iterable[int] = range(1, 128, 6)) -> bool:
     """Whether every harder stroke gives a larger effective value."""
     values = [float(np.sqrt(np.mean(_held(synth, key, v, 0.5) ** 2))) for v in velocities]
-    return all(a < b for a, b in zip(values, values[1:], strict=False))
+    return all(a < b for a, b in pairwise(values))
 
 
 # ------------------------------------------------------------------------------------------ where test notes come from
 
 
 def folder_notes(folder: str | Path) -> Iterator[TestNote]:
-    """Notes of a folder whose files are named as NSynth's: ``…-PPP-VVV.wav``; keys outside MIDI 36 to 96 are left out."""
+    """Notes of a folder, named as NSynth's: ``…-PPP-VVV.wav``; keys outside MIDI 36 to 96 are left out."""
     from ..training.data.nsynth import note_files
 
     for each in note_files(folder):

@@ -16,6 +16,7 @@ from .phases import PhaseChoice
 from .timbre_anchors import LatentMap, read_map
 from .timbre_frames import frame_plan
 from .timbre_keyboard import MAX_VOICES
+from .timbre_notes import encode_note
 from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
 
 SINUSOIDS = "sinusoids"
@@ -128,6 +129,13 @@ class TimbreSynth(Instrument):
         """Move the latents to an anchor; notes that sound follow smoothly."""
         for latent, value in zip(self._model.manifest.latents, self._map.at(anchor), strict=True):
             self.parameters[latent.name].value = value
+
+    def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:
+        """Move the latents to where a recorded note lies (:func:`~rtspec.processors.timbre_notes.encode_note`)."""
+        found = encode_note(audio, sample_rate, key, velocity)
+        for name, value in zip(self.latent_names, found, strict=True):
+            low, high, _ = self.parameters[name].range
+            self.parameters[name].value = min(high, max(low, float(value)))
 
     def latency(self, sample_rate: float) -> dict[str, int]:
         hop = hop_samples(sample_rate)

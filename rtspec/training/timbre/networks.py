@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...processors.timbre_levels import FLOOR_DB, HIGHEST_KEY, LOWEST_KEY, N_LEVELS
+from ...processors.timbre_notes import FADE_DB_PER_S
 
 N_TIMBRE = 14
 """Latent dimensions of a moment."""
@@ -96,6 +97,7 @@ class Autoencoder(nn.Module):
         Until now nothing may be usual; `usual_weight` (N_TIMBRE, N_NOTE) and `usual_bias` say what is.
         """
         encode, decode = self.encoder.body[-1], self.decoder.body[0]
+        assert isinstance(encode, nn.Linear) and isinstance(decode, nn.Linear)
         encode.bias.copy_(axes @ encode.bias)
         encode.weight.copy_(axes @ encode.weight)
         decode.weight[:, :N_TIMBRE] = decode.weight[:, :N_TIMBRE] @ torch.linalg.inv(axes)
@@ -122,10 +124,6 @@ class Performer(nn.Module):
         return timbre, torch.clamp(10.0 * made[..., N_TIMBRE], max=0.0) - fade_db_per_s * age_s
 
 
-FADE_DB_PER_S = 60.0
-"""Decay of a note whose latent `fade` is 1."""
-
-
 def brought_to_unit(levels_db: Tensor) -> Tensor:
     """Levels shifted so that their powers sum to 1, and floored."""
     below = levels_db - levels_db.amax(-1, keepdim=True)  # no power of ten overflows
@@ -144,6 +142,8 @@ class Instrument(nn.Module):
     reach : float
         Latents further from the centre than this are drawn back to it: the hull of the training notes.
     """
+
+    deviations: Tensor
 
     def __init__(self, autoencoder: Autoencoder, performer: Performer, deviations: Tensor, reach: float):
         super().__init__()
@@ -165,6 +165,17 @@ class Instrument(nn.Module):
         length = torch.sqrt(torch.sum((timbre / self.deviations) ** 2, -1, keepdim=True) + 1e-12)
         timbre = timbre * torch.clamp(self.reach / length, max=1.0)
         return torch.cat([timbre, torch.clamp(latents[..., N_TIMBRE:], 0.0, 1.0)], -1)
+
+
+class Ear(nn.Module):
+    """The encoder alone: features (n, N_LEVELS + 2) → timbre (n, N_TIMBRE)."""
+
+    def __init__(self, autoencoder: Autoencoder):
+        super().__init__()
+        self.encoder = autoencoder.encoder
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.encoder(features[..., :N_LEVELS], features[..., N_LEVELS], features[..., N_LEVELS + 1])
 
 
 class Morph(nn.Module):

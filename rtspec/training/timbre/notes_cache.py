@@ -7,17 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY, N_LEVELS, note_levels
+from ...processors.timbre_notes import TIMES_S
 from ...storage import WholeFile
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS, Note, SoundFont, grid, is_usable
 
 SAMPLE_RATE = 48000
 HELD_S = 2.5
-TIMES_S = np.array(
-    [0, 0.006, 0.012, 0.02, 0.03, 0.04, 0.055, 0.07, 0.09, 0.11, 0.14, 0.17, 0.2, 0.24, 0.28, 0.33, 0.38, 0.45, 0.52]
-    + [0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.45, 1.6, 1.8, 2.0, 2.2, 2.4]
-)  # fmt: skip
-"""Moments of a note, close together where it changes fast."""
-
 HEARD_DB = 50.0
 """Frames further below a note's loudest one are not learned from."""
 

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .networks import FADE_DB_PER_S, N_TIMBRE, Autoencoder, brought_to_unit, note_features
-from .notes_cache import TIMES_S, NoteLevels
+from ...processors.timbre_notes import TIMES_S, note_latents
+from .networks import N_TIMBRE, Autoencoder, brought_to_unit, note_features
+from .notes_cache import NoteLevels
 
 HEARD_BELOW_PEAK_DB = 30.0
 """Partials that the paper's metric counts: no further below the frame's strongest."""
@@ -124,30 +125,6 @@ def paths(network: Autoencoder, levels: NoteLevels) -> Paths:
             given = map(torch.from_numpy, (levels.levels[:, t].astype(np.float32), key, velocity))
             timbre[:, t] = network.encoder(*given).numpy()
     return Paths(levels.notes, timbre, note_latents(timbre, levels.whole_db), levels.whole_db)
-
-
-def note_latents(timbre: np.ndarray, whole_db: np.ndarray) -> np.ndarray:
-    """A note's latents from its path: the mean weighted by amplitude and time, onset and fade."""
-    weight = np.gradient(TIMES_S) * 10.0 ** (np.maximum(whole_db, -60.0) / 20.0)
-    mean = (timbre * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
-    return np.concatenate([mean, onset(whole_db)[:, None], fade(whole_db)[:, None]], 1).astype(np.float32)
-
-
-def onset(whole_db: np.ndarray) -> np.ndarray:
-    """How slowly a note begins: the time to 3 dB below its loudest, 0 for 5 ms and less, 1 for 1 s."""
-    first = TIMES_S[np.argmax(whole_db > -3.0, axis=1)]
-    return np.clip(np.log10(np.maximum(first, 0.005) / 0.005) / np.log10(1.0 / 0.005), 0.0, 1.0)
-
-
-def fade(whole_db: np.ndarray) -> np.ndarray:
-    """How fast a note dies away after its loudest moment: 0 not at all, 1 for FADE_DB_PER_S."""
-    slopes = np.empty(len(whole_db))
-    for i, db in enumerate(whole_db):
-        top = int(np.argmax(db))
-        later = np.flatnonzero(db[top:] > -60.0) + top
-        span = TIMES_S[later[-1]] - TIMES_S[top]
-        slopes[i] = -(db[later[-1]] - db[top]) / span if span > 0 else FADE_DB_PER_S
-    return np.clip(slopes / FADE_DB_PER_S, 0.0, 1.0)
 
 
 def usual_timbre(notes: np.ndarray, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

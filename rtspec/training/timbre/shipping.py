@@ -9,7 +9,7 @@ from ...processors.timbre_anchors import LatentMap, write_map
 from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
-from .networks import N_LATENTS, N_LEVELS, N_TIMBRE, Autoencoder, Instrument, Morph, Performer
+from .networks import N_LATENTS, N_LEVELS, N_TIMBRE, Autoencoder, Ear, Instrument, Morph, Performer
 from .notes_cache import NoteLevels
 from .playable import Paths
 
@@ -144,6 +144,24 @@ def ship_morph(autoencoder: Autoencoder, levels: NoteLevels, places: LatentMap, 
     )
     write_map(path, places)
     return path
+
+
+def ship_encoder(autoencoder: Autoencoder, levels: NoteLevels, folder: Path, card: str) -> Path:
+    """Write the package that hears the timbre of a moment."""
+    return ship(
+        Ear(autoencoder).eval(),
+        {"features": example_features(levels)},
+        {
+            "name": folder.name,
+            **_SHARED,
+            "task": "Latents of a frame from the levels of its partials and noise.",
+            "input": {"name": "features", "representation": "tensor", "layout": ["time", "bins"]},
+            "output": {"name": "timbre", "representation": "tensor", "layout": ["time", "bins"]},
+        },
+        folder,
+        time_axes={"features": 0, "timbre": 0},
+        card=card,
+    )
 
 
 def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:

@@ -24,7 +24,7 @@ from .playable import (
     onto_principal_axes,
     path_loss,
 )
-from .shipping import latent_map, ship_instrument, ship_morph
+from .shipping import latent_map, ship_encoder, ship_instrument, ship_morph
 
 MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 9000, 5000, 1600
 _VALIDATION_NOTES = 128
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
     parser.add_argument("--out", default="runs/timbre", metavar="FOLDER", help="checkpoints and curves")
-    parser.add_argument("--export", metavar="FOLDER", help="write the packages timbre-synth and timbre-morph there")
+    parser.add_argument("--export", metavar="FOLDER", help="write the packages timbre-synth, -morph and -encoder there")
     parser.add_argument("--steps", type=int, help=f"batches (default {MOMENT_STEPS}, the paper's {PAPER_STEPS})")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
@@ -119,6 +119,7 @@ def _export(
     font = _font(args.data)
     places = latent_map(told, share, {program: font.name(program) for program in PROGRAMS})
     card, folder = _card(args), Path(args.export)
+    ship_encoder(autoencoder, levels, folder / "timbre-encoder", card)
     ship_morph(autoencoder, levels, places, folder / "timbre-morph", card)
     ship_instrument(autoencoder, performer, told, places, folder / "timbre-synth", card)
 

@@ -103,5 +103,5 @@ def test_silence_stays_silent_and_noise_gets_no_pitch(morph):
 
 
 def test_wrong_anchors_are_named(morph):
-    with pytest.raises(InvalidValue, match="'kazoo' is no anchor; choose one of .*flute"):
+    with pytest.raises(InvalidValue, match=r"'kazoo' is no anchor; choose one of .*flute"):
         morph.towards = "kazoo"

@@ -1,5 +1,7 @@
 """TimbreSynth: what a musician relies on, measured on its sound."""
 
+from itertools import pairwise
+
 import mido
 import numpy as np
 import pytest
@@ -206,7 +208,7 @@ def test_a_morph_in_64_steps_has_no_jump(synth):
             synth.parameters[name].value = float(value)
         part = play(synth, [((ON, 60, 100), 0.0)], 0.6)[-8192:]
         spectra.append(20 * np.log10(np.abs(np.fft.rfft(part * np.hanning(8192)))[:2000] + 1e-4))
-    distances = [float(np.sqrt(np.mean((a - b) ** 2))) for a, b in zip(spectra, spectra[1:], strict=False)]
+    distances = [float(np.sqrt(np.mean((a - b) ** 2))) for a, b in pairwise(spectra)]
     assert max(distances) <= 3 * np.mean(distances)
 
 
@@ -239,7 +241,7 @@ def test_mido_messages_and_stereo_are_pedalboards(synth):
 
 
 def test_wrong_anchors_phases_and_models_are_named():
-    with pytest.raises(InvalidValue, match="'kazoo' is no anchor; choose one of .*flute"):
+    with pytest.raises(InvalidValue, match=r"'kazoo' is no anchor; choose one of .*flute"):
         rtspec.TimbreSynth("kazoo")
     with pytest.raises(InvalidValue, match="griffin"):
         rtspec.TimbreSynth("flute", phase="griffin")
