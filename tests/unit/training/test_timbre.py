@@ -1,0 +1,171 @@
+"""The timbre workshop: notes become moments, networks learn them, packages play; the rows of the paper's tables run."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from rtspec.audio.files import Writer  # noqa: E402
+from rtspec.models import FrameModel, load  # noqa: E402
+from rtspec.processors.timbre_anchors import LatentMap, read_map  # noqa: E402
+from rtspec.processors.timbre_levels import FLOOR_DB, N_BANDS, N_LEVELS, N_PARTIALS, key_hz, note_levels  # noqa: E402
+from rtspec.processors.timbre_notes import TIMES_S, note_latents  # noqa: E402
+from rtspec.training.data.nsynth import note_files  # noqa: E402
+from rtspec.training.data.packages import DataError  # noqa: E402
+from rtspec.training.fit import Recipe, fit  # noqa: E402
+from rtspec.training.timbre import log_mel, playable, shipping  # noqa: E402
+from rtspec.training.timbre.networks import N_LATENTS, N_TIMBRE, Autoencoder, Performer, brought_to_unit  # noqa: E402
+from rtspec.training.timbre.notes_cache import NoteLevels  # noqa: E402
+from rtspec.training.timbre.paper import TABLES, StackedAutoencoder, reconstruction_loss  # noqa: E402
+
+RATE = 48000
+
+
+def tones(amplitudes, key=60, seconds=1.0, noise=0.0):
+    times = np.arange(round(seconds * RATE)) / RATE
+    hz = float(key_hz(key))
+    sound = sum(a * np.sin(2 * np.pi * hz * (k + 1) * times + k) for k, a in enumerate(amplitudes))
+    return (sound + noise * np.random.default_rng(0).standard_normal(len(times))).astype(np.float32)
+
+
+def toy_levels(n_programs=6, keys=(48, 60, 72)):
+    """Notes of instruments that differ in how steeply their partials fall."""
+    notes = [(p, k, v) for p in range(n_programs) for k in keys for v in (60, 120)]
+    levels = np.full((len(notes), len(TIMES_S), N_LEVELS), FLOOR_DB, np.float16)
+    for i, (program, _, _) in enumerate(notes):
+        levels[i, :, :40] = np.maximum(-(program + 1) * np.arange(40) / 2, FLOOR_DB)
+    whole = np.tile(np.linspace(0, -12, len(TIMES_S)).astype(np.float32), (len(notes), 1))
+    return NoteLevels(np.array(notes), levels, whole)
+
+
+@pytest.mark.parametrize("key", [36, 60, 96])
+def test_levels_of_partials_are_measured_to_half_a_decibel(key):
+    amplitudes = np.array([0.3, 0.1, 0.2, 0.03])
+    levels, whole_db = note_levels(tones(amplitudes, key), RATE, key, np.array([0.5]))
+    power = amplitudes**2 / 2
+    assert whole_db[0] == pytest.approx(10 * np.log10(power.sum()), abs=0.5)
+    assert levels[0, :4] == pytest.approx(10 * np.log10(power / power.sum()), abs=0.5)
+    assert levels[0, 5:N_PARTIALS].max() < -50
+
+
+def test_noise_between_partials_is_measured_and_its_power_is_right():
+    levels, whole_db = note_levels(tones([0.3], 60, noise=0.05), RATE, 60, np.linspace(0.2, 0.8, 30))
+    bands = 10 ** ((levels[:, N_PARTIALS:] + whole_db[:, None]) / 10)
+    share = 20000 / 24000
+    assert 10 * np.log10(bands.sum(1).mean() / (0.05**2 * share)) == pytest.approx(0, abs=1.5)
+    assert len(bands[0]) == N_BANDS
+
+
+def test_note_latents_tell_how_a_note_begins_and_dies():
+    whole = np.stack([-30 * TIMES_S, np.minimum(0, 20 * np.log10(TIMES_S / 0.5 + 1e-3))]).astype(np.float32)
+    told = note_latents(np.zeros((2, len(TIMES_S), 3), np.float32), whole)
+    assert told.shape == (2, 5)
+    assert told[0, 3] == pytest.approx(0.0) and told[0, 4] == pytest.approx(0.5, abs=0.02)
+    assert told[1, 3] > 0.7 and told[1, 4] == pytest.approx(0.0, abs=0.01)
+
+
+def test_moments_are_learned_turned_and_shipped_as_packages_that_play(tmp_path):
+    levels = toy_levels()
+    torch.manual_seed(0)
+    everything = np.ones(len(levels.notes), bool)
+    draw = playable.MomentBatches(levels, everything).draw
+    recipe = Recipe(40, 32, 3e-3, validate_every=20)
+    fitted = fit(Autoencoder(), draw, playable.moment_loss, recipe, tmp_path / "run", progress=False)
+    losses = [row["loss"] for row in fitted.curve]
+    assert losses[-1] < 0.7 * losses[0]
+    share, told = playable.onto_principal_axes(fitted.network, levels)
+    assert np.all(np.diff(share) <= 1e-9) and share.sum() == pytest.approx(1)
+    places = LatentMap({"steep": [0.0] * N_LATENTS}, {}, [float(s) for s in share])
+    path = shipping.ship_instrument(fitted.network, Performer(), told, places, tmp_path / "timbre-toy", "a card")
+    assert read_map(load(path)) == places
+    amplitudes = FrameModel(path).process(shipping.example_voices(told, 3))
+    assert amplitudes.shape == (3, 16, N_LEVELS) and np.all(amplitudes >= 0)
+    heard = FrameModel(shipping.ship_morph(fitted.network, levels, places, tmp_path / "timbre-told", "a card"))
+    power = (heard.process(shipping.example_features(levels, 4)) ** 2).sum(1)
+    assert power == pytest.approx(np.ones(4), abs=0.01)
+
+
+def test_turning_the_latents_changes_no_sound():
+    levels, network = toy_levels(), Autoencoder().eval()
+    frames = torch.from_numpy(levels.levels[:5, 3].astype(np.float32))
+    key, velocity = torch.full((5,), 55.0), torch.full((5,), 0.5)
+    with torch.no_grad():
+        before = network.decoder(network.encoder(frames, key, velocity), key, velocity)
+        playable.onto_principal_axes(network, levels)
+        after = network.decoder(network.encoder(frames, key, velocity), key, velocity)
+    assert torch.allclose(before, after, atol=1e-2)
+
+
+def test_levels_brought_to_unit_have_power_one_however_large_they_were():
+    made = brought_to_unit(torch.tensor([[400.0, 390.0, -5000.0]]))
+    assert float((10 ** (made / 10)).sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_path_is_learned_without_velocity():
+    levels, network = toy_levels(), Autoencoder().eval()
+    _, told = playable.onto_principal_axes(network, levels)
+    draw = playable.PathBatches(told, np.ones(len(levels.notes), bool)).draw
+    performer = Performer()
+    timbre, level = performer(torch.zeros(2, N_LATENTS), torch.full((2,), 60.0), torch.tensor([0.1, 1.0]))
+    assert timbre.shape == (2, N_TIMBRE) and bool((level <= 0).all())
+    loss = playable.path_loss(network.decoder)(
+        performer, tuple(map(torch.as_tensor, draw(np.random.default_rng(0), 8)))
+    )
+    assert torch.isfinite(loss)
+
+
+@pytest.mark.parametrize("variant", [v for rows in TABLES.values() for v in rows], ids=lambda v: v.name)
+def test_every_row_of_the_tables_gives_pictures_and_a_penalty_where_it_says_so(variant):
+    torch.manual_seed(0)
+    small = variant.quick()
+    network = StackedAutoencoder(small).train()
+    pictures = torch.rand(2, log_mel.N_MELS, log_mel.N_FRAMES)
+    made = network(pictures)
+    assert made.shape == pictures.shape and bool((made >= 0).all()) and bool((made <= 1).all())
+    assert network.encode(pictures).shape == (2, small.latent or small.widths[-1] * 16)
+    assert bool(network.penalty() > 0) == bool(small.kernel or small.activity)
+    assert reconstruction_loss(network, (pictures,)) >= ((made - pictures) ** 2).mean() * 0.5
+
+
+def test_the_tables_are_the_papers():
+    assert {name: len(rows) for name, rows in TABLES.items()} == {
+        "regularisation": 16,
+        "pooling": 3,
+        "latent": 3,
+        "dense": 2,
+    }
+
+
+def test_a_log_mel_picture_is_128_by_512_from_0_to_1_and_scale_invariant():
+    sound = tones([0.3, 0.1], 60, 4.0)[::3]
+    picture = log_mel.log_mel(sound)
+    assert picture.shape == (128, 512) and picture.max() == 1 and picture.min() >= 0
+    assert np.allclose(log_mel.log_mel(0.01 * sound), picture, atol=1e-4)
+    strongest = log_mel.mel_centres_hz()[picture[:, 200].argmax()]
+    assert strongest == pytest.approx(261.6, rel=0.06)
+
+
+def test_nsynths_folder_is_read_by_its_names_and_its_json(tmp_path):
+    folder = tmp_path / "audio"
+    folder.mkdir()
+    for name in ("bass_electronic_018-036-100", "flute_acoustic_002-077-050", "not a note"):
+        with Writer(folder / f"{name}.wav", 16000, 1) as writer:
+            writer.write(np.zeros((1, 1600), np.float32) + 0.1)
+    facts = {"bass_electronic_018-036-100": {"instrument_family_str": "bass", "pitch": 36}}
+    (tmp_path / "examples.json").write_text(json.dumps(facts))
+    notes = note_files(tmp_path)
+    assert [(n.instrument, n.family, n.key, n.velocity) for n in notes] == [
+        ("bass_electronic_018", "bass", 36, 100),
+        ("flute_acoustic_002", "flute", 77, 50),
+    ]
+    assert notes[0].audio(48000).dtype == np.float32 and len(notes[0].audio(48000)) == pytest.approx(4800, abs=50)
+
+
+def test_a_folder_without_notes_and_a_damaged_json_give_one_clear_line(tmp_path):
+    with pytest.raises(DataError, match="holds no notes; name sound files as NSynth does"):
+        note_files(tmp_path)
+    (tmp_path / "examples.json").write_text("{")
+    with pytest.raises(DataError, match=r"examples\.json is no JSON object of notes"):
+        note_files(tmp_path)
