@@ -277,7 +277,7 @@ MEND = np.dtype(
     + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair", "coded_on")]
     + [(n, "f8") for n in ("confidence", "coded", "slowest", "ramp")]
 )
-SURE_CODED, NOT_CODED = 0.75, 0.5
+SURE_CODED, NOT_CODED = 0.9, 0.7
 """Running mean of the network's confidence at which repair begins, and at which it ends."""
 _CONFIDENCE_S, _REPAIR_FADE_S = 1.0, 0.1
 

@@ -159,6 +159,22 @@ def fit(
         return _Training(network, draw, loss, recipe, Path(folder), validate, worker).run(progress)
 
 
+def load_best(network: nn.Module, folder: str | os.PathLike) -> None:
+    """Give a network the best weights of an earlier training, as a start for another.
+
+    Raises
+    ------
+    TrainingError
+        If the folder has no checkpoint, or it is of another network.
+    """
+    path = Path(folder) / _FILES[0]
+    bundle = _read_checkpoint(path, torch.device("cpu"))
+    try:
+        network.load_state_dict(bundle["best_weights"])
+    except RuntimeError:
+        raise TrainingError(f"{path} is of another network (its tensors have other names or shapes)") from None
+
+
 @dataclass(frozen=True)
 class _Worker:
     """Which of how many processes this is, and its device."""

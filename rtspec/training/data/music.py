@@ -112,7 +112,6 @@ def _prepare_track(track: Track, target: Path, seconds: float) -> None:
         versions = {
             "original": audio,
             "mp3-32": mp3(audio, SAMPLE_RATE, 32),
-            "other-original": narrow,
             "other-mp3": mp3(narrow, SAMPLE_RATE, kbps),
         }
         facts = {

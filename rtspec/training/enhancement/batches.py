@@ -14,6 +14,7 @@ LIVE_PLAN = FramePlan(sample_rate=44100, n_fft=1024, hop=256)
 LEAD_S = 1.5
 """Sound before the part that counts, in which the edge is found and the network's memory fills."""
 CODED_SHARE, OTHER_SHARE = 0.6, 0.2
+VERSIONS = ("original", "mp3-32", "other-mp3")
 _CUTOFFS_HZ = (3000.0, 15500.0)
 
 
@@ -44,10 +45,13 @@ class LiveBatches:
     sources : sequence of Clip
     seconds : float
         Of a segment that counts; :data:`LEAD_S` come before it.
+    within_s : float, optional
+        Use no more than the start of each clip, so that all of it stays in memory.
     """
 
-    def __init__(self, sources: Sequence[Clip], seconds: float):
-        self._sources = [(clip, {name: clip.array(name) for name in clip.versions()}) for clip in sources]
+    def __init__(self, sources: Sequence[Clip], seconds: float, within_s: float | None = None):
+        end = None if within_s is None else round(within_s * LIVE_PLAN.sample_rate)
+        self._sources = [{name: clip.array(name)[:, :end] for name in VERSIONS} for clip in sources]
         self._lead = round(LEAD_S * LIVE_PLAN.frame_rate_hz)
         self._n = (self._lead + round(seconds * LIVE_PLAN.frame_rate_hz)) * LIVE_PLAN.hop
 
@@ -70,11 +74,13 @@ class LiveBatches:
 
     def _pair(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, bool]:
         """A degraded segment, its original, and whether a coder did it."""
-        _, versions = self._sources[rng.integers(len(self._sources))]
+        versions = self._sources[rng.integers(len(self._sources))]
         kind = rng.random()
         coded = kind < CODED_SHARE + OTHER_SHARE
-        names = ("mp3-32", "original") if kind < CODED_SHARE or not coded else ("other-mp3", "other-original")
-        (degraded, original), _ = pieces([versions[name] for name in names], self._n, rng)
+        name = "mp3-32" if kind < CODED_SHARE or not coded else "other-mp3"
+        (degraded, original), _ = pieces([versions[name], versions["original"]], self._n, rng)
+        if len(original) > len(degraded):
+            original = original.mean(axis=0, keepdims=True)
         sound, wanted = self._one_channel(rng, degraded, original)
         if not coded:
             sound = _narrowed(rng, wanted)
@@ -83,10 +89,10 @@ class LiveBatches:
 
     @staticmethod
     def _one_channel(rng, degraded: np.ndarray, original: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        channel = rng.integers(len(original) + 1)
-        if channel == len(original):
+        channel = rng.integers(len(degraded) + 1)
+        if channel == len(degraded):
             return degraded.mean(axis=0), original.mean(axis=0)
-        return degraded[channel], original[channel]
+        return degraded[channel], original[min(channel, len(original) - 1)]
 
 
 def _narrowed(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:

@@ -143,25 +143,27 @@ def log_spectrum(sound: Tensor, n_fft: int = 2048, hop: int = 512) -> Tensor:
 
 
 class LiveLoss:
-    """Log-spectral distance, whole and above the edge; signal-to-noise ratio against the coded sound's; coded or not.
+    """Log-spectral distance, whole and above the edge; dB gained over the coded sound; the level's course above the
+    edge; coded or not.
 
     Parameters
     ----------
     plan : FramePlan
-    snr_weight, above_weight, coded_weight : float
-        Per dB; relative to the whole distance; of the cross-entropy.
     """
 
-    def __init__(self, plan: FramePlan, snr_weight: float = 1.2, above_weight: float = 0.5, coded_weight: float = 0.5):
-        self.plan, self.snr_weight, self.above_weight, self.coded_weight = plan, snr_weight, above_weight, coded_weight
+    SNR_WEIGHT, ABOVE_WEIGHT, ENVELOPE_WEIGHT, CODED_WEIGHT = 1.2, 0.5, 1.0, 2.0
+    """Per dB; relative to the whole distance; of 1 - correlation; of the cross-entropy."""
+
+    def __init__(self, plan: FramePlan):
+        self.plan = plan
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         return self.total(self.parts(network, batch))
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:
         """The terms weighed."""
-        total = parts["distance"] + self.above_weight * parts["above"] - self.snr_weight * parts["snr_db"]
-        return total + self.coded_weight * parts["entropy"]
+        total = parts["distance"] + self.ABOVE_WEIGHT * parts["above"] - self.SNR_WEIGHT * parts["snr_db"]
+        return total - self.ENVELOPE_WEIGHT * parts["envelope"] + self.CODED_WEIGHT * parts["entropy"]
 
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The loss's terms by name."""
@@ -173,12 +175,14 @@ class LiveLoss:
         made = sound + overlap_added(difference(answer, spectrum, controls, hiss, coded), self.plan)
         kept = slice(2 * self.plan.length, sound.shape[1] - self.plan.length)
         made, sound, original = made[:, kept], sound[:, kept], original[:, kept]
-        whole, above = log_distances(made, original, controls[:, -1, 0] / self.plan.n_fft)
+        logs, edge = (log_spectrum(made), log_spectrum(original)), controls[:, -1, 0] / self.plan.n_fft
+        whole, above = log_distances(*logs, edge)
         gained_db = gain_db(made, sound, original)
         weight = coded / coded.sum().clamp(min=1)
         labels = coded[:, None].expand(answer.shape[:2])
         entropy = functional.binary_cross_entropy_with_logits(answer[..., ANSWER.coded], labels)
-        return {"distance": whole, "above": above, "snr_db": (weight * gained_db).sum(), "entropy": entropy}
+        terms = {"distance": whole, "above": above, "envelope": level_correlation(*logs, edge)}
+        return terms | {"snr_db": (weight * gained_db).sum(), "entropy": entropy}
 
     def _hiss(self, sound: Tensor) -> Tensor:
         """Frames of white noise of mean power 1, as the compiled stage makes them."""
@@ -192,12 +196,29 @@ class LiveLoss:
 
 
 def log_distances(made: Tensor, original: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-spectral distance over all bins, and over those above the edge (a share of the sample rate)."""
-    squared = (log_spectrum(made) - log_spectrum(original)) ** 2
-    share = torch.arange(squared.shape[1], device=made.device) / (2 * (squared.shape[1] - 1))
-    mask = (share[None, :] > edge[:, None]).float()[..., None]
+    """Log-spectral distance of two :func:`log_spectrum`, over all bins and over those above the edge (a share of the
+    sample rate)."""
+    squared, mask = (made - original) ** 2, _above(edge, made)
     above = (squared * mask).sum(1) / mask.sum(1).clamp(min=1)
     return (squared.mean(1) + 1e-6).sqrt().mean(), (above + 1e-6).sqrt().mean()
+
+
+def _above(edge: Tensor, spectrum: Tensor) -> Tensor:
+    """1 for bins above the edge: (batch, n_bins, 1)."""
+    share = torch.arange(spectrum.shape[1], device=edge.device) / (2 * (spectrum.shape[1] - 1))
+    return (share[None, :] > edge[:, None]).float()[..., None]
+
+
+def level_correlation(made: Tensor, original: Tensor, edge: Tensor) -> Tensor:
+    """Correlation over frames of the levels above the edge, in dB, of two :func:`log_spectrum`; levels 60 dB below the
+    original's loudest count as that."""
+    mask = _above(edge, made)
+    powers = [(10**each * mask).sum(1) for each in (made, original)]
+    floor = 1e-6 * powers[1].amax(1, keepdim=True) + LOG_FLOOR
+    a, b = (torch.log10(power + floor) for power in powers)
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    spread = (a.square().sum(1) * b.square().sum(1) + 1e-6).sqrt()
+    return ((a * b).sum(1) / spread).mean()
 
 
 def gain_db(made: Tensor, sound: Tensor, original: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ...frames.plan import FramePlan
 from ..data.folders import Clip, pieces
-from .live import gain_db, log_distances, overlap_added
+from .live import gain_db, log_distances, log_spectrum, overlap_added
 
 PLAN = FramePlan(sample_rate=22050, n_fft=1024, hop=248, window_length=1023, uneven=True)
 """Section 2.2: Hann window of 1023, hop 248, transform of 1024."""
@@ -163,5 +163,7 @@ class SoundLoss:
         sound = overlap_added(torch.complex(made[:, 0], made[:, 1]).transpose(1, 2), PLAN)
         kept = slice(2 * PLAN.length, coded.shape[1] - 2 * PLAN.length)
         sound, coded, original = sound[:, kept], coded[:, kept], original[:, kept]
-        whole, _ = log_distances(sound, original, torch.full((len(sound),), 0.38, device=sound.device))
+        whole, _ = log_distances(
+            log_spectrum(sound), log_spectrum(original), torch.full((len(sound),), 0.38, device=sound.device)
+        )
         return whole, gain_db(sound, coded, original).mean()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...cli.output import emit
 from ...errors import InvalidValue
 from ..data.folders import Clip, clips
-from ..fit import Recipe, fit
+from ..fit import Recipe, fit, load_best
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
 from .paper import PLAN, PaperBatches, PaperLoss, PaperNetwork, SoundLoss
@@ -64,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=1600, help="batches (default 1600)")
     parser.add_argument("--batch", type=int, default=8, help="segments a batch (default 8)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
+    parser.add_argument("--within", type=float, metavar="S", help="use no more than the start of each clip (live)")
+    parser.add_argument("--start", metavar="FOLDER", help="an earlier run whose weights are the start")
     parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help="default 0.002")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
@@ -80,6 +82,8 @@ def run(args: argparse.Namespace) -> None:
     plan = PLANS[args.model](args)
     root = Path(args.data) / "clips"
     held = _held_batches(plan.batches(clips(root / "validation")))
+    if args.start:
+        load_best(plan.network, args.start)
     recipe = Recipe(
         args.steps,
         args.batch,
@@ -114,7 +118,7 @@ def _live(args: argparse.Namespace) -> Plan:
         parts = loss.parts(network, batch)
         return {name: float(value) for name, value in {"loss": loss.total(parts), **parts}.items()}
 
-    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds), loss, terms, ship=ship_live)
+    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds, args.within), loss, terms, ship=ship_live)
 
 
 def _paper(args: argparse.Namespace) -> Plan:
@@ -184,6 +188,8 @@ def _facts(args: argparse.Namespace, best: float) -> dict[str, Any]:
 def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     chosen = {"model": args.model, "blocks": args.blocks, "steps": args.steps, "batch": args.batch}
     chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
+    chosen |= {"within": args.within} if args.within else {}
+    chosen |= {"start": args.start} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
     report = Path(args.report).read_text() if args.report else "none given; rtspec evaluate enhancement makes them"
     return (

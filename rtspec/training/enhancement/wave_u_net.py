@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .live import log_distances
+from .live import log_distances, log_spectrum
 
 KERNEL_DOWN, KERNEL_UP = 15, 5
 
@@ -57,5 +57,7 @@ class WaveLoss:
         coded, original = (sound[:, :n] for sound in batch)
         made = network(coded)
         error, before = (made - original).square().sum(1), (coded - original).square().sum(1)
-        whole, _ = log_distances(made, original, torch.full((len(made),), 0.38, device=made.device))
+        whole, _ = log_distances(
+            log_spectrum(made), log_spectrum(original), torch.full((len(made),), 0.38, device=made.device)
+        )
         return whole + (10 * torch.log10((error + 1e-6) / (before + 1e-6))).mean()

@@ -1,0 +1,92 @@
+"""``rtspec evaluate enhancement`` on generated music: figures beside baselines, reports, and clear complaints."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rtspec.audio.files import write
+from rtspec.cli import main
+from rtspec.evaluation import metrics
+from rtspec.evaluation.enhancement import CONDITIONS
+from rtspec.evaluation.sbr import copy_up
+from rtspec.training.enhancement.degradation import low_pass
+
+RATE = 44100
+
+
+def music(seconds=4.0) -> np.ndarray:
+    t = np.arange(round(seconds * RATE)) / RATE
+    rng = np.random.default_rng(0)
+    return (0.1 * np.exp(-5 * (t % 0.25)) * rng.standard_normal((2, len(t)))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("music")
+    write(root / "a.wav", music(), RATE)
+    (root / "b.wav").write_bytes(b"no sound")
+    return root
+
+
+def test_copied_bands_fill_what_is_empty_and_leave_the_rest():
+    narrow = low_pass(music(), RATE, 8000.0)
+    made = copy_up(narrow, RATE, 8000.0)
+    band, above = (0.0, 0.33), (0.4, 1.0)
+    assert metrics.log_spectral_distance(narrow, made, band) < 0.05
+    assert metrics.log_spectral_distance(music(), made, above) < 0.5 * metrics.log_spectral_distance(
+        music(), narrow, above
+    )
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_every_condition_takes_away_what_lies_above_its_edge(name):
+    condition = CONDITIONS[name]
+    sound = metrics.resampled(music(2.0), RATE, condition.sample_rate)[: condition.channels]
+    arrived = condition.degrade(sound)
+    power = np.abs(np.fft.rfft(arrived * np.hanning(arrived.shape[1]))) ** 2
+    start = round(1.1 * condition.edge * (power.shape[1] - 1))
+    assert arrived.shape == sound.shape and power[:, start:].sum() < 1e-4 * power.sum()
+
+
+def test_the_command_measures_writes_and_draws(folder, tmp_path, capsys):
+    command = [
+        "evaluate",
+        "enhancement",
+        "--audio",
+        str(folder),
+        "--conditions",
+        "low-8000",
+        "--seconds",
+        "3",
+        "--json",
+    ]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    data = json.loads(capsys.readouterr().out)
+    rows = {row["method"]: row for row in data["means"]}
+    assert list(rows) == ["unprocessed", "copied up", "live"]
+    assert rows["unprocessed"]["lsd_ratio"] == 1 and rows["live"]["lsd_ratio"] < 0.6
+    assert {row["input"] for row in data["harmless"]} >= {"silence", "tone at 1 kHz", "clipped tone"}
+    kinds = sorted(path.suffix for path in tmp_path.iterdir())
+    assert kinds == [".json", ".md", ".png", ".wav", ".wav", ".wav"]
+    assert json.loads((tmp_path / "report.json").read_text()) == data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--conditions", "low-1"], "condition='low-1' is not known; choose one of mp3-32"),
+        (["--models", "nothing"], 'there is no model "nothing"'),
+    ],
+)
+def test_wrong_arguments_give_one_line(folder, arguments, text, capsys):
+    assert main(["evaluate", "enhancement", "--audio", str(folder), *arguments]) == 1
+    assert text in capsys.readouterr().err
+
+
+def test_a_folder_without_music_gives_one_line(tmp_path, capsys):
+    assert main(["evaluate", "enhancement", "--audio", str(tmp_path), "--conditions", "low-8000"]) == 1
+    assert "holds no sound file" in capsys.readouterr().err
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    assert main(["evaluate", "enhancement", "--audio", str(tmp_path), "--conditions", "low-8000"]) == 1
+    assert "no sound file in" in capsys.readouterr().err
