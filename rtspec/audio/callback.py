@@ -41,7 +41,15 @@ MARKS = 8
 RESYNC_NS = 20_000_000
 """A callback this far from where the clock expects it sets the clock anew."""
 
-_COUNTERS = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "unrecorded_frames")
+_COUNTERS = (
+    "callbacks",
+    "late_callbacks",
+    "underruns",
+    "overruns",
+    "concealed_frames",
+    "unrecorded_frames",
+    "device_xruns",
+)
 _FLAGS = ("finished", "marked")
 _NUMBERS = (
     *(
@@ -293,7 +301,12 @@ def exchange(state, device_in, device_out, n):
     s.late_callbacks += duration > s.period_ns
 
 
+_XRUNS = 0b1111
+"""PortAudio's flags for input and output that were too early or too late."""
+
+
 def _portaudio(device_in, device_out, n, time_info, flags, state):
+    carray(pointer(np.int64(state)), 1, EXCHANGE)[0].device_xruns += (flags & _XRUNS) != 0
     exchange(np.int64(state), np.int64(device_in), np.int64(device_out), np.int64(n))
     return np.int32(0)
 
@@ -418,6 +431,10 @@ class Exchange:
         found = float(self.record["peak_in"][0]), float(self.record["peak_out"][0])
         self.record["peak_in"] = self.record["peak_out"] = 0.0
         return found
+
+    def rewind(self) -> None:
+        """Begin the tape anew."""
+        self.record["tape_at"] = 0
 
     @property
     def taped_frames(self) -> int:

@@ -1,4 +1,4 @@
-"""``rtspec benchmark engine|latency|model|phase``."""
+"""``rtspec benchmark engine|latency|model|phase|soak``."""
 
 import argparse
 from collections.abc import Callable
@@ -11,6 +11,7 @@ _FIGURES = {
     "latency": "an impulse around a JACK loop-back: the round trip against the itemised latency",
     "model": "a model's time per frame through the C API, beside plain onnxruntime",
     "phase": "phase reconstruction: quality and time per frame of every method",
+    "soak": "ten minutes of live sound, MIDI, OSC, edits and model swaps at once: nothing lost, late or longer",
 }
 
 
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="jack",
         help="a JACK dummy server started for it (default), the default device, or the virtual one",
     )
+    made["soak"].add_argument("--seconds", type=float, default=600.0, metavar="N", help="default 600; at least 30")
+    made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
+    made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["model"].add_argument("models", nargs="*", metavar="MODEL", help="files or names (default: all that ship)")
     made["phase"].add_argument("--audio", metavar="FOLDER", help="measure on these sound files")
     made["phase"].add_argument("--picture", metavar="FILE", help="draw quality against latency and cost, as PNG")
@@ -46,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure one figure; 1 where a promise does not hold."""
-    return {"engine": _engine, "latency": _latency, "model": _model, "phase": _phase}[args.figure](args)
+    return {"engine": _engine, "latency": _latency, "model": _model, "phase": _phase, "soak": _soak}[args.figure](args)
 
 
 def _engine(args: argparse.Namespace) -> int:
@@ -112,6 +116,18 @@ def _phase(args: argparse.Namespace) -> int:
         report.plot(args.picture)
     emit(args, report.as_dict(), str(report))
     return 0
+
+
+def _soak(args: argparse.Namespace) -> int:
+    from ..evaluation import soak_benchmark
+
+    with progress(args.json) as bar:
+        bar.add_task(f"soak, {args.seconds:g} s", total=None)
+        row = soak_benchmark.run(max(30.0, args.seconds), args.block, args.rate)
+    figures = [{"figure": name.replace("_", " "), "value": row[name]} for name in row if name != "promises"]
+    kept = [{"promise": name, "kept": "yes" if kept else "NO"} for name, kept in row["promises"].items()]
+    emit(args, row, f"{table(figures)}\n\n{table(kept)}")
+    return 0 if all(row["promises"].values()) else 1
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

@@ -57,9 +57,10 @@ class Statistics:
     sample; dropped ones found too many others on their way. Bad samples of the input and bad frames of a model were not
     finite; silence replaces them. `load` is the share of its time that the engine uses; where that is too high the
     governor halves the iterations of phase methods: `governor_level` times now, `governor_steps` times in all.
-    `stuck_s` tells for how long a model has been hanging. Unrecorded frames found the disk too slow. Reopened tells
-    how often the device had vanished and came back. `native_plugins` tells, by place and name, how often each native
-    plugin ran, what a call took on average (waiting for the GIL included), and how many failed.
+    `stuck_s` tells for how long a model has been hanging. Unrecorded frames found the disk too slow. Device xruns are
+    what the driver says that it missed. Reopened tells how often the device had vanished and came back.
+    `native_plugins` tells, by place and name, how often each native plugin ran, what a call took on average (waiting
+    for the GIL included), and how many failed.
     """
 
     callbacks: int
@@ -68,6 +69,7 @@ class Statistics:
     overruns: int
     concealed_frames: int
     unrecorded_frames: int
+    device_xruns: int
     reopened: int
     bad_samples: int
     bad_frames: int
@@ -473,6 +475,10 @@ class AudioStream:
     def levels(self) -> tuple[float, float]:
         """The largest magnitudes of input and output since this was last asked for."""
         return self._exchange.peaks()
+
+    def rewind(self) -> None:
+        """Begin the tape that :attr:`recorded` gives anew."""
+        self._exchange.rewind()
 
     @property
     def recorded(self) -> tuple[np.ndarray, np.ndarray]:
