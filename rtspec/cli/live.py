@@ -1,9 +1,13 @@
 """``rtspec live``."""
 
 import argparse
+import math
+import sys
+import time
 from pathlib import Path
 
 from .chain import add_chain_arguments, describe, make_chain
+from .live_view import TURN_S, View, make_view
 from .output import emit
 
 EXAMPLE = "rtspec live --processor inversion --set bands=mel --processor onnx:tilt-gate --seconds 30"
@@ -27,8 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-reopen", action="store_true", help="end where the device vanishes, instead of waiting for it to come back"
     )
-    parser.add_argument("--osc", type=int, metavar="PORT", help="let OSC on this loop-back port move parameters")
+    parser.add_argument("--osc", type=int, metavar="PORT", help="let OSC on this UDP port move parameters")
+    parser.add_argument(
+        "--osc-host", metavar="ADDRESS", help="listen there for OSC (default 127.0.0.1: this machine only)"
+    )
     parser.add_argument("--preset", metavar="NAME", help="start with this preset: a saved or factory one, or a file")
+    parser.add_argument(
+        "--pad", metavar="A,B[,C,D]", help="two or four presets between which CC 12 and 13, or OSC /rtspec/pad/x, play"
+    )
+    parser.add_argument(
+        "--untimed", action="store_true", help="MIDI acts at once, not always a block later at its own sample"
+    )
     parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
     parser.add_argument("--loop", action="store_true", help="play the source again and again")
     parser.add_argument(
@@ -37,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
     )
+    parser.add_argument("--quiet", action="store_true", help="show nothing while it plays")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -45,6 +59,7 @@ def run(args: argparse.Namespace) -> None:
 
     rate = args.rate or _own_rate(args)
     source = _source(args.source, rate)
+    view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz, blocks of {args.block}")
     stream = AudioStream(
         args.input,
         args.output,
@@ -57,14 +72,18 @@ def run(args: argparse.Namespace) -> None:
         virtual=args.virtual,
         midi="auto" if args.map and args.midi is None else args.midi,
         midi_map=args.map,
+        midi_timed=not args.untimed,
         osc_port=args.osc,
+        osc_host=args.osc_host,
+        pad=args.pad.split(",") if args.pad else (),
         reopen=not args.no_reopen,
+        report=view.say,
     )
     if args.preset:
         _apply_preset(stream, args.preset)
     if not args.json:
         print(f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}", flush=True)
-    play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it")
+    play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it", view)
     data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
     emit(args, data, statistics_text(stream.statistics))
 
@@ -78,13 +97,21 @@ def _apply_preset(stream, name: str) -> None:
         Bank(stream.plugins).load(name)
 
 
-def play(stream, seconds: float | None, announcement: str = "") -> None:
+def _view_kind(args: argparse.Namespace) -> str:
+    if args.json or args.quiet:
+        return "none" if args.quiet else "reports"
+    return "full" if sys.stdout.isatty() else "lines"
+
+
+def play(stream, seconds: float | None, announcement: str = "", view: View | None = None) -> None:
     """Run a stream for so long, to its source's end, or to Ctrl-C, which is a good end too."""
-    with stream:
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    with stream, view or make_view("none", "") as shown:
         if announcement:
             print(announcement, flush=True)
         try:
-            stream.wait(seconds)
+            while not stream.wait(min(TURN_S, end - time.monotonic())) and time.monotonic() < end:
+                shown.update(stream)
         except KeyboardInterrupt:
             print(flush=True)
 
