@@ -78,6 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=20.0, metavar="N", help="of each track (default 20)")
     parser.add_argument("--tracks", type=int, metavar="N", help="at most so many (default: all)")
     parser.add_argument("--perception", action="store_true", help="PESQ, STOI and ViSQOL too (slow)")
+    parser.add_argument(
+        "--quantised", action="store_true", help="the models in float16 and int8 too: size, time, change"
+    )
+    parser.add_argument("--wave-u-net", metavar="FOLDER", help="a run of rtspec train enhancement --model wave-u-net")
     parser.add_argument("--each", action="store_true", help="list every track")
     parser.add_argument("--out", metavar="FOLDER", help="write report.md, report.json, pictures and WAV pairs there")
 
@@ -85,22 +89,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
     chosen = {name: CONDITIONS[name] for name in _known(args.conditions.split(","))}
-    rows = []
+    processors, rows = _processors(args), []
     with progress(args.json) as bar:
         task = bar.add_task("enhancement", total=None)
         for name, condition in chosen.items():
-            methods = {"unprocessed": _unprocessed, "copied up": _copier(condition), **_processors(args.models)}
+            methods = {"unprocessed": _unprocessed, "copied up": _copier(condition), **processors}
             for track, original in _sounds(args, condition):
                 bar.update(task, description=f"{name}: {track}")
                 rows += _measure(args, name, condition, track, original, methods)
-    means = _means(rows)
-    untouched = harmless(args.models.split(",")[0])
-    text = f"{table(means)}\n\n{table(untouched)}"
-    if args.each:
-        text += f"\n\n{table(rows)}"
+    data = {"means": _means(rows), "harmless": harmless(args.models.split(",")[0])}
+    if args.quantised:
+        data["quantised"] = _quantised(args.models.split(","), chosen)
+    text = "\n\n".join(table(part) for part in [*data.values(), *([rows] if args.each else [])])
+    data["tracks"] = rows
     if args.out:
-        _keep(Path(args.out), text, {"means": means, "harmless": untouched, "tracks": rows})
-    emit(args, {"means": means, "harmless": untouched, "tracks": rows}, text)
+        _keep(Path(args.out), text, data)
+    emit(args, data, text)
 
 
 def _known(names: list[str]) -> list[str]:
@@ -117,10 +121,25 @@ def _copier(condition: Condition) -> Method:
     return lambda sound, sample_rate: copy_up(sound, sample_rate, condition.edge_hz)
 
 
-def _processors(models: str) -> dict[str, Method]:
+def _processors(args: argparse.Namespace) -> dict[str, Method]:
     from ..processors.bandwidth import BandwidthExtension
 
-    return {model: BandwidthExtension(model) for model in models.split(",")}
+    found: dict[str, Method] = {}
+    if args.wave_u_net:
+        from ..training.enhancement.wave_u_net import trained
+
+        found["wave-u-net"] = trained(args.wave_u_net)
+    return {**found, **{model: BandwidthExtension(model) for model in args.models.split(",")}}
+
+
+def _quantised(models: list[str], conditions: dict[str, Condition]) -> list[dict]:
+    from .quantisation import rows
+
+    condition = next(iter(conditions.values()))
+    t = np.arange(4 * condition.sample_rate) / condition.sample_rate
+    noise = np.random.default_rng(0).standard_normal((1, len(t)))
+    sound = condition.degrade((0.1 * np.exp(-5 * (t % 0.25)) * noise).astype(np.float32))
+    return [{"model": model, **row} for model in models for row in rows(model, sound, condition.sample_rate)]
 
 
 def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[str, np.ndarray]]:

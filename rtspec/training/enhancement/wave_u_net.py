@@ -1,11 +1,15 @@
 """A small Wave-U-Net on samples, the kind of baseline that the paper compares with (Stoller et al. 2018)."""
 
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..fit import load_best
 from .live import log_distances, log_spectrum
 
 KERNEL_DOWN, KERNEL_UP = 15, 5
@@ -47,6 +51,19 @@ class WaveUNet(nn.Module):
 
 def _layer(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2), nn.LeakyReLU(0.2))
+
+
+def trained(folder: str | Path) -> Callable[[np.ndarray, int], np.ndarray]:
+    """The network of a training's folder as a method of the evaluation: (sound, sample_rate) → sound."""
+    network = WaveUNet().eval()
+    load_best(network, folder)
+
+    def process(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+        padded = np.pad(sound, ((0, 0), (0, -sound.shape[1] % 32)))
+        with torch.no_grad():
+            return network(torch.as_tensor(padded)).numpy()[:, : sound.shape[1]]
+
+    return process
 
 
 class WaveLoss:
