@@ -1,51 +1,80 @@
-"""Spectral inversion: magnitudes to third-octave or mel levels and back to sound."""
+"""Spectral inversion: magnitudes to third-octave or mel levels and back to sound, or a sensor's levels to sound."""
+
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from ..buffers.memory import aligned
 from ..buffers.step import Row, Stage
+from ..control.smoothing import ramp_stage
+from ..errors import InvalidValue
 from ..frames.analysis import analysis_stage, magnitude_stage
-from ..frames.bands import band_filters, bands_stage
+from ..frames.bands import BandFilters, band_filters, bands_stage
+from ..frames.lag import lag_stage
+from ..frames.levels import FULL_SCALE_DB
 from ..frames.plan import FramePlan
 from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
+from ..host.sensor import LevelSource, limiter_stage, open_levels
+from ..models import load
+from ..models.session import model_stage
 from .band_inversion import inversion_stage
+from .band_shaping import SHAPING_PARAMETERS, shaping_stage
 from .base import Processor, check_choice
+from .level_control import level_stages
 from .phases import PhaseChoice
+from .refinement import REFINE, refinement_stage
 
 BANDS = ("third-octave", "third-octave-paper", "mel", "mel-htk")
 METHODS = ("pinv", "nnls")
+MODELS = {name: f"inversion-{name}" for name in ("live", "paper", "log")}
+"""Short names of the networks that ship."""
+
+TRAINED_ON = "third-octave-paper"
 
 
 class SpectralInversion(Processor):
     """Reduce sound to band levels and rebuild it from them alone: a sketch that keeps the scene and loses the words.
 
     Each frame's magnitudes become band powers; the bands become magnitudes again by the clipped pseudo-inverse or by
-    non-negative least squares; a streaming phase reconstruction makes them sound.
+    non-negative least squares, which a network may refine; a streaming phase reconstruction makes them sound. With
+    `levels` the band powers are a sensor's, and the input is not heard.
 
     Parameters
     ----------
-    bands : str
-        "third-octave" (IEC 61260), "third-octave-paper" (sin² edges), "mel" (Slaney) or "mel-htk".
+    bands : str, optional
+        "third-octave" (IEC 61260; the default), "third-octave-paper" (sin² edges; what networks were trained on, and the
+        default with one), "mel" (Slaney) or "mel-htk".
     method : str
         "pinv" (clipped pseudo-inverse) or "nnls" (non-negative least squares).
     phase : str
-        A streaming method of :mod:`rtspec.phase`.
+        A streaming method of :mod:`rtspec.phase`; "random" is noise phase.
     n_bands : int, optional
         Bands of a mel scale; 128 by default.
-    n_fft, hop : int
-        Samples.
+    n_fft, hop : int, optional
+        Samples; 1024 and 256 by default. A network brings its own.
+    model : str or Path, optional
+        "live", "paper", "log", or a packaged model that takes and gives magnitudes: refines the pseudo-inverse, as far as
+        the parameter `refine` says.
+    levels : str, Path or LevelSource, optional
+        A table of levels (:func:`rtspec.audio.levels.read_levels`) or "udp:PORT[:BANDS[:PERIOD_S]]".
+    full_scale_db : float
+        For `levels`: the level of a sound whose mean square is one.
+    weighting : str, optional
+        For `levels`: "A" if they are A-weighted.
+    calibrate : bool
+        Keep the levels of the finished sound at those of the input, band by band.
     look_ahead, iterations : int, optional
         Frames that the phase method may wait for, and its rounds; the method's own defaults where None.
-    mix : float
-        0 to 1, share of the result.
-    output_db : float
-        -60 to 24 dB.
+    **values
+        Starting values of parameters: `refine` (0 baseline to 1 network), `freeze`, `blur_ms`, `tilt_db_per_octave`,
+        `gain_31_5_hz` … `gain_16000_hz` (±24 dB), `mix`, `output_db`.
 
     References
     ----------
     F. Gontier, M. Lagrange, C. Lavandier, J.-F. Petiot: "Privacy aware acoustic scene synthesis using deep spectral
-    feature inversion", ICASSP 2020: bands of the power spectrum, pseudo-inverse and NNLS baselines.
+    feature inversion", ICASSP 2020: bands of the power spectrum, pseudo-inverse and NNLS baselines, the network.
 
     Examples
     --------
@@ -56,24 +85,32 @@ class SpectralInversion(Processor):
 
     def __init__(
         self,
-        bands: str = "third-octave",
+        bands: str | None = None,
         method: str = "pinv",
         phase: str = "rtpghi",
         *,
         n_bands: int | None = None,
-        n_fft: int = 1024,
-        hop: int = 256,
+        n_fft: int | None = None,
+        hop: int | None = None,
+        model: str | Path | None = None,
+        levels: str | Path | LevelSource | None = None,
+        full_scale_db: float = FULL_SCALE_DB,
+        weighting: str | None = None,
+        calibrate: bool = True,
         look_ahead: int | None = None,
         iterations: int | None = None,
-        mix: float = 1.0,
-        output_db: float = 0.0,
+        **values: float,
     ):
-        self._bands = check_choice("bands", bands, BANDS)
+        self._model = None if model is None else _checked_model(load(MODELS.get(str(model), model)))
+        self._bands = check_choice("bands", bands or ("third-octave" if model is None else TRAINED_ON), BANDS)
         self._method = check_choice("method", method, METHODS)
         self._phase = PhaseChoice(phase, look_ahead, iterations)
-        self._n_bands, self._n_fft, self._hop = n_bands, n_fft, hop
-        super().__init__([], {"mix": mix, "output_db": output_db})
+        self._n_bands, self._n_fft, self._hop, self._calibrate = n_bands, n_fft, hop, bool(calibrate)
+        self._levels = levels if isinstance(levels, LevelSource) else None
+        super().__init__([*([REFINE] if self._model else []), *SHAPING_PARAMETERS], values)
         self._check()
+        if levels is not None and self._levels is None:
+            self._levels = open_levels(str(levels), full_scale_db, weighting)
 
     def _check(self) -> None:
         plan = self.plan(self.default_sample_rate)
@@ -115,27 +152,134 @@ class SpectralInversion(Processor):
             raise
         self._forget()
 
+    @property
+    def levels(self) -> LevelSource | None:
+        """The sensor that is heard in place of the input; setting it starts the sound anew."""
+        return self._levels
+
+    @levels.setter
+    def levels(self, source: LevelSource | None) -> None:
+        self._levels = source
+        self._forget()
+
     def plan(self, sample_rate: float) -> FramePlan:
-        return FramePlan(sample_rate=round(sample_rate), n_fft=self._n_fft, hop=self._hop)
+        if self._model is None:
+            return FramePlan(sample_rate=round(sample_rate), n_fft=self._n_fft or 1024, hop=self._hop or 256)
+        own = self._model.plan(round(sample_rate))
+        for name, value in (("n_fft", self._n_fft), ("hop", self._hop)):
+            if value not in (None, getattr(own, name)):
+                raise InvalidValue(f"{name}={value} is not the model's own; leave it out, or use {getattr(own, name)}")
+        return own
 
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
-        return {"phase": self._phase.delay_frames(plan)}
+        model = {"model": self._model.stage_delay_frames} if self._model else {}
+        return {**model, "phase": self._phase.delay_frames(plan)}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        filters = band_filters(self._bands, plan, self._n_bands)
-        spectrum, rebuilt = aligned(plan.n_bins, np.complex64), aligned(plan.n_bins, np.complex64)
-        magnitude, estimate = aligned(plan.n_bins), aligned(plan.n_bins)
-        powers = aligned(len(filters.centres_hz))
-        places = [inbox, spectrum, magnitude, powers, estimate, rebuilt, outbox]
-        stages = [
-            analysis_stage(plan),
-            magnitude_stage(plan),
-            bands_stage(filters),
-            inversion_stage(filters, self._method),
-            self._phase.stage(plan, spectrum),
-            synthesis_stage(plan),
-        ]
-        return chain(stages, places), stages
+        return _Lane(self, plan, inbox, outbox).made()
+
+    def filters(self, plan: FramePlan) -> BandFilters:
+        """The filterbank on a plan."""
+        return band_filters(self._bands, plan, self._n_bands)
+
+
+class _Lane:
+    """One channel's stages, row by row, in the order of the signal."""
+
+    def __init__(self, processor: SpectralInversion, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray):
+        self.of, self.plan, self.inbox, self.outbox = processor, plan, inbox, outbox
+        self.rows: list[Row] = []
+        self.stages: list[Stage] = []
+        self.places: dict[str, int] = {}
+        self.spectrum, self.rebuilt = (aligned(plan.n_bins, np.complex64) for _ in range(2))
+        self.magnitude = aligned(plan.n_bins)
+        self.powers = aligned(self.filters.n_bands)
+
+    @cached_property
+    def filters(self) -> BandFilters:
+        return self.of.filters(self.plan)
+
+    def made(self) -> Lane:
+        shaping, self.places = shaping_stage(self.filters)
+        refining = self._refining() if self.of._model else None
+        ramps = ramp_stage(self.of.parameters, self.places, self.plan.frame_rate_hz)
+        self._listen()
+        self._add(ramps, self.powers, self.powers)
+        self._add(shaping, self.powers, self.powers)
+        self._invert(refining)
+        self._sound()
+        return self.rows, self.stages
+
+    def _add(self, stage: Stage, x: np.ndarray, y: np.ndarray) -> None:
+        self.stages.append(stage)
+        self.rows.append(stage.row(x, y))
+
+    def _listen(self) -> None:
+        """The input's band powers, or the sensor's."""
+        if self.of._levels is not None:
+            self._add(self.of._levels.stage(self.filters), self.powers, self.powers)
+            return
+        self._add(analysis_stage(self.plan), self.inbox, self.spectrum)
+        self._add(magnitude_stage(self.plan), self.spectrum, self.magnitude)
+        self._add(bands_stage(self.filters), self.magnitude, self.powers)
+
+    def _refining(self) -> tuple[Stage, np.ndarray]:
+        """The mixture of network and baseline, and where it wants the baseline; its control joins the places."""
+        baseline = aligned(self.plan.n_bins)
+        stage, place = refinement_stage(baseline)
+        self.places |= place
+        return stage, baseline
+
+    def _invert(self, refining: tuple[Stage, np.ndarray] | None) -> None:
+        """Band powers to magnitudes, refined by the network if there is one."""
+        self._add(inversion_stage(self.filters, self.of._method), self.powers, self.magnitude)
+        if refining is None:
+            return
+        stage, baseline = refining
+        model = model_stage(self.of._model, self.plan.n_bins)
+        seen, refined = self.magnitude, aligned(self.plan.n_bins)
+        if self.of._method != "pinv":  # networks refine the pseudo-inverse
+            seen = aligned(self.plan.n_bins)
+            self._add(inversion_stage(self.filters), self.powers, seen)
+        self._add(lag_stage(self.magnitude, model.delay), self.magnitude, baseline)
+        if model.delay:
+            self._add(lag_stage(self.spectrum, model.delay), self.spectrum, self.spectrum)
+        self._add(model, seen, refined)
+        self._add(stage, refined, self.magnitude)
+
+    def _sound(self) -> None:
+        """Magnitudes to a hop of sound, its levels held."""
+        phase = self.of._phase.stage(self.plan, self.spectrum)
+        lag = self.of._model.stage_delay_frames if self.of._model else 0
+        behind = phase.delay + -(-self.plan.length // self.plan.hop) - 1
+        hold, compare = level_stages(self.filters, self.powers, lag, behind)
+        if self.of._calibrate:
+            self._add(hold, self.magnitude, self.magnitude)
+        self._add(phase, self.magnitude, self.rebuilt)
+        self._add(synthesis_stage(self.plan), self.rebuilt, self.outbox)
+        if self.of._levels is not None:
+            self._add(limiter_stage(self.plan.hop), self.outbox, self.outbox)
+        if self.of._calibrate:
+            self._measure(compare)
+
+    def _measure(self, compare: Stage) -> None:
+        spectrum, magnitude = aligned(self.plan.n_bins, np.complex64), aligned(self.plan.n_bins)
+        heard = aligned(self.filters.n_bands)
+        self._add(analysis_stage(self.plan), self.outbox, spectrum)
+        self._add(magnitude_stage(self.plan), spectrum, magnitude)
+        self._add(bands_stage(self.filters), magnitude, heard)
+        self._add(compare, heard, heard)
+
+
+def _checked_model(model):
+    manifest = model.manifest
+    for side, port in (("input", manifest.input), ("output", manifest.output)):
+        if port.representation != "magnitude" or port.scale != 1 or port.offset:
+            raise InvalidValue(
+                f"{side}.representation={port.representation!r} of model {manifest.name!r} does not refine an inversion;"
+                " it must be magnitude, with neither scale nor offset"
+            )
+    return model
 
 
 def chain(stages: list[Stage], places: list[np.ndarray]) -> list[Row]:

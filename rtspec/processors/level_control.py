@@ -1,0 +1,173 @@
+"""Keeping a sketch's levels true: magnitudes scaled band by band so that the sound, measured again, has the input's.
+
+Two things change levels. The estimate need not have the band powers that it was made from: a division per band and frame
+mends that at once. And magnitudes that no sound has lose power when overlap-add makes one of them, by an amount that
+depends on sound and phase method: the finished sound is analysed again, and the running ratio of what came out to what
+was asked for, band by band, corrects what is asked for next.
+"""
+
+import numpy as np
+from numba import carray, njit
+
+from ..buffers.memory import aligned, floats, integers, memmove, pointer
+from ..buffers.step import Stage, step
+from ..frames.bands import BandFilters
+
+MEMORY_S = 0.7
+"""Time constant of the running sums."""
+
+TRUSTED_FRAMES = 24.0
+"""Frames with sound after which the ratio is believed as it is; before, it is mixed with 1."""
+
+LEAST, MOST = 0.03, 4.0
+"""Bounds of the ratio: corrections of at most +15 and -6 dB."""
+
+LARGEST = np.float32(1e3)
+"""Greatest gain of power of the first correction."""
+
+FAINT = 1e-7
+"""Bands whose asked-for power is below this share of the loudest's take the ratio of all bands together."""
+
+CONTROL = np.dtype(
+    [
+        (n, "i8")
+        for n in (
+            "n_bands",
+            "n_bins",
+            "weights",
+            "ranges",
+            "cover",
+            "powers",
+            "lag",
+            "behind",
+            "past",
+            "asked_past",
+            "at",
+        )
+    ]
+    + [(n, "i8") for n in ("gains", "scale", "ratio", "asked", "heard")]
+    + [(n, "f8") for n in ("memory", "frames")]
+)
+
+COMPARISON = np.dtype([("control", "i8")])
+
+
+@njit
+def _turn(ring, at, lag, newest, n):
+    """Store `newest` (address of n float32) in a ring of lag + 1 rows; returns the address of the row `lag` ago."""
+    memmove(ring + 4 * n * (at % (lag + 1)), newest, 4 * n)
+    return ring + 4 * n * ((at + 1) % (lag + 1))
+
+
+@njit(fastmath={"reassoc", "contract"})
+def _band_power(weights, magnitude, n):
+    total = np.float32(0)
+    for i in range(n):
+        total += weights[i] * magnitude[i] * magnitude[i]
+    return total
+
+
+@njit
+def _spread(s, gains, scale):
+    """scale = the mean of the bands' gains at every bin, by their weights; 1 where no band is."""
+    ranges, cover = integers(s.ranges, 2 * s.n_bands), floats(s.cover, s.n_bins)
+    for k in range(s.n_bins):
+        scale[k] = 0.0 if cover[k] > 0 else 1.0
+    for b in range(s.n_bands):
+        for k in range(ranges[2 * b], ranges[2 * b + 1]):
+            scale[k] += floats(s.weights + 4 * (b * s.n_bins + k), 1)[0] * gains[b] * cover[k]
+
+
+@step
+def hold_levels(state, x, n, y):
+    """One float32 frame of n_bins magnitudes → the same, scaled so that its sound has the band powers at `powers`."""
+    s = carray(pointer(state), 1, CONTROL)[0]
+    wanted = floats(_turn(s.past, s.at, s.lag, s.powers, s.n_bands), s.n_bands)
+    magnitude, out = floats(x, s.n_bins), floats(y, s.n_bins)
+    gains, ratio, scale = floats(s.gains, s.n_bands), floats(s.ratio, s.n_bands), floats(s.scale, s.n_bins)
+    ranges = integers(s.ranges, 2 * s.n_bands)
+    for b in range(s.n_bands):
+        start, n_used = ranges[2 * b], ranges[2 * b + 1] - ranges[2 * b]
+        weights = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
+        has = _band_power(weights, floats(x + 4 * start, n_used), n_used)
+        gains[b] = min(wanted[b] / has, LARGEST) / ratio[b] if has > 0 and wanted[b] > 0 else np.float32(0)
+    _spread(s, gains, scale)
+    for k in range(s.n_bins):
+        out[k] = magnitude[k] * np.sqrt(scale[k])
+    for b in range(s.n_bands):  # what was asked for, to be compared with what comes out
+        gains[b] = wanted[b] / ratio[b]
+    return n
+
+
+@step
+def compare_levels(state, x, n, y):
+    """One frame of the finished sound's band powers at `x` → the ratio of heard to asked-for power of every band."""
+    s = carray(pointer(carray(pointer(state), 1, COMPARISON)[0].control), 1, CONTROL)[0]
+    then = floats(_turn(s.asked_past, s.at, s.behind, s.gains, s.n_bands), s.n_bands)
+    heard_now, heard, asked = floats(x, s.n_bands), floats(s.heard, s.n_bands), floats(s.asked, s.n_bands)
+    keep, ratio = np.float32(s.memory), floats(s.ratio, s.n_bands)
+    loudest, all_heard, all_asked = np.float32(0), np.float32(0), np.float32(0)
+    for b in range(s.n_bands):
+        asked[b], heard[b] = keep * asked[b] + then[b], keep * heard[b] + heard_now[b]
+        loudest = max(loudest, asked[b])
+        all_heard, all_asked = all_heard + heard[b], all_asked + asked[b]
+    s.frames = min(s.frames + 1.0, TRUSTED_FRAMES) if all_asked > 0 else 0.0
+    trust = np.float32(s.frames / TRUSTED_FRAMES)
+    s.at += 1
+    for b in range(s.n_bands):
+        known = asked[b] > FAINT * loudest
+        found = heard[b] / asked[b] if known else (all_heard / all_asked if all_asked > 0 else np.float32(1))
+        ratio[b] = np.float32(1) + trust * (min(max(found, np.float32(LEAST)), np.float32(MOST)) - np.float32(1))
+    return n
+
+
+def level_stages(filters: BandFilters, powers: np.ndarray, lag: int, behind: int) -> tuple[Stage, Stage]:
+    """The correction before the phases, and the measurement after overlap-add that steers it.
+
+    Parameters
+    ----------
+    filters : BandFilters
+    powers : ndarray, float32, shape (n_bands,)
+        Where each frame's band powers lie.
+    lag : int
+        Frames by which the magnitudes come later than those powers.
+    behind : int
+        Frames from a frame of magnitudes to the analysis of its own sound: the phase method's delay, and what the
+        window spans beyond a hop.
+
+    Returns
+    -------
+    hold, compare : Stage
+        (n_bins,) magnitudes → (n_bins,); and (n_bands,) powers of the finished sound → nothing. The second works on the
+        first one's state, whose reset is enough.
+    """
+    n_bands, n_bins = filters.weights.shape
+    cover = filters.weights.sum(axis=0)
+    inverse = aligned(n_bins)
+    np.divide(1, cover, out=inverse, where=cover > 0)
+    inverse.flags.writeable = False
+    ratio = aligned(n_bands)
+    ratio[:] = 1
+    hold = Stage(
+        hold_levels,
+        CONTROL,
+        n_bands=n_bands,
+        n_bins=n_bins,
+        weights=filters.weights,
+        ranges=filters.ranges,
+        cover=inverse,
+        powers=powers.ctypes.data,
+        memory=np.exp(-1 / (MEMORY_S * filters.plan.frame_rate_hz)),
+        lag=lag,
+        behind=behind,
+        past=aligned((lag + 1, n_bands)),
+        asked_past=aligned((behind + 1, n_bands)),
+        gains=aligned(n_bands),
+        scale=aligned(n_bins),
+        ratio=ratio,
+        asked=aligned(n_bands),
+        heard=aligned(n_bands),
+        at=0,
+        frames=0.0,
+    )
+    return hold, Stage(compare_levels, COMPARISON, keep=(hold,), control=hold.record.ctypes.data)
