@@ -314,3 +314,66 @@ def test_midi_comes_back_with_the_server():
             assert json.loads(child.line("state")) == [True, 0]
             child.line("stopped")
             child.end()
+
+
+# Presets --------------------------------------------------------------------------------------------------------------
+
+HOSTILE = {
+    "truncated": lambda text: text[: len(text) // 2],
+    "empty": lambda text: "",
+    "huge number": lambda text: text.replace('"mix": 0.5', '"mix": 1e308'),
+    "endless number": lambda text: text.replace('"mix": 0.5', '"mix": ' + 5000 * "9"),
+    "not a number": lambda text: text.replace('"mix": 0.5', '"mix": NaN'),
+    "wrong type": lambda text: text.replace('"mix": 0.5', '"mix": [[["loud"]]]'),
+    "path in it": lambda text: text.replace('"name": "good"', '"name": "../../../etc/passwd"'),
+    "newer": lambda text: text.replace('"format": 1', '"format": 2'),
+    "deep": lambda text: 100_000 * "[",
+    "bytes": lambda text: "\0\x7f" + text,
+}
+
+PRESETS = """
+import mido
+from rtspec.control.messages import MidiEvent
+from pythonosc.osc_message_builder import OscMessageBuilder
+board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
+stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, osc_port=0, presets=sys.argv[1]).start()
+server, answers = stream.controllers.osc, []
+server._send = lambda to, address, arguments: answers.append([address, *arguments])
+def ask(name):
+    answers.clear()
+    builder = OscMessageBuilder(address="/rtspec/preset")
+    builder.add_arg(name)
+    server.receive(builder.build().dgram, ("127.0.0.1", 9))
+    return list(answers)
+for name in json.loads(heard()):
+    say("answer", json.dumps([ask(name), board[0].mix]))
+for program in range(20):
+    stream.controllers.feed(MidiEvent(time.monotonic(), mido.Message("program_change", program=program)))
+say("loaded", until(lambda: board[0].mix == 0.5), stream.active, stream.statistics.underruns)
+stream.stop()
+"""
+
+
+@pytest.mark.timeout(60)
+def test_hostile_preset_files_are_answered_with_one_line_each_while_the_stream_plays_on(tmp_path):
+    import rtspec
+    from rtspec.control.presets import Bank
+
+    processor = rtspec.OnnxProcessor("tilt-gate", mix=0.5)
+    Bank(processor, tmp_path).save("good", program=7)
+    text = (tmp_path / "good.json").read_text()
+    for name, spoilt in HOSTILE.items():
+        assert spoilt(text) != text
+        (tmp_path / f"{name}.json").write_text(spoilt(text))
+    os.symlink("/etc/passwd", tmp_path / "elsewhere.json")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    tricks = [*HOSTILE, "elsewhere", "../good", "/etc/passwd", "good.json", "a\nb", 300 * "x"]
+    with JackServer(48000, 256) as server, Child(server, PRESETS, tmp_path) as child:
+        child.tell(json.dumps(tricks))
+        for name in tricks:
+            ((address, line),), mix = json.loads(child.line("answer"))
+            assert address == "/rtspec/error" and mix == 1.0, name
+            assert 10 < len(line) < 400 and "\n" not in line
+        assert child.line("loaded") == "True True 0"
+        child.end()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
