@@ -250,12 +250,12 @@ def frame_times_us(stage: Stage, frames: np.ndarray, out: np.ndarray) -> np.ndar
 
 def loads(plan: FramePlan, music: np.ndarray) -> dict[str, np.ndarray]:
     """Magnitude frames, float32 (n_frames, n_bins), of music and of what could cost more: noise, silence, a click, and
-    noise that fades until its samples are denormal numbers."""
+    noise that fades by 480 dB, where squares are denormal numbers."""
     n = FRAMES * plan.hop
     click = np.zeros(n, np.float32)
     click[n // 2] = 1
     noise = np.random.default_rng(0).standard_normal(n).astype(np.float32)
-    fade = noise * 10 ** -np.linspace(0, 46, n)
+    fade = noise * 10 ** -np.linspace(0, 24, n)
     sounds = {"music": np.resize(music, n), "noise": noise, "silence": click * 0, "click": click, "fade": fade}
     return {name: np.ascontiguousarray(np.abs(stft(x, plan)).T[:FRAMES]) for name, x in sounds.items()}
 
