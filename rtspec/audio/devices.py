@@ -121,3 +121,17 @@ def find_device(name: str | int | None, kind: str) -> Device:
     problem = "fits several devices" if matches else f"is no {kind} device"
     listed = "; ".join(f"{d.index} {d.name!r}" for d in matches or usable)
     raise DeviceError(f"{kind} device {name!r} {problem}; choose one of {listed}")
+
+
+def find_again(device: Device) -> Device:
+    """The same device after :func:`look_again`, which may have given it another index or sample rate.
+
+    Raises
+    ------
+    DeviceError
+        It is not there.
+    """
+    for found in list_devices():
+        if (found.name, found.host_api) == (device.name, device.host_api):
+            return found
+    raise DeviceError(f"audio device {device.name!r} is not there; plug it in or start its server")

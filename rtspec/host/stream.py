@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..audio.callback import Exchange
-from ..audio.devices import find_device, look_again
+from ..audio.devices import Device, find_again, find_device, look_again
 from ..audio.layout import check_block, check_sample_rate
 from ..audio.recording import Recording, checked_path
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
@@ -183,11 +183,10 @@ class AudioStream:
         self._report, self._reopen = report, reopen
         self.sample_rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
-        self._wanted = (None if source is not None else input_device_name, output_device_name)
-        self._virtual, self._devices = virtual, (None, None)
-        self._hears = source is None
+        self._devices: tuple[Device | None, Device | None] = None, None
         if not virtual:
-            self._find_devices()
+            reader = None if source is not None else find_device(input_device_name, "input")
+            self._devices = (reader, find_device(output_device_name, "output"))
         self.channels = channels or self._natural_channels(source)
         self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
@@ -215,10 +214,6 @@ class AudioStream:
         self._build()
 
     # Building -----------------------------------------------------------------------------------------------------
-
-    def _find_devices(self) -> None:
-        reader = find_device(self._wanted[0], "input") if self._hears else None
-        self._devices = (reader, find_device(self._wanted[1], "output"))
 
     def _natural_channels(self, source: np.ndarray | None) -> int:
         if source is not None:
@@ -351,11 +346,11 @@ class AudioStream:
 
     def _rebuild(self) -> None:
         """Build everything anew on the device as it is now."""
-        self._find_devices()
+        reader, writer = (device and find_again(device) for device in self._devices)
+        self._devices = reader, writer
         try:
             self._build()
         except DeviceError:  # it may have come back with another sample rate
-            writer = self._devices[1]
             if writer is None or writer.sample_rate == self.sample_rate:
                 raise
             self._change_rate(writer.sample_rate)
@@ -400,7 +395,7 @@ class AudioStream:
         ----------
         message : mido.Message, bytes or sequence of int
         time_s : float, optional
-            When it happened, on the clock of :func:`time.monotonic`: it acts exactly one block later than the sound
+            When it happened, on the clock of :func:`time.monotonic`: it acts a constant millisecond later than the sound
             that came in then. Where None it acts at the start of the next block.
         processor : Processor, optional
             Who gets it; everyone in the chain who accepts MIDI where None.
@@ -475,6 +470,11 @@ class AudioStream:
     def levels(self) -> tuple[float, float]:
         """The largest magnitudes of input and output since this was last asked for."""
         return self._exchange.peaks()
+
+    @property
+    def clock(self) -> tuple[int, float]:
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately."""
+        return self._exchange.clock()
 
     def rewind(self) -> None:
         """Begin the tape that :attr:`recorded` gives anew."""
