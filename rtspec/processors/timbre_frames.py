@@ -17,8 +17,8 @@ _LOBE = 2.0
 
 
 def frame_plan(sample_rate: float, hop: int) -> FramePlan:
-    """Frames of eight hops: 21 ms at 48 kHz."""
-    return FramePlan(round(sample_rate), 8 * hop, hop)
+    """Frames of sixteen hops: 21 ms at 48 kHz."""
+    return FramePlan(round(sample_rate), 16 * hop, hop)
 
 
 def frame_fields(choice: PhaseChoice | None, sample_rate: float, hop: int) -> tuple[dict, list[Stage], tuple]:

@@ -21,7 +21,7 @@ from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
 
 SINUSOIDS = "sinusoids"
 MODEL = "timbre-synth"
-HOP_S = 128 / 48000
+HOP_S = 64 / 48000
 
 _SPECS = [
     ParameterSpec("attack_ms", "ms", 1.0, 5000.0, 1.0,
@@ -73,7 +73,7 @@ class TimbreSynth(Instrument):
 
     Notes
     -----
-    A message sounds one hop of 2.7 ms after its sample, always: in that hop the network is asked for the note. Latents
+    A message sounds one hop of 1.3 ms after its sample, always: in that hop the network is asked for the note. Latents
     `z1` … are principal axes of the training notes, the one that explains most first, -1 to 1 being their range.
 
     Examples
@@ -101,7 +101,7 @@ class TimbreSynth(Instrument):
         ]
         self._choice = None if phase == SINUSOIDS else PhaseChoice(phase)
         if self._choice is not None:
-            self._choice.delay_frames(frame_plan(48000, 128))  # a wrong name fails here
+            self._choice.delay_frames(frame_plan(48000, 64))  # a wrong name fails here
         place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
 
@@ -161,5 +161,5 @@ class TimbreSynth(Instrument):
 
 
 def hop_samples(sample_rate: float) -> int:
-    """Samples between two calls of the network: 128 at 44.1 and 48 kHz, a power of two at any rate."""
+    """Samples between two calls of the network: 64 at 44.1 and 48 kHz, a power of two at any rate."""
     return 2 ** max(4, round(np.log2(HOP_S * sample_rate)))

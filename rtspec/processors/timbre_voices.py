@@ -51,6 +51,9 @@ ASKED = N_LATENTS + 3
 HEADROOM = 0.1
 """Effective value of the loudest note."""
 
+NOISE_HOPS = 2
+"""Hops in one of the noise, whose bands need longer frames."""
+
 HUSH_S = 0.004
 _TABLE_BYTES = 4 * TABLE
 
@@ -60,7 +63,7 @@ SYNTH = np.dtype(
         for name in (
             *("hop", "fill", "serial", "mpe", "channels", "inbox", "message", "voices", "hands", "tables"),
             *("rows", "asked", "told", "controls", "fft", "fft_plan", "spectrum", "phases", "busy"),
-            *("voices_target", "mpe_target", "lost"),
+            *("voices_target", "mpe_target", "lost", "noise_at"),
             *NOISE_FIELDS,
             *FRAME_FIELDS,
         )
@@ -153,7 +156,8 @@ def _go_on(s, control, all_hands, voice, i):
     voice.gain, voice.next_gain = voice.next_gain, _loudness(control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
     fill_table(s, told, max(voice.frequency, voice.next_frequency), _table(s, i, voice.b))
-    add_noise(s, told + 4 * N_PARTIALS, voice.next_gain * voice.level * voice.fade)
+    if s.noise_at == 0:
+        add_noise(s, told + 4 * N_PARTIALS, voice.next_gain * voice.level * voice.fade)
 
 
 @njit
@@ -169,7 +173,9 @@ def _begin_hop(s, control, all_voices, all_hands):
     run_rows(s.rows, 1, 1)
     s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
     s.busy = _ask_all(s, control, all_voices, all_hands)
-    forget_noise(s)
+    s.noise_at = (s.noise_at + s.hop) % (NOISE_HOPS * s.hop)
+    if s.noise_at == 0:
+        forget_noise(s)
     if s.busy > 0:
         run_rows(s.rows + 8 * ROW, 1, 1)
     for i in range(MAX_VOICES):
@@ -181,7 +187,8 @@ def _begin_hop(s, control, all_voices, all_hands):
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
             fill_table(s, s.told + 4 * N_LEVELS * i, _hz(key), _table(s, i, voice.fresh))
-    next_noise(s)
+    if s.noise_at == 0:
+        next_noise(s)
 
 
 @njit
@@ -286,7 +293,7 @@ def play_voices(state, x, n, y):
             s.fill = 0
             _begin_hop(s, control, all_voices, all_hands)
         m = min(s.hop - s.fill, n - done)
-        memmove(y + 4 * done, s.noise_sum + 4 * s.fill, 4 * m)
+        memmove(y + 4 * done, s.noise_sum + 4 * (s.noise_at + s.fill), 4 * m)
         out = floats(y + 4 * done, m)
         for i in range(MAX_VOICES):
             if all_voices[i].busy or all_voices[i].wait > 0:
@@ -364,7 +371,8 @@ def voices_stage(
         fft=fft,
         fft_plan=plan,
         **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe")},
-        **noise_fields(hop, rate),
+        **noise_fields(NOISE_HOPS * hop, rate),
+        noise_at=(NOISE_HOPS - 1) * hop,
         **frames,
     )
     return [voices_played, ramps, model, *stages]

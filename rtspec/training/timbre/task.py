@@ -26,7 +26,7 @@ from .playable import (
 )
 from .shipping import latent_map, ship_encoder, ship_instrument, ship_morph
 
-MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 9000, 5000, 1600
+MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 5000, 3000, 1600
 _VALIDATION_NOTES = 128
 _VARIANTS = {v.name.lower().replace(" ", "-"): v for table in TABLES.values() for v in table}
 
@@ -86,7 +86,7 @@ def train_playable(args: argparse.Namespace) -> dict[str, float]:
 def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder: Path) -> Fitted:
     """The autoencoder of moments; programs kept out of training choose the best weights."""
     torch.manual_seed(args.seed)
-    recipe = Recipe(args.steps or MOMENT_STEPS, 384, 2e-3, seed=args.seed, validate_every=500, average=0.999)
+    recipe = Recipe(args.steps or MOMENT_STEPS, 320, 2e-3, seed=args.seed, validate_every=500, average=0.999)
     held = levels.is_validation
     validate = moment_validation(levels, held) if held.any() else None
     batches = MomentBatches(levels, ~held)

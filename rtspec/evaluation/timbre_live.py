@@ -1,0 +1,149 @@
+"""TimbreSynth and TimbreMorph on a JACK device: do they play on time, and how long from key to sound?
+
+Each measurement runs in a child process on a server of its own; keys are pressed by yet another process, over MIDI.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from ..audio.jack import JackGraph
+from .measured_stream import Job, measured
+from .soak_sender import PORT
+
+BLOCK, SAMPLE_RATE = 128, 48000
+WORKERS = {"key": 0, "8 voices": 64, "16 voices": 64, "morph": 256}
+"""Samples that the engine has beyond a block: none where the key-to-sound time is what counts."""
+
+PRESSES, GAP_S = 60, 0.15
+_ONSET = 1e-4
+_HELD_S = 1.0
+
+
+def rows(seconds: float) -> list[dict[str, Any]]:
+    """All measurements, `seconds` for each stream that must play on time."""
+    streams = [_played(what, seconds) for what in ("8 voices", "16 voices", "morph")]
+    return [*streams, measured(_job("key", PRESSES * GAP_S * 2.2 + 1.0))]
+
+
+def _job(what: str, seconds: float) -> Job:
+    return Job(__name__, "jack", BLOCK, SAMPLE_RATE, seconds, chain=(what,))
+
+
+def _played(what: str, seconds: float) -> dict[str, Any]:
+    return measured(_job(what, seconds))
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """One measurement, in the child process."""
+    what = job.chain[0]
+    if what == "key":
+        return _key_to_sound(job)
+    return _morphed(job) if what == "morph" else _chords(job, int(what.split()[0]))
+
+
+def _chords(job: Job, n_voices: int) -> dict[str, Any]:
+    """Chords of so many notes, a new one each second."""
+    import rtspec
+
+    synth = rtspec.TimbreSynth("strings", release_ms=400)
+    with rtspec.AudioStream(**_settings(job, synth), source=_silence(job.seconds)) as stream:
+        end, step = time.monotonic() + job.seconds, 0
+        while time.monotonic() < end:
+            notes = [40 + 3 * i + step % 3 for i in range(n_voices)]
+            for note in notes:
+                stream.send((0x90, note, 100))
+            time.sleep(_HELD_S)
+            for note in notes:
+                stream.send((0x80, note, 0))
+            step += 1
+        return _told(job, stream)
+
+
+def _morphed(job: Job) -> dict[str, Any]:
+    """A scale of the synth's own through the morph, whose amount moves all the time."""
+    import rtspec
+
+    source = _scale(min(job.seconds, 8.0))
+    morph = rtspec.TimbreMorph("brass", 0.0)
+    settings = {**_settings(job, morph), "channels": 1}
+    with rtspec.AudioStream(**settings, source=source, loop=True) as stream:
+        end = time.monotonic() + job.seconds
+        while time.monotonic() < end:
+            morph.amount = 0.5 + 0.5 * np.sin(time.monotonic())
+            time.sleep(0.05)
+        return _told(job, stream)
+
+
+def _settings(job: Job, plugin) -> dict[str, Any]:
+    worker = WORKERS[job.chain[0]]
+    return {"plugins": plugin, "sample_rate": job.sample_rate, "buffer_size": job.block, "worker_samples": worker}
+
+
+def _silence(seconds: float) -> np.ndarray:
+    return np.zeros((2, round((seconds + 5.0) * SAMPLE_RATE)), np.float32)
+
+
+def _scale(seconds: float) -> np.ndarray:
+    import rtspec
+
+    notes = [((0x90, 48 + 2 * (i % 18), 100), 0.4 * i) for i in range(round(seconds / 0.4))]
+    ends = [((0x80, 48 + 2 * (i % 18), 0), 0.4 * i + 0.35) for i in range(round(seconds / 0.4))]
+    return rtspec.TimbreSynth("violin")(notes + ends, duration=seconds, sample_rate=SAMPLE_RATE, num_channels=1)
+
+
+def _told(job: Job, stream) -> dict[str, Any]:
+    seen = stream.statistics.as_dict()
+    return {
+        "what": job.chain[0],
+        "seconds": job.seconds,
+        **{name: seen[name] for name in ("callbacks", "late_callbacks", "underruns", "late_events")},
+        "frame p50 us": seen["frame_us"]["p50"],
+        "frame p99 us": seen["frame_us"]["p99"],
+        "block us": round(1e6 * job.block / job.sample_rate),
+        "latency ms": round(1000 * stream.latency.total_samples / job.sample_rate, 2),
+    }
+
+
+def _key_to_sound(job: Job) -> dict[str, Any]:
+    """From the moment another process sends a note to the moment its sound is in the device's own next period."""
+    import rtspec
+
+    from .soak_benchmark import Sender
+
+    synth = rtspec.TimbreSynth("organ", attack_ms=1.0, release_ms=20.0)
+    settings = {**_settings(job, synth), "midi": PORT, "record_seconds": job.seconds}
+    with Sender() as sender:
+        stream = rtspec.AudioStream(**settings, source=_silence(job.seconds))
+        with stream:
+            JackGraph(job.server).ports()
+            time.sleep(0.5)
+            sender.begin("notes", count=PRESSES, gap_s=GAP_S)
+            moments = sender.result()["moments"]
+            time.sleep(0.3)
+            sent = np.array([stream._exchange.sample_at(moment) - job.block for moment in moments])
+            told = _told(job, stream)
+            heard, device = _onsets(stream.recorded[1][0]), stream.latency.items["device"]
+    delays = _delays(sent, heard) + device
+    return {
+        **told,
+        "presses": len(moments),
+        "heard": len(delays),
+        "key to sound ms p50": round(float(np.median(delays)) * 1000 / job.sample_rate, 2),
+        "p99": round(float(np.quantile(delays, 0.99)) * 1000 / job.sample_rate, 2),
+        "jitter ms (standard deviation)": round(float(delays.std()) * 1000 / job.sample_rate, 3),
+    }
+
+
+def _onsets(audio: np.ndarray, quiet_samples: int = 960) -> np.ndarray:
+    """First samples of sounds that follow at least 20 ms of silence."""
+    loud = np.flatnonzero(np.abs(audio) > _ONSET)
+    return loud[np.flatnonzero(np.diff(loud, prepend=-(10**9)) > quiet_samples)]
+
+
+def _delays(sent: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """Each press with the first onset after it, if that comes before the next press."""
+    following = np.searchsorted(heard, sent)
+    pairs = [(s, heard[i]) for s, i in zip(sent, following, strict=True) if i < len(heard)]
+    return np.array([onset - s for s, onset in pairs if onset - s < SAMPLE_RATE * GAP_S / 2], float)
