@@ -38,6 +38,9 @@ BACKLOG = 8192
 MARKS = 8
 """Moments that the callback's clock keeps, so that a reader has some callbacks' time to read one."""
 
+EVENT_DELAY_S = 0.001
+"""What a MIDI thread that looks for messages every millisecond needs to hand one over."""
+
 RESYNC_NS = 20_000_000
 """A callback this far from where the clock expects it sets the clock anew."""
 
@@ -409,17 +412,26 @@ class Exchange:
         self._hold = hold  # keeps it alive
         self._set(hold=hold.address)
 
-    def sample_at(self, time_s: float) -> int:
-        """The frame, counted as the engine counts them, that stands for a moment of :func:`time.monotonic`.
-
-        It is one block later than the frame that came in then, so that what is sent at once is there in time: every
-        event has the same delay, wherever in a block it falls.
-        """
+    def clock(self) -> tuple[int, float]:
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0 and 0.0 before the first."""
         marked = read(self._words, _MARKED // 8)
-        if marked == 0:
-            return 0
         frames, then_ns = (int(word) for word in self._arrays["marks"][(marked - 1) % MARKS])
-        return max(0, round(frames + (1e9 * time_s - then_ns) / float(self.record["ns_a_frame"][0])) + self._block)
+        return frames, 1e-9 * then_ns
+
+    def sample_at(self, time_s: float) -> int:
+        """The frame, counted as the engine counts them, at which what happened at a moment of :func:`time.monotonic` is
+        to act.
+
+        It is :data:`EVENT_DELAY_S` later than the frame that came in then, or a block if that is shorter: so what is
+        sent at once is there in time, and every event has the same delay, wherever in a block it falls.
+        """
+        frames, then_s = self.clock()
+        delay = min(self._block, round(EVENT_DELAY_S * self.sample_rate))
+        return max(0, round(frames + (time_s - then_s) * self.sample_rate) + delay) if frames else 0
+
+    def rewind(self) -> None:
+        """Begin the tape anew."""
+        self.record["tape_at"] = 0
 
     def record_to(self, rings: tuple[Ring, Ring]) -> None:
         """From now on put input and output into these rings, which somebody else empties."""
@@ -431,10 +443,6 @@ class Exchange:
         found = float(self.record["peak_in"][0]), float(self.record["peak_out"][0])
         self.record["peak_in"] = self.record["peak_out"] = 0.0
         return found
-
-    def rewind(self) -> None:
-        """Begin the tape anew."""
-        self.record["tape_at"] = 0
 
     @property
     def taped_frames(self) -> int:

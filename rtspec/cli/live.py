@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pad", metavar="A,B[,C,D]", help="two or four presets between which CC 12 and 13, or OSC /rtspec/pad/x, play"
     )
     parser.add_argument(
-        "--untimed", action="store_true", help="MIDI acts at once, not always a block later at its own sample"
+        "--untimed", action="store_true", help="MIDI acts at once, not always a millisecond later at its own sample"
     )
     parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
     parser.add_argument("--loop", action="store_true", help="play the source again and again")

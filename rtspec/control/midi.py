@@ -23,6 +23,9 @@ POLL_S = 0.001
 LOOK_S = 1.0
 """How often an input looks whether its port has vanished or come back."""
 
+PRIORITY = 1
+"""SCHED_FIFO priority of an input's thread: it works for microseconds, and other programs must not keep it waiting."""
+
 QUEUE = 16384
 """Messages that the back end keeps between two polls, and that an input keeps until they are read."""
 
@@ -273,6 +276,8 @@ class MidiInput:
     # In the thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        with suppress(AttributeError, OSError):  # not every system has it, or grants it
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
         while not self._ending.wait(POLL_S):
             try:
                 self._turn()

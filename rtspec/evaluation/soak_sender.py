@@ -47,16 +47,24 @@ def flood(send: Callable, seconds: float, midi_rate: float, osc_rate: float, osc
 
 
 def notes(send: Callable, count: int, gap_s: float) -> dict:
-    """Note on and off by turns at moments that fall anywhere in a block; when each note-on was sent, monotonic."""
+    """Note on and off by turns at moments that fall anywhere in a block; when each note-on was sent, monotonic.
+
+    The velocity tells which note it is (:func:`velocity`).
+    """
     moments, at = [], time.monotonic() + gap_s
     for i in range(count):
         time.sleep(max(0.0, at - time.monotonic()))
         moments.append(time.monotonic())
-        send([0x90, 60, 100])
+        send([0x90, 60, velocity(i)])
         time.sleep(gap_s / 2)
         send([0x80, 60, 0])
         at += gap_s * (1.0 + 0.0137 * (i % 7))
     return {"moments": moments}
+
+
+def velocity(i: int) -> int:
+    """Of note number i: the same only after a hundred others."""
+    return 20 + i % 100
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Controllers:
     midi_map : str, Path, MidiMap or None
         A map, or the file of one; the usual controls where None.
     timed : bool
-        MIDI acts at the sample that belongs to its time, always one block later; else at once, wherever in a block.
+        MIDI acts at the sample that belongs to its time, always a millisecond later; else at once, wherever in a block.
     osc_port : int or None
         UDP port for OSC; 0 takes a free one.
     osc_host : str or None

@@ -125,7 +125,7 @@ class AudioStream:
     midi_map : str, Path or MidiMap, optional
         What moves what; the usual controls where None (:class:`rtspec.control.MidiMap`).
     midi_timed : bool
-        MIDI acts at the sample that belongs to its time, always one block later; else at once, wherever in a block.
+        MIDI acts at the sample that belongs to its time, always a millisecond later; else at once, wherever in a block.
     osc_port : int, optional
         Let OSC messages to this UDP port move the chain's parameters.
     osc_host : str, optional
@@ -395,8 +395,8 @@ class AudioStream:
         ----------
         message : mido.Message, bytes or sequence of int
         time_s : float, optional
-            When it happened, on the clock of :func:`time.monotonic`: it acts a constant millisecond later than the sound
-            that came in then. Where None it acts at the start of the next block.
+            When it happened, on the clock of :func:`time.monotonic`: it acts a millisecond later than the sound that
+            came in then. Where None it acts at the start of the next block.
         processor : Processor, optional
             Who gets it; everyone in the chain who accepts MIDI where None.
 

@@ -1,0 +1,80 @@
+"""Everything at once, and each fault, on a real JACK server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtspec.audio.jack import JackServer, why_unavailable
+from rtspec.evaluation import midi_benchmark, soak_benchmark
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+
+
+@pytest.mark.timeout(200)
+def test_a_minute_of_midi_osc_edits_swaps_and_a_burnt_gil_loses_nothing():
+    row = soak_benchmark.run(60.0)
+    assert row["edits"] >= 50 and row["swaps"] >= 5
+    assert all(row["promises"].values()), row
+
+
+@pytest.mark.timeout(120)
+def test_notes_of_another_process_are_heard_in_time_and_evenly():
+    rows = midi_benchmark.run(seconds=2.0)
+    timed = {row["worker"]: row for row in rows if row["timed"]}
+    assert timed[0]["kept"], timed[0]
+    assert timed[256]["jitter_p99_ms"] <= midi_benchmark.MOST_JITTER_MS
+
+
+FAULTS = """
+import json, sys, time
+sys.path.insert(0, {tests!r})
+import numpy as np
+import rtspec
+from faulty import Faulty
+
+processor, tone = Faulty(), 0.5 * np.sin(2 * np.pi * 480 / 48000 * np.arange(48000))
+source = tone.astype(np.float32)[np.newaxis]
+with rtspec.AudioStream(plugins=[processor], source=source, loop=True, record_seconds=10) as stream:
+    time.sleep(0.5)
+    processor.{fault}
+    time.sleep(0.2)
+    processor.nan = 0.0
+    time.sleep(0.8)
+    seen, heard = stream.statistics.as_dict(), stream.recorded[1][0]
+    delay = stream.latency.total_samples - stream.latency.items["device"]
+wanted = np.tile(source[0], 4)[: len(heard) - delay]
+print(json.dumps({{
+    "finite": bool(np.all(np.isfinite(heard))),
+    "step": float(np.abs(np.diff(heard[delay:])).max() / np.abs(np.diff(wanted)).max()),
+    "back": bool(np.array_equal(heard[delay:][-9600:], wanted[-9600:])),
+    **seen,
+}}))
+"""
+
+
+def played(fault):
+    with JackServer(48000, 128) as server:
+        code = FAULTS.format(tests=str(Path(__file__).parents[1]), fault=fault)
+        command, pipe = [sys.executable, "-c", code], {"capture_output": True, "text": True}
+        done = subprocess.run(command, env=server.environment, timeout=60, check=False, **pipe)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.timeout(90)
+def test_a_model_that_sleeps_fifty_ms_for_one_frame_is_bridged():
+    seen = played("sleep_ms = 50.0")
+    assert 0 < seen["concealed_frames"] < 9600
+    assert seen["late_callbacks"] == seen["overruns"] == 0
+    assert seen["step"] < 1.5
+    assert seen["back"]
+
+
+@pytest.mark.timeout(90)
+def test_a_model_that_gives_nan_is_never_heard_and_holds_nothing_up():
+    seen = played("nan = 1.0")
+    assert seen["finite"] and seen["back"]
+    assert seen["underruns"] == seen["late_callbacks"] == 0
