@@ -19,8 +19,8 @@ MEMORY_S = 0.7
 TRUSTED_FRAMES = 24.0
 """Frames with sound after which the ratio is believed as it is; before, it is mixed with 1."""
 
-LEAST, MOST = 0.03, 4.0
-"""Bounds of the ratio: corrections of at most +15 and -6 dB."""
+LEAST, MOST = 0.03, 10.0
+"""Bounds of the ratio: corrections of at most +15 and -10 dB."""
 
 LARGEST = np.float32(1e3)
 """Greatest gain of power of the first correction."""

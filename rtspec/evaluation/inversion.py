@@ -1,0 +1,235 @@
+"""``rtspec evaluate inversion``: the tables of Gontier et al. for pseudo-inverse, NNLS and networks, on any folder.
+
+Spectral RMSE is that of linear magnitudes, scaled so that a full-scale sine is 1, over all bins and frames of a scene;
+SRR is the paper's equation 3; ViSQOL in audio mode stands in for ODG. Every method is measured at its own plan, beside
+the pseudo-inverse at that plan.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..audio.files import make_folder, read
+from ..cli.output import emit, progress, table
+from ..errors import InvalidValue
+from ..frames import FramePlan, istft, stft
+from ..frames.bands import BandFilters, band_filters
+from ..models import FrameModel, load
+from ..models.catalogue import models
+from ..phase import reconstruct
+from ..processors.band_inversion import METHODS, invert
+from ..processors.inversion import MODELS, TRAINED_ON
+from .metrics import log_spectral_distance, snr_db, visqol
+from .spectral import spectral_convergence_db
+
+PAPER_PLAN = FramePlan(sample_rate=16000, n_fft=1024, hop=512)
+GRIFFIN_LIM_ITERATIONS = 100
+SAMPLE_RATE = 16000
+
+
+@dataclass(frozen=True)
+class Inverter:
+    """A way from band powers to magnitudes.
+
+    Attributes
+    ----------
+    name : str
+        "pinv" and "nnls" at any plan; a network's short name, a shipped model's or a file at its own.
+    plan : FramePlan
+    apply : callable
+        (filters, powers of shape (n_bands, n_frames)) → magnitudes, float32 of shape (n_bins, n_frames).
+    """
+
+    name: str
+    plan: FramePlan
+    apply: Callable[[BandFilters, np.ndarray], np.ndarray]
+
+    @property
+    def filters(self) -> BandFilters:
+        """The bands that it inverts."""
+        return band_filters(TRAINED_ON, self.plan)
+
+    def magnitudes(self, spectrum: np.ndarray) -> np.ndarray:
+        """What it makes of the band levels of a complex spectrogram."""
+        return self.apply(self.filters, self.filters.apply(np.abs(spectrum)))
+
+
+def baseline(method: str, plan: FramePlan) -> Inverter:
+    """The pseudo-inverse or NNLS at a plan."""
+    return Inverter(method, plan, lambda filters, powers: invert(filters, powers, method))
+
+
+def network(name: str) -> Inverter:
+    """A network that refines the pseudo-inverse: "live", "paper", "log", a shipped model or a file."""
+    path = MODELS.get(name, name)
+    return Inverter(name, load(path).plan(SAMPLE_RATE), lambda filters, powers: _refined(path, invert(filters, powers)))
+
+
+def _refined(path: str, magnitudes: np.ndarray) -> np.ndarray:
+    model = _model(path)
+    model.reset()
+    return np.concatenate([model.process(magnitudes[np.newaxis]), model.flush()], axis=2)[0]
+
+
+@cache
+def _model(path: str) -> FrameModel:
+    return FrameModel(path)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to measure, and with what."""
+    parser.add_argument(
+        "--audio", required=True, metavar="FOLDER", help="scenes: laid out as DCASE 2017, or any folder"
+    )
+    parser.add_argument("--split", help="take the list evaluation_setup/fold1_SPLIT.txt of a DCASE folder")
+    parser.add_argument(
+        "--networks", nargs="*", metavar="NAME", help="live, paper, log or files (default: those that ship)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes, evenly spread over the list")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each scene (default 10)")
+    parser.add_argument("--quick", action="store_true", help="no phases are estimated and ViSQOL is left out")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="also write tables and figures there")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure all scenes, print both tables."""
+    from ..training.data.dcase import read_folder
+
+    scenes = read_folder(args.audio, args.split)
+    chosen = scenes[:: max(1, len(scenes) // args.limit)][: args.limit] if args.limit else scenes
+    inverters = inverters_of(args.networks)
+    rows = []
+    with progress(args.json) as bar:
+        for scene in bar.track(chosen, description="scenes"):
+            sound = read(scene.path, SAMPLE_RATE)[0].mean(axis=0)[: round(args.seconds * SAMPLE_RATE)]
+            rows += [
+                {"scene": scene.path.name, "label": scene.label, **r} for r in measured(sound, inverters, args.quick)
+            ]
+    data = {"scenes": len(chosen), "table_1": overall(rows), "table_2": by_class(rows)}
+    text = (
+        f"{len(chosen)} scenes of {args.audio}\n\n{table(data['table_1'])}\n\nbeside the pseudo-inverse, by class\n\n"
+    )
+    text += table(data["table_2"])
+    if args.out:
+        make_folder(args.out)
+        (args.out / "inversion.md").write_text(text + "\n")
+        (args.out / "inversion.json").write_text(json.dumps({**data, "rows": rows}))
+    emit(args, data, text)
+
+
+def inverters_of(names: list[str] | None) -> list[Inverter]:
+    """Baselines at every plan that is in use, each plan's own before its networks."""
+    shipped = [name for name, model in MODELS.items() if model in models()]
+    networks = [network(name) for name in (shipped if names is None else names)]
+    plans = dict.fromkeys([PAPER_PLAN, *(each.plan for each in networks)])
+    return [
+        inverter
+        for plan in plans
+        for inverter in [*(baseline(m, plan) for m in METHODS), *(n for n in networks if n.plan == plan)]
+    ]
+
+
+def measured(sound: np.ndarray, inverters: list[Inverter], quick: bool = False) -> list[dict]:
+    """One row of figures for each inverter.
+
+    Parameters
+    ----------
+    sound : ndarray, float32, shape (n_samples,)
+        At 16 kHz.
+    inverters : list of Inverter
+        For each plan its "pinv" comes first.
+    quick : bool
+        Leave out what takes long: estimated phases and ViSQOL.
+    """
+    if len(sound) < 2 * PAPER_PLAN.n_fft:
+        raise InvalidValue(f"a scene of {len(sound)} samples is too short; give at least {2 * PAPER_PLAN.n_fft}")
+    rows, pinv_rmse = [], {}
+    for inverter in inverters:
+        spectrum = stft(sound, inverter.plan)
+        made = inverter.magnitudes(spectrum)
+        rmse = spectral_rmse(np.abs(spectrum), made, inverter.plan)
+        pinv_rmse.setdefault(inverter.plan, rmse)
+        rows.append({"method": inverter.name, "n_fft": inverter.plan.n_fft, "hop": inverter.plan.hop, "rmse": rmse})
+        rows[-1] |= {"of_pinv": rmse / max(pinv_rmse[inverter.plan], 1e-12)}
+        rows[-1] |= _sounding(sound, spectrum, made, inverter.plan, quick)
+    return rows
+
+
+def spectral_rmse(target: np.ndarray, made: np.ndarray, plan: FramePlan) -> float:
+    """Root mean squared error of magnitudes, a full-scale sine being 1 (the paper's first metric)."""
+    scale = 2 / float(np.sum(plan.analysis, dtype=np.float64))
+    return float(scale * np.sqrt(np.mean(np.square(target - made, dtype=np.float64))))
+
+
+def _sounding(sound: np.ndarray, spectrum: np.ndarray, made: np.ndarray, plan: FramePlan, quick: bool) -> dict:
+    oracle = istft(made * np.exp(1j * np.angle(spectrum)), plan, length=len(sound))
+    figures = {"srr_oracle_db": snr_db(sound, oracle), "lsd": log_spectral_distance(sound, oracle)}
+    if quick:
+        return figures
+    guessed = _heard(made, plan, len(sound), "griffin-lim", iterations=GRIFFIN_LIM_ITERATIONS)
+    figures |= {"srr_griffin_lim_db": snr_db(sound, guessed)}
+    figures |= {
+        f"sc_{m}_db": spectral_convergence_db(_heard(made, plan, len(sound), m), made, plan) for m in ("live", "best")
+    }
+    return figures | {
+        "visqol_oracle": visqol(sound, oracle, SAMPLE_RATE),
+        "visqol_griffin_lim": visqol(sound, guessed, SAMPLE_RATE),
+    }
+
+
+def _heard(magnitudes: np.ndarray, plan: FramePlan, length: int, method: str, **options) -> np.ndarray:
+    return istft(reconstruct(magnitudes, plan, method=method, **options), plan, length=length)
+
+
+def overall(rows: list[dict]) -> list[dict]:
+    """Table 1: means ± standard deviations over the scenes, and the ratio of the mean errors to the pseudo-inverse's."""
+    groups: dict[tuple, list[dict]] = defaultdict(list)
+    for row in rows:
+        groups[row["method"], row["n_fft"], row["hop"]].append(row)
+    lines = []
+    for (method, n_fft, hop), group in groups.items():
+        mean, pinv = np.mean([r["rmse"] for r in group]), np.mean([r["rmse"] for r in groups["pinv", n_fft, hop]])
+        line = {"method": method, "plan": f"{n_fft}/{hop}", "spectral RMSE": _spread(group, "rmse", 5)}
+        line |= {"of pinv": round(float(mean / pinv), 3), "of pinv, scene by scene": round(_mean(group, "of_pinv"), 3)}
+        names = [key for key in group[0] if key not in ("scene", "label", "method", "n_fft", "hop", "rmse", "of_pinv")]
+        lines.append(line | {name.replace("_", " "): _spread(group, name, 2) for name in names})
+    return lines
+
+
+def by_class(rows: list[dict]) -> list[dict]:
+    """Table 2: by class and network, the mean difference of RMSE and of SRR with the original phase to the pinv's."""
+    pinv = {(r["scene"], r["n_fft"]): r for r in rows if r["method"] == "pinv"}
+    groups: dict[tuple, list[tuple[dict, dict]]] = defaultdict(list)
+    for row in rows:
+        if row["method"] not in METHODS:
+            groups[row["label"], row["method"]].append((row, pinv[row["scene"], row["n_fft"]]))
+    return [
+        {
+            "class": label or "(none)",
+            "network": name,
+            "scenes": len(pairs),
+            "spectral RMSE": _difference(pairs, "rmse", 5),
+            "SRR oracle dB": _difference(pairs, "srr_oracle_db", 2),
+        }
+        for (label, name), pairs in sorted(groups.items())
+    ]
+
+
+def _mean(group: list[dict], key: str) -> float:
+    return float(np.mean([row[key] for row in group]))
+
+
+def _spread(group: list[dict], key: str, digits: int) -> str:
+    values = [row[key] for row in group if np.isfinite(row[key])]
+    return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}" if values else "-"
+
+
+def _difference(pairs: list[tuple[dict, dict]], key: str, digits: int) -> str:
+    values = [row[key] - other[key] for row, other in pairs]
+    return f"{np.mean(values):+.{digits}f} ± {np.std(values):.{digits}f}"
