@@ -50,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
     )
+    parser.add_argument(
+        "--guard", action="store_true", help="limit the output, and turn it down where loudspeaker and microphone howl"
+    )
     parser.add_argument("--quiet", action="store_true", help="show nothing while it plays")
 
 
@@ -70,6 +73,7 @@ def run(args: argparse.Namespace) -> None:
         loop=args.loop,
         record=args.record,
         virtual=args.virtual,
+        guard=args.guard,
         midi="auto" if args.map and args.midi is None else args.midi,
         midi_map=args.map,
         midi_timed=not args.untimed,

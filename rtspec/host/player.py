@@ -22,6 +22,7 @@ from ..buffers.step import Row, Stage, step
 from ..models.session import ModelStage
 from .engine import Engine
 from .fading import FADE_MS, delay_stage, fade_stage
+from .guard import Guard
 from .native import NativeStep
 from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
 
@@ -78,6 +79,8 @@ class Player:
 
     report : callable, optional
         Gets a line where an edit goes otherwise than asked for.
+    guard : Guard, optional
+        Stands behind the chain.
 
     Attributes
     ----------
@@ -92,7 +95,9 @@ class Player:
         channels: int,
         reserve: int = 0,
         report: Callable[[str], object] = lambda line: None,
+        guard: Guard | None = None,
     ):
+        self._guard, self._guarded = guard, audio_buffer(channels)
         self._report = report
         self.sample_rate, self.channels = sample_rate, channels
         self.engine: Engine | None = None
@@ -160,12 +165,15 @@ class Player:
         return rows, place
 
     def _program(self, made: tuple[list[Row], np.ndarray], units: Sequence[Unit]) -> Program:
+        rows, out = made
+        if self._guard is not None:
+            rows, out = [*rows, self._guard.stage.row(out, self._guarded)], self._guarded
         programs = [unit.program for unit in units]
         latency: dict[str, int] = {}
         for item, n in (pair for program in programs for pair in program.latency.items()):
             latency[item] = latency.get(item, 0) + n
         inboxes = [inbox for program in programs for inbox in program.inboxes]
-        return Program(made[0], [], self._x, made[1], latency, keep=(self._wire, *programs), inboxes=inboxes)
+        return Program(rows, [], self._x, out, latency, keep=(self._wire, *programs), inboxes=inboxes)
 
     # Edits --------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from ..errors import DeviceError, InvalidValue
 from .board import Pedalboard
 from .controllers import Controllers
 from .engine import Engine
+from .guard import Guard
 from .latency import Latency, budget
 from .player import Player
 from .program import MAX_BLOCK
@@ -59,6 +60,7 @@ class Statistics:
     governor halves the iterations of phase methods: `governor_level` times now, `governor_steps` times in all.
     `stuck_s` tells for how long a model has been hanging. Unrecorded frames found the disk too slow. Device xruns are
     what the driver says that it missed. Reopened tells how often the device had vanished and came back.
+    Howls and limited samples are the guard's, where there is one.
     `native_plugins` tells, by place and name, how often each native plugin ran, what a call took on average (waiting
     for the GIL included), and how many failed.
     """
@@ -79,6 +81,8 @@ class Statistics:
     governor_level: int
     governor_steps: int
     stuck_s: float
+    howls: int
+    limited_samples: int
     callback_us: dict[str, float]
     frame_us: dict[str, float]
     real_time: bool
@@ -118,6 +122,8 @@ class AudioStream:
         Time that the engine has beyond one block, in samples; part of the latency.
     reserve_samples : int
         Latency that the chain has at least: plugins that need no more can be put in while it plays without raising it.
+    guard : bool
+        Put a limiter and a howl detector behind the chain (:mod:`rtspec.host.guard`).
     virtual : bool
         Use the paced virtual device: no hardware, the same engine.
     midi : str or int, optional
@@ -169,6 +175,7 @@ class AudioStream:
         record: str | Path | None = None,
         worker_samples: int | None = None,
         reserve_samples: int = 0,
+        guard: bool = False,
         virtual: bool = False,
         midi: str | int | None = None,
         midi_map=None,
@@ -191,6 +198,7 @@ class AudioStream:
         self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
         self._worker = _checked_samples("worker_samples", WORKER_SAMPLES if worker_samples is None else worker_samples)
+        self._wants_guard = guard
         self._reserve = _checked_samples("reserve_samples", reserve_samples)
         self._record = None if record is None else checked_path(record)
         self._recording: Recording | None = None
@@ -224,7 +232,9 @@ class AudioStream:
     def _build(self) -> None:
         reader, writer = self._devices
         with compiled_aside(virtual=writer is None):
-            self._player = Player(self.plugins.flat, self.sample_rate, self.channels, self._reserve, self._say)
+            self._guard = Guard(self.sample_rate, self.channels) if self._wants_guard else None
+            chain = (self.plugins.flat, self.sample_rate, self.channels)
+            self._player = Player(*chain, self._reserve, self._say, self._guard)
         program = self._player.program
         prefill = self.buffer_size + self._worker
         self._exchange = Exchange(
@@ -460,6 +470,8 @@ class AudioStream:
             governor_level=self._engine.governor.level,
             governor_steps=self._engine.governor.steps_down,
             stuck_s=round(self._engine.stuck_s, 1),
+            howls=self._guard.howls if self._guard else 0,
+            limited_samples=self._guard.limited_samples if self._guard else 0,
             callback_us=self._exchange.histogram.summary_us(),
             frame_us=self._engine.histogram.summary_us(),
             real_time=self._engine.real_time,
