@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from ..audio.callback import Exchange, portaudio_callback
 from ..audio.streams import VirtualStream
 from .engine import Engine, is_compiled
+from .fading import cross_fade, delay_block
 from .player import Player
 
 TIMEOUT_S = 60.0
@@ -25,6 +26,7 @@ def compile_engine(virtual: bool) -> None:
         VirtualStream(exchange, 1, 48000, 64)
     else:
         portaudio_callback()
+    _ = cross_fade.address, delay_block.address  # to ask for the address is to compile
     Engine(exchange, 1, 64, Player(list, 48000, 1).program)
 
 
