@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import InvalidValue
+from . import documents
 from .parameters import Parameter, ParameterTable
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -86,7 +87,8 @@ class Directory(Mapping[str, Parameter]):
         """The parameter that `address` means, or :class:`InvalidValue` listing what there is."""
         found = self.find(address)
         if found is None:
-            raise InvalidValue(f"{address!r} is no parameter of this chain; choose one of {', '.join(self) or 'none'}")
+            listed = documents.candidates(self, address)
+            raise InvalidValue(f"{documents.shown(address)} is no parameter of this chain; choose one of {listed}")
         return self[found]
 
     def address_of(self, parameter: Parameter | str) -> str:
@@ -97,7 +99,8 @@ class Directory(Mapping[str, Parameter]):
         for address, known in self.items():
             if known is parameter:
                 return address
-        raise InvalidValue(f"{parameter!r} belongs to no processor of this chain; choose one of {', '.join(self)}")
+        listed = documents.candidates(self, parameter.name)
+        raise InvalidValue(f"{parameter!r} belongs to no processor of this chain; choose one of {listed}")
 
 
 def _flat(chain: Any) -> list:

@@ -3,6 +3,8 @@
 import json
 import math
 import threading
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +15,7 @@ FORMAT = 1
 """Version of all documents; readers refuse a later one."""
 
 MAX_BYTES = 1 << 20
-_LONGEST = 60
+_LONGEST, _MOST_LISTED = 60, 8
 _writing = threading.Lock()
 
 
@@ -99,6 +101,15 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):
         found = f"a {type(value).__name__}"
     return found if len(found) <= _LONGEST else found[: _LONGEST - 3] + "..."
+
+
+def candidates(names: Iterable[str], wanted: str = "") -> str:
+    """What there is to choose from, in words: all of a few names, of many those most like what was wanted."""
+    listed = list(names)
+    if len(listed) <= _MOST_LISTED:
+        return ", ".join(listed) or "none"
+    like = get_close_matches(wanted, listed, _MOST_LISTED, 0.0)
+    return f"{', '.join(like)} and {len(listed) - len(like)} more"
 
 
 def number(where: str, field: str, value: Any, low: float = -1e12, high: float = 1e12) -> float:

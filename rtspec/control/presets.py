@@ -18,7 +18,7 @@ from .parameters import Parameter, ParameterTable
 
 KIND = "preset"
 SUFFIX = ".json"
-_MOST_PROCESSORS, _MOST_PARAMETERS, _MOST_LISTED = 256, 4096, 20
+_MOST_PROCESSORS, _MOST_PARAMETERS = 256, 4096
 _FORBIDDEN = '<>:"/\\|?*'
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -360,8 +360,7 @@ class Bank:
             return read_preset(self._path(name))
         factory = {preset.name: preset for preset in factory_presets(self.target)}
         if name not in factory:
-            names = self.names()
-            listed = ", ".join(names[:_MOST_LISTED]) + (", …" if len(names) > _MOST_LISTED else "")
+            listed = documents.candidates(self.names(), name)
             raise InvalidValue(f"{documents.shown(name)} is no preset; choose one of {listed}")
         return factory[name]
 

@@ -11,6 +11,7 @@ from control_toys import MixToyProcessor, Native, TimbreToy, chain
 
 import rtspec
 from rtspec.control.directory import Directory, processor_name
+from rtspec.control.parameters import ParameterSpec, ParameterTable
 from rtspec.errors import InvalidValue
 
 
@@ -50,10 +51,10 @@ def test_an_address_follows_a_processor_that_is_alone_of_its_kind():
 def test_a_board_is_looked_up_as_it_is_now():
     board = rtspec.Pedalboard([pedalboard.Gain(0), rtspec.SpectralInversion()])
     found = Directory(board)
-    names = ["mix", "output_db", "bypass"]
-    assert list(found) == [f"2-spectral-inversion/{name}" for name in names]
+    names = list(board[1].parameters)
+    assert "mix" in names and list(found) == [f"2-spectral-inversion/{name}" for name in names]
     board.insert(0, [rtspec.SpectralInversion()])
-    assert list(found)[:4:3] == ["1-spectral-inversion/mix", "3-spectral-inversion/mix"]
+    assert list(found)[:: len(names)] == [f"{n}-spectral-inversion/{names[0]}" for n in (1, 3)]
     assert list(Directory(board[2])) == [f"1-spectral-inversion/{name}" for name in names]
 
 
@@ -76,6 +77,17 @@ def test_what_is_not_there_is_refused_with_what_there_is():
     with pytest.raises(InvalidValue, match="belongs to no processor of this chain"):
         found.address_of(TimbreToy().parameters["mix"])
     assert found.address_of("mix") == found.address_of(found.parameter("mix")) == "1-mix-toy/mix"
+
+
+def test_of_many_parameters_those_most_like_the_wanted_one_are_named():
+    table = ParameterTable([ParameterSpec(f"gain_{n}_hz", "dB", -60, 24, 0) for n in range(100, 200)])
+    toy = MixToyProcessor()
+    toy.parameters = table
+    with pytest.raises(
+        InvalidValue, match=r"'gain_163' is no parameter .* 1-mix-toy/gain_163_hz.* and 92 more$"
+    ) as refused:
+        Directory([toy]).parameter("gain_163")
+    assert len(str(refused.value)) < 300
 
 
 def test_importing_control_loads_no_midi_and_no_osc_and_gives_what_it_names():

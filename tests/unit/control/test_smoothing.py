@@ -31,7 +31,7 @@ def splatter_db(processor, name, every):
 
 
 @pytest.mark.parametrize("every", [64, 113, 256, 960, 4800])
-@pytest.mark.parametrize("name", ["mix", "output_db", "tilt_db_per_octave", "gate_db", "softness_db"])
+@pytest.mark.parametrize("name", ["mix", "output_db", "bypass", "tilt_db_per_octave", "gate_db", "softness_db"])
 def test_a_parameter_that_jumps_end_to_end_leaves_a_steady_tone_60_db_clean(name, every):
     assert splatter_db(tilted(), name, every) < -60
 
