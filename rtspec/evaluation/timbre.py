@@ -23,6 +23,9 @@ _MEASURED_ANCHORS = ("piano", "strings", "flute", "clarinet", "trumpet")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to evaluate, and on which notes."""
     parser.add_argument("--table", choices=TABLES, help="train and compare the rows of this table of the paper")
+    parser.add_argument(
+        "--live", metavar="SECONDS", nargs="?", type=float, const=60.0, help="on a JACK device: on time? key to sound"
+    )
     parser.add_argument("--quick", action="store_true", help="small networks, few notes: for a machine without a GPU")
     parser.add_argument("--audio", metavar="FOLDER", help="your own notes, named …-PPP-VVV.wav as NSynth's are")
     parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
@@ -39,8 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the rows asked for."""
-    rows = paper_rows(args) if args.table else playable_rows(args)
-    emit(args, {"rows": rows}, table(rows))
+    if args.live:
+        from .timbre_live import rows as live_rows
+
+        rows = live_rows(args.live)
+    else:
+        rows = paper_rows(args) if args.table else playable_rows(args)
+    emit(args, {"rows": rows}, tables(rows))
+
+
+def tables(rows: list[dict[str, Any]]) -> str:
+    """Rows that tell the same, each kind as a table of its own."""
+    kinds: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        kinds.setdefault(tuple(row), []).append(row)
+    return "\n\n".join(map(table, kinds.values()))
 
 
 # ------------------------------------------------------------------------------------------ the playable model

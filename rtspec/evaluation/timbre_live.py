@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.jack import JackGraph
 from .measured_stream import Job, measured
 from .soak_sender import PORT
 
@@ -17,22 +16,25 @@ WORKERS = {"key": 0, "8 voices": 64, "16 voices": 64, "morph": 256}
 """Samples that the engine has beyond a block: none where the key-to-sound time is what counts."""
 
 PRESSES, GAP_S = 60, 0.15
+"""Keys pressed, and the seconds between them."""
+
 _ONSET = 1e-4
 _HELD_S = 1.0
 
 
 def rows(seconds: float) -> list[dict[str, Any]]:
     """All measurements, `seconds` for each stream that must play on time."""
-    streams = [_played(what, seconds) for what in ("8 voices", "16 voices", "morph")]
-    return [*streams, measured(_job("key", PRESSES * GAP_S * 2.2 + 1.0))]
+    return [*(measured(job(what, seconds)) for what in ("8 voices", "16 voices", "morph")), measured(key_job(PRESSES))]
 
 
-def _job(what: str, seconds: float) -> Job:
+def job(what: str, seconds: float) -> Job:
+    """A stream of "8 voices", "16 voices" or "morph"."""
     return Job(__name__, "jack", BLOCK, SAMPLE_RATE, seconds, chain=(what,))
 
 
-def _played(what: str, seconds: float) -> dict[str, Any]:
-    return measured(_job(what, seconds))
+def key_job(presses: int) -> Job:
+    """So many keys, pressed one after another."""
+    return job("key", presses * GAP_S * 1.1 + 2.0)
 
 
 def measure(job: Job) -> dict[str, Any]:
@@ -117,9 +119,8 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
     with Sender() as sender:
         stream = rtspec.AudioStream(**settings, source=_silence(job.seconds))
         with stream:
-            JackGraph(job.server).ports()
             time.sleep(0.5)
-            sender.begin("notes", count=PRESSES, gap_s=GAP_S)
+            sender.begin("notes", count=round((job.seconds - 2.0) / GAP_S / 1.1), gap_s=GAP_S)
             moments = sender.result()["moments"]
             time.sleep(0.3)
             sent = np.array([stream._exchange.sample_at(moment) - job.block for moment in moments])

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..control.presets import FACTORY_OF
 from ..errors import InvalidValue, ModelError
 from ..models.packages import PackagedModel, metadata, read_proto
 from ..storage import WholeFile
@@ -61,6 +62,12 @@ def read_map(model: PackagedModel) -> LatentMap:
         return LatentMap(**json.loads(found))
     except (TypeError, ValueError):
         raise ModelError(f"the latent map of {model.manifest.name} is damaged; export the model again") from None
+
+
+def offer_presets(processor: str, names: list[str], places: LatentMap) -> None:
+    """Make the anchors factory presets of a processor: each sets the parameters `names` to an anchor's latents."""
+    made = {anchor: dict(zip(names, place, strict=False)) for anchor, place in places.anchors.items()}
+    FACTORY_OF[processor] = {anchor.capitalize(): values for anchor, values in made.items()}
 
 
 def write_map(path: str | Path, places: LatentMap) -> None:

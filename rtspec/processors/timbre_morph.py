@@ -14,7 +14,7 @@ from ..models import load
 from ..models.session import model_stage
 from .base import Processor
 from .inversion import chain
-from .timbre_anchors import read_map
+from .timbre_anchors import offer_presets, read_map
 from .timbre_levels import N_LEVELS
 from .timbre_listen import FEATURES, heard_at_rest, listen_stage, sound_stage
 
@@ -70,6 +70,7 @@ class TimbreMorph(Processor):
             for p in self._model.manifest.controls
         ]
         super().__init__(specs, {"amount": amount, **parameters, "mix": mix, "output_db": output_db})
+        offer_presets("timbre-morph", self._targets(), self._map)
         self._towards = ""
         self.towards = towards
 

@@ -13,7 +13,7 @@ from ..models import load
 from ..models.session import model_stage
 from .base import Instrument
 from .phases import PhaseChoice
-from .timbre_anchors import LatentMap, read_map
+from .timbre_anchors import LatentMap, offer_presets, read_map
 from .timbre_frames import frame_plan
 from .timbre_keyboard import MAX_VOICES
 from .timbre_notes import encode_note
@@ -103,6 +103,7 @@ class TimbreSynth(Instrument):
         if self._choice is not None:
             self._choice.delay_frames(frame_plan(48000, 64))  # a wrong name fails here
         place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
+        offer_presets("timbre-synth", list(place), self._map)
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
 
     @property

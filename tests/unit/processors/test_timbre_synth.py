@@ -8,6 +8,7 @@ import pytest
 
 import rtspec
 from rtspec.buffers.events import send_event
+from rtspec.control.presets import Morph, apply, factory_presets
 from rtspec.errors import InvalidValue, ModelError
 from rtspec.evaluation.timbre_playable import is_louder_with_velocity, pitch_errors_cents
 
@@ -231,6 +232,32 @@ def test_phases_can_be_rebuilt_from_magnitudes_instead(phase):
     assert 20 * np.log10(level(audio, 0.5, 1) / level(plain, 0.5, 1)) == pytest.approx(0, abs=1)
     assert 1200 * np.log2(pitch_hz(audio, 440.0) / 440.0) == pytest.approx(0, abs=5)
     assert np.array_equal(play(rebuilt, messages, buffer_size=65), audio)
+
+
+def test_anchors_are_factory_presets_and_corners_of_an_xy_pad(synth):
+    presets = {preset.name: preset for preset in factory_presets(synth)}
+    apply(synth, presets["Flute"])
+    assert [synth.parameters[name].value for name in synth.latent_names] == synth.latent_map.at("flute")
+    pad = Morph(synth, [presets[name] for name in ("Flute", "Brass", "Piano", "Strings")])
+    pad.move(1.0, 0.0)
+    assert synth.z1 == pytest.approx(synth.latent_map.at("brass")[0])
+    pad.move(0.5, 0.5)
+    corners = [synth.latent_map.at(name)[1] for name in ("flute", "brass", "piano", "strings")]
+    assert synth.z2 == pytest.approx(np.mean(corners))
+
+
+def test_a_recorded_note_is_imitated(synth):
+    synth.go_to("clarinet")
+    note = play(synth, [((ON, 60, 100), 0.0)], 2.0)
+    wanted = [synth.parameters[name].value for name in synth.latent_names]
+    synth.go_to("saw")
+    far = distance([synth.parameters[name].value for name in synth.latent_names], wanted)
+    synth.imitate(note, RATE, 60)
+    assert distance([synth.parameters[name].value for name in synth.latent_names], wanted) < 0.5 * far
+
+
+def distance(a, b):
+    return float(np.linalg.norm(np.subtract(a[:14], b[:14])))
 
 
 def test_mido_messages_and_stereo_are_pedalboards(synth):

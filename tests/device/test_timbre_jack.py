@@ -1,0 +1,25 @@
+"""TimbreSynth and TimbreMorph on a real device, played by another process over real MIDI."""
+
+import pytest
+
+from rtspec.audio.jack import why_unavailable
+from rtspec.evaluation import timbre_live
+from rtspec.evaluation.measured_stream import measured
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("what", ["16 voices", "morph"])
+def test_it_plays_live_without_an_underrun(what):
+    row = measured(timbre_live.job(what, 4.0))
+    assert row["callbacks"] > 1000
+    assert (row["underruns"], row["late_events"]) == (0, 0), row
+
+
+@pytest.mark.timeout(120)
+def test_every_key_pressed_in_another_process_is_heard_after_the_stated_time():
+    row = measured(timbre_live.key_job(20))
+    print(row)
+    assert row["heard"] == row["presses"] == 20
+    assert row["key to sound ms p50"] < row["latency ms"] + 8.0
