@@ -100,21 +100,23 @@ def _learn(args: argparse.Namespace) -> None:
         midi_map.load(args.map)
     for parameter in args.parameter:
         midi_map.directory.parameter(parameter)
+    learning = midi_map.learn(args.parameter[0], take_over=args.take_over)  # before the port opens: no motion is missed
     with MidiInput(args.port, midi_map, None if args.json else _say) as source:
         for parameter in args.parameter:
-            _learn_one(midi_map, parameter, source, args)
+            learning = learning or midi_map.learn(parameter, take_over=args.take_over)
+            _await(learning, parameter, source, args)
             midi_map.save(args.map)
+            learning = None
     lines = [f"{assignment.control} → {assignment.parameter}" for assignment in midi_map]
     data = {"map": str(args.map), "assignments": [assignment.as_dict() for assignment in midi_map]}
     emit(args, data, "\n".join([*lines, f"written to {args.map}"]))
 
 
-def _learn_one(midi_map, parameter: str, source, args: argparse.Namespace) -> None:
+def _await(learning, parameter: str, source, args: argparse.Namespace) -> None:
     from ..errors import DeviceError
 
     if not args.json:
         _say(f"move the knob for {parameter}")
-    learning = midi_map.learn(parameter, take_over=args.take_over)
     if learning.wait(args.timeout) is None:
         there = repr(source.port.name) if source.port else "any port: there is none"
         raise DeviceError(f"no control moved in {args.timeout:g} s at {there}; rtspec midi monitor shows what comes in")
