@@ -9,6 +9,7 @@ from pathlib import Path
 from .chain import add_chain_arguments, describe, make_chain
 from .live_view import TURN_S, View, make_view
 from .output import emit
+from .sensor import is_sensor, silent_source
 
 EXAMPLE = "rtspec live --processor inversion --set bands=mel --processor onnx:tilt-gate --seconds 30"
 _VIRTUAL_RATE = 48000
@@ -42,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--untimed", action="store_true", help="MIDI acts at once, not always a millisecond later at its own sample"
     )
-    parser.add_argument("--source", metavar="FILE", help="play this sound file in place of the input")
+    parser.add_argument(
+        "--source", metavar="FILE", help="play this in place of the input; a sensor: levels:FILE or levels:udp:PORT"
+    )
     parser.add_argument("--loop", action="store_true", help="play the source again and again")
     parser.add_argument(
         "--record", metavar="FILE", help="write what is played to this .wav file meanwhile, and the input beside it"
@@ -61,16 +64,19 @@ def run(args: argparse.Namespace) -> None:
     from ..host.stream import AudioStream
 
     rate = args.rate or _own_rate(args)
-    source = _source(args.source, rate)
+    chain = make_chain(args)
+    source, endless = (
+        silent_source(chain, args.source, rate) if is_sensor(args.source) else (_source(args.source, rate), args.loop)
+    )
     view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz, blocks of {args.block}")
     stream = AudioStream(
         args.input,
         args.output,
-        plugins=make_chain(args),
+        plugins=chain,
         sample_rate=rate,
         buffer_size=args.block,
         source=source,
-        loop=args.loop,
+        loop=endless,
         record=args.record,
         virtual=args.virtual,
         guard=args.guard,

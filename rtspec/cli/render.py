@@ -11,6 +11,7 @@ from ..errors import AudioFileError, RtspecError
 from .chain import add_chain_arguments, make_chain
 from .output import emit, progress
 from .score import is_score, opened, tour
+from .sensor import has_levels, hear_levels
 
 EXAMPLE = "rtspec render recordings/ out/ --processor inversion --set bands=mel --picture"
 _PICTURED_S = 60
@@ -19,7 +20,9 @@ _PICTURED_S = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to read, where to write, and the chain."""
     parser.add_argument(
-        "source", metavar="IN", help="a sound file, a .mid file, or a folder with sound files in it and its sub-folders"
+        "source",
+        metavar="IN",
+        help="a sound or .mid file, a sensor's levels (.csv, .jsonl, .npy), or a folder",
     )
     parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, or a folder")
     add_chain_arguments(parser)
@@ -38,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
     from ..host.board import Pedalboard
 
     jobs = plan(Path(args.source), Path(args.target))
-    board = Pedalboard(make_chain(args))
+    chain = make_chain(args)
+    if len(jobs) == 1 and has_levels(jobs[0][0]):
+        hear_levels(chain, str(jobs[0][0]))
+    board = Pedalboard(chain)
     automation = _automation(args, board)
     done, failed = [], []
     with progress(args.json) as bar:
@@ -82,7 +88,7 @@ def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
         jobs = [(file, target / file.relative_to(source)) for file in _sounds(source, target)]
     else:
         into_folder = target.is_dir() or not target.suffix
-        name = source.with_suffix(".wav").name if is_score(source) else source.name
+        name = source.with_suffix(".wav").name if is_score(source) or has_levels(source) else source.name
         jobs = [(source, target / name if into_folder else target)]
     for file, result in jobs:
         if result.resolve() == file.resolve():

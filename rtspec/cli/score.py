@@ -17,39 +17,38 @@ def is_score(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-class Score:
-    """What :class:`rtspec.audio.files.Reader` is to a sound file: the silence over which an instrument plays."""
+class Silence:
+    """What :class:`rtspec.audio.files.Reader` is to a sound file: the silence over which something plays by itself."""
 
-    sample_rate, channels = SAMPLE_RATE, CHANNELS
+    def __init__(self, seconds: float, channels: int = CHANNELS):
+        self.sample_rate, self.channels, self.n_samples = SAMPLE_RATE, channels, max(1, round(seconds * SAMPLE_RATE))
 
-    def __init__(self, path: Path):
-        from ..control.automation import timed_messages
-
-        last = max((time_s for time_s, _ in timed_messages(path)), default=0.0)
-        self.n_samples = round((last + TAIL_S) * SAMPLE_RATE)
-
-    def __enter__(self) -> "Score":
+    def __enter__(self) -> "Silence":
         return self
 
     def __exit__(self, *exception) -> None:
         pass
 
     def chunks(self, size: int | None = None) -> Iterator[Any]:
-        """The silence, piece by piece, float32 of shape (CHANNELS, n)."""
+        """The silence, piece by piece, float32 of shape (channels, n)."""
         import numpy as np
 
         from ..audio.files import CHUNK
 
         size = size or CHUNK
         for start in range(0, self.n_samples, size):
-            yield np.zeros((CHANNELS, min(size, self.n_samples - start)), np.float32)
+            yield np.zeros((self.channels, min(size, self.n_samples - start)), np.float32)
 
 
 def opened(path: Path):
-    """A reader of a sound file, or of a MIDI file."""
+    """A reader of a sound file; silence as long as a MIDI file and its tail, or as a sensor's levels."""
     from ..audio.files import Reader
+    from ..audio.levels import is_levels, read_levels
+    from ..control.automation import timed_messages
 
-    return Score(path) if is_score(path) else Reader(path)
+    if is_score(path):
+        return Silence(TAIL_S + max((time_s for time_s, _ in timed_messages(path)), default=0.0))
+    return Silence(read_levels(path).seconds, channels=1) if is_levels(path) else Reader(path)
 
 
 def tour(board, name: str, seconds: float) -> list:

@@ -1,5 +1,6 @@
 """Spectral inversion: magnitudes to third-octave or mel levels and back to sound, or a sensor's levels to sound."""
 
+import math
 from functools import cached_property
 from pathlib import Path
 
@@ -44,8 +45,8 @@ class SpectralInversion(Processor):
     Parameters
     ----------
     bands : str, optional
-        "third-octave" (IEC 61260; the default), "third-octave-paper" (sin² edges; what networks were trained on, and the
-        default with one), "mel" (Slaney) or "mel-htk".
+        "third-octave" (IEC 61260; the default), "third-octave-paper" (sin² edges; what networks were trained on, and
+        the default with one), "mel" (Slaney) or "mel-htk".
     method : str
         "pinv" (clipped pseudo-inverse) or "nnls" (non-negative least squares).
     phase : str
@@ -53,10 +54,10 @@ class SpectralInversion(Processor):
     n_bands : int, optional
         Bands of a mel scale; 128 by default.
     n_fft, hop : int, optional
-        Samples; 1024 and 256 by default. A network brings its own.
+        Samples; 1024 and a quarter by default, 64 ms or more for a sensor. A network brings its own.
     model : str or Path, optional
-        "live", "paper", "log", or a packaged model that takes and gives magnitudes: refines the pseudo-inverse, as far as
-        the parameter `refine` says.
+        "live", "paper", "log", or a packaged model that takes and gives magnitudes: refines the pseudo-inverse, as far
+        as the parameter `refine` says.
     levels : str, Path or LevelSource, optional
         A table of levels (:func:`rtspec.audio.levels.read_levels`) or "udp:PORT[:BANDS[:PERIOD_S]]".
     full_scale_db : float
@@ -106,11 +107,12 @@ class SpectralInversion(Processor):
         self._method = check_choice("method", method, METHODS)
         self._phase = PhaseChoice(phase, look_ahead, iterations)
         self._n_bands, self._n_fft, self._hop, self._calibrate = n_bands, n_fft, hop, bool(calibrate)
-        self._levels = levels if isinstance(levels, LevelSource) else None
+        self._levels: LevelSource | None = None
+        self._full_scale_db, self._weighting = full_scale_db, weighting
         super().__init__([*([REFINE] if self._model else []), *SHAPING_PARAMETERS], values)
         self._check()
-        if levels is not None and self._levels is None:
-            self._levels = open_levels(str(levels), full_scale_db, weighting)
+        if levels is not None:
+            self.hear(levels)
 
     def _check(self) -> None:
         plan = self.plan(self.default_sample_rate)
@@ -162,9 +164,15 @@ class SpectralInversion(Processor):
         self._levels = source
         self._forget()
 
+    def hear(self, levels: str | Path | LevelSource) -> None:
+        """Play a sensor in place of the input: a source, a table's path, or "udp:PORT[:BANDS[:PERIOD_S]]"."""
+        is_source = isinstance(levels, LevelSource)
+        self.levels = levels if is_source else open_levels(str(levels), self._full_scale_db, self._weighting)
+
     def plan(self, sample_rate: float) -> FramePlan:
         if self._model is None:
-            return FramePlan(sample_rate=round(sample_rate), n_fft=self._n_fft or 1024, hop=self._hop or 256)
+            n_fft = self._n_fft or (_fine_n_fft(sample_rate) if self._levels is not None else 1024)
+            return FramePlan(sample_rate=round(sample_rate), n_fft=n_fft, hop=self._hop or n_fft // 4)
         own = self._model.plan(round(sample_rate))
         for name, value in (("n_fft", self._n_fft), ("hop", self._hop)):
             if value not in (None, getattr(own, name)):
@@ -271,13 +279,18 @@ class _Lane:
         self._add(compare, heard, heard)
 
 
+def _fine_n_fft(sample_rate: float) -> int:
+    """A window of 64 to 128 ms: sensors do not wait for an answer, and their lowest bands want bins of their own."""
+    return 1 << math.ceil(math.log2(0.064 * sample_rate))
+
+
 def _checked_model(model):
     manifest = model.manifest
     for side, port in (("input", manifest.input), ("output", manifest.output)):
         if port.representation != "magnitude" or port.scale != 1 or port.offset:
             raise InvalidValue(
-                f"{side}.representation={port.representation!r} of model {manifest.name!r} does not refine an inversion;"
-                " it must be magnitude, with neither scale nor offset"
+                f"{side}.representation={port.representation!r} of model {manifest.name!r} does not refine an"
+                " inversion; it must be magnitude, with neither scale nor offset"
             )
     return model
 
