@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="small networks, few notes: for a machine without a GPU")
     parser.add_argument("--audio", metavar="FOLDER", help="your own notes, named …-PPP-VVV.wav as NSynth's are")
+    parser.add_argument("--only-notes", action="store_true", help="leave out the instrument alone")
     parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
     parser.add_argument("--font", metavar="FILE", help="an .sf2 to test on (default: TimGM6mb of --data)")
     parser.add_argument("--morph", default="timbre-morph", metavar="MODEL", help="encoder and decoder of moments")
@@ -69,7 +70,8 @@ def playable_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     played = playable.scores(notes, lambda note: playable.played(note, synth))
     if args.note_in:
         write_map(args.note_in, replace(synth.latent_map, f1=by_instrument(told)))
-    return [_row("frame by frame", told), _row("played from 16 latents", played), *instrument_rows(synth)]
+    rows = [_row("frame by frame", told), _row("played from 16 latents", played)]
+    return rows if args.only_notes else [*rows, *instrument_rows(synth)]
 
 
 def _notes(args: argparse.Namespace) -> list[playable.TestNote]:
