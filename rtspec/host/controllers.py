@@ -111,6 +111,8 @@ class Controllers:
     def open(self) -> None:
         """Open the ports; raises where one is missing or taken, and then leaves none open."""
         if self._port is None and self._osc_port is None:
+            if self._corners:
+                raise InvalidValue("pad needs what moves it; open a MIDI port or OSC too")
             return
         try:
             self._prepare()

@@ -85,9 +85,9 @@ stream = rtspec.AudioStream(plugins=[rtspec.OnnxProcessor("tilt-gate")], source=
 say("playing", stream.latency.total_samples)
 os.environ["JACK_DEFAULT_SERVER"] = heard()
 say("reopened", until(lambda: stream.statistics.reopened == 1))
-first = stream.statistics.callbacks
+first, start = stream.statistics.callbacks, time.monotonic()
 time.sleep(1.0)
-calls = stream.statistics.callbacks - first
+calls = (stream.statistics.callbacks - first) / (time.monotonic() - start)
 say("now", json.dumps([stream.active, stream.sample_rate, calls, stream.latency.total_samples]))
 stream.stop()
 say("stopped")

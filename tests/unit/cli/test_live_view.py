@@ -15,10 +15,10 @@ CHAIN = ["--virtual", "--rate", "48000", "--processor", "onnx:identity"]
 LINE = re.compile(r" +\d+\.\d s  in +-\d+\.\d dB  out +-\d+\.\d dB  load +\d+ %  late \d+  underruns \d+  overruns \d+")
 
 
-def test_a_pipe_gets_one_line_a_second(rtspec):
+def test_a_pipe_gets_at_most_one_line_a_second(rtspec):
     ran = rtspec("live", "--seconds", "2.4", *CHAIN)
     assert ran.status == 0 and ran.err == ""
-    assert len([line for line in ran.out.splitlines() if LINE.fullmatch(line)]) == 2
+    assert 1 <= len([line for line in ran.out.splitlines() if LINE.fullmatch(line)]) <= 2
 
 
 @pytest.mark.parametrize("quiet", [["--quiet"], ["--json"], ["--quiet", "--json"]])

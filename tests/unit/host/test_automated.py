@@ -1,10 +1,12 @@
 """Automation is heard at its sample, for every block and chunk."""
 
+import mido
 import numpy as np
 import pytest
 
 import rtspec
 from rtspec.control.automation import Automation, Change
+from rtspec.evaluation.midi_benchmark import Gate
 from rtspec.host.automated import AutomatedPlayback
 
 RATE = 48000
@@ -61,3 +63,14 @@ def test_a_change_at_time_0_is_there_from_the_first_sample():
     heard = rendered(board, source, Automation([Change(0.0, board[0].parameters["output_db"], -20.0)], []), 1000)
     reference = rtspec.OnnxProcessor("identity", n_fft=512, output_db=-20.0)(source, RATE)
     np.testing.assert_array_equal(heard, reference)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_note_sounds_at_its_sample_whatever_plays_before_the_instrument(before):
+    effects = [rtspec.OnnxProcessor("identity", n_fft=512)] * before
+    board = rtspec.Pedalboard([*effects, Gate()])
+    note = mido.Message("note_on", note=60, velocity=100)
+    played = [(0.1, note), (0.2, mido.Message("note_off", note=60))]
+    heard = rendered(board, np.zeros((2, RATE // 4), np.float32), Automation([], played), 1000)
+    sounding = np.flatnonzero(heard[0])
+    assert (sounding[0], sounding[-1]) == (RATE // 10, RATE // 5 - 1) and np.all(np.diff(sounding) == 1)
