@@ -1,7 +1,7 @@
 """``rtspec evaluate timbre``: the playable model on notes it never heard, and the paper's four tables."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,22 @@ def paper_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
 def _paper_row(variant, pictures, args: argparse.Namespace) -> dict[str, Any]:
     from ..training.timbre.task import train_paper
 
-    folder = Path(args.out) / ("quick" if args.quick else "full") / variant.name.lower().replace(" ", "-")
+    folder = Path(args.out) / ("quick" if args.quick else "full") / _folder_name(variant)
     steps = args.steps or (_QUICK["steps"] if args.quick else None)
     settings = argparse.Namespace(**{**vars(args), "out": str(folder), "steps": steps})
     fitted = train_paper(variant.quick() if args.quick else variant, settings, pictures)
     return {"Experiment": variant.name, **reconstruction_scores(fitted.network, pictures.pictures[pictures.parts()[2]])}
+
+
+def _folder_name(variant) -> str:
+    """What sets a variant apart; the rows that all tables begin with are one network, trained once."""
+    from ..training.timbre.paper import BASELINE
+
+    usual, settings = asdict(BASELINE), asdict(variant)
+    if not (variant.kernel or variant.activity):
+        settings["norm"] = usual["norm"]
+    told = [f"{key}-{settings[key]}" for key in usual if key != "name" and settings[key] != usual[key]]
+    return "-".join(told) or "baseline"
 
 
 def reconstruction_scores(network, pictures: np.ndarray) -> dict[str, float]:

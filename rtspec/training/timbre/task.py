@@ -151,6 +151,14 @@ become tuned, and a stop an octave below is lost."""
 # ------------------------------------------------------------------------------------------ the paper's autoencoders
 
 
+def in_channels_last(network: nn.Module) -> nn.Module:
+    """The network with its kernels in the order of memory that convolutions like best."""
+    for kernel in network.parameters():
+        if kernel.dim() == 4:
+            kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
 def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pictures | None = None) -> Fitted:
     """One autoencoder with early stopping of patience 10, on 80 % of the pictures."""
     found = pictures or log_mel.read(Path(args.data) / "train")
@@ -167,6 +175,5 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     def validate(network: nn.Module) -> float:
         return float(reconstruction_loss(network, (some.to(next(network.parameters()).device),)))
 
-    network, folder = StackedAutoencoder(variant), Path(args.out)
-    network.to(memory_format=torch.channels_last)
+    network, folder = in_channels_last(StackedAutoencoder(variant)), Path(args.out)
     return fit(network, draw, reconstruction_loss, recipe, folder, validate=validate, device=args.device)

@@ -73,6 +73,7 @@ def test_moments_are_learned_turned_and_shipped_as_packages_that_play(tmp_path):
     draw = playable.MomentBatches(levels, everything).draw
     recipe = Recipe(40, 32, 3e-3, validate_every=20)
     fitted = fit(Autoencoder(), draw, playable.moment_loss, recipe, tmp_path / "run", progress=False)
+    assert isinstance(fitted.network, Autoencoder)
     losses = [row["loss"] for row in fitted.curve]
     assert losses[-1] < 0.7 * losses[0]
     share, told = playable.onto_principal_axes(fitted.network, levels)
