@@ -30,7 +30,7 @@ WIRE = np.dtype([("channels", "i8")])
 RESERVE = "reserve"
 """The latency item of delays that keep the chain's latency."""
 
-_SPARES = 4
+_SPARES = 2
 """Programs that an edit has taken out and that are kept for when their plugin comes back."""
 
 
