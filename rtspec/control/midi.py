@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from ..buffers.priority import become_real_time
 from ..errors import DeviceError
 from .messages import MidiEvent, MidiParser
 
@@ -276,8 +277,7 @@ class MidiInput:
     # In the thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        with suppress(AttributeError, OSError):  # not every system has it, or grants it
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+        become_real_time(PRIORITY)
         while not self._ending.wait(POLL_S):
             try:
                 self._turn()

@@ -6,7 +6,6 @@ engine itself is compiled once. A program may say what plays after it, and when:
 """
 
 import ctypes
-import os
 import threading
 import time
 
@@ -19,6 +18,7 @@ from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.events import EventQueue, apply_due, collect, samples_until_next
 from ..buffers.memory import address, aligned, floats, pointer
+from ..buffers.priority import become_real_time
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import Semaphore, sem_post, sem_wait
 from ..buffers.step import run_rows
@@ -263,6 +263,8 @@ class Engine:
 
     def _run(self) -> None:
         self.real_time = become_real_time(PRIORITY)
+        if self.real_time:
+            _lock_memory()
         self._ready.set()
         _engine_loop(address(self._record))
 
@@ -316,12 +318,7 @@ def _entry(program: Program, following: np.ndarray | None = None, remaining: int
     return entry
 
 
-def become_real_time(priority: int) -> bool:
-    """Give the calling thread SCHED_FIFO and lock the memory that it touches; False where the system forbids it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
-    except (AttributeError, OSError):
-        return False
+def _lock_memory() -> None:
+    """Keep the process's memory where it is, as far as it is touched."""
     current_future_onfault = 1 | 2 | 4
     ctypes.CDLL(None).mlockall(current_future_onfault)
-    return True

@@ -18,6 +18,7 @@ from numba import carray
 
 from ..buffers.inbox import Inbox
 from ..buffers.memory import memmove, pointer
+from ..buffers.priority import become_real_time
 from ..buffers.step import Row, Stage, step
 from ..models.session import ModelStage
 from .engine import Engine
@@ -29,6 +30,9 @@ from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
 WIRE = np.dtype([("channels", "i8")])
 RESERVE = "reserve"
 """The latency item of delays that keep the chain's latency."""
+
+PRIORITY = 1
+"""SCHED_FIFO priority of the thread that prepares edits: below the engine's."""
 
 _SPARES = 2
 """Programs that an edit has taken out and that are kept for when their plugin comes back."""
@@ -76,7 +80,6 @@ class Player:
     channels : int
     reserve : int
         Samples of latency that the chain has at least, so that longer plugins can be put in without raising it.
-
     report : callable, optional
         Gets a line where an edit goes otherwise than asked for.
     guard : Guard, optional
@@ -204,6 +207,8 @@ class Player:
         return self.engine is not None and self.engine.running
 
     def _work(self) -> None:
+        # The engine may wait for a lock that this thread holds, in onnxruntime say: nothing else may put it aside.
+        become_real_time(PRIORITY)
         while self._is_playing():
             with self._edit:
                 self._edit.wait_for(lambda: self._made < self._asked, timeout=1.0)
