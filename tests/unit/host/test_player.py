@@ -118,6 +118,37 @@ def test_fifty_random_edits_keep_tone_and_latency():
         assert deviation(bench) < 1e-5
 
 
+def test_a_live_tone_through_edits_swaps_and_bypass_has_no_step_larger_than_its_own():
+    board, second = rtspec.Pedalboard([identity(512), identity(256)]), identity(512)
+    source = tone(RATE)[np.newaxis]  # a whole number of turns
+    with rtspec.AudioStream(
+        plugins=board,
+        source=source,
+        loop=True,
+        virtual=True,
+        record_seconds=20,
+        worker_samples=8192,
+        reserve_samples=2048,
+    ) as stream:
+        time.sleep(0.3)
+        for edit in (
+            lambda: board.insert(1, second),
+            lambda: board.__setitem__(0, rtspec.OnnxProcessor("tilt-gate", n_fft=1024, gate_db=-90.0)),
+            lambda: setattr(second, "bypass", 1.0),
+            lambda: board.reverse(),
+            lambda: board.remove(second),
+        ):
+            edit()
+            assert stream.settle(20)
+            time.sleep(0.2)
+        heard, seen = stream.recorded[1][0], stream.statistics
+        delay = stream.latency.total_samples
+    wanted = np.tile(source[0], -(-len(heard) // RATE))[: len(heard) - delay]
+    assert seen.underruns == 0
+    assert np.abs(np.diff(heard[delay + 2048 :])).max() <= LARGEST_STEP * 1.001
+    np.testing.assert_allclose(heard[delay:][-4800:], wanted[-4800:], atol=1e-3)
+
+
 def test_bypass_and_mix_on_a_tone_are_not_heard():
     processor = identity(512)
     with Bench([processor]) as bench:
