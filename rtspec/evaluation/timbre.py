@@ -1,6 +1,7 @@
 """``rtspec evaluate timbre``: the playable model on notes it never heard, and the paper's four tables."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..cli.output import emit, progress, table
+from ..errors import InvalidValue
 from ..models import FrameModel
 from ..processors.timbre_anchors import write_map
 from ..processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
 from ..processors.timbre_synth import TimbreSynth
+from ..training.data.nsynth import note_files
 from . import timbre_playable as playable
 from .timbre_metrics import picture_scores
 
@@ -23,6 +26,10 @@ _MEASURED_ANCHORS = ("piano", "strings", "flute", "clarinet", "trumpet")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to evaluate, and on which notes."""
     parser.add_argument("--table", choices=TABLES, help="train and compare the rows of this table of the paper")
+    parser.add_argument("--row", action="append", metavar="NAME", help="only this row of --table; repeats")
+    parser.add_argument(
+        "--paper", metavar="MODEL", nargs="?", const="timbre-paper", help="the paper's shipped autoencoder, on MIDI 60"
+    )
     parser.add_argument(
         "--live", metavar="SECONDS", nargs="?", type=float, const=60.0, help="on a JACK device: on time? key to sound"
     )
@@ -43,13 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Print the rows asked for."""
+    rows = _rows(args)
+    emit(args, {"rows": rows}, tables(rows))
+
+
+def _rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.live:
         from .timbre_live import rows as live_rows
 
-        rows = live_rows(args.live)
-    else:
-        rows = paper_rows(args) if args.table else playable_rows(args)
-    emit(args, {"rows": rows}, tables(rows))
+        return live_rows(args.live)
+    if args.paper:
+        return [paper_model_row(args)]
+    return paper_rows(args) if args.table else playable_rows(args)
 
 
 def tables(rows: list[dict[str, Any]]) -> str:
@@ -77,7 +89,7 @@ def playable_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
 def _notes(args: argparse.Namespace) -> list[playable.TestNote]:
     if args.audio:
         return list(playable.folder_notes(args.audio))
-    return list(playable.font_notes(args.font or _test_font(args.data), 24 if args.quick else 6))
+    return list(playable.font_notes(args.font or _test_font(args.data), 24 if args.quick else 12))
 
 
 def _test_font(data: str) -> Path:
@@ -121,7 +133,10 @@ def paper_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     pictures = log_mel.read(Path(args.data) / "train")
     if args.quick:
         pictures = log_mel.Pictures(pictures.programs[: _QUICK["notes"]], pictures.pictures[: _QUICK["notes"]])
-    variants = VARIANTS[args.table]
+    variants = [v for v in VARIANTS[args.table] if not args.row or v.name in args.row]
+    if not variants:
+        names = ", ".join(v.name for v in VARIANTS[args.table])
+        raise InvalidValue(f"row={args.row} is in no table {args.table!r}; choose of {names}")
     with progress(args.json) as bar:
         task = bar.add_task(args.table, total=len(variants))
         rows = []
@@ -154,14 +169,42 @@ def _folder_name(variant) -> str:
 
 
 def reconstruction_scores(network, pictures: np.ndarray) -> dict[str, float]:
-    """Means of the paper's measures over pictures."""
+    """Means of the paper's measures over pictures, for a network of torch."""
     import torch
 
+    def again(picture: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return network(torch.from_numpy(picture[None]))[0].numpy()
+
+    return _mean_scores(again, pictures)
+
+
+def paper_model_row(args: argparse.Namespace) -> dict[str, Any]:
+    """The shipped autoencoder on notes of MIDI 60: one's own, or those of a sound font that it never heard."""
+    model = FrameModel(args.paper)
+
+    def again(picture: np.ndarray) -> np.ndarray:
+        return np.concatenate([model.process(picture[None]), model.flush()], axis=2)[0]
+
+    pictures = _pictures(args)
+    return {"model": model.manifest.name, "notes": len(pictures), **_mean_scores(again, pictures)}
+
+
+def _pictures(args: argparse.Namespace) -> np.ndarray:
+    from ..training.data.notes import PROGRAMS, SoundFont
+    from ..training.timbre import log_mel
+
+    if not args.audio:
+        font = SoundFont(args.font or _test_font(args.data), log_mel.SAMPLE_RATE)
+        return log_mel.rendered_pictures(font, len(PROGRAMS) * (1 if args.quick else 3)).pictures
+    notes = [note for note in note_files(args.audio) if note.key == log_mel.KEY]
+    if not notes:
+        raise InvalidValue(f"{args.audio} holds no note of MIDI {log_mel.KEY}, the one pitch that this model knows")
+    return np.stack([log_mel.log_mel(note.audio(log_mel.SAMPLE_RATE)) for note in notes])
+
+
+def _mean_scores(again: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray) -> dict[str, float]:
     from ..training.timbre.log_mel import RANGE_DB, mel_centres_hz
 
-    rows = []
-    for picture in pictures.astype(np.float32):
-        with torch.no_grad():
-            made = network(torch.from_numpy(picture[None]))[0].numpy()
-        rows.append(picture_scores(made, picture, mel_centres_hz(), RANGE_DB))
+    rows = [picture_scores(again(p), p, mel_centres_hz(), RANGE_DB) for p in pictures.astype(np.float32)]
     return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import uniform_filter
+from scipy.signal import find_peaks
 
 TOLERANCE = 0.03
 BELOW_PEAK_DB = 30.0
+RIPPLE_DB = 1.0
 _SSIM_WINDOW = 7
 
 
@@ -49,10 +51,14 @@ def ssim(made: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def peaks(levels_db: np.ndarray) -> np.ndarray:
-    """Local maxima along frequency no further than 30 dB below their frame's strongest, bool as (n_bins, n_frames)."""
-    padded = np.pad(levels_db, ((1, 1), (0, 0)), constant_values=-np.inf)
-    top = (padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:])
-    return top & (levels_db > levels_db.max(0, keepdims=True) - BELOW_PEAK_DB)
+    """Local maxima along frequency no further than 30 dB below their frame's strongest, bool as (n_bins, n_frames).
+
+    The paper names no algorithm; a ripple of less than 1 dB is no peak here.
+    """
+    marked = np.zeros(levels_db.shape, bool)
+    for t, frame in enumerate(levels_db.T):
+        marked[find_peaks(frame, height=frame.max() - BELOW_PEAK_DB, prominence=RIPPLE_DB)[0], t] = True
+    return marked
 
 
 def found(made: np.ndarray, wanted: np.ndarray, frequencies_hz: np.ndarray) -> Found:

@@ -162,6 +162,17 @@ def _up(variant: Variant) -> list[nn.Module]:
     return blocks
 
 
+class StreamedAutoencoder(nn.Module):
+    """The variant without a dense layer as it streams: pictures (1, 128, any number of frames) → pictures."""
+
+    def __init__(self, network: StackedAutoencoder):
+        super().__init__()
+        self.encoder, self.decoder = network.encoder, network.decoder
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return torch.sigmoid(self.decoder(self.encoder(pictures[:, None])))[:, 0]
+
+
 def reconstruction_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     """Mean square error and what the regularisers add; convolutions in bfloat16, twice as fast and as good."""
     assert isinstance(network, StackedAutoencoder)

@@ -11,6 +11,7 @@ from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
 from .networks import N_LATENTS, N_LEVELS, N_TIMBRE, Autoencoder, Ear, Instrument, Morph, Performer
 from .notes_cache import NoteLevels
+from .paper import StackedAutoencoder, StreamedAutoencoder
 from .playable import Paths
 
 ANCHORS = {
@@ -173,3 +174,24 @@ def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
     told = levels.levels[note[picked], time[picked]].astype(np.float32)
     assert told.shape[1] == N_LEVELS
     return np.concatenate([told, notes[:, 1:2], notes[:, 2:] / 127], axis=1)
+
+
+def ship_paper(network: StackedAutoencoder, pictures: np.ndarray, folder: Path, card: str) -> Path:
+    """Write the paper's autoencoder without a dense layer as a package that streams."""
+    port = {"representation": "tensor", "layout": ["batch", "bins", "time"]}
+    return ship(
+        StreamedAutoencoder(network).eval(),
+        {"pictures": pictures[:1, :, :192].astype(np.float32)},
+        {
+            "name": folder.name,
+            **_SHARED,
+            "citation": "A. Natsiou, L. Longo, S. O'Leary: An investigation of the reconstruction capacity of stacked "
+            "convolutional autoencoders for log-mel-spectrograms, 2022",
+            "task": "Log-mel pictures of notes of MIDI 60 through 8192 latents and back.",
+            "input": {"name": "pictures", **port},
+            "output": {"name": "made", **port},
+        },
+        folder,
+        time_axes={"pictures": 2, "made": 2},
+        card=card,
+    )
