@@ -324,6 +324,12 @@ def portaudio_callback():
     return numba.cfunc(signature, cache=True, error_model="numpy")(_portaudio)
 
 
+def _work_space(channels: int) -> dict[str, np.ndarray]:
+    staged = {name: aligned((STAGING, channels)) for name in ("staged_in", "staged_out", "substitute")}
+    clock = {"timespec": aligned(2, np.int64), "marks": aligned((MARKS, 2), np.int64)}
+    return {**staged, **clock, "past": aligned((PAST, channels)), "offset": aligned(channels)}
+
+
 class Exchange:
     """What callback and engine share: two rings, a semaphore, counters; where wanted a source, an injection, a tape.
 
@@ -371,19 +377,9 @@ class Exchange:
         self.wake, self.histogram = Semaphore(), Histogram()
         self._words = self.record.view(np.int64)
         self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
-        for tape in (self.tape_in, self.tape_out):
-            tape.fill(0)  # touches every page now, so that the callback never waits for one
-        self._arrays = {
-            "staged_in": aligned((STAGING, channels)),
-            "staged_out": aligned((STAGING, channels)),
-            "past": aligned((PAST, channels)),
-            "timespec": aligned(2, np.int64),
-            "marks": aligned((MARKS, 2), np.int64),
-            "substitute": aligned((STAGING, channels)),
-            "offset": aligned(channels),
-            "tape_in": self.tape_in,
-            "tape_out": self.tape_out,
-        }
+        self._arrays = {**_work_space(channels), "tape_in": self.tape_in, "tape_out": self.tape_out}
+        for array in self._arrays.values():
+            array.fill(0)  # touches every page now, so that the callback never waits for one
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
         self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
         self.record["ns_a_frame"], self._block, self.sample_rate = 1e9 / sample_rate, block, sample_rate
