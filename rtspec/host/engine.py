@@ -29,7 +29,10 @@ PRIORITY = 4
 """SCHED_FIFO priority of the engine's thread: real time, below any audio server's own threads."""
 
 _SHARED = ("program", "running", "blocks", "bad_samples")
-_PLACES = "to_engine from_engine wake settled events hold governor staged timespec histogram".split()
+_PLACES = (
+    *("to_engine", "from_engine", "wake", "settled", "events", "hold", "governor"),
+    *("staged", "timespec", "histogram"),
+)
 ENGINE = np.dtype([(name, "i8") for name in (*_SHARED, "channels", "block", "wanted", "current", *_PLACES)])
 """`wanted` is the entry taken up last, `current` the one that plays: what follows `wanted`, once that has passed."""
 
