@@ -12,7 +12,7 @@ from .measured_stream import Job, measured
 from .soak_sender import PORT
 
 BLOCK, SAMPLE_RATE = 128, 48000
-WORKERS = {"key": 0, "8 voices": 64, "16 voices": 64, "morph": 256}
+WORKERS = {"key": 0, "8 voices": 64, "16 voices": 64, "morph": 256, "equal": 256}
 """Samples that the engine has beyond a block: none where the key-to-sound time is what counts."""
 
 PRESSES, GAP_S = 60, 0.15
@@ -42,6 +42,8 @@ def measure(job: Job) -> dict[str, Any]:
     what = job.chain[0]
     if what == "key":
         return _key_to_sound(job)
+    if what == "equal":
+        return _equal_to_render(job)
     return _morphed(job) if what == "morph" else _chords(job, int(what.split()[0]))
 
 
@@ -76,6 +78,21 @@ def _morphed(job: Job) -> dict[str, Any]:
             morph.amount = 0.5 + 0.5 * np.sin(time.monotonic())
             time.sleep(0.05)
         return _told(job, stream)
+
+
+def _equal_to_render(job: Job) -> dict[str, Any]:
+    """Whether what the morph plays live is what it renders, sample for sample at the stated delay."""
+    import rtspec
+
+    source, morph = _scale(job.seconds), rtspec.TimbreMorph("brass", 0.6)
+    settings = {**_settings(job, morph), "channels": 1, "record_seconds": job.seconds + 2.0}
+    with rtspec.AudioStream(**settings, source=source) as stream:
+        stream.wait(job.seconds + 10.0)
+        out, told = stream.recorded[1], _told(job, stream)
+        delay = stream.latency.total_samples - stream.latency.items["device"]
+    whole = morph(source, job.sample_rate)
+    equal = bool(np.array_equal(out[:, delay : delay + source.shape[1]], whole))
+    return {**told, "equal": equal, "level": float(np.abs(whole).max())}
 
 
 def _settings(job: Job, plugin) -> dict[str, Any]:

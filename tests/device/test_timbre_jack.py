@@ -17,6 +17,12 @@ def test_it_plays_live_without_an_underrun(what):
     assert (row["underruns"], row["late_events"]) == (0, 0), row
 
 
+@pytest.mark.timeout(90)
+def test_the_morph_plays_live_what_it_renders_sample_for_sample():
+    row = measured(timbre_live.job("equal", 2.0))
+    assert row["equal"] and row["level"] > 0.01 and row["underruns"] == 0, row
+
+
 @pytest.mark.timeout(120)
 def test_every_key_pressed_in_another_process_is_heard_after_the_stated_time():
     row = measured(timbre_live.key_job(20))

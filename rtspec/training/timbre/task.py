@@ -164,8 +164,8 @@ def _export_paper(network: nn.Module, args: argparse.Namespace) -> None:
 
 def _paper_card(args: argparse.Namespace) -> str:
     return f"""The weights are CC0-1.0; the paper's autoencoder {args.variant}: three convolutions of kernel 4
-and stride 2 with tanh, each followed by max pooling, a mirrored decoder, and a sigmoid. Trained on 80 % of some 3 700 notes of MIDI 60
-rendered from
+and stride 2 with tanh, each followed by max pooling, a mirrored decoder, and a sigmoid. Trained on 80 % of some 3 700
+notes of MIDI 60 rendered from
 
 {_licences(args)}
 

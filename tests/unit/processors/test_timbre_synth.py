@@ -180,6 +180,14 @@ def test_a_hundred_thousand_random_messages_and_a_full_inbox_leave_no_note_stuck
     assert np.abs(audio[round(9.0 * RATE) :]).max() < SILENT
 
 
+def test_sysex_clock_and_empty_messages_are_passed_over_and_broken_ones_named(synth):
+    note = [((ON, 60, 100), 0.1)]
+    odd = [(b"\xf0\x7d\x01", 0.0), (b"\xf8", 0.05), (b"", 0.06)]
+    assert np.array_equal(play(synth, [*odd, *note]), play(synth, note))
+    with pytest.raises(InvalidValue, match="is no MIDI channel message"):
+        play(synth, [((ON, 60), 0.0)])
+
+
 def test_keys_beyond_the_trained_range_sound_and_end(synth):
     for key in (0, 20, 110, 127):
         audio = play(synth, [((ON, key, 127), 0.0), ((OFF, key, 0), 0.2)], 0.7)
