@@ -13,7 +13,7 @@ from ..buffers.memory import aligned, floats, integers, memmove, pointer
 from ..buffers.step import Stage, step
 from ..frames.bands import BandFilters
 
-MEMORY_S = 0.7
+MEMORY_S = 0.4
 """Time constant of the running sums."""
 
 TRUSTED_FRAMES = 24.0

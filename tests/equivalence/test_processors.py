@@ -14,6 +14,7 @@ MAKERS = {
     "tilt-gate": lambda: rtspec.OnnxProcessor("tilt-gate", tilt_db_per_octave=3.0, mix=0.7),
     "tilt-gate-rtpghi": lambda: rtspec.OnnxProcessor("tilt-gate", phase="rtpghi", n_fft=1024),
     "third-octave": lambda: rtspec.SpectralInversion(),
+    "inversion-live": lambda: rtspec.SpectralInversion(model="live", refine=0.7, blur_ms=50.0),
     "mel-nnls": lambda: rtspec.SpectralInversion(bands="mel", method="nnls", n_bands=40, mix=0.5, output_db=-6.0),
 }
 BLOCKS = (1, 7, 64, 65, 441, 8193)
