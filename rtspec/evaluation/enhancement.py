@@ -143,13 +143,15 @@ def _quantised(models: list[str], conditions: dict[str, Condition]) -> list[dict
 
 
 def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[str, np.ndarray]]:
-    """Tracks by name, in the condition's rate and channels."""
+    """Tracks by name, in the condition's rate and channels, and not so loud that a coder clips them."""
+    from ..training.enhancement.degradation import within_range
+
     for i, (name, sound) in enumerate(_own(args) if args.audio else _prepared(args)):
         if args.tracks is not None and i >= args.tracks:
             return
         if condition.sample_rate != 44100:
             sound = metrics.resampled(sound, 44100, condition.sample_rate)
-        yield name, sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True)
+        yield name, within_range(sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True))
 
 
 def _own(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:

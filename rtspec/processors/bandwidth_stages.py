@@ -25,8 +25,8 @@ TONAL = 64
 TAPS = 3
 """Neighbouring frames: the next, the one before, and the one before that."""
 EDGE_CODES = 16
-CONTROLS = 3
-"""What follows a frame's features: edge (bins, 0: none), level, gate."""
+CONTROLS = 4
+"""What follows a frame's features: edge (bins, 0: none), level, gate, coded (0 or 1)."""
 N_FEATURES = UNITS + 2 * TONAL + EDGE_CODES + 1
 
 
@@ -37,8 +37,7 @@ class Answer(NamedTuple):
     imaginary: int = LOW
     taps: int = LOW + TONAL
     fill: int = LOW + TONAL + 2 * TAPS * TONAL
-    coded: int = LOW + TONAL + 2 * TAPS * TONAL + UNITS
-    length: int = LOW + TONAL + 2 * TAPS * TONAL + UNITS + 1
+    length: int = LOW + TONAL + 2 * TAPS * TONAL + UNITS
 
 
 ANSWER = Answer()
@@ -54,15 +53,26 @@ _EMPTY = 10.0**-7.2
 """Power of a bin half an octave above the edge, at most, relative to the loudest frame's."""
 _SIGNIFICANT = 1e-10
 """Power of a bin at the edge, at least, relative to the loudest frame's."""
-_LOWEST_HZ, _HIGHEST_HZ = 2000.0, 16700.0
-_SURE_S, _FADE_IN_S, _FADE_OUT_S = 0.25, 0.2, 0.06
+_LOWEST_HZ, _HIGHEST_HZ = 2000.0, 16300.0
+_SURE_S, _FADE_IN_S, _FADE_OUT_S = 0.08, 0.05, 0.05
 _EDGE_SLACK = 2
+_HOLE = np.float32(10.0**-3.5)
+"""Power of a bin, relative to its neighbourhood's mean, below which a coder has emptied it."""
+_HOLE_REACH, _HOLE_START, _HOLE_END = 8, 24, 6
+"""Bins of the neighbourhood on each side; where the search begins; how far below the edge it ends."""
+_AUDIBLE = 1e-9
+"""Neighbourhoods weaker than this, relative to the loudest frame's power, are not counted."""
+CODED, NOT_CODED = 0.054, 0.038
+"""Share of holes at which sound counts as coded, and at which no longer: 32 kbit/s MP3 has .05 to .15, music that was
+only low-passed less than .033."""
+_HOLES_S, _SETTLED_S = 6.0, 0.8
 _SMALLEST_FILL, _LARGEST_FILL = -12.0, 3.0
 
 WATCH = np.dtype(
     [(n, "i8") for n in ("edge", "fixed_edge", "lowest", "highest", "found", "sure", "turn", "overlap")]
     + [(n, "i8") for n in ("power", "earlier", "peaks", "bands", "loudest_above", "before")]
-    + [(n, "f8") for n in ("level", "fade", "gate", "fade_in", "fade_out")]
+    + [("coded", "i8"), ("frames", "i8"), ("settled", "i8")]
+    + [(n, "f8") for n in ("level", "fade", "gate", "fade_in", "fade_out", "holes", "counted", "slowest")]
 )
 
 
@@ -142,6 +152,34 @@ def _follow_edge(s):
 
 
 @njit
+def _count_holes(power, edge, least):
+    """Bins below the edge that are empty amid neighbours that are not, and how many were looked at."""
+    width = 2 * _HOLE_REACH + 1
+    around, holes, counted = 0.0, 0, 0
+    for k in range(_HOLE_START - _HOLE_REACH, _HOLE_START + _HOLE_REACH):
+        around += power[k]
+    for k in range(_HOLE_START, edge - _HOLE_END):
+        around += power[k + _HOLE_REACH]
+        if around > width * least:
+            counted += 1
+            holes += power[k] * width < _HOLE * around
+        around -= power[k - _HOLE_REACH]
+    return holes, counted
+
+
+@njit
+def _follow_coding(s, power):
+    """Decide by the share of holes over some seconds whether the sound was coded."""
+    holes, counted = _count_holes(power, s.edge, _AUDIBLE * s.level)
+    if s.gate > 0 and counted > 0:
+        s.frames += 1
+        speed = max(1.0 / s.frames, s.slowest)
+        s.holes += speed * (holes - s.holes)
+        s.counted += speed * (counted - s.counted)
+        s.coded = s.frames > s.settled and s.holes > (NOT_CODED if s.coded else CODED) * s.counted
+
+
+@njit
 def _scaled_log(power, level):
     """log10 of the power relative to the level, -10 to 0, as -1.25 to 1.25."""
     if level <= 0:
@@ -201,10 +239,11 @@ def watch(state, x, n, y):
         _hold_peaks(power, floats(s.earlier + 4 * s.turn * N_BINS, N_BINS), floats(s.peaks, N_BINS), np.float32(s.fade))
         s.turn = (s.turn + 1) % s.overlap
         _follow_edge(s)
+        _follow_coding(s, power)
         below = _level_below(power, s.edge)
         _write_features(s, spectrum, power, below, frame)
         controls = floats(frame + 4 * N_FEATURES, CONTROLS)
-        controls[0], controls[1], controls[2] = s.edge, np.sqrt(below), s.gate
+        controls[0], controls[1], controls[2], controls[3] = s.edge, np.sqrt(below), s.gate, s.coded
     return n
 
 
@@ -222,7 +261,8 @@ def watch_stage(plan: FramePlan, crossover_hz: float | None = None) -> Stage:
     -----
     Features: the powers of units (low bins, groups of high ones) relative to the loudest frame of late, as logarithm;
     the phase advance of the lowest bins; the edge in bins, coded by bumps; the level of the octave below the edge.
-    All are ratios: they scale with nothing. The edge is where held peaks fall off a cliff.
+    All are ratios: they scale with nothing. The edge is where held peaks fall off a cliff. A coder at a low rate gives
+    itself away by holes: bins that it emptied amid neighbours that it did not.
     """
     bin_hz, rate = plan.sample_rate / plan.n_fft, plan.frame_rate_hz
     overlap = -(-plan.length // plan.hop)
@@ -240,6 +280,8 @@ def watch_stage(plan: FramePlan, crossover_hz: float | None = None) -> Stage:
         bands=aligned(_N_BANDS),
         loudest_above=aligned(_N_BANDS),
         before=aligned(TONAL, np.complex64),
+        settled=round(_SETTLED_S * rate),
+        slowest=1 / (_HOLES_S * rate),
         fade=10.0 ** (-FADE_DB_PER_S / 10 / rate),
         fade_in=1 / (_FADE_IN_S * rate),
         fade_out=1 / (_FADE_OUT_S * rate),
@@ -273,13 +315,11 @@ def hiss_stage(plan: FramePlan) -> Stage:
 # ------------------------------------------------------------------------------------------ mending
 
 MEND = np.dtype(
-    [(n, "i8") for n in ("spectrum", "controls", "hiss", "history", "past", "n_held", "at", "frames", "delay_frames")]
-    + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair", "coded_on")]
-    + [(n, "f8") for n in ("confidence", "coded", "slowest", "ramp")]
+    [(n, "i8") for n in ("spectrum", "controls", "hiss", "history", "past", "n_held", "at", "delay_frames")]
+    + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair")]
+    + [(n, "f8") for n in ("share", "ramp")]
 )
-SURE_CODED, NOT_CODED = 0.9, 0.7
-"""Running mean of the network's confidence at which repair begins, and at which it ends."""
-_CONFIDENCE_S, _REPAIR_FADE_S = 1.0, 0.1
+_REPAIR_FADE_S = 0.1
 
 
 @njit
@@ -299,16 +339,11 @@ def _held(s, newest, age):
 
 
 @njit
-def _judge(s, answer):
-    """Follow the network's confidence that the sound was coded; returns the share of repair, 0 to 1."""
-    s.frames += 1
-    sure = 1.0 / (1.0 + np.exp(-np.float64(answer[ANSWER.coded])))
-    s.confidence += max(1.0 / s.frames, s.slowest) * (sure - s.confidence)
-    settled = s.frames * s.slowest > 0.3
-    s.coded_on = settled and s.confidence > (NOT_CODED if s.coded_on else SURE_CODED)
-    aim = 1.0 if s.coded_on and s.repair else 0.0
-    s.coded += min(s.ramp, max(-s.ramp, aim - s.coded))
-    return s.coded
+def _fade_repair(s, coded):
+    """Move the share of repair, 0 to 1, towards where it belongs."""
+    aim = 1.0 if coded and s.repair else 0.0
+    s.share += min(s.ramp, max(-s.ramp, aim - s.share))
+    return s.share
 
 
 @njit
@@ -350,7 +385,7 @@ def mend(state, x, n, y):
     age = s.delay_frames
     controls = floats(s.past + ((newest - age) % s.n_held) * 4 * CONTROLS, CONTROLS)
     edge, level, gate = int(controls[0]), controls[1], controls[2]
-    share = _judge(s, answer) * gate
+    share = _fade_repair(s, controls[3] > 0) * gate
     for k in range(N_BINS):
         out[k] = 0
     if gate > 0:
@@ -381,7 +416,6 @@ def mend_stage(plan: FramePlan, *, delay: int, repair: bool, hiss: np.ndarray, *
         mend,
         MEND,
         repair=repair,
-        slowest=1 / (_CONFIDENCE_S * plan.frame_rate_hz),
         ramp=1 / (_REPAIR_FADE_S * plan.frame_rate_hz),
         **_held_fields(plan, delay, {**places, "hiss": hiss}),
     )

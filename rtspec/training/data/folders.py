@@ -7,6 +7,7 @@ sound, and a track's group is the folder that holds it.
 import hashlib
 import json
 import os
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -165,6 +166,16 @@ def clips(folder: str | os.PathLike) -> list[Clip]:
     if not found:
         raise DataError(f"{folder} holds no prepared clips; rtspec data prepares them")
     return [Clip(path) for path in found]
+
+
+def distinct(found: Iterable[Clip], version: str = "original") -> list[Clip]:
+    """The clips without those that hold the same sound again, as packages for several languages do."""
+    seen: dict[int, Clip] = {}
+    for clip in found:
+        array = clip.array(version)
+        middle = array.shape[1] // 2
+        seen.setdefault(zlib.crc32(np.ascontiguousarray(array[:, middle : middle + 8192]).tobytes()), clip)
+    return list(seen.values())
 
 
 def read_excerpts(items: Iterable[Track], sample_rate: int, seconds: float) -> Iterable[tuple[Track, np.ndarray]]:

@@ -101,12 +101,13 @@ def prepare(
 
 
 def _prepare_track(track: Track, target: Path, seconds: float) -> None:
-    from ..enhancement.degradation import mp3, upper_edge_hz
+    from ..enhancement.degradation import mp3, upper_edge_hz, within_range
 
     for _, audio in read_excerpts([track], SAMPLE_RATE, seconds):
         edge = upper_edge_hz(audio, SAMPLE_RATE)
         if audio.shape[1] < SHORTEST_S * SAMPLE_RATE or edge < LOWEST_EDGE_HZ or len(audio) > 2:
             return
+        audio = within_range(audio)
         kbps, channels = OTHER_CODES[zlib.crc32(track.name.encode()) % len(OTHER_CODES)]
         narrow = audio if channels == len(audio) else _with_channels(audio, channels)
         versions = {

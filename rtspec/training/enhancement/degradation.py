@@ -17,6 +17,12 @@ _EDGE_POWER = 10.0**-6.5
 """Power of a bin (Hann, n_fft 2048, no scaling) that is five times that of 16-bit rounding."""
 
 
+def within_range(audio: np.ndarray, peak: float = 0.95) -> np.ndarray:
+    """The sound, turned down where it exceeds `peak`: a coder would clip it."""
+    loudest = float(np.abs(audio).max(initial=0.0))
+    return audio if loudest <= peak else (audio * (peak / loudest)).astype(np.float32)
+
+
 def mp3(audio: np.ndarray, sample_rate: int, kbps: int) -> np.ndarray:
     """Coded as constant-bit-rate MP3 and decoded, aligned with the original and as long.
 

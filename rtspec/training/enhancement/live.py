@@ -61,7 +61,7 @@ class LiveNetwork(nn.Module):
         nn.init.normal_(self.leave.weight, std=0.01)
         nn.init.zeros_(self.leave.bias)
         with torch.no_grad():
-            self.leave.bias[ANSWER.fill : ANSWER.coded] = -2.0
+            self.leave.bias[ANSWER.fill :] = -2.0
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, n_frames, N_FEATURES) → (batch, n_frames, ANSWER.length)."""
@@ -73,34 +73,39 @@ class LiveNetwork(nn.Module):
 
     @staticmethod
     def _bounded(x: Tensor) -> Tensor:
-        """Gain changes from -1 to .5, taps from -.5 to .5, fill as it is, confidence as it is."""
+        """Gain changes from -1 to .5, taps from -.5 to .5, fill as it is."""
         gain = 0.75 * torch.tanh(x[..., :LOW] + math.atanh(1 / 3)) - 0.25
         taps = 0.5 * torch.tanh(x[..., LOW : ANSWER.fill])
         return torch.cat([gain, taps, x[..., ANSWER.fill :]], dim=-1)
 
 
 def difference(answer: Tensor, spectrum: Tensor, controls: Tensor, hiss: Tensor, coded: Tensor) -> Tensor:
-    """What the compiled stage ``mend`` makes of an answer, for whole clips and differentiable.
+    """What the compiled stage ``mend`` makes of an answer, for whole clips and differentiable: the sum of
+    :func:`changes`."""
+    filled, mended = changes(answer, spectrum, controls, hiss, coded)
+    return filled + mended
+
+
+def changes(answer: Tensor, spectrum: Tensor, controls: Tensor, hiss: Tensor, coded: Tensor) -> tuple[Tensor, Tensor]:
+    """What is filled with hiss, and what is mended.
 
     Parameters
     ----------
     answer : Tensor, shape (batch, n_frames, ANSWER.length)
     spectrum, hiss : Tensor, complex, shape (batch, n_frames, N_BINS)
-    controls : Tensor, shape (batch, n_frames, 3)
+    controls : Tensor, shape (batch, n_frames, CONTROLS)
     coded : Tensor, shape (batch,)
         Share of the repair, 0 to 1.
 
     Returns
     -------
-    Tensor, complex, shape (batch, n_frames, N_BINS)
+    tuple of Tensor, complex, shape (batch, n_frames, N_BINS)
     """
     k = torch.arange(N_BINS, device=answer.device)
     above = torch.clamp((k - controls[..., :1]) / 4 + 0.5, 0, 1)
     share = coded[:, None, None] * (1 - above)
-    fill = torch.clamp(_spread(answer[..., ANSWER.fill : ANSWER.coded]), -12.0, 3.0).exp() * controls[..., 1:2]
-    change = (above + share) * fill * hiss
-    mended = functional.pad(_mended(answer, spectrum), (0, N_BINS - LOW))
-    return change + share * mended
+    fill = torch.clamp(_spread(answer[..., ANSWER.fill :]), -12.0, 3.0).exp() * controls[..., 1:2]
+    return (above + share) * fill * hiss, share * functional.pad(_mended(answer, spectrum), (0, N_BINS - LOW))
 
 
 def _spread(units: Tensor) -> Tensor:
@@ -143,16 +148,16 @@ def log_spectrum(sound: Tensor, n_fft: int = 2048, hop: int = 512) -> Tensor:
 
 
 class LiveLoss:
-    """Log-spectral distance, whole and above the edge; dB gained over the coded sound; the level's course above the
-    edge; coded or not.
+    """Log-spectral distance, whole and above the edge; dB gained over the coded sound, by mending alone and in all; the
+    level's course above the edge.
 
     Parameters
     ----------
     plan : FramePlan
     """
 
-    SNR_WEIGHT, ABOVE_WEIGHT, ENVELOPE_WEIGHT, CODED_WEIGHT = 1.2, 0.5, 1.0, 2.0
-    """Per dB; relative to the whole distance; of 1 - correlation; of the cross-entropy."""
+    MENDED_WEIGHT, SNR_WEIGHT, ABOVE_WEIGHT, ENVELOPE_WEIGHT = 1.0, 0.3, 0.6, 1.0
+    """Per dB, twice; relative to the whole distance; of the correlation."""
 
     def __init__(self, plan: FramePlan):
         self.plan = plan
@@ -162,8 +167,8 @@ class LiveLoss:
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:
         """The terms weighed."""
-        total = parts["distance"] + self.ABOVE_WEIGHT * parts["above"] - self.SNR_WEIGHT * parts["snr_db"]
-        return total - self.ENVELOPE_WEIGHT * parts["envelope"] + self.CODED_WEIGHT * parts["entropy"]
+        total = parts["distance"] + self.ABOVE_WEIGHT * parts["above"] - self.ENVELOPE_WEIGHT * parts["envelope"]
+        return total - self.SNR_WEIGHT * parts["snr_db"] - self.MENDED_WEIGHT * parts["mended_db"]
 
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The loss's terms by name."""
@@ -172,17 +177,17 @@ class LiveLoss:
             answer = network(features)
         answer = answer.float()
         hiss = self._hiss(sound)[:, : features.shape[1]]
-        made = sound + overlap_added(difference(answer, spectrum, controls, hiss, coded), self.plan)
+        filled, mended = changes(answer, spectrum, controls, hiss, coded)
+        repaired = sound + overlap_added(mended, self.plan)
+        made = repaired + overlap_added(filled, self.plan)
         kept = slice(2 * self.plan.length, sound.shape[1] - self.plan.length)
-        made, sound, original = made[:, kept], sound[:, kept], original[:, kept]
+        made, repaired, sound, original = (each[:, kept] for each in (made, repaired, sound, original))
         logs, edge = (log_spectrum(made), log_spectrum(original)), controls[:, -1, 0] / self.plan.n_fft
         whole, above = log_distances(*logs, edge)
-        gained_db = gain_db(made, sound, original)
         weight = coded / coded.sum().clamp(min=1)
-        labels = coded[:, None].expand(answer.shape[:2])
-        entropy = functional.binary_cross_entropy_with_logits(answer[..., ANSWER.coded], labels)
+        gained = {"snr_db": gain_db(made, sound, original), "mended_db": gain_db(repaired, sound, original)}
         terms = {"distance": whole, "above": above, "envelope": level_correlation(*logs, edge)}
-        return terms | {"snr_db": (weight * gained_db).sum(), "entropy": entropy}
+        return terms | {name: (weight * each).sum() for name, each in gained.items()}
 
     def _hiss(self, sound: Tensor) -> Tensor:
         """Frames of white noise of mean power 1, as the compiled stage makes them."""

@@ -149,7 +149,7 @@ def _magnitude(parts: Tensor) -> Tensor:
 class SoundLoss:
     """For the network with an identity skip: log-spectral distance of the sound, and dB gained over the coded one."""
 
-    def __init__(self, snr_weight: float = 1.0):
+    def __init__(self, snr_weight: float = 2.0):
         self.snr_weight = snr_weight
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...cli.output import emit
 from ...errors import InvalidValue
-from ..data.folders import Clip, clips
+from ..data.folders import Clip, clips, distinct
 from ..fit import Recipe, fit, load_best
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
         patience=args.patience,
         average=0.995,
     )
-    draw, validate = plan.batches(clips(root / "train")), _judge(plan, held)
+    draw, validate = plan.batches(distinct(clips(root / "train"))), _judge(plan, held)
     fitted = fit(plan.network, draw, plan.loss, recipe, args.out, validate=validate, device=args.device)
     data = {
         "model": args.model,
