@@ -4,7 +4,6 @@ Both have `start`, `stop`, `active` and `latency_samples`, so the host does not 
 """
 
 import atexit
-import os
 import threading
 from contextlib import suppress
 from typing import Protocol
@@ -15,6 +14,7 @@ from numba import njit
 from ..buffers.atomics import load_acquire, publish
 from ..buffers.clock import now_ns, sleep_until_ns
 from ..buffers.memory import address, aligned
+from ..buffers.priority import become_real_time
 from ..errors import DeviceError
 from .callback import Exchange, exchange, portaudio_callback
 from .devices import Device, portaudio
@@ -64,7 +64,7 @@ class PortAudioStream:
         sample_rate: float,
         block: int,
     ):
-        self._sd, self._lost = portaudio(), False
+        self._sd, self._lost, self._started = portaudio(), False, False
         self.on_jack = any("JACK" in device.host_api for device in (input_device, output_device) if device)
         self._kept = (exchange, portaudio_callback())
         sides = {"input": input_device, "output": output_device}
@@ -111,13 +111,14 @@ class PortAudioStream:
         """Begin to call."""
         try:
             self._stream.start()
+            self._started = True
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the device does not start: {_reason(error)}; is another program using it?") from None
 
     def stop(self) -> None:
         """Stop and close. A device that has vanished is given some seconds and then left alone; one on a JACK server
         that has died at once, since PortAudio would hang or abort the process."""
-        if self._lost or (self.on_jack and not self.active):
+        if self._lost or (self.on_jack and self._started and not self.active):
             self._leave()
             return
         closing = threading.Thread(target=self._close, daemon=True)
@@ -125,6 +126,7 @@ class PortAudioStream:
         closing.join(CLOSE_TIMEOUT_S)
         if closing.is_alive():
             self._leave()
+        self._started = False
 
     def _leave(self) -> None:
         """Touch the device no more. PortAudio's own clean-up at the interpreter's end would trip over it as well."""
@@ -133,11 +135,9 @@ class PortAudioStream:
         atexit.unregister(self._sd._exit_handler)
 
     def _close(self) -> None:
-        try:
-            self._stream.abort()
-            self._stream.close()
-        except self._sd.PortAudioError:
-            pass  # the device is gone: there is nothing left to close
+        for end in (self._stream.abort, self._stream.close):
+            with suppress(self._sd.PortAudioError):  # never started, or the device is gone
+                end()
 
 
 def _reason(error: Exception) -> str:
@@ -191,8 +191,7 @@ class VirtualStream:
         self._thread.start()
 
     def _run(self) -> None:
-        with suppress(AttributeError, OSError):  # not every system has it, or grants it
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(DEVICE_PRIORITY))
+        become_real_time(DEVICE_PRIORITY)
         self._call(1)
 
     def stop(self) -> None:

@@ -36,7 +36,7 @@ POLL_S = 0.02
 WATCH_S = 0.1
 """How often a stream looks whether its device is still there."""
 
-STALL_S = 1.0
+STALL_S = 2.0
 """A device that has not called for so long is gone, whatever its driver says."""
 
 RETRY_S = (0.25, 5.0)
@@ -263,7 +263,15 @@ class AudioStream:
     # Playing ------------------------------------------------------------------------------------------------------
 
     def start(self) -> "AudioStream":
-        """Open the controllers, start engine and device."""
+        """Open recording and controllers, start engine and device; all or nothing."""
+        try:
+            self._begin()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _begin(self) -> None:
         if self._record is not None:
             self._recording = Recording(self._record, round(self.sample_rate), self.channels, self._say)
             self._exchange.record_to(self._recording.rings)
@@ -272,7 +280,6 @@ class AudioStream:
         self._stream.start()
         self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
         self._watcher.start()
-        return self
 
     def stop(self) -> None:
         """Stop device and engine; safe to call twice, and after the device has vanished."""
@@ -318,11 +325,12 @@ class AudioStream:
     # A device that vanishes -----------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Notice that the device has vanished, and look for it until it is back."""
+        """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
+        can_vanish = self._devices[1] is not None  # the virtual one cannot
         while not self._ending.wait(WATCH_S):
             for line in self._engine.look():
                 self._say(line)
-            if self._stream.active and not self._stalled():
+            if not can_vanish or (self._stream.active and not self._stalled()):
                 continue
             self._lost = True
             if self._stream.on_jack:

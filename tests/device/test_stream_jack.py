@@ -75,12 +75,12 @@ def test_every_phase_method_plays_live_what_it_renders(phase):
 
 
 LOOP_BACK = """
-inject = np.zeros((1, 48000), np.float32)
-inject[0, 24000] = 0.5
+inject = np.zeros((1, 96000), np.float32)
+inject[0, 72000] = 0.5  # late enough for the cables to be plugged on a busy machine
 processor = rtspec.OnnxProcessor("identity", n_fft={n_fft})
-with rtspec.AudioStream(plugins=[processor], channels=1, inject=inject, record_seconds=1.5) as stream:
+with rtspec.AudioStream(plugins=[processor], channels=1, inject=inject, record_seconds=2.5) as stream:
     print("ready", flush=True)
-    time.sleep(2.0)
+    time.sleep(3.0)
     out, total = stream.recorded[1][0], stream.latency.total_samples
 heard = np.flatnonzero(np.abs(out) > 0.4)
 print(json.dumps({{"round_trip": int(heard[1] - heard[0]), "total": total}}))
