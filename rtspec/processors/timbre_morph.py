@@ -103,7 +103,7 @@ class TimbreMorph(Processor):
 
     def latency(self, sample_rate: float) -> dict[str, int]:
         plan = self.plan(sample_rate)
-        return {"window": plan.n_fft // 2, "hop": plan.hop}
+        return {"window": plan.n_fft // 2 + plan.hop}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         heard, model = heard_at_rest(), model_stage(self._model)
