@@ -19,7 +19,7 @@ from .timbre_levels import N_LEVELS
 from .timbre_listen import FEATURES, heard_at_rest, listen_stage, sound_stage
 
 MODEL = "timbre-morph"
-N_FFT, HOP = 2048, 256
+N_FFT, HOP = 2048, 128
 """Samples at 44.1 and 48 kHz: 43 ms hold two periods of the lowest key."""
 
 
