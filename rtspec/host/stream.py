@@ -272,11 +272,11 @@ class AudioStream:
         return self
 
     def _begin(self) -> None:
-        if self._record is not None:
-            self._recording = Recording(self._record, round(self.sample_rate), self.channels, self._say)
-            self._exchange.record_to(self._recording.rings)
         self.controllers.open()
         self._engine.start()
+        if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
+            self._recording = Recording(self._record, round(self.sample_rate), self.channels, self._say)
+            self._exchange.record_to(self._recording.rings)
         self._stream.start()
         self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
         self._watcher.start()

@@ -17,7 +17,7 @@ import rtspec
 from rtspec.audio import files
 from rtspec.audio.integrity import missing_bytes
 from rtspec.audio.recording import GrowingWav, Recording, wav_header
-from rtspec.errors import AudioFileError
+from rtspec.errors import AudioFileError, RtspecError
 
 RATE = 48000
 
@@ -120,6 +120,13 @@ def test_a_full_disk_is_told_in_one_line_and_the_stream_plays_on(tmp_path):
 def test_a_place_that_cannot_be_recorded_to_is_refused_before_anything_plays(tmp_path, name):
     with pytest.raises(AudioFileError, match=r"must end in \.wav|cannot record to"):
         rtspec.AudioStream(plugins=[], virtual=True, record=tmp_path / name).start()
+
+
+def test_a_start_that_fails_leaves_an_earlier_recording_of_that_name(tmp_path):
+    (tmp_path / "take.wav").write_bytes(b"precious")
+    with pytest.raises(RtspecError):
+        rtspec.AudioStream(plugins=[], virtual=True, record=tmp_path / "take.wav", midi="no such port").start()
+    assert (tmp_path / "take.wav").read_bytes() == b"precious"
 
 
 def test_a_disk_that_is_full_from_the_start_is_refused(tmp_path):
