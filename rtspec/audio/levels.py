@@ -1,7 +1,7 @@
 """Band levels as sensors store them: CSV, JSON lines and NumPy files, checked, mended and laid onto a regular grid.
 
-A table has a row for each moment and a column for each third-octave band, in dB. A CSV header or a JSON record names the
-bands by their centres in Hz ("31.5", "1k", "L_1000Hz"); without names the bands are those from 20 Hz upwards. A column
+A table has a row for each moment and a column for each third-octave band, in dB. A CSV header or a JSON record names
+the bands by their centres in Hz ("31.5", "1k", "L_1000Hz"); without names the bands are those from 20 Hz upwards. A column
 "time" (seconds) tells moments; without it rows follow each other every `period_s`.
 """
 
@@ -341,7 +341,7 @@ def _checked_centres(path: Path, centres, rows) -> np.ndarray | None:
     if centres is None:
         return None
     centres = np.asarray(centres, float).reshape(-1)
-    if len(rows) and len(centres) != len(rows[0]) or not (centres > 0).all():
+    if (len(rows) and len(centres) != len(rows[0])) or not (centres > 0).all():
         raise LevelError(f"{path}: centres_hz {_listed(centres)} must name each of the bands with a positive number")
     return centres
 

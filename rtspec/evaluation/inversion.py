@@ -188,7 +188,7 @@ def _heard(magnitudes: np.ndarray, plan: FramePlan, length: int, method: str, **
 
 
 def overall(rows: list[dict]) -> list[dict]:
-    """Table 1: means ± standard deviations over the scenes, and the ratio of the mean errors to the pseudo-inverse's."""
+    """Table 1: means ± standard deviations over the scenes, and the ratio of mean errors to the pseudo-inverse's."""
     groups: dict[tuple, list[dict]] = defaultdict(list)
     for row in rows:
         groups[row["method"], row["n_fft"], row["hop"]].append(row)

@@ -2,8 +2,8 @@
 
 Two measures: STOI against the clean recording, and the words that an offline recogniser still finds. Word accuracy is
 one minus the edits per word, at least zero. The recogniser is pocketsphinx with its own English language model; with
-``--closed`` it is given every advantage instead, a language model that has the texts' own words and no others. Utterances
-that it does not understand even when clean can tell nothing, and are left out.
+``--closed`` it is given every advantage instead, a language model that has the texts' own words and no others.
+Utterances that it does not understand even when clean can tell nothing, and are left out.
 """
 
 import argparse
@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> None:
         ):
             made = [change(sound) for sound in clean]
             rows.append({"speech": name, "resolution": resolution} | intelligibility(clean, made, words, recognise))
-    text = f"{len(words)} of {len(found)} utterances, {sum(map(len, words))} words\n\n{table(rows)}\n\n{recommendation(rows)}"
+    counts = f"{len(words)} of {len(found)} utterances, {sum(map(len, words))} words"
+    text = f"{counts}\n\n{table(rows)}\n\n{recommendation(rows)}"
     if args.out:
         make_folder(args.out)
         (args.out / "privacy.md").write_text(text + "\n")
@@ -203,7 +204,8 @@ def recommendation(rows: list[dict]) -> str:
     for resolution in RESOLUTIONS:
         worst = max((row["word accuracy"] for row in rows if row["resolution"] == resolution), default=1.0)
         if worst <= ACCEPTABLE:
-            return f"recommended: levels every {resolution} or slower (at most {100 * worst:.1f} % of the words are recognised)"
+            found = f"at most {100 * worst:.1f} % of the words are recognised"
+            return f"recommended: levels every {resolution} or slower ({found})"
     return "no measured resolution keeps speech private: send slower levels"
 
 

@@ -1,7 +1,7 @@
 """A sensor as a source of sound: its levels in shared memory, and the stage that turns their frames into band powers.
 
-A file's levels are all there from the start. Those of a stream come by UDP, as JSON records or OSC messages, whenever the
-network pleases: a thread checks and mends them and puts frame after frame into a ring; the stage plays the ring at the
+A file's levels are all there from the start. Those of a stream come by UDP, as JSON records or OSC messages, whenever
+the network pleases: a thread checks and mends them and puts frame after frame into a ring; the stage plays the ring at the
 sensor's own pace, about a frame and a half behind the newest, and drifts after it when clocks differ. Where frames stay
 away, the last one holds and then fades. Between frames power is interpolated, which keeps its mean.
 """
@@ -54,12 +54,15 @@ PATIENCE_S = 1.0
 FADE_PER_S = 0.01
 """What power is multiplied by each second while it fades: 20 dB."""
 
+FADE_IN_S = 0.3
+"""In which a stream's sound rises when it begins, and when it comes back."""
+
 CEILING, KNEE = 0.98, 0.7
 """Of the limiter: no sample is louder than the first, none below the second is changed."""
 
 PLAYER = np.dtype(
     [(n, "i8") for n in ("n_bands", "capacity", "ring", "count", "is_stream", "started", "starved")]
-    + [(n, "f8") for n in ("pace", "position", "first", "patience", "fade", "gain")]
+    + [(n, "f8") for n in ("pace", "position", "first", "patience", "fade", "gain", "rise")]
 )
 
 
@@ -67,7 +70,7 @@ PLAYER = np.dtype(
 def _advance(s, count):
     """Move the play-head one frame of sound on."""
     if not s.started:
-        s.position, s.started = (count - 1.0 if s.is_stream else s.first), 1
+        s.position, s.started = (count - 1.0 - BEHIND_FRAMES if s.is_stream else s.first), 1
         return
     distance = count - 1.0 - s.position
     s.position += s.pace * (1.0 + PULL * (distance - BEHIND_FRAMES)) if s.is_stream else s.pace
@@ -77,9 +80,8 @@ def _advance(s, count):
         s.position = count - 1.0
         s.starved += 1
     else:
-        s.starved, s.gain = 0, 1.0
-    if s.starved > s.patience:
-        s.gain *= s.fade
+        s.starved = 0
+    s.gain = s.gain * s.fade if s.starved > s.patience else min(1.0, s.gain + s.rise)
 
 
 @step
@@ -183,7 +185,8 @@ class LevelSource:
             first=centre_s / self.period_s - 0.5,
             patience=(PATIENCE_S + 2 * self.period_s) / frame_s,
             fade=FADE_PER_S**frame_s,
-            gain=1.0,
+            gain=0.0 if self.is_stream else 1.0,
+            rise=frame_s / FADE_IN_S,
         )
 
 

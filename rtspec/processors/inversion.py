@@ -49,8 +49,9 @@ class SpectralInversion(Processor):
         the default with one), "mel" (Slaney) or "mel-htk".
     method : str
         "pinv" (clipped pseudo-inverse) or "nnls" (non-negative least squares).
-    phase : str
-        A streaming method of :mod:`rtspec.phase`; "random" is noise phase.
+    phase : str, optional
+        A streaming method of :mod:`rtspec.phase`. By default "rtpghi"; for `levels` "best", since steady levels
+        would make the simpler methods pulse in time with the frames. "random" is noise phase.
     n_bands : int, optional
         Bands of a mel scale; 128 by default.
     n_fft, hop : int, optional
@@ -88,7 +89,7 @@ class SpectralInversion(Processor):
         self,
         bands: str | None = None,
         method: str = "pinv",
-        phase: str = "rtpghi",
+        phase: str | None = None,
         *,
         n_bands: int | None = None,
         n_fft: int | None = None,
@@ -105,7 +106,7 @@ class SpectralInversion(Processor):
         self._model = None if model is None else _checked_model(load(MODELS.get(str(model), model)))
         self._bands = check_choice("bands", bands or ("third-octave" if model is None else TRAINED_ON), BANDS)
         self._method = check_choice("method", method, METHODS)
-        self._phase = PhaseChoice(phase, look_ahead, iterations)
+        self._phase = PhaseChoice(phase or ("rtpghi" if levels is None else "best"), look_ahead, iterations)
         self._n_bands, self._n_fft, self._hop, self._calibrate = n_bands, n_fft, hop, bool(calibrate)
         self._levels: LevelSource | None = None
         self._full_scale_db, self._weighting = full_scale_db, weighting

@@ -54,7 +54,8 @@ LAYER_S, TONAL_S = 60.0, 40.0
 
 _NO_AMBIENCE = (
     r"music|voice|announcer|speech|attack|_ack|select|_sel|die|hurt|death|pain|footstep|step\d|weapon|interface|theme"
-    r"|track_|radio|tv_|jingle|disco|lobby|message|alert|click|scenario|boom|fireball|firearrow|_hit|_walk|flint|civ|male|clonk|doubt|laugh|scream|inventory|impact|charge|crash|blast|confirm|sing\d|shock|declin|next"
+    r"|track_|radio|tv_|jingle|disco|lobby|message|alert|click|scenario|boom|fireball|firearrow|_hit|_walk|flint|civ"
+    r"|male|clonk|doubt|laugh|scream|inventory|impact|charge|crash|blast|confirm|sing\d|shock|declin|next"
 )
 _KINDS = {
     "rain": r"(?<!t)rain(?!ing|bow)",

@@ -80,8 +80,8 @@ def _card(name: str, args: argparse.Namespace) -> str:
     packages = ", ".join((*SPLITS["train"], *TONAL))
     command = f"rtspec train inversion --network {name} --steps {args.steps} --batch {args.batch} --seed {args.seed}"
     return (
-        f"Input: the clipped pseudo-inverse of the {BANDS} powers of a frame; output: finer magnitudes of the same frame.\n"
-        f"Weights: GPL-3.0-or-later. Trained on the sounds of the Debian packages {packages} (their licences: `rtspec data"
-        f" scenes`); no speech among them by intent. Made by `rtspec data scenes data/scenes` and `{command} --export"
+        f"Input: the clipped pseudo-inverse of a frame's {BANDS} powers; output: finer magnitudes of the same frame.\n"
+        f"Weights: GPL-3.0-or-later. Trained on the sounds of the Debian packages {packages} (their licences: `rtspec"
+        f" data scenes`); no speech among them by intent. Made by `rtspec data scenes data/scenes` and `{command} --export"
         f" exports/inversion-{name}`. Figures: `rtspec evaluate inversion`.\n"
     )
