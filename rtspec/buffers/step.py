@@ -11,7 +11,7 @@ got; what it delays, it declares.
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -88,7 +88,8 @@ class Stage:
 
     def numbers(self, name: str) -> tuple[int, int] | None:
         """Where the record keeps the int64 of this name, and its value at the start; None where it has none."""
-        fields, initial = self.record.dtype.fields or {}, cast("Any", self._initial[0])
+        fields: Any = self.record.dtype.fields or {}
+        initial: Any = self._initial[0]
         return (address(self.record) + fields[name][1], int(initial[name][0])) if name in fields else None
 
     def run(self, x: np.ndarray, n: int, y: np.ndarray) -> int:

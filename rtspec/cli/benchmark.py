@@ -87,7 +87,7 @@ def _latency(args: argparse.Namespace) -> int:
     listed = [{name.replace("_", " "): value for name, value in row.items()} for row in notes]
     data = {"sample_rate": args.rate, "rows": rows, "midi_to_sound": notes}
     emit(args, data, f"{table(shown)}\n\nMIDI to sound\n\n{table(listed)}")
-    return 0 if all(row["equal"] for row in rows) and any(row["kept"] for row in notes) else 1
+    return 0 if all(row["equal"] for row in rows) and all(row["kept"] for row in notes if row["timed"]) else 1
 
 
 def _items(items: dict[str, int]) -> str:

@@ -232,6 +232,7 @@ class MidiInput:
         self._port: MidiPort | None = None
         self._clients: dict[int, Any] = {}
         self._client: Any = None
+        MidiParser().feed([0xB0, 0, 0])  # loads mido now: the first message must not wait for that
         self._parser, self._clock, self._look_at = MidiParser(), DeltaClock(), 0.0
         self._ending, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtspec MIDI", daemon=True)

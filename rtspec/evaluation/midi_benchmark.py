@@ -69,7 +69,8 @@ def run(
     -------
     list of dict
         For each: notes sent and heard; from sending to sound and from time stamp to sound, ms (median and 99th
-        percentile); jitter against the stamps, ms (99th percentile of the distance from the median); the promise.
+        percentile); jitter against the stamps, ms (99th percentile of the distance from the median); and whether the
+        promise is kept: one block, one hop and 1.5 ms, besides the time that the engine was given beyond a block.
     """
     rows = []
     for block in blocks:
@@ -116,7 +117,8 @@ def _measured(job: Job, sender: Sender, timed: bool, worker: int) -> dict:
         sent, heard = sender.result()["moments"], _moments(stream.recorded[1][0], clock, job)
     figures = {"block": job.block, "worker": worker, "timed": timed, "sent": len(sent)}
     numbered = [(velocity(i), moment) for i, moment in enumerate(sent)]
-    return {**figures, **_compared(_matched(numbered, stamps, heard), count, job, timed)}
+    allowed_ms = 1000.0 * (job.block + HOP + worker) / job.sample_rate + SLACK_MS
+    return {**figures, **_compared(_matched(numbered, stamps, heard), count, allowed_ms, timed)}
 
 
 def _moments(output: np.ndarray, clock: list[tuple[int, float]], job: Job) -> list[tuple[int, float]]:
@@ -148,10 +150,9 @@ def _matched(sent: Moments, stamps: Moments, heard: Moments) -> np.ndarray:
     return np.reshape(found, (-1, 3))
 
 
-def _compared(moments: np.ndarray, count: int, job: Job, timed: bool) -> dict:
-    allowed = 1000.0 * (job.block + HOP) / job.sample_rate + SLACK_MS
+def _compared(moments: np.ndarray, count: int, allowed_ms: float, timed: bool) -> dict:
     if len(moments) < count / 2:
-        return {"heard": len(moments), "allowed_ms": round(allowed, 2), "kept": False}
+        return {"heard": len(moments), "allowed_ms": round(allowed_ms, 2), "kept": False}
     sent, stamps, heard = 1000.0 * moments.T
     whole, late = heard - sent, heard - stamps
     jitter, p99 = np.percentile(np.abs(late - np.median(late)), 99), np.percentile(whole, 99)
@@ -159,9 +160,9 @@ def _compared(moments: np.ndarray, count: int, job: Job, timed: bool) -> dict:
         "heard": len(moments),
         "sent_to_sound_p50_ms": round(float(np.median(whole)), 2),
         "sent_to_sound_p99_ms": round(float(p99), 2),
-        "allowed_ms": round(allowed, 2),
+        "allowed_ms": round(allowed_ms, 2),
         "stamp_to_sound_p50_ms": round(float(np.median(late)), 2),
         "stamp_to_sound_p99_ms": round(float(np.percentile(late, 99)), 2),
         "jitter_p99_ms": round(float(jitter), 3),
-        "kept": bool(len(moments) == count and p99 <= allowed and (jitter <= MOST_JITTER_MS or not timed)),
+        "kept": bool(len(moments) == count and p99 <= allowed_ms and (jitter <= MOST_JITTER_MS or not timed)),
     }

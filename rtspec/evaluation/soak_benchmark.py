@@ -51,7 +51,8 @@ def run(
     Returns
     -------
     dict
-        What was counted; "promises" says what holds, by name.
+        What was counted; "promises" says what holds, by name. Device xruns are the JACK server's: where a machine is
+        too busy for a period, JACK drops what MIDI came in it, so messages may be lost that never were here.
     """
     row = measured(Job(__name__, "jack", block, sample_rate, seconds))
     row["promises"] = promises(row)
@@ -175,6 +176,7 @@ def _counted(stream, sent: dict) -> dict:
         "frame_max_us": seen["frame_us"]["max"],
         "midi_sent": sent["midi"],
         "midi_lost": sent["midi"] - midi.messages,
+        "midi_lost_here": midi.overflows + midi.dropped + midi.garbage + midi.failed,
         "osc_sent": sent["osc"],
         "osc_lost": sent["osc"] - osc.applied,
         "governor_steps": seen["governor_steps"],
