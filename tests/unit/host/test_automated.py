@@ -53,8 +53,10 @@ def test_chunks_change_no_sample(chunk):
     n = 3000 if chunk == 1 else 20000
     source = (0.1 * np.random.default_rng(0).standard_normal((2, n))).astype(np.float32)
     boards = chain(), chain()
-    results = [rendered(b, source, random_changes(b, n), size) for b, size in zip(boards, (chunk, 4096), strict=True)]
-    np.testing.assert_array_equal(*results)
+    first, second = (
+        rendered(b, source, random_changes(b, n), size) for b, size in zip(boards, (chunk, 4096), strict=True)
+    )
+    np.testing.assert_array_equal(first, second)
 
 
 def test_a_change_at_time_0_is_there_from_the_first_sample():
