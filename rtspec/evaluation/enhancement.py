@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known = ", ".join(CONDITIONS)
     parser.add_argument("--conditions", default=DEFAULT_CONDITIONS, help=f"with commas, of: {known}")
     parser.add_argument("--seconds", type=float, default=20.0, metavar="N", help="of each track (default 20)")
-    parser.add_argument("--tracks", type=int, metavar="N", help="at most so many (default: all)")
+    parser.add_argument("--tracks", type=int, metavar="N", help="so many, evenly spread (default: all)")
     parser.add_argument("--perception", action="store_true", help="PESQ, STOI and ViSQOL too (slow)")
     parser.add_argument(
         "--quantised", action="store_true", help="the models in float16 and int8 too: size, time, change"
@@ -146,9 +146,7 @@ def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[st
     """Tracks by name, in the condition's rate and channels, and not so loud that a coder clips them."""
     from ..training.enhancement.degradation import within_range
 
-    for i, (name, sound) in enumerate(_own(args) if args.audio else _prepared(args)):
-        if args.tracks is not None and i >= args.tracks:
-            return
+    for name, sound in _own(args) if args.audio else _prepared(args):
         if condition.sample_rate != 44100:
             sound = metrics.resampled(sound, 44100, condition.sample_rate)
         yield name, within_range(sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True))
@@ -158,17 +156,24 @@ def _own(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
     from ..training.data.folders import read_excerpts, tracks
 
     found = False
-    for track, audio in read_excerpts(tracks(args.audio), 44100, args.seconds):
+    for track, audio in read_excerpts(_spread(tracks(args.audio), args.tracks), 44100, args.seconds):
         found = True
         yield track.name, np.ascontiguousarray(np.broadcast_to(audio[:2], (2, audio.shape[1])))
     if not found:
         raise AudioFileError(f"no sound file in {args.audio} can be read; check one with: rtspec render FILE out.wav")
 
 
+def _spread(items: list, n: int | None) -> list:
+    """`n` of the items, evenly spread; all where None."""
+    if n is None or n >= len(items):
+        return items
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, max(1, n))]
+
+
 def _prepared(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
     from ..training.data.folders import clips
 
-    for clip in clips(Path(args.data) / "clips" / "test"):
+    for clip in _spread(clips(Path(args.data) / "clips" / "test"), args.tracks):
         whole = clip.array("original")
         start = max(0, (whole.shape[1] - round(args.seconds * 44100)) // 2)
         part = np.array(whole[:, start : start + round(args.seconds * 44100)])
@@ -237,11 +242,12 @@ def _mean(rows: list[dict], condition: str, key: str) -> float:
 # ------------------------------------------------------------------------------------------ never worse
 
 
-def harmless(model: str = "live", sample_rate: int = 44100) -> list[dict]:
-    """What the processor does to sound that needs nothing: level of the change, dB relative to the input."""
+def harmless(model: str = "live") -> list[dict]:
+    """What the processor does to sound that needs nothing: level of the change, dB relative to the input, at the
+    model's own sample rate."""
     from ..processors.bandwidth import BandwidthExtension
 
-    rows = []
+    rows, sample_rate = [], BandwidthExtension(model).plan(44100).sample_rate
     for name, sound in untouchable(sample_rate).items():
         made = BandwidthExtension(model)(sound, sample_rate)
         change = np.asarray(made - sound, np.float64)

@@ -1,7 +1,6 @@
 """Bandwidth extension: the top of the spectrum given back, and what a coder did below it mended."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -33,7 +32,6 @@ from .base import Processor
 SHIPPED = {"live": "bandwidth-live", "paper": "bandwidth-paper"}
 """Short names of models."""
 CROSSOVER_HZ = (1000.0, 20000.0)
-Crossover = float | Literal["auto"]
 
 
 class BandwidthExtension(Processor):
@@ -78,7 +76,7 @@ class BandwidthExtension(Processor):
         model: str | Path = "live",
         amount: float = 1.0,
         air_db: float = 0.0,
-        crossover_hz: Crossover = "auto",
+        crossover_hz: float | str = "auto",
         repair: bool = True,
         *,
         mix: float = 1.0,
@@ -99,12 +97,12 @@ class BandwidthExtension(Processor):
         return self._model.manifest
 
     @property
-    def crossover_hz(self) -> Crossover:
+    def crossover_hz(self) -> float | str:
         """Where the fill begins, Hz or "auto"; setting it starts the sound anew."""
         return self._crossover_hz
 
     @crossover_hz.setter
-    def crossover_hz(self, value: Crossover) -> None:
+    def crossover_hz(self, value: float | str) -> None:
         self._crossover_hz = _checked_crossover(value)
         self._forget()
 
@@ -189,7 +187,7 @@ class BandwidthExtension(Processor):
         return rows, [encode, model, decode, replace]
 
 
-def _checked_crossover(value: Crossover) -> Crossover:
+def _checked_crossover(value: float | str) -> float | str:
     low, high = CROSSOVER_HZ
     if value == "auto":
         return "auto"

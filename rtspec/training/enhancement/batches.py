@@ -70,7 +70,7 @@ class LiveBatches:
         edge = np.where(seen.controls[:, :1] > 0, seen.controls, seen.controls[-1:])[cut:]
         rest = cut * LIVE_PLAN.hop
         parts = (seen.features[cut:], edge, seen.spectrum[cut:], sound[rest:], original[rest:])
-        return *parts, np.float32(coded)
+        return *parts, np.asarray(coded, np.float32)
 
     def _pair(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, bool]:
         """A degraded segment, its original, and whether a coder did it."""
