@@ -1,8 +1,8 @@
 """Band levels as sensors store them: CSV, JSON lines and NumPy files, checked, mended and laid onto a regular grid.
 
 A table has a row for each moment and a column for each third-octave band, in dB. A CSV header or a JSON record names
-the bands by their centres in Hz ("31.5", "1k", "L_1000Hz"); without names the bands are those from 20 Hz upwards. A column
-"time" (seconds) tells moments; without it rows follow each other every `period_s`.
+the bands by their centres in Hz ("31.5", "1k", "L_1000Hz"); without names the bands are those from 20 Hz upwards. A
+column "time" (seconds) tells moments; without it rows follow each other every `period_s`.
 """
 
 import csv
@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -289,9 +290,8 @@ def record(text: str | bytes) -> tuple[float, list[float], list[float] | None]:
     ``{"time": 12.5, "levels": [51.2, …], "centres_hz": [20, …]}``, or merely the list of levels.
     """
     try:
-        value = json.loads(text)
-        if isinstance(value, list):
-            value = {"levels": value}
+        parsed: Any = json.loads(text)
+        value = {"levels": parsed} if isinstance(parsed, list) else parsed
         levels = [float("nan") if level is None else float(level) for level in value["levels"]]
         centres = value.get("centres_hz")
         time = float(value.get("time", value.get("time_s", "nan")))

@@ -12,6 +12,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,7 +110,7 @@ def noisy(sound: np.ndarray) -> np.ndarray:
 
 
 def _through(name: str, interval_s: float | None, phase: str) -> Change:
-    options = {"method": name} if name in ("pinv", "nnls") else {"model": name}
+    options: dict[str, Any] = {"method": name} if name in ("pinv", "nnls") else {"model": name}
     options |= {"n_fft": PAPER_PLAN.n_fft, "hop": PAPER_PLAN.hop // 2} if "method" in options else {}
     if interval_s is None:
         return lambda sound: SpectralInversion(phase=phase, **options)(sound, SAMPLE_RATE)

@@ -1,12 +1,11 @@
 """A sensor as a source of sound: its levels in shared memory, and the stage that turns their frames into band powers.
 
 A file's levels are all there from the start. Those of a stream come by UDP, as JSON records or OSC messages, whenever
-the network pleases: a thread checks and mends them and puts frame after frame into a ring; the stage plays the ring at the
-sensor's own pace, about a frame and a half behind the newest, and drifts after it when clocks differ. Where frames stay
-away, the last one holds and then fades. Between frames power is interpolated, which keeps its mean.
+the network pleases: a thread checks and mends them and puts frame after frame into a ring; the stage plays it at the
+sensor's own pace, about a frame and a half behind the newest, and drifts after it when clocks differ. Where frames
+stay away, the last one holds and then fades. Between frames power is interpolated, which keeps its mean.
 """
 
-import socket
 import threading
 import time
 from collections import deque

@@ -1,11 +1,10 @@
 """Inversion by every method, and a sensor's levels, on a real JACK server."""
 
 import pytest
+from test_stream_jack import EQUAL_TO_RENDER, run_child
 
 from rtspec.audio.jack import JackServer, why_unavailable
 from rtspec.processors.inversion import MODELS
-
-from test_stream_jack import EQUAL_TO_RENDER, run_child
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 

@@ -1,1 +1,1 @@
-"""Spectral inversion: networks that refine the pseudo-inverse of band levels, their data, and the task that ties them."""
+"""Spectral inversion: networks that refine the pseudo-inverse of band levels, their data, and their task."""

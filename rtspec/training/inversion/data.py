@@ -1,4 +1,4 @@
-"""Batches of mixed layers, and the features of waveforms: what the compiled stages compute, in torch and differentiable.
+"""Batches of mixed layers, and the features of waveforms: what compiled stages compute, differentiable.
 
 The targets are the magnitudes of a plan's frames; the networks see the clipped pseudo-inverse of their band powers.
 """

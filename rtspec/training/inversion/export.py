@@ -82,6 +82,6 @@ def _card(name: str, args: argparse.Namespace) -> str:
     return (
         f"Input: the clipped pseudo-inverse of a frame's {BANDS} powers; output: finer magnitudes of the same frame.\n"
         f"Weights: GPL-3.0-or-later. Trained on the sounds of the Debian packages {packages} (their licences: `rtspec"
-        f" data scenes`); no speech among them by intent. Made by `rtspec data scenes data/scenes` and `{command} --export"
-        f" exports/inversion-{name}`. Figures: `rtspec evaluate inversion`.\n"
+        f" data scenes`); no speech among them by intent. Made by `rtspec data scenes data/scenes` and `{command}"
+        f" --export exports/inversion-{name}`. Figures: `rtspec evaluate inversion`.\n"
     )

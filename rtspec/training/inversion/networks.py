@@ -1,11 +1,12 @@
 """Networks that turn the pseudo-inverse's magnitudes into finer ones.
 
-All take and give linear magnitudes, float32 of shape (batch, n_bins, n_frames), so that each can stand alone, behind any
-kind of bands, and beside the baseline that it refines. None depends on the absolute level but the paper's, which sees
-magnitudes scaled to a common level by its surroundings.
+All take and give linear magnitudes, float32 of shape (batch, n_bins, n_frames), so that each can stand alone, behind
+any kind of bands, and beside the baseline that it refines. None depends on the absolute level but the paper's, which
+:class:`Levelled` scales to a common one.
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -30,8 +31,9 @@ class PaperNetwork(nn.Module):
     def __init__(self, channels: int = 64, kernel: int = 9):
         super().__init__()
         widths = [1, channels, channels, channels, channels, 1]
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.layers = nn.ModuleList(nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2) for n_in, n_out in pairs)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2) for n_in, n_out in pairwise(widths)
+        )
         with torch.no_grad():  # starts as the pseudo-inverse itself
             self.layers[-1].weight.mul_(0.01)
             self.layers[-1].bias.zero_()
@@ -84,8 +86,7 @@ class LogNetwork(nn.Module):
         super().__init__()
         self.floor = 10 ** (floor_db / 10)
         widths = [1, channels, channels, channels, channels, 1]
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.layers = nn.ModuleList(nn.Conv2d(n_in, n_out, (5, 3), padding=(2, 1)) for n_in, n_out in pairs)
+        self.layers = nn.ModuleList(nn.Conv2d(n_in, n_out, (5, 3), padding=(2, 1)) for n_in, n_out in pairwise(widths))
         with torch.no_grad():
             self.layers[-1].weight.mul_(0.01)
             self.layers[-1].bias.zero_()

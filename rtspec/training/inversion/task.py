@@ -59,12 +59,12 @@ def train(args: argparse.Namespace) -> Fitted:
     """Train the network that the arguments name."""
     if args.network != "paper":
         return _fit(make(args.network, args.seed), args, args.steps, Path(args.out))
-    steps = round(START_SHARE * args.steps)
+    steps = max(1, min(args.steps - 1, round(START_SHARE * args.steps)))
     narrow = _fit(make("paper", args.seed, PAPER_START_CHANNELS), args, steps, Path(args.out) / "start").network
     assert isinstance(narrow, Levelled) and isinstance(narrow.network, PaperNetwork)
     generator = torch.Generator().manual_seed(args.seed)
     wide = Levelled(widened(narrow.network, PAPER_CHANNELS, generator))
-    return _fit(wide, args, args.steps - steps, Path(args.out))
+    return _fit(wide, args, max(1, args.steps - steps), Path(args.out))
 
 
 def make(name: str, seed: int = 0, channels: int = PAPER_CHANNELS) -> nn.Module:
