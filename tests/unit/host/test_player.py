@@ -214,6 +214,19 @@ def test_natives_that_change_places_play_at_one_place_at_a_time():
     assert np.abs(np.diff(bench.sound)).max() <= LARGEST_STEP * 1.001
 
 
+def test_an_edit_that_needs_the_delay_beyond_a_native_plugin_takes_it():
+    gain = pedalboard.Gain(0.0)
+    with Bench([identity(512), gain]) as bench:
+        bench.play(60)
+        del bench.board[0]
+        bench.play_until_settled()
+        bench.board.append(identity(512))
+        bench.play_until_settled()
+        assert [type(unit.plugin).__name__ for unit in bench.player._units] == ["Gain", "OnnxProcessor"]
+        assert bench.player.program.latency_samples == 512
+        assert deviation(bench) < 1e-5
+
+
 def test_a_change_of_structure_is_heard_while_playing():
     processor = rtspec.SpectralInversion(bands="mel")
     with Bench([processor]) as bench:
