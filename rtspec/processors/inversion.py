@@ -13,7 +13,7 @@ from ..errors import InvalidValue
 from ..frames.analysis import analysis_stage, magnitude_stage
 from ..frames.bands import BandFilters, band_filters, bands_stage
 from ..frames.lag import lag_stage
-from ..frames.levels import FULL_SCALE_DB
+from ..frames.levels import FULL_SCALE_DB, cosines
 from ..frames.plan import FramePlan
 from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
@@ -23,6 +23,7 @@ from ..models.session import model_stage
 from .band_inversion import inversion_stage
 from .band_shaping import SHAPING_PARAMETERS, shaping_stage
 from .base import Processor, check_choice
+from .cepstrum import cepstral_stage
 from .level_control import level_stages
 from .phases import PhaseChoice
 from .refinement import REFINE, refinement_stage
@@ -54,6 +55,8 @@ class SpectralInversion(Processor):
         would make the simpler methods pulse in time with the frames. "random" is noise phase.
     n_bands : int, optional
         Bands of a mel scale; 128 by default.
+    n_coefficients : int, optional
+        Keep only so many cepstral coefficients of the bands: with "mel-htk", MFCCs.
     n_fft, hop : int, optional
         Samples; 1024 and a quarter by default, 64 ms or more for a sensor. A network brings its own.
     model : str or Path, optional
@@ -92,6 +95,7 @@ class SpectralInversion(Processor):
         phase: str | None = None,
         *,
         n_bands: int | None = None,
+        n_coefficients: int | None = None,
         n_fft: int | None = None,
         hop: int | None = None,
         model: str | Path | None = None,
@@ -107,6 +111,7 @@ class SpectralInversion(Processor):
         self._bands = check_choice("bands", bands or ("third-octave" if model is None else TRAINED_ON), BANDS)
         self._method = check_choice("method", method, METHODS)
         self._phase = PhaseChoice(phase or ("rtpghi" if levels is None else "best"), look_ahead, iterations)
+        self._n_coefficients = n_coefficients
         self._n_bands, self._n_fft, self._hop, self._calibrate = n_bands, n_fft, hop, bool(calibrate)
         self._levels: LevelSource | None = None
         self._full_scale_db, self._weighting = full_scale_db, weighting
@@ -117,7 +122,9 @@ class SpectralInversion(Processor):
 
     def _check(self) -> None:
         plan = self.plan(self.default_sample_rate)
-        band_filters(self._bands, plan, self._n_bands)
+        n_bands = self.filters(plan).n_bands
+        if self._n_coefficients is not None:
+            cosines(n_bands, self._n_coefficients)
         self._phase.delay_frames(plan)
 
     @property
@@ -231,6 +238,8 @@ class _Lane:
         self._add(analysis_stage(self.plan), self.inbox, self.spectrum)
         self._add(magnitude_stage(self.plan), self.spectrum, self.magnitude)
         self._add(bands_stage(self.filters), self.magnitude, self.powers)
+        if self.of._n_coefficients is not None:
+            self._add(cepstral_stage(self.filters.n_bands, self.of._n_coefficients), self.powers, self.powers)
 
     def _refining(self) -> tuple[Stage, np.ndarray]:
         """The mixture of network and baseline, and where it wants the baseline; its control joins the places."""

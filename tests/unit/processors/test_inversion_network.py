@@ -101,6 +101,19 @@ def test_frozen_levels_go_on_when_the_input_ends(scene):
     assert np.abs(rest[-1000:]).max() < 1e-6
 
 
+def test_few_cepstral_coefficients_keep_the_course_of_the_bands_and_all_keep_them_whole(scene):
+    filters = rtspec.SpectralInversion("mel-htk", n_bands=40).filters(rtspec.SpectralInversion().plan(RATE))
+    plain, whole, few = (
+        _levels(rtspec.SpectralInversion("mel-htk", n_bands=40, n_coefficients=n)(scene, RATE), filters)
+        for n in (None, 40, 12)
+    )
+    np.testing.assert_allclose(whole, plain, atol=0.1)
+    assert np.abs(np.diff(few, 2)).mean() < 0.8 * np.abs(np.diff(plain, 2)).mean()
+    assert abs(few.mean() - plain.mean()) < 3
+    with pytest.raises(InvalidValue, match=r"n_coefficients=41 must be 1 to 40, the number of bands"):
+        rtspec.SpectralInversion("mel-htk", n_bands=40, n_coefficients=41)
+
+
 def test_blur_evens_levels_out(scene):
     plan = rtspec.SpectralInversion().plan(RATE)
 
