@@ -61,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", metavar="FOLDER", help="package the result there")
     parser.add_argument("--report", metavar="FILE", help="Markdown for the card: of rtspec evaluate enhancement")
     parser.add_argument("--blocks", type=int, default=1, metavar="N", help="of the paper's network, 1 to 7 (default 1)")
+    parser.add_argument(
+        "--snr-weight", type=float, default=2.0, metavar="W", help="of a dB in paper-skip's loss (default 2)"
+    )
     parser.add_argument("--steps", type=int, default=1600, help="batches (default 1600)")
     parser.add_argument("--batch", type=int, default=8, help="segments a batch (default 8)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
@@ -134,7 +137,7 @@ def _paper(args: argparse.Namespace) -> Plan:
 
 def _paper_skip(args: argparse.Namespace) -> Plan:
     """With an identity skip, judged by its sound."""
-    loss = SoundLoss()
+    loss = SoundLoss(args.snr_weight)
 
     def terms(network: nn.Module, batch: Batch) -> dict[str, float]:
         distance, gained_db = loss.parts(network, batch)
@@ -188,6 +191,7 @@ def _facts(args: argparse.Namespace, best: float) -> dict[str, Any]:
 def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     chosen = {"model": args.model, "blocks": args.blocks, "steps": args.steps, "batch": args.batch}
     chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
+    chosen |= {"snr-weight": args.snr_weight} if args.model == "paper-skip" else {}
     chosen |= {"within": args.within} if args.within else {}
     chosen |= {"start": args.start} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
