@@ -10,7 +10,7 @@ from ..frames.plan import FramePlan
 from .timbre_levels import HIGHEST_KEY, LOWEST_KEY, N_BANDS, N_LEVELS, N_PARTIALS, level_scales, measure_levels
 from .timbre_noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
 from .timbre_pitch import HIGHEST_HZ, LOWEST_HZ, find_period, normalise
-from .timbre_tables import TABLE, fill_table, partial_phases, read_tables
+from .timbre_tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
 
 HEARD = ("hz", "whole", "voiced")
 """What goes from the ear past the network to the voice, float64: pitch, effective value of the frame, and whether it
@@ -128,7 +128,8 @@ SOUND = np.dtype(
     [
         (name, "i8")
         for name in (
-            *("hop", "heard", "tables", "a", "b", "spectrum", "phases", "fft", "fft_plan", "quiet"),
+            *("hop", "heard", "tables", "a", "b", "quiet"),
+            *TABLE_FIELDS,
             *NOISE_FIELDS,
         )
     ]
@@ -179,7 +180,6 @@ def sound_levels(state, x, n, y):
 
 def sound_stage(plan: FramePlan, heard: np.ndarray) -> Stage:
     """The voice as a stage: (N_LEVELS,) float32 amplitudes of unit power → (hop,) float32."""
-    fft, fft_plan = real_fft(TABLE).inverse
     return Stage(
         sound_levels,
         SOUND,
@@ -190,10 +190,7 @@ def sound_stage(plan: FramePlan, heard: np.ndarray) -> Stage:
         a=0,
         b=1,
         quiet=1,
-        spectrum=aligned(TABLE // 2 + 1, np.complex64),
-        phases=partial_phases(),
-        fft=fft,
-        fft_plan=fft_plan,
         sample_rate=plan.sample_rate,
+        **table_fields(),
         **noise_fields(plan.hop, plan.sample_rate),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from ..buffers.memory import aligned, complexes, doubles, floats, memmove, memset
+from ..buffers.memory import aligned, aligned_copy, complexes, doubles, floats, memmove, memset
 from ..frames.fft import execute, real_fft
 from .timbre_levels import N_BANDS, band_edges_hz
 
@@ -34,8 +34,7 @@ def noise_fields(hop: int, sample_rate: float) -> dict:
 
 
 def _constant(values: np.ndarray) -> np.ndarray:
-    out = aligned(values.shape, values.dtype)
-    out[...] = values
+    out = aligned_copy(values)
     out.flags.writeable = False
     return out
 

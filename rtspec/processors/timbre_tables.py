@@ -3,13 +3,14 @@
 import numpy as np
 from numba import njit
 
-from ..buffers.memory import complexes, floats
-from ..frames.fft import execute
+from ..buffers.memory import aligned, complexes, floats
+from ..frames.fft import execute, real_fft
 from .timbre_levels import N_PARTIALS
 
 TABLE = 2048
 """Samples of a period: 21 for the highest partial, so that cubic reading errs below -60 dB there."""
 
+TABLE_FIELDS = ("spectrum", "phases", "fft", "fft_plan")
 _MASK = TABLE - 1
 _TOP = 0.45
 """Share of the sample rate from which on partials are left out."""
@@ -22,6 +23,13 @@ def partial_phases() -> np.ndarray:
     phases = np.exp(2j * np.pi * turns).astype(np.complex64)
     phases.flags.writeable = False
     return phases
+
+
+def table_fields() -> dict:
+    """What a stage's record needs to make tables."""
+    fft, plan = real_fft(TABLE).inverse
+    spectrum = aligned(TABLE // 2 + 1, np.complex64)
+    return {"spectrum": spectrum, "phases": partial_phases(), "fft": fft, "fft_plan": plan}
 
 
 @njit

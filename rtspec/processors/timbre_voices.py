@@ -5,10 +5,9 @@ from numba import carray, njit
 
 from ..buffers.atomics import load_double
 from ..buffers.inbox import INBOX, MESSAGE, Inbox, pop
-from ..buffers.memory import address, aligned, floats, memmove, pointer
+from ..buffers.memory import address, aligned, aligned_copy, floats, memmove, pointer
 from ..buffers.step import ROW, Row, Stage, run_rows, step, table
 from ..control.parameters import ParameterTable
-from ..frames.fft import real_fft
 from ..host.program import STRIDE
 from .phases import PhaseChoice
 from .timbre_frames import (
@@ -35,7 +34,7 @@ from .timbre_keyboard import (
 )
 from .timbre_levels import N_LEVELS, N_PARTIALS
 from .timbre_noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
-from .timbre_tables import TABLE, fill_table, partial_phases, read_tables
+from .timbre_tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
 
 CONTROLS = (
     *("attack_ms", "decay_ms", "sustain", "release_ms", "glide_ms", "bend_semitones", "mpe_semitones", "velocity_db"),
@@ -62,7 +61,8 @@ SYNTH = np.dtype(
         (name, "i8")
         for name in (
             *("hop", "fill", "serial", "mpe", "channels", "inbox", "message", "voices", "hands", "tables"),
-            *("rows", "asked", "told", "controls", "fft", "fft_plan", "spectrum", "phases", "busy"),
+            *("rows", "asked", "told", "controls", "busy"),
+            *TABLE_FIELDS,
             *("voices_target", "mpe_target", "lost", "noise_at"),
             *NOISE_FIELDS,
             *FRAME_FIELDS,
@@ -346,7 +346,6 @@ def voices_stage(
     rows: list[Row] = [ramps.row(controls, controls), model.row(asked, told)]
     inner = table(rows)
     inner.flags.writeable = False
-    fft, plan = real_fft(TABLE).inverse
     frames, stages, kept = frame_fields(phase, rate, hop)
     voices_played = Stage(
         play_voices,
@@ -354,31 +353,22 @@ def voices_stage(
         keep=(inbox, tuple(rows), table_of, kept),
         hop=hop,
         fill=hop,
+        noise_at=(NOISE_HOPS - 1) * hop,
         channels=channels,
-        inbox=inbox.address,
         sample_rate=rate,
+        inbox=inbox.address,
         message=aligned(1, MESSAGE),
-        voices=_state(voices()),
-        hands=_state(hands()),
+        rows=inner,
+        controls=address(controls),
+        voices=aligned_copy(voices()),
+        hands=aligned_copy(hands()),
         last_pitch=-1.0,
         tables=aligned((MAX_VOICES, 3, TABLE)),
-        spectrum=aligned(TABLE // 2 + 1, np.complex64),
-        rows=inner,
         asked=asked,
         told=told,
-        controls=address(controls),
-        phases=partial_phases(),
-        fft=fft,
-        fft_plan=plan,
         **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe")},
+        **table_fields(),
         **noise_fields(NOISE_HOPS * hop, rate),
-        noise_at=(NOISE_HOPS - 1) * hop,
         **frames,
     )
     return [voices_played, ramps, model, *stages]
-
-
-def _state(values: np.ndarray) -> np.ndarray:
-    out = aligned(values.shape, values.dtype)
-    out[...] = values
-    return out
