@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="NAME", help="input device: name, part of it, or index")
     parser.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
     parser.add_argument("--block", type=int, default=128, metavar="N", help="samples a device block (default 128)")
+    parser.add_argument("--worker", type=int, metavar="N", help="samples the engine has beyond a block (default 256)")
     parser.add_argument("--rate", type=float, metavar="HZ", help="sample rate (default: the output device's own)")
     parser.add_argument(
         "--midi", nargs="?", const="auto", metavar="NAME", help="let a MIDI port (default auto) move parameters"
@@ -79,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
         loop=endless,
         record=args.record,
         virtual=args.virtual,
+        worker_samples=args.worker,
         guard=args.guard,
         midi="auto" if args.map and args.midi is None else args.midi,
         midi_map=args.map,
