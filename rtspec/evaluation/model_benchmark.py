@@ -25,7 +25,8 @@ def run(name: str | Path, n_frames: int = FRAMES) -> dict:
     plan = model.plan()
     n_bins = model.fixed_bins or plan.n_bins
     stage, plain = model_stage(model, n_bins), FrameModel(name)
-    shape = input_shape(model, n_bins)
+    sizes = zip(model.manifest.input.layout, input_shape(model, n_bins), strict=True)
+    shape = tuple(1 if axis == "time" else size for axis, size in sizes)
     frames = np.abs(np.random.default_rng(0).standard_normal((64, *shape))).astype(np.float32)
     out = np.zeros(stage.output_shape, np.float32).reshape(-1)
     compiled = _times_us(lambda i: stage.run(frames[i % 64].reshape(-1), 1, out), n_frames)
@@ -56,11 +57,11 @@ def _difference(model, n_bins: int, frames: np.ndarray) -> float:
     """Between both ways, on the same frames, relative to the peak."""
     stage, plain = model_stage(model, n_bins), FrameModel(model.path)
     axis = model.manifest.output.time_axis
+    frames = np.concatenate([frames] * (1 + stage.delay // len(frames)))
     wanted = np.concatenate([*(plain.process(frame) for frame in frames), plain.flush()], axis)
     given = np.zeros((len(frames), wanted.size // wanted.shape[axis]), np.float32)
     for frame, row in zip(frames, given, strict=True):
         stage.run(frame.reshape(-1), 1, row)
-    delay = model.manifest.delay_frames
-    live = given[delay:]
+    live = given[stage.delay :]
     offline = np.moveaxis(wanted, axis, 0).reshape(wanted.shape[axis], -1)
     return float(np.abs(live - offline[: len(live)]).max() / max(1e-30, np.abs(offline).max()))
