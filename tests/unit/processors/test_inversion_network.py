@@ -5,7 +5,8 @@ import pytest
 
 import rtspec
 from rtspec.errors import InvalidValue
-from rtspec.evaluation.inversion import network
+from rtspec.evaluation.inversion import baseline, network
+from rtspec.evaluation.spectral import spectral_convergence_db
 from rtspec.frames import stft
 from rtspec.frames.bands import band_filters
 from rtspec.frames.levels import band_levels
@@ -142,3 +143,17 @@ def test_models_that_do_not_refine_magnitudes_are_refused():
         rtspec.SpectralInversion(model="tilt-gate")
     with pytest.raises(InvalidValue, match=r"n_fft=512 is not the model's own; leave it out, or use 400"):
         rtspec.SpectralInversion(model="live", n_fft=512)
+
+
+@pytest.mark.parametrize("phase", ["live", "best"])
+@pytest.mark.parametrize("model", [None, "live"])
+def test_the_sound_has_the_predicted_magnitudes_as_well_as_the_phase_method_alone_gives_them(scene, phase, model):
+    plan = network("live").plan
+    inverter = network("live") if model else baseline("pinv", plan)
+    predicted = inverter.magnitudes(stft(scene, plan))
+    options = {"model": model} if model else {"bands": "third-octave-paper", "n_fft": plan.n_fft, "hop": plan.hop}
+    heard = rtspec.SpectralInversion(phase=phase, calibrate=False, **options)(scene, RATE)
+    alone = rtspec.frames.istft(rtspec.phase.reconstruct(predicted, plan, method=phase), plan, length=len(scene))
+    ours, theirs = (spectral_convergence_db(sound, predicted, plan) for sound in (heard, alone))
+    assert abs(ours - theirs) < 1.0
+    assert ours < -8

@@ -1,0 +1,48 @@
+"""A sensor's levels through the commands: rendered, played live, refused in one line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rtspec.audio.files import read
+from rtspec.cli import main
+
+
+@pytest.fixture
+def table(tmp_path):
+    centres = 1000 * 10 ** (np.arange(-10, 9) / 10)
+    rows = [",".join(["time", *(f"{c:.1f}" for c in centres)])]
+    rows += [",".join([f"{k / 8}", *["60"] * len(centres)]) for k in range(12)]
+    path = tmp_path / "levels.csv"
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_a_table_of_levels_is_rendered_as_long_as_it_lasts(table, tmp_path, capsys):
+    assert main(["render", str(table), str(tmp_path / "out.wav"), "--processor", "inversion"]) == 0
+    sound, rate = read(tmp_path / "out.wav")
+    assert sound.shape[1] == round(1.5 * rate)
+    level = 10 * np.log10(np.mean(np.square(sound[0, rate // 2 : rate])))
+    assert level == pytest.approx(60 - 100 + 10 * np.log10(19), abs=1)
+
+
+def test_full_scale_is_a_setting(table, tmp_path):
+    words = ["--processor", "inversion", "--set", "full_scale_db=90"]
+    assert main(["render", str(table), str(tmp_path / "loud.wav"), *words]) == 0
+    sound, rate = read(tmp_path / "loud.wav")
+    level = 10 * np.log10(np.mean(np.square(sound[0, rate // 2 : rate])))
+    assert level == pytest.approx(60 - 90 + 10 * np.log10(19), abs=1.2)
+
+
+def test_levels_play_live_to_their_end(table, capsys):
+    words = ["--virtual", "--json", "--source", f"levels:{table}", "--processor", "inversion", "--seconds", "20"]
+    assert main(["live", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["statistics"]["callbacks"] > 100
+
+
+def test_levels_without_an_inversion_are_refused_in_one_line(table, tmp_path, capsys):
+    assert main(["render", str(table), str(tmp_path / "out.wav"), "--processor", "onnx:tilt-gate"]) == 1
+    error = capsys.readouterr().err
+    assert "need an inversion in the chain; add --processor inversion" in error
+    assert error.count("\n") == 1
