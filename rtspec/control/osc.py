@@ -102,7 +102,7 @@ class OscServer:
         self._subscribers: dict[Address, None] = {}
         self._told: dict[str, float] = {}
         self._setters: dict[str, tuple[Address, float]] = {}
-        self._socket = _bound(host, port)
+        self._socket = bound_socket(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
         self._echo_at = 0.0
         self._ending = threading.Event()
@@ -171,7 +171,7 @@ class OscServer:
     def receive(self, datagram: bytes, sender: Address) -> None:
         """Act on a datagram, whatever is in it."""
         self.statistics.datagrams += 1
-        messages = _parsed(datagram)
+        messages = parsed_messages(datagram)
         if messages is None:
             self.statistics.garbage += 1
             return
@@ -260,7 +260,8 @@ class OscServer:
             self._socket.sendto(builder.build().dgram, to)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A UDP socket at an address, its time-out short; one clear line where it cannot be had."""
     if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
         raise InvalidValue(f"port={port!r} must be a whole number from 0 to 65535; try 9000")
     try:
@@ -282,7 +283,7 @@ def _is_loopback(host: str) -> bool:
     return ip_address(host.partition("%")[0]).is_loopback
 
 
-def _parsed(datagram: bytes) -> list[tuple[str, list]] | None:
+def parsed_messages(datagram: bytes) -> list[tuple[str, list]] | None:
     """Addresses and arguments of all messages in a datagram; None where it is no OSC."""
     from pythonosc.osc_packet import OscPacket
 

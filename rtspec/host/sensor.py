@@ -32,7 +32,7 @@ from ..audio.levels import (
 from ..buffers.atomics import load_acquire, publish
 from ..buffers.memory import aligned, floats, pointer
 from ..buffers.step import Stage, step
-from ..control.osc import LOOPBACK, _bound, _parsed
+from ..control.osc import LOOPBACK, bound_socket, parsed_messages
 from ..errors import InvalidValue
 from ..frames.bands import BandFilters
 from ..frames.levels import FAST_S, FULL_SCALE_DB, SILENCE_DB
@@ -277,7 +277,7 @@ class SensorStream(LevelSource):
         self._last_db, self._last_index, self._last_time = np.full(n_bands, SILENCE_DB), -1, float("nan")
         self._arrivals = deque[float](maxlen=64)
         self._lock = threading.Lock()
-        self._socket = _bound(host, port)
+        self._socket = bound_socket(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtspec sensor", daemon=True)
@@ -319,7 +319,7 @@ class SensorStream(LevelSource):
             self.take(time_s, levels)
 
     def _frames(self, datagram: bytes) -> list[tuple[float, list[float]]]:
-        messages = _parsed(datagram) if datagram[:1] in (b"/", b"#") else None
+        messages = parsed_messages(datagram) if datagram[:1] in (b"/", b"#") else None
         if messages is None:
             time_s, levels, _ = record(datagram)
             return [(time_s, levels)]
