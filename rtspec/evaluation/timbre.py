@@ -19,7 +19,7 @@ from . import timbre_playable as playable
 from .timbre_metrics import picture_scores
 
 TABLES = ("regularisation", "pooling", "latent", "dense")
-_QUICK = {"notes": 600, "steps": 300}
+_QUICK = {"notes": 600, "steps": 800}
 _MEASURED_ANCHORS = ("piano", "strings", "flute", "clarinet", "trumpet")
 
 
