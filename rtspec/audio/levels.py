@@ -291,7 +291,7 @@ def record(text: str | bytes) -> tuple[float, list[float], list[float] | None]:
     """
     try:
         parsed: Any = json.loads(text)
-        value = {"levels": parsed} if isinstance(parsed, list) else parsed
+        value: Any = {"levels": parsed} if isinstance(parsed, list) else parsed
         levels = [float("nan") if level is None else float(level) for level in value["levels"]]
         centres = value.get("centres_hz")
         time = float(value.get("time", value.get("time_s", "nan")))

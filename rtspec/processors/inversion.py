@@ -253,6 +253,7 @@ class _Lane:
         self._add(inversion_stage(self.filters, self.of._method), self.powers, self.magnitude)
         if refining is None:
             return
+        assert self.of._model is not None
         stage, baseline = refining
         model = model_stage(self.of._model, self.plan.n_bins)
         seen, refined = self.magnitude, aligned(self.plan.n_bins)

@@ -93,6 +93,10 @@ class Features(torch.nn.Module):
         Name of the filterbank.
     """
 
+    window: Tensor
+    weights: Tensor
+    inverse: Tensor
+
     def __init__(self, plan: FramePlan, bands: str = BANDS):
         super().__init__()
         self.plan, self.filters = plan, band_filters(bands, plan)

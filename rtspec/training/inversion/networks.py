@@ -17,6 +17,14 @@ TINY = 1e-20
 """Power that no sound falls below: keeps logarithms finite and is lost in float32's own rounding."""
 
 
+def _quieten(layer: nn.Module, share: float) -> None:
+    """Let a fresh layer's output begin small."""
+    assert isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.bias is not None
+    with torch.no_grad():
+        layer.weight.mul_(share)
+        layer.bias.zero_()
+
+
 class PaperNetwork(nn.Module):
     """Five convolutions over frequency and time whose output is added to the pseudo-inverse (Gontier et al., Fig. 1).
 
@@ -30,13 +38,12 @@ class PaperNetwork(nn.Module):
 
     def __init__(self, channels: int = 64, kernel: int = 9):
         super().__init__()
+        self.kernel = kernel
         widths = [1, channels, channels, channels, channels, 1]
         self.layers = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2) for n_in, n_out in pairwise(widths)
         )
-        with torch.no_grad():  # starts as the pseudo-inverse itself
-            self.layers[-1].weight.mul_(0.01)
-            self.layers[-1].bias.zero_()
+        _quieten(self.layers[-1], 0.01)  # starts as the pseudo-inverse itself
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """(batch, n_bins, n_frames) → the same."""
@@ -57,10 +64,11 @@ def widened(network: PaperNetwork, channels: int, generator: torch.Generator) ->
     generator : torch.Generator
         Of the new channels' weights.
     """
-    kernel = network.layers[0].kernel_size[0]
-    wide = PaperNetwork(channels, kernel)
+    wide = PaperNetwork(channels, network.kernel)
     with torch.no_grad():
         for old, new in zip(network.layers, wide.layers, strict=True):
+            assert isinstance(old, nn.Conv2d) and isinstance(new, nn.Conv2d)
+            assert old.bias is not None and new.bias is not None
             n_out, n_in = old.weight.shape[:2]
             bound = 1 / math.sqrt(old.weight[0].numel())
             fresh = torch.rand(new.weight.shape, generator=generator) * 2 * bound - bound
@@ -87,9 +95,7 @@ class LogNetwork(nn.Module):
         self.floor = 10 ** (floor_db / 10)
         widths = [1, channels, channels, channels, channels, 1]
         self.layers = nn.ModuleList(nn.Conv2d(n_in, n_out, (5, 3), padding=(2, 1)) for n_in, n_out in pairwise(widths))
-        with torch.no_grad():
-            self.layers[-1].weight.mul_(0.01)
-            self.layers[-1].bias.zero_()
+        _quieten(self.layers[-1], 0.01)
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """(batch, n_bins, n_frames) → the same."""
@@ -140,6 +146,9 @@ class LiveNetwork(nn.Module):
     LOUDEST = 3.0
     """Greatest gain, nepers."""
 
+    weights: Tensor
+    step: Tensor
+
     def __init__(self, weights: np.ndarray, width: int = 192, n_blocks: int = 6, memory: int = 128):
         super().__init__()
         n_bands, n_bins = weights.shape
@@ -150,9 +159,7 @@ class LiveNetwork(nn.Module):
         self.recall = nn.Conv1d(width, memory, 1)
         self.memory = nn.GRU(memory, memory)
         self.leave = nn.Sequential(nn.Conv1d(width + memory, 2 * width, 1), nn.ReLU(), nn.Conv1d(2 * width, n_bins, 1))
-        with torch.no_grad():
-            self.leave[-1].weight.mul_(0.1)
-            self.leave[-1].bias.zero_()
+        _quieten(self.leave[-1], 0.1)
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """(batch, n_bins, n_frames) → the same."""
