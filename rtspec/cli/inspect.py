@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> None:
     """Print all that a packaged model says of itself."""
     from ..models import inspect
 
-    name = _SHORT.get(args.model, args.model)
+    name = str(_SHORT.get(args.model, args.model))
     report = inspect(name)
     emit(args, report.json(), str(report))
     if args.plot:
