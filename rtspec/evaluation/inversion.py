@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--networks", nargs="*", metavar="NAME", help="live, paper, log or files (default: those that ship)"
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes, evenly spread over the list")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes, drawn by chance, always the same")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each scene (default 10)")
     parser.add_argument("--quick", action="store_true", help="no phases are estimated and ViSQOL is left out")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="also write tables and figures there")
@@ -102,7 +102,8 @@ def run(args: argparse.Namespace) -> None:
     from ..training.data.dcase import read_folder
 
     scenes = read_folder(args.audio, args.split)
-    chosen = scenes[:: max(1, len(scenes) // args.limit)][: args.limit] if args.limit else scenes
+    order = np.sort(np.random.default_rng(0).permutation(len(scenes))[: args.limit])
+    chosen = [scenes[k] for k in order]
     inverters = inverters_of(args.networks)
     rows = []
     with progress(args.json) as bar:
