@@ -1,6 +1,7 @@
 """``rtspec train enhancement``: from prepared music to a network that BandwidthExtension plays."""
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from ...cli.output import emit
 from ...errors import InvalidValue
 from ..data.folders import Clip, clips, distinct
+from ..data.packages import licence_list, unpacked
 from ..fit import Recipe, fit, load_best
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
@@ -193,12 +195,14 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
     chosen |= {"snr-weight": args.snr_weight} if args.model == "paper-skip" else {}
     chosen |= {"within": args.within} if args.within else {}
-    chosen |= {"start": args.start} if args.start else {}
+    chosen |= {"start": f"runs/{Path(args.start).name}"} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
     report = Path(args.report).read_text() if args.report else "none given; rtspec evaluate enhancement makes them"
+    groups = sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
+    found = [package for package in (unpacked(re.escape(group), args.data) for group in groups) if package]
     return (
         f"## Training\n\n```\nrtspec data music --out data/music\nrtspec train enhancement --data data/music {command} "
         f"--export FOLDER\n```\n\nThe weights are made from game music of Debian packages, each under its own free "
-        f"licence; `rtspec data music` fetches them and lists the licences. No sound of them is in this file.\n\n"
+        f"licence, and no sound of them is in this file:\n\n{licence_list(found)}\n\n"
         f"Learning rate: {recipe.schedule}.\n\n## Figures\n\n{report}"
     )
