@@ -12,7 +12,7 @@ from .measured_stream import Job, measured
 from .soak_sender import PORT
 
 BLOCK, SAMPLE_RATE = 128, 48000
-WORKERS = {"key": 0, "8 voices": 64, "16 voices": 64, "morph": 128, "equal": 128}
+WORKERS = {"key": 0, "8 voices": 128, "16 voices": 128, "morph": 128, "equal": 128}
 """Samples that the engine has beyond a block: none where the key-to-sound time is what counts."""
 
 PRESSES, GAP_S = 60, 0.15
