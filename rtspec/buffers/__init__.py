@@ -1,1 +1,5 @@
 """Memory that compiled code shares: aligned arrays, atomics, rings, semaphores, clocks, and the step of all stages."""
+
+from .kernels import stamp_kernels
+
+stamp_kernels()  # before the first kernel of any package asks for its cache: all of them stand on this one

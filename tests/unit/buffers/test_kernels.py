@@ -1,0 +1,48 @@
+"""Compiled kernels are forgotten when the source of any of them changes."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import rtspec
+
+CALLEE = "from numba import njit\n\n\n@njit\ndef inner():\n    return {}\n"
+CALLER = """import {0}.buffers
+from numba import njit
+from .callee import inner
+
+@njit(cache=True)
+def outer():
+    return inner()
+"""
+
+
+def package(tmp_path: Path) -> Path:
+    """A package that holds this one's buffers/kernels.py and two kernels of its own."""
+    made = tmp_path / "kernelled"
+    (made / "buffers").mkdir(parents=True)
+    (made / "__init__.py").touch()
+    for name in ("__init__.py", "kernels.py"):
+        shutil.copy(Path(rtspec.__file__).parent / "buffers" / name, made / "buffers" / name)
+    (made / "caller.py").write_text(CALLER.format("kernelled"))
+    return made
+
+
+def outer(made: Path, value: int) -> tuple[int, int]:
+    """What the caller gives while its callee returns `value`, and whether it came from the cache, in a new process."""
+    (made / "callee.py").write_text(CALLEE.format(value))
+    program = "from kernelled.caller import outer; print(outer(), len(outer.stats.cache_hits))"
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", program], cwd=made.parent, capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    found, hits = ran.stdout.split()
+    return int(found), int(hits)
+
+
+def test_a_kernel_follows_its_callee_in_another_file_and_is_cached_while_nothing_changes(tmp_path):
+    made = package(tmp_path)
+    assert outer(made, 1) == (1, 0)
+    assert outer(made, 1) == (1, 1)
+    assert outer(made, 2) == (2, 0)
