@@ -70,7 +70,7 @@ class SoundFont:
     @cached_property
     def _synth(self) -> tuple[Any, int]:
         try:
-            import tinysoundfont
+            import tinysoundfont  # pyright: ignore[reportMissingImports] (in no extra: what it needs does not build)
         except ImportError:
             raise DataError(
                 "tinysoundfont is not installed; pip install --no-deps tinysoundfont (live play, which rtspec does not"

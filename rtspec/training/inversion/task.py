@@ -1,6 +1,7 @@
 """``rtspec train inversion``: from a folder of sounds to a network that SpectralInversion plays."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,7 @@ class Error:
         logs = torch.log((made + floor[:, None, None]) / (target + floor[:, None, None])).abs().mean()
         return error.sum() / (before.sum() + 1e-9) + LOG_SHARE * logs
 
-    def relative(self, network: nn.Module, sound: Tensor) -> Tensor:
+    def relative(self, network: Callable[[Tensor], Tensor], sound: Tensor) -> Tensor:
         """One sound's error over that of the pseudo-inverse."""
         target, base = self.features(sound)
         return (_rms(network(base) - target) + 1e-9).sum() / (_rms(base - target) + 1e-9).sum()

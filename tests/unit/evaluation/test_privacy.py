@@ -12,9 +12,9 @@ def _rows(fine, fast, slow):
 
 
 def test_edits_count_words_to_replace_insert_and_leave_out():
-    assert edits("a b c".split(), "a b c".split()) == 0
-    assert edits("a b c".split(), "a x c d".split()) == 2
-    assert edits("a b c".split(), []) == 3
+    assert edits(["a", "b", "c"], ["a", "b", "c"]) == 0
+    assert edits(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
+    assert edits(["a", "b", "c"], []) == 3
     assert edits([], ["a"]) == 1
 
 

@@ -40,7 +40,9 @@ def test_levels_and_powers_are_each_others_inverse_and_silence_is_nothing():
 
 
 def test_a_weighting_has_the_standards_values():
-    np.testing.assert_allclose(a_weighting_db(10 ** np.array([1.5, 2.0, 3.0, 3.6, 3.9])), [-39.4, -19.1, 0.0, 1.0, -1.1], atol=0.1)
+    np.testing.assert_allclose(
+        a_weighting_db(10 ** np.array([1.5, 2.0, 3.0, 3.6, 3.9])), [-39.4, -19.1, 0.0, 1.0, -1.1], atol=0.1
+    )
     plain, weighted = (band_levels(np.ones(9000), FILTERS, 1.0, weighting=w) for w in (None, "A"))
     np.testing.assert_allclose(
         weighted - plain, a_weighting_db(FILTERS.centres_hz)[:, np.newaxis] + 0 * plain, atol=1e-3

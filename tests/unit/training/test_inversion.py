@@ -65,7 +65,7 @@ def test_a_widened_network_is_the_same_function():
     base = torch.rand(2, 30, 9)
     wide = widened(narrow, 7, torch.Generator().manual_seed(0))
     np.testing.assert_allclose(wide(base).detach(), narrow(base).detach(), atol=1e-5)
-    assert wide.layers[1].weight.shape[:2] == (7, 7)
+    assert wide.layers.get_parameter("1.weight").shape[:2] == (7, 7)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_perfect_magnitudes_have_no_error_and_give_the_sound_back():
 
 def test_speech_without_text_is_refused(tmp_path):
     write(tmp_path / "a.wav", hum(1)[np.newaxis], RATE)
-    with pytest.raises(AudioFileError, match="holds no name.wav beside a name.txt"):
+    with pytest.raises(AudioFileError, match=r"holds no name\.wav beside a name\.txt"):
         utterances(tmp_path)
     (tmp_path / "a.txt").write_text("It's a HUM, isn't it?")
     assert utterances(Path(tmp_path))[0].words == ("it's", "a", "hum", "isn't", "it")
