@@ -2,7 +2,8 @@
 
 With it plans are a quarter to a third faster than by FFTW_ESTIMATE alone, and still the same in every run, which plans
 measured at start-up would not be. It fits the library of pyFFTW's x86-64 wheels, whose fastest code is AVX; any other
-library or processor refuses it whole, and plans as before. Made by ``rtspec.frames.fft.export_wisdom``.
+library or processor refuses it whole, and plans as before; so does this one where `pyfftw` itself was imported first,
+since that adds planners for threads. Made by ``rtspec.frames.fft.export_wisdom``.
 """
 
 WISDOM = b"""\
