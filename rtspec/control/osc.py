@@ -14,6 +14,7 @@ A stream adds presets and more (:mod:`rtspec.host.controllers`). Short addresses
 parameter that fits. Bundles are taken apart and act at once.
 """
 
+import logging
 import socket
 import threading
 import time
@@ -283,10 +284,17 @@ def _is_loopback(host: str) -> bool:
     return ip_address(host.partition("%")[0]).is_loopback
 
 
+def _is_not_of_the_parser(record: logging.LogRecord) -> bool:
+    """Whether a line of the root logger comes from elsewhere than python-osc, which logs each odd byte there: in a
+    flood of garbage that would fill the terminal, or block this thread where standard error is a pipe nobody reads."""
+    return "pythonosc" not in record.pathname
+
+
 def parsed_messages(datagram: bytes) -> list[tuple[str, list]] | None:
     """Addresses and arguments of all messages in a datagram; None where it is no OSC."""
     from pythonosc.osc_packet import OscPacket
 
+    logging.getLogger().addFilter(_is_not_of_the_parser)  # once: a filter that is there is not added again
     try:
         messages = [timed.message for timed in OscPacket(datagram).messages]
         return [(message.address, list(message.params)) for message in messages]

@@ -12,7 +12,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 import rtspec
-from rtspec.control.osc import MOST_SUBSCRIBERS, OscServer
+from rtspec.control.osc import MOST_SUBSCRIBERS, OscServer, parsed_messages
 from rtspec.errors import DeviceError, InvalidValue
 
 MORPH = "/rtspec/1-timbre-toy/morph"
@@ -292,3 +292,8 @@ def test_close_frees_the_port_and_may_be_called_twice():
     server.close()
     assert not server.active
     OscServer([], port=server.port).close()
+
+
+def test_odd_bytes_are_not_logged_one_by_one(caplog):
+    assert parsed_messages(b"/rtspec/mix\0,z\0\0") is not None
+    assert not caplog.records
