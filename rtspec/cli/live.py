@@ -24,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="NAME", help="input device: name, part of it, or index")
     parser.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
     parser.add_argument("--block", type=int, default=128, metavar="N", help="samples a device block (default 128)")
-    parser.add_argument("--worker", type=int, metavar="N", help="samples the engine has beyond a block (default 256)")
+    parser.add_argument(
+        "--worker",
+        type=int,
+        metavar="N",
+        help="samples beyond a block for the engine (default 256, with an instrument 0)",
+    )
     parser.add_argument("--rate", type=float, metavar="HZ", help="sample rate (default: the output device's own)")
     parser.add_argument(
         "--midi", nargs="?", const="auto", metavar="NAME", help="let a MIDI port (default auto) move parameters"
@@ -57,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--guard", action="store_true", help="limit the output, and turn it down where loudspeaker and microphone howl"
     )
-    parser.add_argument("--quiet", action="store_true", help="show nothing while it plays")
+    parser.add_argument("--quiet", action="store_true", help="show no levels while it plays, only what happens")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -111,7 +116,7 @@ def _apply_preset(stream, name: str) -> None:
 
 def _view_kind(args: argparse.Namespace) -> str:
     if args.json or args.quiet:
-        return "none" if args.quiet else "reports"
+        return "reports"
     return "full" if sys.stdout.isatty() else "lines"
 
 

@@ -15,28 +15,20 @@ parameter that fits. Bundles are taken apart and act at once.
 """
 
 import logging
-import socket
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from ipaddress import ip_address
 from typing import Any
 
-from ..errors import DeviceError, InvalidValue
+from ..errors import InvalidValue
+from .datagrams import LARGEST, LOOPBACK, TURN_S, Listener
 from .directory import Directory
 from .parameters import Parameter
 
 ROOT = "/rtspec"
-LOOPBACK = "127.0.0.1"
-ECHO_S = 1 / 30
 MOST_SUBSCRIBERS = 16
 """Controllers that get changes; a further one takes the place of the oldest."""
-
-_RECEIVE_BUFFER = 1 << 21
-_LARGEST = 65536
 
 Address = tuple[str, int]
 Answer = tuple[str, list]
@@ -55,14 +47,13 @@ class OscStatistics:
     answered: int = 0
     refused: int = 0
     unknown: int = 0
-    failed: int = 0
 
     def as_dict(self) -> dict:
         """For JSON."""
         return asdict(self)
 
 
-class OscServer:
+class OscServer(Listener):
     """Listens for OSC from a thread of its own, and echoes changes to subscribed controllers. A context manager.
 
     Parameters
@@ -80,14 +71,14 @@ class OscServer:
     Attributes
     ----------
     statistics : OscStatistics
-    port : int
-    reports : deque of str
 
     Raises
     ------
     DeviceError
         The port or address cannot be had.
     """
+
+    power = "can move parameters"
 
     def __init__(
         self,
@@ -98,75 +89,29 @@ class OscServer:
         verbs: dict[str, Verb] | None = None,
     ):
         self.directory = target if isinstance(target, Directory) else Directory(target)
-        self.statistics, self.reports, self._report = OscStatistics(), deque[str](maxlen=100), report
-        self._verbs = verbs or {}
+        super().__init__("OSC", port, host, report)
+        self.statistics, self._verbs = OscStatistics(), verbs or {}
         self._subscribers: dict[Address, None] = {}
-        self._told: dict[str, float] = {}
+        self._told = self._values()
         self._setters: dict[str, tuple[Address, float]] = {}
-        self._socket = bound_socket(host, port)
-        self.host, self.port = self._socket.getsockname()[:2]
         self._echo_at = 0.0
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rtspec OSC", daemon=True)
-        self._say(self.where)
-        self._thread.start()
-
-    @property
-    def where(self) -> str:
-        """In words: the address, and who can reach it."""
-        reach = "this machine only" if _is_loopback(self.host) else "anyone on the network can move parameters"
-        return f"OSC on {self.host}:{self.port} ({reach})"
+        self._listen()
 
     @property
     def subscribers(self) -> list[Address]:
         """Controllers that get changes, oldest first."""
         return list(self._subscribers)
 
-    @property
-    def active(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
-
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Stop the thread and free the port; safe to call twice."""
-        self._ending.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
-        self._socket.close()
-
-    def __enter__(self) -> "OscServer":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def _say(self, line: str) -> None:
-        self.reports.append(line)
-        if self._report is not None:
-            with suppress(Exception):
-                self._report(line)
-
     # In the thread ------------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        self._told = self._values()
-        while not self._ending.is_set():
-            try:
-                self._turn()
-            except Exception as error:  # the thread must outlive whatever comes in
-                self.statistics.failed += 1
-                if self.statistics.failed == 1:
-                    self._say(f"OSC failed: {' '.join(f'{type(error).__name__}: {error}'.split())}; listening on")
-                self._ending.wait(ECHO_S)
 
     def _turn(self) -> None:
         """Take what comes until it is time for an echo, so that echoes stay punctual in a flood."""
         with suppress(TimeoutError, ConnectionError):  # some systems say here that an earlier answer had no listener
             while time.monotonic() < self._echo_at:
-                data, sender = self._socket.recvfrom(_LARGEST)
+                data, sender = self._socket.recvfrom(LARGEST)
                 self.receive(data, sender[:2])
         if time.monotonic() >= self._echo_at:
-            self._echo_at = time.monotonic() + ECHO_S
+            self._echo_at = time.monotonic() + TURN_S
             self._echo()
 
     def receive(self, datagram: bytes, sender: Address) -> None:
@@ -259,29 +204,6 @@ class OscServer:
             builder.add_arg(argument)
         with suppress(OSError):  # a controller that has gone is no fault of ours
             self._socket.sendto(builder.build().dgram, to)
-
-
-def bound_socket(host: str, port: int) -> socket.socket:
-    """A UDP socket at an address, its time-out short; one clear line where it cannot be had."""
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        raise InvalidValue(f"port={port!r} must be a whole number from 0 to 65535; try 9000")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
-        found = socket.socket(family, socket.SOCK_DGRAM)
-    except OSError as error:
-        raise DeviceError(f"OSC cannot listen on {host!r}: {error.strerror or error}; try {LOOPBACK}") from None
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        found.bind((host, port))
-    except OSError as error:
-        found.close()
-        raise DeviceError(f"OSC cannot listen on {host}:{port}: {error.strerror or error}; try another port") from None
-    found.settimeout(ECHO_S)
-    return found
-
-
-def _is_loopback(host: str) -> bool:
-    return ip_address(host.partition("%")[0]).is_loopback
 
 
 def _is_not_of_the_parser(record: logging.LogRecord) -> bool:

@@ -26,8 +26,8 @@ SLACK_MS, MOST_JITTER_MS = 1.5, 1.0
 GAP_S = 0.041
 """Between two notes, about."""
 
-WORKERS = (0, 256)
-"""Time that the engine has beyond a block: none, as for an instrument, and the default."""
+WORKERS = (None, 256)
+"""Time that the engine has beyond a block: the default, which is none for an instrument, and that of effects."""
 
 GATE = np.dtype([(name, "i8") for name in ("channels", "inbox", "message")] + [("level", "f8")])
 
@@ -38,7 +38,9 @@ def gate(state, x, n, y):
     s = carray(pointer(state), 1, GATE)[0]
     while pop(s.inbox, s.message):
         message = carray(pointer(s.message), 1, MESSAGE)[0]
-        s.level = message.value if message.status == 0x90 else 0.0
+        kind = message.status & 0xF0
+        if kind == 0x80 or kind == 0x90:
+            s.level = message.value if kind == 0x90 else 0.0
     for c in range(s.channels):
         out = floats(y + 4 * c * STRIDE, n)
         for i in range(n):
@@ -49,8 +51,8 @@ def gate(state, x, n, y):
 class Gate(Instrument):
     """The simplest instrument: while a key is down a level that tells the velocity, from the note's sample on."""
 
-    def __init__(self):
-        super().__init__([], {})
+    def __init__(self, mix: float = 1.0):
+        super().__init__([], {"mix": mix})
 
     def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
         message = aligned(1, MESSAGE)
@@ -86,7 +88,7 @@ def measure(job: Job) -> dict:
         return {"rows": [_measured(job, sender, timed, w) for w in WORKERS for timed in (True, False)]}
 
 
-def _measured(job: Job, sender: Sender, timed: bool, worker: int) -> dict:
+def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict:
     import rtspec
     from rtspec.control import MidiInput
 
@@ -115,6 +117,7 @@ def _measured(job: Job, sender: Sender, timed: bool, worker: int) -> dict:
             clock.append(stream.clock)
             time.sleep(0.02)
         sent, heard = sender.result()["moments"], _moments(stream.recorded[1][0], clock, job)
+    worker = stream.latency.items["worker"]
     figures = {"block": job.block, "worker": worker, "timed": timed, "sent": len(sent)}
     numbered = [(velocity(i), moment) for i, moment in enumerate(sent)]
     allowed_ms = 1000.0 * (job.block + HOP + worker) / job.sample_rate + SLACK_MS

@@ -152,7 +152,7 @@ class Controllers:
 
     def _open_osc(self) -> None:
         from ..control import OscServer
-        from ..control.osc import LOOPBACK
+        from ..control.datagrams import LOOPBACK
 
         host = self._osc_host or LOOPBACK
         self.osc = OscServer(self.directory, self._osc_port or 0, host, self._report, self._verbs())

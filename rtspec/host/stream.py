@@ -30,7 +30,8 @@ from .program import MAX_BLOCK
 from .warm import compiled_aside
 
 WORKER_SAMPLES = 256
-"""Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst."""
+"""Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst. A chain with
+an instrument in it has none: there, what lies between a key and its sound is felt."""
 
 POLL_S = 0.02
 WATCH_S = 0.1
@@ -119,7 +120,8 @@ class AudioStream:
     record : str or Path, optional
         Write the output to this .wav file while playing, and the input beside it: ``take.wav``, ``take-input.wav``.
     worker_samples : int, optional
-        Time that the engine has beyond one block, in samples; part of the latency.
+        Time that the engine has beyond one block, in samples; part of the latency. By default 256, with an instrument
+        in the chain 0.
     reserve_samples : int
         Latency that the chain has at least: plugins that need no more can be put in while it plays without raising it.
     guard : bool
@@ -197,7 +199,8 @@ class AudioStream:
         self.channels = channels or self._natural_channels(source)
         self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
         self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
-        self._worker = _checked_samples("worker_samples", WORKER_SAMPLES if worker_samples is None else worker_samples)
+        worker = self._usual_worker() if worker_samples is None else worker_samples
+        self._worker = _checked_samples("worker_samples", worker)
         self._wants_guard = guard
         self._reserve = _checked_samples("reserve_samples", reserve_samples)
         self._record = None if record is None else checked_path(record)
@@ -228,6 +231,9 @@ class AudioStream:
             return len(np.atleast_2d(source))
         reader, writer = self._devices
         return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
+
+    def _usual_worker(self) -> int:
+        return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in self.plugins.flat()) else WORKER_SAMPLES
 
     def _build(self) -> None:
         reader, writer = self._devices

@@ -17,7 +17,8 @@ from ..frames.levels import FULL_SCALE_DB, cosines
 from ..frames.plan import FramePlan
 from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
-from ..host.sensor import LevelSource, limiter_stage, open_levels
+from ..host.sensor import LevelSource, limiter_stage
+from ..host.sensor_stream import open_levels
 from ..models import load
 from ..models.session import model_stage
 from .band_inversion import inversion_stage

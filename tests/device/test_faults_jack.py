@@ -200,7 +200,7 @@ for _ in range(40):
         pass
 values = [p.spec.minimum <= p.value <= p.spec.maximum for p in stream.controllers.directory.values()]
 s = stream.statistics
-say("flooded", json.dumps([answered, all(values), osc.statistics.failed, stream.active, s.underruns, s.late_callbacks,
+say("flooded", json.dumps([answered, all(values), osc.failures, stream.active, s.underruns, s.late_callbacks,
                            osc.statistics.datagrams]))
 stream.stop()
 """

@@ -27,7 +27,7 @@ def test_every_inverter_plays_live_what_it_renders(options):
 
 SENSOR = """
 import socket, threading
-from rtspec.host.sensor import SensorStream
+from rtspec.host.sensor_stream import SensorStream
 source = SensorStream(0, 29, 0.05)
 def send():
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

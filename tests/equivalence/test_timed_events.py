@@ -5,9 +5,9 @@ import time
 import mido
 import numpy as np
 import pytest
-from instruments import Hold
 
 import rtspec
+from rtspec.evaluation.midi_benchmark import Gate
 
 RATE = 48000
 NOTES = [
@@ -25,13 +25,13 @@ def edges(sound):
 
 @pytest.mark.parametrize("block", [1, 7, 64, 441, 8193])
 def test_an_instrument_plays_its_messages_at_their_sample(block):
-    out = Hold()(NOTES, duration=0.1, sample_rate=RATE, num_channels=2, buffer_size=block)
+    out = Gate()(NOTES, duration=0.1, sample_rate=RATE, num_channels=2, buffer_size=block)
     assert out.shape == (2, 4800)
     assert edges(out[0]) == edges(out[1]) == EDGES
 
 
 def test_an_instrument_begins_anew_and_with_reset_false_goes_on():
-    synth = Hold()
+    synth = Gate()
     synth(NOTES, duration=0.1, sample_rate=RATE)
     held = synth([], duration=0.1, sample_rate=RATE, reset=False)
     assert held.min() == 1.0
@@ -40,8 +40,8 @@ def test_an_instrument_begins_anew_and_with_reset_false_goes_on():
 
 def test_an_instrument_passes_a_dry_array_by_its_mix():
     sound = np.full((1, 100), 0.25, np.float32)
-    np.testing.assert_array_equal(Hold(mix=0.0)(sound, RATE), sound)
-    assert not Hold()(sound, RATE).any()
+    np.testing.assert_array_equal(Gate(mix=0.0)(sound, RATE), sound)
+    assert not Gate()(sound, RATE).any()
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 441, 8193])
@@ -58,7 +58,7 @@ def test_a_parameter_moves_at_its_sample_for_any_block(block):
 
 
 def test_a_timed_message_acts_one_block_after_its_moment_live():
-    synth = Hold()
+    synth = Gate()
     with rtspec.AudioStream(
         plugins=[synth], source=np.zeros((1, RATE), np.float32), loop=True, virtual=True, record_seconds=2
     ) as stream:

@@ -214,7 +214,7 @@ def test_what_osc_gets_wrong_is_answered_with_a_line(make, address, arguments):
     controllers = make()
     ((where, line),) = osc(controllers, f"/rtspec/{address}", *arguments)
     assert where == "/rtspec/error" and line and "\n" not in line
-    assert controllers.osc.statistics.failed == 0
+    assert controllers.osc.failures == 0
 
 
 def test_corners_can_be_given_and_wrong_ones_are_told_before_anything_opens(make, toys):

@@ -13,7 +13,8 @@ from rtspec.errors import InvalidValue
 from rtspec.frames import FramePlan
 from rtspec.frames.bands import band_filters
 from rtspec.frames.levels import band_levels
-from rtspec.host.sensor import CEILING, SensorStream, StoredLevels, limiter_stage, open_levels
+from rtspec.host.sensor import CEILING, StoredLevels, limiter_stage
+from rtspec.host.sensor_stream import SensorStream, open_levels
 
 PLAN = FramePlan(16000, 1024, 256)
 FILTERS = band_filters("third-octave", PLAN)
@@ -113,7 +114,7 @@ def test_bad_frames_are_concealed_or_refused_and_each_kind_is_told_once(stream):
         f"a frame of {FILTERS.n_bands - 1} levels is refused: the sensor has {FILTERS.n_bands} bands",
         "frames that come twice or too late are left out",
         "a gap in the frames is bridged",
-        "NaN holds the last, -inf is silence",
+        "NaN holds the last, -inf is none",
         "is no record of levels",
     ):
         assert said.count(text) == 1, text
