@@ -71,10 +71,11 @@ def run(args: argparse.Namespace) -> None:
 
     rate = args.rate or _own_rate(args)
     chain = make_chain(args)
-    source, endless = (
-        silent_source(chain, args.source, rate) if is_sensor(args.source) else (_source(args.source, rate), args.loop)
-    )
     view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz, blocks of {args.block}")
+    if is_sensor(args.source):
+        source, endless = silent_source(chain, args.source, rate, view.say)
+    else:
+        source, endless = _source(args.source, rate), args.loop
     stream = AudioStream(
         args.input,
         args.output,

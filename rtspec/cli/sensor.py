@@ -1,5 +1,6 @@
 """A sensor's levels as a source: what a command must do so that the chain's inversion plays them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InvalidValue
@@ -8,7 +9,7 @@ PREFIX = "levels:"
 """Of a live source that is a table of levels, or "udp:PORT[:BANDS[:PERIOD_S]]"."""
 
 
-def hear_levels(chain: list, spec: str) -> float | None:
+def hear_levels(chain: list, spec: str, report: Callable[[str], None] | None = None) -> float | None:
     """Let the first inversion of a chain play levels in place of its input.
 
     Returns
@@ -25,7 +26,7 @@ def hear_levels(chain: list, spec: str) -> float | None:
 
     for processor in chain:
         if isinstance(processor, SpectralInversion):
-            processor.hear(spec)
+            processor.hear(spec, report)
             return getattr(processor.levels, "seconds", None)
     raise InvalidValue(f"levels {spec!r} need an inversion in the chain; add --processor inversion")
 
@@ -35,11 +36,11 @@ def is_sensor(source: str | None) -> bool:
     return source is not None and source.startswith(PREFIX)
 
 
-def silent_source(chain: list, source: str, rate: float) -> tuple:
+def silent_source(chain: list, source: str, rate: float, report: Callable[[str], None]) -> tuple:
     """The silence to play while the chain's inversion sounds, (1, n_samples), and whether it must loop."""
     import numpy as np
 
-    seconds = hear_levels(chain, source.removeprefix(PREFIX))
+    seconds = hear_levels(chain, source.removeprefix(PREFIX), report)
     return np.zeros((1, max(1, round(rate * (seconds or 1.0)))), np.float32), seconds is None
 
 

@@ -197,7 +197,12 @@ class SensorStream(LevelSource, Listener):
             self._say(f"sensor: {line}")
 
 
-def open_levels(spec: str, full_scale_db: float = FULL_SCALE_DB, weighting: str | None = None) -> LevelSource:
+def open_levels(
+    spec: str,
+    full_scale_db: float = FULL_SCALE_DB,
+    weighting: str | None = None,
+    report: Callable[[str], None] | None = None,
+) -> LevelSource:
     """Levels by a word: a file's path, or "udp:PORT[:BANDS[:PERIOD_S]]" ("osc:…" means the same).
 
     Examples
@@ -216,4 +221,4 @@ def open_levels(spec: str, full_scale_db: float = FULL_SCALE_DB, weighting: str 
         raise InvalidValue(
             f"levels={spec!r} must be a file or udp:PORT[:BANDS[:PERIOD_S]]; try udp:9001:29:0.125"
         ) from None
-    return SensorStream(port, n_bands, period_s, None, full_scale_db, weighting)
+    return SensorStream(port, n_bands, period_s, None, full_scale_db, weighting, report=report)

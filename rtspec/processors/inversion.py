@@ -1,6 +1,7 @@
 """Spectral inversion: magnitudes to third-octave or mel levels and back to sound, or a sensor's levels to sound."""
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -173,10 +174,13 @@ class SpectralInversion(Processor):
         self._levels = source
         self._forget()
 
-    def hear(self, levels: str | Path | LevelSource) -> None:
-        """Play a sensor in place of the input: a source, a table's path, or "udp:PORT[:BANDS[:PERIOD_S]]"."""
+    def hear(self, levels: str | Path | LevelSource, report: Callable[[str], None] | None = None) -> None:
+        """Play a sensor in place of the input: a source, a table's path, or "udp:PORT[:BANDS[:PERIOD_S]]".
+
+        `report` gets a line where a stream listens, and one for each kind of trouble with what comes.
+        """
         is_source = isinstance(levels, LevelSource)
-        self.levels = levels if is_source else open_levels(str(levels), self._full_scale_db, self._weighting)
+        self.levels = levels if is_source else open_levels(str(levels), self._full_scale_db, self._weighting, report)
 
     def plan(self, sample_rate: float) -> FramePlan:
         if self._model is None:

@@ -1,6 +1,7 @@
 """``rtspec live`` and ``rtspec demo`` on the virtual device."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -86,3 +87,9 @@ def test_a_demo_that_cannot_write_gives_one_line(rtspec, tmp_path):
     (tmp_path / "file").write_text("in the way")
     said = rtspec("demo", "--virtual", "--seconds", "1", "--out", tmp_path / "file").failed_in_one_line()
     assert "cannot make the folder" in said
+
+
+def test_a_sensors_port_is_told_and_that_only_this_machine_reaches_it(rtspec):
+    ran = rtspec("live", "--virtual", "--seconds", "0.3", "--processor", "inversion", "--source", "levels:udp:0")
+    assert ran.status == 0
+    assert re.search(r"levels on 127\.0\.0\.1:\d+ \(this machine only\)", ran.err)
