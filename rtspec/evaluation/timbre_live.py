@@ -140,7 +140,7 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
             sender.begin("notes", count=round((job.seconds - 2.0) / GAP_S / 1.1), gap_s=GAP_S)
             moments = sender.result()["moments"]
             time.sleep(0.3)
-            sent = np.array([stream._exchange.sample_at(moment) - job.block for moment in moments])
+            sent = np.array([stream._rig.exchange.sample_at(moment) - job.block for moment in moments])
             told = _told(job, stream)
             heard, device = _onsets(stream.recorded[1][0]), stream.latency.items["device"]
     delays = _delays(sent, heard) + device

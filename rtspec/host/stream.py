@@ -5,29 +5,25 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..audio.callback import Exchange
 from ..audio.devices import Device, find_again, find_device, look_again
 from ..audio.layout import check_block, check_sample_rate
 from ..audio.recording import Recording, checked_path
-from ..audio.streams import PortAudioStream, Stream, VirtualStream
 from ..buffers.events import AT_ONCE, send_event
 from ..control.parameters import Parameter
 from ..errors import DeviceError, InvalidValue
 from .board import Pedalboard
 from .controllers import Controllers
-from .engine import Engine
-from .guard import Guard
-from .latency import Latency, budget
-from .player import Player
-from .program import MAX_BLOCK
-from .warm import compiled_aside
+from .latency import Latency
+from .rig import Rig, Settings
+from .statistics import Statistics
+
+Devices = tuple[Device | None, Device | None]
+"""Input and output; the virtual device where there is no output."""
 
 WORKER_SAMPLES = 256
 """Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst. A chain with
@@ -47,51 +43,6 @@ CLOSE_S = 10.0
 """How long a stream that stops waits for what it does about a lost device."""
 
 VANISHED = "the audio device vanished while playing"
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """What happened so far. Durations are µs: callback_us of the audio callback, frame_us of the engine's turn on a
-    block.
-
-    A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not
-    finished; the frames it lacked are concealed. An overrun loses input. A late event acts at once instead of at its
-    sample; dropped ones found too many others on their way. Bad samples of the input and bad frames of a model were not
-    finite; silence replaces them. `load` is the share of its time that the engine uses; where that is too high the
-    governor halves the iterations of phase methods: `governor_level` times now, `governor_steps` times in all.
-    `stuck_s` tells for how long a model has been hanging. Unrecorded frames found the disk too slow. Device xruns are
-    what the driver says that it missed. Reopened tells how often the device had vanished and came back.
-    Howls and limited samples are the guard's, where there is one.
-    `native_plugins` tells, by place and name, how often each native plugin ran, what a call took on average (waiting
-    for the GIL included), and how many failed.
-    """
-
-    callbacks: int
-    late_callbacks: int
-    underruns: int
-    overruns: int
-    concealed_frames: int
-    unrecorded_frames: int
-    device_xruns: int
-    reopened: int
-    bad_samples: int
-    bad_frames: int
-    late_events: int
-    dropped_events: int
-    load: float
-    governor_level: int
-    governor_steps: int
-    stuck_s: float
-    howls: int
-    limited_samples: int
-    callback_us: dict[str, float]
-    frame_us: dict[str, float]
-    real_time: bool
-    native_plugins: dict[str, dict[str, float]]
-
-    def as_dict(self) -> dict:
-        """For JSON."""
-        return asdict(self)
 
 
 class AudioStream:
@@ -189,27 +140,32 @@ class AudioStream:
         reopen: bool = False,
         report: Callable[[str], None] | None = None,
     ):
-        self._report, self._reopen = report, reopen
-        self.sample_rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
+        self._report, self._reopen, self._said = report, reopen, deque[str](maxlen=100)
+        rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
-        self._devices: tuple[Device | None, Device | None] = None, None
+        devices: Devices = None, None
         if not virtual:
             reader = None if source is not None else find_device(input_device_name, "input")
-            self._devices = (reader, find_device(output_device_name, "output"))
-        self.channels = channels or self._natural_channels(source)
-        self._source, self._inject = _frames("source", source, self.channels), _frames("inject", inject, self.channels)
-        self._loop, self._tape_frames = loop, round(record_seconds * self.sample_rate)
-        worker = self._usual_worker() if worker_samples is None else worker_samples
-        self._worker = _checked_samples("worker_samples", worker)
-        self._wants_guard = guard
-        self._reserve = _checked_samples("reserve_samples", reserve_samples)
+            devices = reader, find_device(output_device_name, "output")
+        self.channels = channels or _natural_channels(source, devices)
+        settings = Settings(
+            sample_rate=rate,
+            buffer_size=self.buffer_size,
+            channels=self.channels,
+            worker_samples=_checked_samples("worker_samples", _usual_worker(self.plugins, worker_samples)),
+            reserve_samples=_checked_samples("reserve_samples", reserve_samples),
+            guard=guard,
+            source=_frames("source", source, self.channels),
+            inject=_frames("inject", inject, self.channels),
+            loop=loop,
+            tape_frames=round(record_seconds * rate),
+        )
         self._record = None if record is None else checked_path(record)
         self._recording: Recording | None = None
         self._seen, self._seen_at = -1, 0.0
         self._lost, self._ending = False, threading.Event()
         self._watcher: threading.Thread | None = None
         self._reopened, self._past = 0, Counter[str]()
-        self._said: deque[str] = deque(maxlen=100)
         self.controllers = Controllers(
             self.plugins,
             self,
@@ -222,49 +178,12 @@ class AudioStream:
             pad=pad,
             report=self._say,
         )
-        self._build()
+        self._rig = Rig(settings, devices, self.plugins, self._say)
 
-    # Building -----------------------------------------------------------------------------------------------------
-
-    def _natural_channels(self, source: np.ndarray | None) -> int:
-        if source is not None:
-            return len(np.atleast_2d(source))
-        reader, writer = self._devices
-        return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
-
-    def _usual_worker(self) -> int:
-        return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in self.plugins.flat()) else WORKER_SAMPLES
-
-    def _build(self) -> None:
-        reader, writer = self._devices
-        with compiled_aside(virtual=writer is None):
-            self._guard = Guard(self.sample_rate, self.channels) if self._wants_guard else None
-            chain = (self.plugins.flat, self.sample_rate, self.channels)
-            self._player = Player(*chain, self._reserve, self._say, self._guard)
-        program = self._player.program
-        prefill = self.buffer_size + self._worker
-        self._exchange = Exchange(
-            channels=self.channels,
-            device_inputs=min(self.channels, reader.inputs) if reader else 0,
-            device_outputs=min(max(self.channels, 2), writer.outputs) if writer else 0,
-            block=self.buffer_size,
-            prefill=prefill,
-            sample_rate=self.sample_rate,
-            source=self._source,
-            inject=self._inject,
-            loop=self._loop,
-            drain=prefill + program.latency_samples,
-            tape_frames=self._tape_frames,
-        )
-        self._engine = Engine(self._exchange, self.channels, _engine_block(self.buffer_size), program)
-        self._stream = self._open_stream()
-        self.plugins.play_on(self._engine, self._player)
-
-    def _open_stream(self) -> Stream:
-        reader, writer = self._devices
-        if writer is None:
-            return VirtualStream(self._exchange, self.channels, self.sample_rate, self.buffer_size)
-        return PortAudioStream(self._exchange, reader, writer, self.sample_rate, self.buffer_size)
+    @property
+    def sample_rate(self) -> float:
+        """Hz; another one where the device came back with another."""
+        return self._rig.settings.sample_rate
 
     # Playing ------------------------------------------------------------------------------------------------------
 
@@ -279,11 +198,11 @@ class AudioStream:
 
     def _begin(self) -> None:
         self.controllers.open()
-        self._engine.start()
+        self._rig.engine.start()
         if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
             self._recording = Recording(self._record, round(self.sample_rate), self.channels, self._say)
-            self._exchange.record_to(self._recording.rings)
-        self._stream.start()
+            self._rig.exchange.record_to(self._recording.rings)
+        self._rig.device_stream.start()
         self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
         self._watcher.start()
 
@@ -293,9 +212,7 @@ class AudioStream:
         if self._watcher is not None:
             self._watcher.join(CLOSE_S)
         self.controllers.close()
-        self.plugins.leave(self._player)
-        self._stream.stop()
-        self._engine.stop()
+        self._rig.stop()
         if self._recording is not None:
             self._recording.close()
 
@@ -308,7 +225,7 @@ class AudioStream:
     @property
     def active(self) -> bool:
         """Whether the device calls: False while it has vanished."""
-        return not self._lost and self._stream.active
+        return not self._lost and self._rig.device_stream.active
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the source has been played out; True if it was, False at the timeout (seconds).
@@ -320,7 +237,7 @@ class AudioStream:
         """
         end = None if timeout is None else time.monotonic() + timeout
         pause = threading.Event()
-        while not self._exchange.finished:
+        while not self._rig.exchange.finished:
             if self._lost and not self._reopen:
                 raise DeviceError(f"{VANISHED}; plug it in or start its server, then start again")
             if end is not None and time.monotonic() >= end:
@@ -332,14 +249,14 @@ class AudioStream:
 
     def _watch(self) -> None:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
-        can_vanish = self._devices[1] is not None  # the virtual one cannot
+        can_vanish = self._rig.devices[1] is not None  # the virtual one cannot
         while not self._ending.wait(WATCH_S):
-            for line in self._engine.look():
+            for line in self._rig.engine.look():
                 self._say(line)
-            if not can_vanish or (self._stream.active and not self._stalled()):
+            if not can_vanish or (self._rig.device_stream.active and not self._stalled()):
                 continue
             self._lost = True
-            if self._stream.on_jack:
+            if self._rig.device_stream.on_jack:
                 self.controllers.device_lost()
             if not self._reopen:
                 return
@@ -348,54 +265,43 @@ class AudioStream:
 
     def _stalled(self) -> bool:
         """Whether no callback came for long: some drivers never report that they are gone."""
-        now, seen = time.monotonic(), self._exchange.counters()["callbacks"]
+        now, seen = time.monotonic(), self._rig.exchange.counters()["callbacks"]
         if seen != self._seen:
             self._seen, self._seen_at = seen, now
         return now - self._seen_at > STALL_S
 
     def _seek(self) -> None:
-        before, rate = self._exchange, self.sample_rate
-        died, pause_s = True, RETRY_S[0]
-        self._stream.stop()
-        self.plugins.leave(self._player)
-        self._engine.stop()
+        before, died, pause_s = self._rig, True, RETRY_S[0]
+        before.stop()
         while not self._ending.wait(pause_s):
             pause_s = min(2 * pause_s, RETRY_S[1])
             with suppress(DeviceError):
                 look_again(died)
                 died = False
-                self._rebuild()
-                self._go_on_from(before, rate)
+                self._rig = self._rebuilt(before)
+                self._go_on_from(before)
                 return
+            if self._rig is not before:
+                self._rig.stop()  # it could be built, but not be started
 
-    def _rebuild(self) -> None:
-        """Build everything anew on the device as it is now."""
-        reader, writer = (device and find_again(device) for device in self._devices)
-        self._devices = reader, writer
+    def _rebuilt(self, before: Rig) -> Rig:
+        """Everything anew, on the device as it is now."""
+        reader, writer = (device and find_again(device) for device in before.devices)
         try:
-            self._build()
+            return Rig(before.settings, (reader, writer), self.plugins, self._say)
         except DeviceError:  # it may have come back with another sample rate
             if writer is None or writer.sample_rate == self.sample_rate:
                 raise
-            self._change_rate(writer.sample_rate)
-            self._build()
+            return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), self.plugins, self._say)
 
-    def _change_rate(self, sample_rate: float) -> None:
-        """Take sounds that were given at the old rate to the new one."""
-        self._source, self._inject = (
-            None if frames is None else _resampled(frames, self.sample_rate, sample_rate)
-            for frames in (self._source, self._inject)
-        )
-        self._tape_frames = round(self._tape_frames * sample_rate / self.sample_rate)
-        self.sample_rate = sample_rate
-
-    def _go_on_from(self, before: Exchange, rate: float) -> None:
+    def _go_on_from(self, before: Rig) -> None:
         """Play on where the sound broke off."""
-        self._past.update(before.counters())
-        self._exchange.record["source_at"] = round(int(before.record["source_at"][0]) * self.sample_rate / rate)
+        rate, source_at = before.settings.sample_rate, int(before.exchange.record["source_at"][0])
+        self._rig.exchange.record["source_at"] = round(source_at * self.sample_rate / rate)
         self._keep_recording(rate)
-        self._engine.start()
-        self._stream.start()
+        self._rig.engine.start()
+        self._rig.device_stream.start()
+        self._past.update(before.exchange.counters())
         self._seen, self._seen_at, self._lost = -1, time.monotonic(), False
         self._say(f"the audio device is there again, at {self.sample_rate:g} Hz; playing on")
         self._reopened += 1
@@ -410,7 +316,7 @@ class AudioStream:
             path = path.with_name(f"{path.stem}-{self._reopened + 2}{path.suffix}")
             self._recording = Recording(path, round(self.sample_rate), self.channels, self._say)
             self._say(f"recording to {path}, since the sample rate is another")
-        self._exchange.record_to(self._recording.rings)
+        self._rig.exchange.record_to(self._recording.rings)
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message.
@@ -429,18 +335,18 @@ class AudioStream:
         bool
             Whether anyone gets it: False where nobody accepts MIDI, or too many events are on their way.
         """
-        at, inboxes = self._event_time(time_s), self._player.inboxes(processor)
-        sent = [self._engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
+        at, inboxes = self._event_time(time_s), self._rig.player.inboxes(processor)
+        sent = [self._rig.engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
         return bool(sent) and all(sent)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
         """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
         way."""
-        return self._engine.events.put(parameter.event(self._event_time(time_s), value))
+        return self._rig.engine.events.put(parameter.event(self._event_time(time_s), value))
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
-        return self._player.settle(timeout_s)
+        return self._rig.player.settle(timeout_s)
 
     @property
     def reports(self) -> list[str]:
@@ -449,7 +355,7 @@ class AudioStream:
         return list(self._said)
 
     def _event_time(self, time_s: float | None) -> int:
-        return AT_ONCE if time_s is None else self._exchange.sample_at(time_s)
+        return AT_ONCE if time_s is None else self._rig.exchange.sample_at(time_s)
 
     def _say(self, line: str) -> None:
         self._said.append(line)
@@ -462,55 +368,65 @@ class AudioStream:
     @property
     def latency(self) -> Latency:
         """The itemised delay from input to output."""
-        return budget(
-            self.sample_rate,
-            device=self._stream.latency_samples,
-            block=self.buffer_size,
-            worker=self._worker,
-            **self._player.program.latency,
-        )
+        return self._rig.latency
 
     @property
     def statistics(self) -> Statistics:
         """What happened so far."""
+        rig = self._rig
+        engine, guard = rig.engine, rig.guard
         return Statistics(
-            **{name: n + self._past[name] for name, n in self._exchange.counters().items()},
+            **{name: n + self._past[name] for name, n in rig.exchange.counters().items()},
             reopened=self._reopened,
-            bad_samples=self._engine.bad_samples,
-            bad_frames=self._player.bad_frames,
-            late_events=self._engine.events.late,
-            dropped_events=self._engine.events.dropped,
-            load=round(self._engine.governor.load, 3),
-            governor_level=self._engine.governor.level,
-            governor_steps=self._engine.governor.steps_down,
-            stuck_s=round(self._engine.stuck_s, 1),
-            howls=self._guard.howls if self._guard else 0,
-            limited_samples=self._guard.limited_samples if self._guard else 0,
-            callback_us=self._exchange.histogram.summary_us(),
-            frame_us=self._engine.histogram.summary_us(),
-            real_time=self._engine.real_time,
-            native_plugins=self._player.native_costs(),
+            bad_samples=engine.bad_samples,
+            bad_frames=rig.player.bad_frames,
+            late_events=engine.events.late,
+            dropped_events=engine.events.dropped,
+            load=round(engine.governor.load, 3),
+            governor_level=engine.governor.level,
+            governor_steps=engine.governor.steps_down,
+            stuck_s=round(engine.stuck_s, 1),
+            howls=guard.howls if guard else 0,
+            limited_samples=guard.limited_samples if guard else 0,
+            callback_us=rig.exchange.histogram.summary_us(),
+            frame_us=engine.histogram.summary_us(),
+            real_time=engine.real_time,
+            native_plugins=rig.player.native_costs(),
         )
 
     @property
     def levels(self) -> tuple[float, float]:
         """The largest magnitudes of input and output since this was last asked for."""
-        return self._exchange.peaks()
+        return self._rig.exchange.peaks()
 
     @property
     def clock(self) -> tuple[int, float]:
         """How many frames had come in at which moment of :func:`time.monotonic`, lately."""
-        return self._exchange.clock()
+        return self._rig.exchange.clock()
 
     def rewind(self) -> None:
         """Begin the tape that :attr:`recorded` gives anew."""
-        self._exchange.rewind()
+        self._rig.exchange.rewind()
 
     @property
     def recorded(self) -> tuple[np.ndarray, np.ndarray]:
         """Input and output on the tape so far, float32 of shape (channels, samples)."""
-        n = self._exchange.taped_frames
-        return self._exchange.tape_in[:n].T.copy(), self._exchange.tape_out[:n].T.copy()
+        n = self._rig.exchange.taped_frames
+        return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()
+
+
+def _natural_channels(source: np.ndarray | None, devices: Devices) -> int:
+    if source is not None:
+        return len(np.atleast_2d(source))
+    reader, writer = devices
+    return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
+
+
+def _usual_worker(plugins: Pedalboard, worker_samples: int | None) -> int:
+    """What is asked for, or what suits the chain."""
+    if worker_samples is not None:
+        return worker_samples
+    return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in plugins.flat()) else WORKER_SAMPLES
 
 
 def _listed(plugins) -> list:
@@ -529,20 +445,7 @@ def _frames(name: str, audio: np.ndarray | None, channels: int) -> np.ndarray | 
     return np.ascontiguousarray(planar.T)
 
 
-def _resampled(frames: np.ndarray, old_rate: float, new_rate: float) -> np.ndarray:
-    """Interleaved frames at another sample rate."""
-    from scipy.signal import resample_poly
-
-    ratio = Fraction(round(new_rate), round(old_rate))
-    return resample_poly(frames, ratio.numerator, ratio.denominator, axis=0).astype(np.float32)
-
-
 def _checked_samples(name: str, value: int) -> int:
     if isinstance(value, bool) or not 0 <= value <= 65536:
         raise InvalidValue(f"{name}={value!r} must be 0 to 65536; try {WORKER_SAMPLES}")
     return int(value)
-
-
-def _engine_block(buffer_size: int) -> int:
-    """The largest share of a device block that a program takes at once."""
-    return next(n for n in range(min(buffer_size, MAX_BLOCK), 0, -1) if buffer_size % n == 0)
