@@ -15,6 +15,7 @@ change loads the preset of that program. OSC, besides what :mod:`rtspec.control.
 ==============================  ======================================================================================
 """
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,6 +34,9 @@ _ROOT = "/rtspec"
 _SUSTAIN, _ALL_NOTES_OFF = 64, 123
 _TEMPO = "tempo_bpm"
 _CLOSE_S = 2.0
+SWITCH_S = 5e-4
+"""How long one Python thread may keep others from running while controllers are open: MIDI comes in through Python, and
+with the usual 5 ms a busy program would make timed events too late for their sample."""
 
 
 class Player(Protocol):
@@ -105,6 +109,7 @@ class Controllers:
         self.osc: OscServer | None = None
         self._errands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._switch_s: float | None = None
 
     # Ports --------------------------------------------------------------------------------------------------------
 
@@ -114,6 +119,8 @@ class Controllers:
             if self._corners:
                 raise InvalidValue("pad needs what moves it; open a MIDI port or OSC too")
             return
+        self._switch_s = sys.getswitchinterval()
+        sys.setswitchinterval(min(SWITCH_S, self._switch_s))
         try:
             self._prepare()
             if self._port is not None:
@@ -162,6 +169,9 @@ class Controllers:
         for controller in (self.midi, self.osc):
             if controller is not None:
                 controller.close()
+        if self._switch_s is not None:
+            sys.setswitchinterval(self._switch_s)
+            self._switch_s = None
         self._errands.put(None)
         if self._thread is not None:
             self._thread.join(_CLOSE_S)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..errors import InvalidValue
+
 ITEMS = ("device", "block", "worker", "resampler", "window", "model", "phase", "plugins", "reserve")
 
 
@@ -48,4 +50,6 @@ class Latency:
 
 def budget(sample_rate: float, **items: int) -> Latency:
     """A budget in the order of :data:`ITEMS`, items not named being 0."""
+    if unknown := set(items) - set(ITEMS):
+        raise InvalidValue(f"{', '.join(sorted(unknown))}: no item of a latency; use {', '.join(ITEMS)}")
     return Latency({name: int(items.get(name, 0)) for name in ITEMS}, sample_rate)

@@ -80,7 +80,8 @@ class AudioStream:
     virtual : bool
         Use the paced virtual device: no hardware, the same engine.
     midi : str or int, optional
-        MIDI input port: name, part of it, index, or "auto". Its controllers move the chain's parameters.
+        MIDI input port: name, part of it, index, or "auto". Its controllers move the chain's parameters. While it is
+        open Python's threads take turns every half millisecond, so that timed events keep their time.
     midi_map : str, Path or MidiMap, optional
         What moves what; the usual controls where None (:class:`rtspec.control.MidiMap`).
     midi_timed : bool

@@ -1,5 +1,6 @@
 """What comes in from controllers reaches parameters, presets and instruments of a stream, each in its own way."""
 
+import sys
 import time
 
 import mido
@@ -10,7 +11,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from rtspec.control.messages import MidiEvent
 from rtspec.control.presets import capture
 from rtspec.errors import InvalidValue
-from rtspec.host.controllers import Controllers
+from rtspec.host.controllers import SWITCH_S, Controllers
 
 
 class Keyboard:
@@ -233,3 +234,11 @@ def test_the_tempo_of_a_midi_clock_reaches_a_parameter_of_that_name(make, toys):
         controllers.feed(MidiEvent(tick * 60 / 24 / 140, mido.Message("clock")))
     assert toys[0].parameters["tempo_bpm"].value == pytest.approx(140)
     assert capture(toys, "now").values["1-timbre-toy/tempo_bpm"] == pytest.approx(140)
+
+
+def test_threads_take_turns_fast_while_controllers_are_open_and_as_before_afterwards(make):
+    before = sys.getswitchinterval()
+    controllers = make()
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_S) and before > SWITCH_S
+    controllers.close()
+    assert sys.getswitchinterval() == pytest.approx(before)
