@@ -39,6 +39,29 @@ SWITCH_S = 5e-4
 with the usual 5 ms a busy program would make timed events too late for their sample."""
 
 
+class _Turns:
+    """Lets Python's threads take turns fast as long as anyone wants it, and then as before."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_users, self._usual_s = threading.Lock(), 0, 0.0
+
+    def hasten(self) -> None:
+        with self._lock:
+            if self._n_users == 0:
+                self._usual_s = sys.getswitchinterval()
+                sys.setswitchinterval(min(SWITCH_S, self._usual_s))
+            self._n_users += 1
+
+    def slow_down(self) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if self._n_users == 0:
+                sys.setswitchinterval(self._usual_s)
+
+
+_turns = _Turns()
+
+
 class Player(Protocol):
     """What controllers need of a stream."""
 
@@ -109,7 +132,7 @@ class Controllers:
         self.osc: OscServer | None = None
         self._errands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._switch_s: float | None = None
+        self._in_turns = False
 
     # Ports --------------------------------------------------------------------------------------------------------
 
@@ -119,8 +142,8 @@ class Controllers:
             if self._corners:
                 raise InvalidValue("pad needs what moves it; open a MIDI port or OSC too")
             return
-        self._switch_s = sys.getswitchinterval()
-        sys.setswitchinterval(min(SWITCH_S, self._switch_s))
+        self._in_turns = True
+        _turns.hasten()
         try:
             self._prepare()
             if self._port is not None:
@@ -169,9 +192,9 @@ class Controllers:
         for controller in (self.midi, self.osc):
             if controller is not None:
                 controller.close()
-        if self._switch_s is not None:
-            sys.setswitchinterval(self._switch_s)
-            self._switch_s = None
+        if self._in_turns:
+            self._in_turns = False
+            _turns.slow_down()
         self._errands.put(None)
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
