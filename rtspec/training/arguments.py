@@ -1,0 +1,30 @@
+"""What every ``rtspec train`` task asks for: where to, the seed, and what to compute on."""
+
+import argparse
+
+import torch
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, out: str) -> None:
+    """--out, --export, --seed, --device and --threads."""
+    parser.add_argument("--out", default=out, metavar="FOLDER", help="gets checkpoint and curve")
+    parser.add_argument("--export", metavar="FOLDER", help="package the result there")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1; torchrun takes several")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
+
+
+def add_fit_arguments(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
+    """--steps, --batch, --learning-rate and --patience."""
+    parser.add_argument("--steps", type=int, default=steps, help=f"batches (default {steps})")
+    parser.add_argument("--batch", type=int, default=batch, help=f"items of a batch (default {batch})")
+    parser.add_argument(
+        "--learning-rate", type=float, default=learning_rate, metavar="R", help=f"default {learning_rate:g}"
+    )
+    parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
+
+
+def begin(args: argparse.Namespace) -> None:
+    """Take the threads and the seed that were asked for."""
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
