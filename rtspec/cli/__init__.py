@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ..errors import RtspecError
+from .parser import BAD_USAGE, Parser
 
 COMMANDS = {
     "demo": "real sound through a real model, with nothing attached: hear it, see it, read its latency",
@@ -29,7 +30,7 @@ COMMANDS = {
     "benchmark": "measure the engine, the latency, a model or the phase methods on this machine",
     "doctor": "versions, code paths in use, back ends, real-time privileges, advice",
 }
-BAD_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,15 +79,15 @@ def _run(argv: list[str]) -> int:
     return command.run(parser.parse_args(argv)) or 0
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    parser = argparse.ArgumentParser(
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
         prog="rtspec",
         description="Spectral neural audio, live: ONNX models on spectrogram frames, from Python without the GIL.",
         epilog="rtspec COMMAND --help explains a command; rtspec demo is a good start.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     choices = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    parsers = {}
+    parsers: dict[str, Parser] = {}
     for name, summary in COMMANDS.items():
         parsers[name] = choices.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         parsers[name].add_argument("--json", action="store_true", help="print one JSON object instead of text")

@@ -6,6 +6,7 @@ from importlib import import_module
 from types import ModuleType
 
 from ..errors import RtspecError
+from .parser import Parser
 
 Tasks = Mapping[str, tuple[str, str]]
 """Name → (module with `add_arguments(parser)` and `run(args) -> int | None`, one line of help)."""
@@ -16,7 +17,7 @@ EXTRAS = {
 """Packages that not every installation has, and the extra that brings them."""
 
 
-class _TaskParser(argparse.ArgumentParser):
+class _TaskParser(Parser):
     """A parser that gets its task's arguments when its turn comes, so that other tasks' modules are never loaded."""
 
     module = ""

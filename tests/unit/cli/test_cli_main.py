@@ -41,11 +41,12 @@ def test_every_command_has_help_with_an_example_and_json(name, capsys):
     "words",
     [["nonsense"], ["live", "--block", "x"], ["live", "--seconds", "-1"], ["render", "a"], ["live", "--set", "x"]],
 )
-def test_wrong_usage_exits_with_2(words, capsys):
+def test_wrong_usage_gives_one_line_and_exits_with_2(words, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(words)
     assert stopped.value.code == cli.BAD_USAGE
-    assert "error:" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("rtspec") and said.endswith("--help explains\n") and said.count("\n") == 1
 
 
 def test_no_command_prints_help_and_exits_with_2(rtspec):
