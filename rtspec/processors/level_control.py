@@ -9,9 +9,12 @@ to what was asked for, band by band, corrects what is asked for next.
 import numpy as np
 from numba import carray, njit
 
-from ..buffers.memory import aligned, floats, integers, memmove, pointer
+from ..buffers.memory import aligned, floats, integers, memmove, memset, pointer
 from ..buffers.step import Stage, step
 from ..frames.bands import BandFilters
+
+ROUNDS = 4
+"""Of scaling a frame to its levels: more settle the bins that bands share, which a loud one leaves to a faint one."""
 
 MEMORY_S = 0.4
 """Time constant of the running sums."""
@@ -22,8 +25,8 @@ TRUSTED_FRAMES = 24.0
 LEAST, MOST = 0.03, 10.0
 """Bounds of the ratio: corrections of at most +15 and -10 dB."""
 
-LARGEST = np.float32(1e3)
-"""Greatest gain of power of the first correction."""
+LARGEST, SMALLEST = np.float32(1e3), np.float32(1e-12)
+"""Greatest and least gain of power of one round."""
 
 FAINT = 1e-7
 """Bands whose asked-for power is below this share of the loudest's take the ratio of all bands together."""
@@ -68,14 +71,25 @@ def _band_power(weights, magnitude, n):
 
 
 @njit
-def _spread(s, gains, scale):
-    """scale = the mean of the bands' gains at every bin, by their weights; 1 where no band is."""
-    ranges, cover = integers(s.ranges, 2 * s.n_bands), floats(s.cover, s.n_bins)
-    for k in range(s.n_bins):
-        scale[k] = 0.0 if cover[k] > 0 else 1.0
+def _match(s, y, wanted):
+    """Scale the magnitudes at y once, so that their band powers come nearer to those wanted: a step of SMART.
+
+    With power x, gain g of a band and its weight w at a bin, ``x ← x·Π g^w`` (the weights of a bin adding up to one):
+    it converges to the powers that have the wanted bands and are nearest, by relative entropy, to the first ones.
+    """
+    ranges, cover, scale = integers(s.ranges, 2 * s.n_bands), floats(s.cover, s.n_bins), floats(s.scale, s.n_bins)
+    magnitude = floats(y, s.n_bins)
+    memset(s.scale, 0, 4 * s.n_bins)
     for b in range(s.n_bands):
-        for k in range(ranges[2 * b], ranges[2 * b + 1]):
-            scale[k] += floats(s.weights + 4 * (b * s.n_bins + k), 1)[0] * gains[b] * cover[k]
+        start, n_used = ranges[2 * b], ranges[2 * b + 1] - ranges[2 * b]
+        weights = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
+        has = _band_power(weights, floats(y + 4 * start, n_used), n_used)
+        gain = min(wanted[b] / has, LARGEST) if has > 0 else np.float32(0)
+        exponent = np.float32(0.5) * np.log(max(gain, SMALLEST))
+        for i in range(n_used):
+            scale[start + i] += exponent * weights[i]
+    for k in range(s.n_bins):
+        magnitude[k] *= np.exp(scale[k] * cover[k])
 
 
 @step
@@ -83,19 +97,12 @@ def hold_levels(state, x, n, y):
     """One float32 frame of n_bins magnitudes → the same, scaled so that its sound has the band powers at `powers`."""
     s = carray(pointer(state), 1, CONTROL)[0]
     wanted = floats(_turn(s.past, s.at, s.lag, s.powers, s.n_bands), s.n_bands)
-    magnitude, out = floats(x, s.n_bins), floats(y, s.n_bins)
-    gains, ratio, scale = floats(s.gains, s.n_bands), floats(s.ratio, s.n_bands), floats(s.scale, s.n_bins)
-    ranges = integers(s.ranges, 2 * s.n_bands)
-    for b in range(s.n_bands):
-        start, n_used = ranges[2 * b], ranges[2 * b + 1] - ranges[2 * b]
-        weights = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
-        has = _band_power(weights, floats(x + 4 * start, n_used), n_used)
-        gains[b] = min(wanted[b] / has, LARGEST) / ratio[b] if has > 0 and wanted[b] > 0 else np.float32(0)
-    _spread(s, gains, scale)
-    for k in range(s.n_bins):
-        out[k] = magnitude[k] * np.sqrt(scale[k])
-    for b in range(s.n_bands):  # what was asked for, to be compared with what comes out
-        gains[b] = wanted[b] / ratio[b]
+    asked, ratio = floats(s.gains, s.n_bands), floats(s.ratio, s.n_bands)
+    for b in range(s.n_bands):  # to be compared with what comes out
+        asked[b] = wanted[b] / ratio[b]
+    memmove(y, x, 4 * s.n_bins)
+    for _ in range(ROUNDS):
+        _match(s, y, asked)
     return n
 
 
