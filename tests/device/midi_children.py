@@ -53,6 +53,57 @@ def send(count, rate, port="numbers"):
     time.sleep(0.3)
 
 
+MANGLED = (
+    [[0x90, 62, 90], [64, 90]],  # running status
+    [[0x82]],
+    [[0x90, 63]],
+    [[0xF0, 0x7E, 1, 2], [0x45, 0x46, 0x47], [0x48, 0xF7]],  # system exclusive in pieces
+    [[0xF0, 1, 0x90, 67, 90], [0xF7]],  # and with a note inside
+    [[0xF7]],
+    [[0xF5]],
+    [[0xFD, 1]],
+    [[0x90, 200, 250]],  # status bytes where data should be
+)
+"""What no sender should send; among it the keys 62 and 64 go down."""
+UNENDING = ([[0xF0, 0x7E, 1, 2]],)
+
+
+def mangle(rounds, which="MANGLED", port="numbers"):
+    """Broken bytes by turns with numbered messages; at the end a clean note, and all notes off."""
+    out, broken = output(port=port), globals()[which]
+    say("ready")
+    sys.stdin.readline()
+    for i in range(int(rounds)):
+        for piece in broken[i % len(broken)]:
+            out.send_message(piece)
+        time.sleep(0.003)
+        out.send_message(number_message(i))
+        time.sleep(0.003)
+    for message in ([0xB0, 123, 0], [0x90, 60, 100], [0x80, 60, 0]):
+        time.sleep(0.3)
+        out.send_message(message)
+    time.sleep(0.3)
+    say("sent")
+
+
+def play(port, seconds):
+    """TimbreSynth at a port; tell the peak of each tenth of a second."""
+    import numpy as np
+
+    import rtspec
+
+    synth = rtspec.TimbreSynth("organ", release_ms=20.0)
+    settings = {"sample_rate": 48000, "buffer_size": 256, "record_seconds": float(seconds)}
+    source = np.zeros((2, 48000 * int(seconds)), np.float32)
+    with rtspec.AudioStream(plugins=synth, source=source, midi=port, **settings) as stream:
+        say("ready")
+        sys.stdin.readline()
+        sound = stream.recorded[1][0]
+    assert np.isfinite(sound).all()
+    pieces = sound[: len(sound) // 4800 * 4800].reshape(-1, 4800)
+    say("levels", json.dumps(np.abs(pieces).max(1).astype(float).tolist()))
+
+
 def burn():
     while True:
         sum(range(1000))
@@ -75,6 +126,22 @@ def receive(port, count, load="free"):
         "came": [(stamp, now) for stamp, now, _ in came],
     }
     say("result", json.dumps(result))
+
+
+def receive_bends(port, count):
+    """Numbered messages, and the keys that go down between them."""
+    count, came = int(count), []
+    with MidiInput(port, lambda event: came.append(event.message)) as source:
+        say("ready")
+        until(lambda: sum(m.type == "pitchwheel" for m in came) >= count)
+        statistics = source.statistics.as_dict()
+    numbers = [m.pitch + 8192 for m in came if m.type == "pitchwheel"]
+    say(
+        "result",
+        json.dumps(
+            {"numbers": numbers, "keys": [m.note for m in came if m.type == "note_on"], "statistics": statistics}
+        ),
+    )
 
 
 def follow(port, count):
