@@ -19,6 +19,7 @@ from ..host.mixing import MIX_PARAMETERS, mix_stage
 from ..host.pipeline import Lane, lanes_stage
 from ..host.program import Playback, Program, audio_buffer
 from ..host.resampling import Resampling
+from ..models.manifest import Parameter
 
 
 class Processor(ABC):
@@ -268,6 +269,14 @@ def timed_message(message: Any) -> tuple[Any, float]:
     found, at = (message, message.time) if hasattr(message, "bytes") else message
     status = (found.bytes() if hasattr(found, "bytes") else list(found))[:1]
     return (found if status and 0x80 <= status[0] < 0xF0 else None), float(at)
+
+
+def specs_of(controls: Iterable[Parameter]) -> list[ParameterSpec]:
+    """What a model's manifest says of its parameters and latents, as parameters of a processor."""
+    return [
+        ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, curve=p.curve, cc=p.cc)
+        for p in controls
+    ]
 
 
 def check_choice(name: str, value: str, choices) -> str:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..buffers.memory import aligned
-from ..control.parameters import ParameterSpec
 from ..control.smoothing import ramp_stage
 from ..errors import InvalidValue
 from ..frames.analysis import analysis_stage
@@ -13,7 +12,7 @@ from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
 from ..models import load
 from ..models.session import model_stage
-from .base import Processor
+from .base import Processor, specs_of
 from .phases import PhaseChoice
 
 KEEP = "input"
@@ -65,11 +64,7 @@ class OnnxProcessor(Processor):
         self._phase, self._n_fft, self._hop = PhaseChoice(phase, look_ahead, iterations), n_fft, hop
         manifest = self._model.manifest
         _check_playable(manifest)
-        specs = [
-            ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, curve=p.curve, cc=p.cc)
-            for p in manifest.controls
-        ]
-        super().__init__(specs, {**parameters, "mix": mix, "output_db": output_db})
+        super().__init__(specs_of(manifest.controls), {**parameters, "mix": mix, "output_db": output_db})
         self.frame_delays(self.plan(manifest.sample_rate or self.default_sample_rate))
 
     @property

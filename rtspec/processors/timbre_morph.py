@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from ..buffers.memory import aligned
-from ..control.parameters import ParameterSpec
 from ..control.smoothing import ramp_stage
 from ..frames.analysis import analysis_stage
 from ..frames.plan import FramePlan
 from ..host.pipeline import Lane
 from ..models import load
 from ..models.session import model_stage
-from .base import Processor
+from .base import Processor, specs_of
 from .inversion import chain
 from .timbre_anchors import offer_presets, read_map
 from .timbre_levels import N_LEVELS
@@ -65,11 +64,10 @@ class TimbreMorph(Processor):
     ):
         self._model = load(model)
         self._map = read_map(self._model)
-        specs = [
-            ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, cc=p.cc)
-            for p in self._model.manifest.controls
-        ]
-        super().__init__(specs, {"amount": amount, **parameters, "mix": mix, "output_db": output_db})
+        super().__init__(
+            specs_of(self._model.manifest.controls),
+            {"amount": amount, **parameters, "mix": mix, "output_db": output_db},
+        )
         offer_presets("timbre-morph", self._targets(), self._map)
         self._towards = ""
         self.towards = towards

@@ -11,7 +11,7 @@ from ..control.parameters import ParameterSpec
 from ..control.smoothing import ramp_stage
 from ..models import load
 from ..models.session import model_stage
-from .base import Instrument
+from .base import Instrument, specs_of
 from .phases import PhaseChoice
 from .timbre_anchors import LatentMap, offer_presets, read_map
 from .timbre_frames import frame_plan
@@ -34,7 +34,7 @@ _SPECS = [
     ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", cc=5),
     ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel"),
     ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, description="range of a note's own bend in MPE"),
-    ParameterSpec("velocity_db", "dB", 0.0, 60.0, 36.0, description="between the softest and the hardest stroke"),
+    ParameterSpec("velocity_db", "dB", 0.0, 60.0, 24.0, description="between the softest and the hardest stroke"),
     ParameterSpec("pressure_db", "dB", 0.0, 24.0, 6.0, description="by which full pressure makes a note louder"),
     ParameterSpec("vibrato_cents", "cents", 0.0, 200.0, 0.0, description="depth of the LFO on pitch"),
     ParameterSpec("wheel_cents", "cents", 0.0, 200.0, 50.0, description="vibrato that the modulation wheel adds"),
@@ -95,10 +95,7 @@ class TimbreSynth(Instrument):
     ):
         self._model = load(model)
         self._map = read_map(self._model)
-        specs = [
-            ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, cc=p.cc)
-            for p in self._model.manifest.latents
-        ]
+        specs = specs_of(self._model.manifest.latents)
         self._choice = None if phase == SINUSOIDS else PhaseChoice(phase)
         if self._choice is not None:
             self._choice.delay_frames(frame_plan(48000, 64))  # a wrong name fails here

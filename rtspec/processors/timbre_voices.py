@@ -47,8 +47,8 @@ N_LATENTS = 16
 ASKED = N_LATENTS + 3
 """Values of a voice that the network takes: shifts of its latents, key, velocity (0 to 1), age in seconds."""
 
-HEADROOM = 0.1
-"""Effective value of the loudest note."""
+HEADROOM = 0.125
+"""Effective value of the loudest note: eight of them at once just do not clip."""
 
 NOISE_HOPS = 2
 """Hops in one of the noise, whose bands need longer frames."""
