@@ -26,12 +26,18 @@ _MEASURED_ANCHORS = ("piano", "strings", "flute", "clarinet", "trumpet")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to evaluate, and on which notes."""
     parser.add_argument("--table", choices=TABLES, help="train and compare the rows of this table of the paper")
+    parser.add_argument(
+        "--start", metavar="RUN", help="a trained no-dense, on which rows with a dense layer are stacked"
+    )
     parser.add_argument("--row", action="append", metavar="NAME", help="only this row of --table; repeats")
     parser.add_argument(
         "--paper", metavar="MODEL", nargs="?", const="timbre-paper", help="the paper's shipped autoencoder, on MIDI 60"
     )
     parser.add_argument(
         "--live", metavar="SECONDS", nargs="?", type=float, const=60.0, help="on a JACK device: on time? key to sound"
+    )
+    parser.add_argument(
+        "--speed", action="store_true", help="real-time factor of 8 and 16 voices and the morph, one core"
     )
     parser.add_argument("--quick", action="store_true", help="small networks, few notes: for a machine without a GPU")
     parser.add_argument("--audio", metavar="FOLDER", help="your own notes, named …-PPP-VVV.wav as NSynth's are")
@@ -55,10 +61,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _rows(args: argparse.Namespace) -> list[dict[str, Any]]:
-    if args.live:
-        from .timbre_live import rows as live_rows
+    if args.live or args.speed:
+        from . import timbre_live as live
 
-        return live_rows(args.live)
+        return live.rows(args.live) if args.live else live.speed_rows()
     if args.paper:
         return [paper_model_row(args)]
     return paper_rows(args) if args.table else playable_rows(args)

@@ -4,6 +4,7 @@ Each measurement runs in a child process on a server of its own; keys are presse
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,32 @@ _HELD_S = 1.0
 def rows(seconds: float) -> list[dict[str, Any]]:
     """All measurements, `seconds` for each stream that must play on time."""
     return [*(measured(job(what, seconds)) for what in ("8 voices", "16 voices", "morph")), measured(key_job(PRESSES))]
+
+
+def speed_rows(seconds: float = 20.0) -> list[dict[str, Any]]:
+    """Seconds of one core for a second of sound, block by block as a device would ask."""
+    import rtspec
+
+    synth, morph = rtspec.TimbreSynth("strings"), rtspec.TimbreMorph("brass", 0.5)
+    source = _scale(seconds)
+
+    def chord(n_voices: int) -> Callable[[], object]:
+        held = [((0x90, 40 + 3 * i, 100), 0.0) for i in range(n_voices)]
+        settings = {"duration": seconds, "sample_rate": SAMPLE_RATE, "num_channels": 2, "buffer_size": BLOCK}
+        return lambda: synth(held, **settings)
+
+    works = {"8 voices": chord(8), "16 voices": chord(16), "morph": lambda: morph(source, SAMPLE_RATE, BLOCK)}
+    return [{"what": what, "real-time factor": round(_cpu_s(work) / seconds, 3)} for what, work in works.items()]
+
+
+def _cpu_s(work: Callable[[], object]) -> float:
+    """Processor seconds of all threads, the best of three."""
+    took = []
+    for _ in range(3):
+        start = time.process_time()
+        work()
+        took.append(time.process_time() - start)
+    return min(took)
 
 
 def job(what: str, seconds: float) -> Job:

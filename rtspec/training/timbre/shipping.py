@@ -1,9 +1,11 @@
 """The playable model as packages: the instrument, and the encoder and decoder that morph live sound."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from ...processors.timbre_anchors import LatentMap, write_map
 from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
@@ -73,26 +75,32 @@ _SHARED = {
 }
 
 
+def _ship(
+    network: nn.Module, inputs: dict, given: str, folder: Path, card: str, *, layout: Sequence[str], **told
+) -> Path:
+    """Package a network from tensor to tensor of the same layout: from the first of `inputs` to `given`."""
+    taken, time = next(iter(inputs)), layout.index("time")
+    ports = {
+        side: {"name": name, "representation": "tensor", "layout": list(layout)}
+        for side, name in (("input", taken), ("output", given))
+    }
+    manifest = {"name": folder.name, **_SHARED, **told, **ports}
+    return ship(network.eval(), inputs, manifest, folder, time_axes={taken: time, given: time}, card=card)
+
+
 def ship_instrument(
     autoencoder: Autoencoder, performer: Performer, paths: Paths, places: LatentMap, folder: Path, card: str
 ) -> Path:
     """Write the instrument's package, with the map of its latents inside."""
     deviations, reach = hull(paths)
-    network = Instrument(autoencoder, performer, torch.from_numpy(deviations.astype(np.float32)), reach).eval()
-    path = ship(
-        network,
+    path = _ship(
+        Instrument(autoencoder, performer, torch.from_numpy(deviations.astype(np.float32)), reach),
         {"voices": example_voices(paths), "latents": np.zeros(N_LATENTS, np.float32)},
-        {
-            "name": folder.name,
-            **_SHARED,
-            "task": "Partials and noise of up to 16 voices from 16 latents, key, velocity and age.",
-            "input": {"name": "voices", "representation": "tensor", "layout": ["time", "channels", "bins"]},
-            "output": {"name": "levels", "representation": "tensor", "layout": ["time", "channels", "bins"]},
-            "latents": latents(),
-        },
-        folder,
-        time_axes={"voices": 0, "levels": 0},
-        card=card,
+        "levels",
+        *(folder, card),
+        layout=("time", "channels", "bins"),
+        task="Partials and noise of up to 16 voices from 16 latents, key, velocity and age.",
+        latents=latents(),
     )
     write_map(path, places)
     return path
@@ -123,25 +131,15 @@ def morph_controls() -> dict[str, list[dict]]:
 
 def ship_morph(autoencoder: Autoencoder, levels: NoteLevels, places: LatentMap, folder: Path, card: str) -> Path:
     """Write the package that morphs live sound."""
-    path = ship(
-        Morph(autoencoder).eval(),
-        {
-            "features": example_features(levels),
-            "shift": np.zeros(N_TIMBRE, np.float32),
-            "target": np.zeros(N_TIMBRE, np.float32),
-            "amount": np.zeros(1, np.float32),
-        },
-        {
-            "name": folder.name,
-            **_SHARED,
-            "task": "Levels of a frame's partials and noise, told again with another timbre.",
-            "input": {"name": "features", "representation": "tensor", "layout": ["time", "bins"]},
-            "output": {"name": "amplitudes", "representation": "tensor", "layout": ["time", "bins"]},
-            **morph_controls(),
-        },
-        folder,
-        time_axes={"features": 0, "amplitudes": 0},
-        card=card,
+    controls = {"shift": np.zeros(N_TIMBRE), "target": np.zeros(N_TIMBRE), "amount": np.zeros(1)}
+    path = _ship(
+        Morph(autoencoder),
+        {"features": example_features(levels), **{name: x.astype(np.float32) for name, x in controls.items()}},
+        "amplitudes",
+        *(folder, card),
+        layout=("time", "bins"),
+        task="Levels of a frame's partials and noise, told again with another timbre.",
+        **morph_controls(),
     )
     write_map(path, places)
     return path
@@ -149,19 +147,13 @@ def ship_morph(autoencoder: Autoencoder, levels: NoteLevels, places: LatentMap, 
 
 def ship_encoder(autoencoder: Autoencoder, levels: NoteLevels, folder: Path, card: str) -> Path:
     """Write the package that hears the timbre of a moment."""
-    return ship(
-        Ear(autoencoder).eval(),
+    return _ship(
+        Ear(autoencoder),
         {"features": example_features(levels)},
-        {
-            "name": folder.name,
-            **_SHARED,
-            "task": "Latents of a frame from the levels of its partials and noise.",
-            "input": {"name": "features", "representation": "tensor", "layout": ["time", "bins"]},
-            "output": {"name": "timbre", "representation": "tensor", "layout": ["time", "bins"]},
-        },
-        folder,
-        time_axes={"features": 0, "timbre": 0},
-        card=card,
+        "timbre",
+        *(folder, card),
+        layout=("time", "bins"),
+        task="Latents of a frame from the levels of its partials and noise.",
     )
 
 
@@ -178,20 +170,13 @@ def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
 
 def ship_paper(network: StackedAutoencoder, pictures: np.ndarray, folder: Path, card: str) -> Path:
     """Write the paper's autoencoder without a dense layer as a package that streams."""
-    port = {"representation": "tensor", "layout": ["batch", "bins", "time"]}
-    return ship(
-        StreamedAutoencoder(network).eval(),
+    return _ship(
+        StreamedAutoencoder(network),
         {"pictures": pictures[:1, :, :192].astype(np.float32)},
-        {
-            "name": folder.name,
-            **_SHARED,
-            "citation": "A. Natsiou, L. Longo, S. O'Leary: An investigation of the reconstruction capacity of stacked "
-            "convolutional autoencoders for log-mel-spectrograms, 2022",
-            "task": "Log-mel pictures of notes of MIDI 60 through 8192 latents and back.",
-            "input": {"name": "pictures", **port},
-            "output": {"name": "made", **port},
-        },
-        folder,
-        time_axes={"pictures": 2, "made": 2},
-        card=card,
+        "made",
+        *(folder, card),
+        layout=("batch", "bins", "time"),
+        citation="A. Natsiou, L. Longo, S. O'Leary: An investigation of the reconstruction capacity of stacked "
+        "convolutional autoencoders for log-mel-spectrograms, 2022",
+        task="Log-mel pictures of notes of MIDI 60 through 8192 latents and back.",
     )

@@ -1,6 +1,7 @@
 """The timbre workshop: notes become moments, networks learn them, packages play; the rows of the paper's tables run."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,13 @@ from rtspec.training.fit import Recipe, fit  # noqa: E402
 from rtspec.training.timbre import log_mel, playable, shipping  # noqa: E402
 from rtspec.training.timbre.networks import N_LATENTS, N_TIMBRE, Autoencoder, Performer, brought_to_unit  # noqa: E402
 from rtspec.training.timbre.notes_cache import NoteLevels  # noqa: E402
-from rtspec.training.timbre.paper import TABLES, StackedAutoencoder, reconstruction_loss  # noqa: E402
+from rtspec.training.timbre.paper import (  # noqa: E402
+    TABLES,
+    StackedAutoencoder,
+    UpsampledConvTranspose2d,
+    clipped,
+    reconstruction_loss,
+)
 
 RATE = 48000
 
@@ -128,6 +135,29 @@ def test_every_row_of_the_tables_gives_pictures_and_a_penalty_where_it_says_so(v
     assert network.encode(pictures).shape == (2, small.latent or small.widths[-1] * 16)
     assert bool(network.penalty() > 0) == bool(small.kernel or small.activity)
     assert reconstruction_loss(network, (pictures,)) >= ((made - pictures) ** 2).mean() * 0.5
+
+
+def test_the_fused_kernel_is_upsampling_and_then_a_transposed_convolution():
+    layer, x = UpsampledConvTranspose2d(5, 3, 4, 2, 1), torch.randn(2, 5, 4, 6)
+    twice = torch.nn.functional.interpolate(x, scale_factor=2)
+    slow = torch.nn.functional.conv_transpose2d(twice, layer.weight, layer.bias, stride=2, padding=1)
+    torch.testing.assert_close(layer(x), slow, rtol=0, atol=1e-5)
+
+
+def test_clipped_values_lie_in_0_to_1_and_their_gradient_leads_back():
+    x = torch.tensor([-0.5, 0.25, 2.0], requires_grad=True)
+    ((clipped(x) - torch.tensor([0.5, 0.25, 1.0])) ** 2).sum().backward()
+    assert clipped(x).tolist() == [0.0, 0.25, 1.0] and x.grad is not None
+    assert x.grad.tolist() == [-1.0, 0.0, 0.0]
+
+
+def test_a_dense_layer_stacked_on_a_trained_network_begins_as_good_on_the_notes_of_its_axes():
+    small = TABLES["latent"][2].quick()
+    below, above = StackedAutoencoder(replace(small, latent=0)), StackedAutoencoder(small)
+    pictures = torch.rand(40, log_mel.N_MELS, log_mel.N_FRAMES)
+    above.stack_on(below, pictures)
+    with torch.no_grad():
+        torch.testing.assert_close(above(pictures), below(pictures), rtol=0, atol=1e-4)
 
 
 def test_the_tables_are_the_papers():
