@@ -84,9 +84,7 @@ def _model(path: str) -> FrameModel:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure, and with what."""
-    parser.add_argument(
-        "--audio", required=True, metavar="FOLDER", help="scenes: laid out as DCASE 2017, or any folder"
-    )
+    parser.add_argument("--audio", metavar="FOLDER", help="scenes: laid out as DCASE 2017, or any folder")
     parser.add_argument("--split", help="take the list evaluation_setup/fold1_SPLIT.txt of a DCASE folder")
     parser.add_argument(
         "--networks", nargs="*", metavar="NAME", help="live, paper, log or files (default: those that ship)"
@@ -95,10 +93,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each scene (default 10)")
     parser.add_argument("--quick", action="store_true", help="no phases are estimated and ViSQOL is left out")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="also write tables and figures there")
+    parser.add_argument(
+        "--live", metavar="SECONDS", nargs="?", type=float, const=60.0, help="on a JACK device instead: on time?"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure all scenes, print both tables."""
+    """Measure all scenes and print both tables, or how each inverter plays live."""
+    if args.live:
+        from .inversion_live import rows
+
+        played = rows(args.live)
+        return emit(args, {"rows": played}, table(played))
+    if args.audio is None:
+        raise InvalidValue("--audio is missing: give a folder of scenes, as of rtspec data scenes; or --live")
+    return _run_scenes(args)
+
+
+def _run_scenes(args: argparse.Namespace) -> None:
     from ..training.data.dcase import read_folder
 
     scenes = read_folder(args.audio, args.split)

@@ -57,6 +57,14 @@ _NO_AMBIENCE = (
     r"|track_|radio|tv_|jingle|disco|lobby|message|alert|click|scenario|boom|fireball|firearrow|_hit|_walk|flint|civ"
     r"|male|clonk|doubt|laugh|scream|inventory|impact|charge|crash|blast|confirm|sing\d|shock|declin|next"
 )
+EFFECTS = ("redeclipse-data", "minetest-data", "ufoai-sound", "openclonk-data")
+"""Packages of the train split whose other sounds join its layers as "effect"; none of them may hold speech."""
+
+_NO_EFFECT = (
+    r"music|voice|announcer|speech|player|soldier|civilian|alien|clonk\.ocg|interface|/ui|misc|jingle|theme|laugh|scream"
+    r"|radio|tv_|talk|\.ocg\.d"
+)
+
 _KINDS = {
     "rain": r"(?<!t)rain(?!ing|bow)",
     "thunder": r"thunder|stormbolt|lightning",
@@ -123,6 +131,19 @@ def sources(folder: Path, packages: tuple[str, ...]) -> list[Source]:
                 found.append(Source(kind, package, path))
     if not found:
         raise InvalidValue(f"{folder} holds no sound of {', '.join(packages)}; run 'rtspec data scenes' with a network")
+    return found
+
+
+def effects(folder: Path) -> list[Source]:
+    """The sounds of EFFECTS that are no ambience and, by their paths, no speech and no music."""
+    found = []
+    for package in EFFECTS:
+        root = folder / package
+        paths = sorted(p for p in root.rglob("*") if p.suffix in (".ogg", ".wav"))
+        other = (p for p in paths if kind_of(package, f"{p.parent.name}/{p.name}") is None)
+        spoken = re.compile(_NO_EFFECT)
+        kept = (p for p in other if not spoken.search(str(p.relative_to(root)).lower()) and _is_readable(p))
+        found += [Source("effect", package, path) for path in kept]
     return found
 
 
@@ -287,7 +308,8 @@ def prepare(packages: Path, folder: Path, split: str, n_scenes: int, seed: int =
 def prepare_layers(packages: Path, folder: Path) -> Path:
     """Write the single sounds of the train split as ``folder/train``, labelled by their weak classes."""
     mixer = Mixer([])
-    ambience = ((s.kind, s.package, mixer.sound(s.path)) for s in sources(packages, SPLITS["train"]))
+    found = [*sources(packages, SPLITS["train"]), *effects(packages)]
+    ambience = ((s.kind, s.package, mixer.sound(s.path)) for s in found)
     music = (t for package in TONAL if (packages / package).is_dir() for t in tracks(packages / package, package))
     tonal = (("tonal", t.group, _low_passed(x.mean(axis=0))) for t, x in read_excerpts(music, SAMPLE_RATE, TONAL_S))
     long_enough = (layer for layer in chain(ambience, tonal) if len(layer[2]) > SAMPLE_RATE // 2)

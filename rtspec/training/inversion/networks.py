@@ -127,11 +127,12 @@ class Block(nn.Module):
 
 
 class LiveNetwork(nn.Module):
-    """Causal, small, without look-ahead: band levels and their past → a gain for every bin of the pseudo-inverse.
+    """Causal, small, without look-ahead: band levels and their past → two gains for every bin.
 
     It sums the pseudo-inverse's power into bands again, which gives the levels back, and works on their logarithms
-    relative to the frame's mean and on how that mean moved. Gains multiply the pseudo-inverse and a faint floor in
-    bins where that is zero; all is in proportion to the frame's level.
+    relative to the frame's mean and on how that mean moved. One gain multiplies the pseudo-inverse, the other the
+    bands' mean magnitudes, which are nowhere zero (below the lowest band there is often the loudest bin); all is in
+    proportion to the frame's level.
 
     Parameters
     ----------
@@ -140,44 +141,61 @@ class LiveNetwork(nn.Module):
     width : int
     n_blocks : int
         Their dilations double from 1 to 8 and begin again.
+    memory : int
+        Of the recurrent layer.
     """
 
-    FLOOR = 1e-2
-    LOUDEST = 3.0
+    LOUDEST = 4.0
     """Greatest gain, nepers."""
 
     weights: Tensor
+    spread: Tensor
     step: Tensor
 
     def __init__(self, weights: np.ndarray, width: int = 192, n_blocks: int = 6, memory: int = 128):
         super().__init__()
         n_bands, n_bins = weights.shape
+        self.n_bins = n_bins
         self.register_buffer("weights", torch.from_numpy(np.array(weights, np.float32)))
+        self.register_buffer("spread", torch.from_numpy(_spread(weights)))
         self.register_buffer("step", torch.tensor([[[-1.0, 1.0]]]))
         self.enter = nn.Conv1d(2 * n_bands + 1, width, 1)
         self.blocks = nn.ModuleList(Block(width, 3, 2 ** (k % 4)) for k in range(n_blocks))
         self.recall = nn.Conv1d(width, memory, 1)
         self.memory = nn.GRU(memory, memory)
-        self.leave = nn.Sequential(nn.Conv1d(width + memory, 2 * width, 1), nn.ReLU(), nn.Conv1d(2 * width, n_bins, 1))
-        _quieten(self.leave[-1], 0.1)
+        leave = nn.Conv1d(2 * width, 2 * n_bins, 1)
+        _quieten(leave, 0.1)
+        with torch.no_grad():
+            leave.bias[n_bins:] = -2.0  # begin with the pseudo-inverse, mostly
+        self.leave = nn.Sequential(nn.Conv1d(width + memory, 2 * width, 1), nn.ReLU(), leave)
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """(batch, n_bins, n_frames) → the same."""
         power = magnitude * magnitude
         mean = power.mean(1, keepdim=True)
-        x = self.enter(self._features(power, mean))
+        bands = torch.matmul(self.weights, power)
+        x = self.enter(self._features(bands, mean))
         for block in self.blocks:
             x = block(x)
         remembered, _ = self.memory(self.recall(x).permute(2, 0, 1))
-        gains = self.leave(torch.cat([x, remembered.permute(1, 2, 0)], 1))
-        return (magnitude + self.FLOOR * torch.sqrt(mean)) * torch.exp(torch.clamp(gains, -8.0, self.LOUDEST))
+        gains = torch.exp(torch.clamp(self.leave(torch.cat([x, remembered.permute(1, 2, 0)], 1)), -8.0, self.LOUDEST))
+        level = torch.sqrt(torch.matmul(self.spread, bands) + 1e-6 * mean)
+        return magnitude * gains[:, : self.n_bins] + level * gains[:, self.n_bins :]
 
-    def _features(self, power: Tensor, mean: Tensor) -> Tensor:
-        bands = torch.matmul(self.weights, power) / (mean + TINY)
+    def _features(self, bands: Tensor, mean: Tensor) -> Tensor:
+        bands = bands / (mean + TINY)
         logs = torch.log(bands + 1e-6)
         level = torch.log(mean + TINY)
         moved = functional.conv1d(functional.pad(level, (1, 0)), self.step)
         return torch.cat([0.3 * logs, 0.3 * torch.sqrt(bands + 1e-9), 0.3 * torch.clamp(moved, -5.0, 5.0)], 1)
+
+
+def _spread(weights: np.ndarray) -> np.ndarray:
+    """Band powers → the mean power of the bands at each bin, of the nearest one where there is none."""
+    cover = weights.sum(axis=0)
+    inside = np.flatnonzero(cover > 0.5)
+    nearest = np.clip(np.arange(len(cover)), inside[0], inside[-1])
+    return (weights / weights.sum(axis=1, keepdims=True))[:, nearest].T / cover[nearest, np.newaxis]
 
 
 class Levelled(nn.Module):
@@ -197,9 +215,9 @@ class Levelled(nn.Module):
         super().__init__()
         self.network, self.memory = network, memory
 
-    def forward(self, magnitude: Tensor) -> Tensor:
-        """(batch, n_bins, n_frames) → the same."""
+    def forward(self, magnitude: Tensor, part: slice = slice(None)) -> Tensor:
+        """(batch, n_bins, n_frames) → the same; of a part of the bins alone, if asked, at the level of all."""
         power = (magnitude * magnitude).mean(1, keepdim=True)
         recent = functional.avg_pool1d(functional.pad(power, (self.memory - 1, 0)), self.memory, 1)
         level = torch.sqrt(torch.maximum(power, recent))
-        return level * self.network(magnitude / (level + TINY))
+        return level * self.network(magnitude[:, part] / (level + TINY))

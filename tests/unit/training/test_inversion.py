@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from rtspec.audio.files import write  # noqa: E402
-from rtspec.errors import AudioFileError  # noqa: E402
+from rtspec.errors import AudioFileError, InvalidValue  # noqa: E402
 from rtspec.evaluation import inversion as tables  # noqa: E402
 from rtspec.frames import stft  # noqa: E402
 from rtspec.models import FrameModel  # noqa: E402
@@ -18,7 +18,7 @@ from rtspec.processors.band_inversion import invert  # noqa: E402
 from rtspec.training.data.dcase import read_folder, write_folder  # noqa: E402
 from rtspec.training.data.scenes import Mixer, Source, kind_of  # noqa: E402
 from rtspec.training.data.speech import utterances  # noqa: E402
-from rtspec.training.inversion.data import PLANS, Features, filters_of, layers  # noqa: E402
+from rtspec.training.inversion.data import PLANS, Features, _chances, _piece, filters_of, layers  # noqa: E402
 from rtspec.training.inversion.export import export  # noqa: E402
 from rtspec.training.inversion.networks import Levelled, LogNetwork, PaperNetwork, widened  # noqa: E402
 from rtspec.training.inversion.task import Error, add_arguments, make, train  # noqa: E402
@@ -58,6 +58,29 @@ def test_the_papers_network_has_the_papers_parameters_and_starts_near_the_baseli
     assert sum(p.numel() for p in network.parameters()) == 1_005_953
     base = torch.rand(1, 40, 8)
     assert float((network(base) - base).abs().max()) < 0.1
+
+
+def test_the_paper_network_learns_each_half_of_the_bins_with_what_lies_beside_it():
+    """Whichever half a step takes, the baseline's loss is one and the network sees 20 bins beyond it."""
+    error, seen = Error(Features(PLANS["paper"])), []
+
+    class Baseline(Levelled):
+        def forward(self, magnitude, part=slice(None)):
+            seen.append(magnitude[:, part].shape[1])
+            return magnitude[:, part]
+
+    sound = torch.from_numpy(hum(3)[np.newaxis])
+    losses = [float(error(Baseline(torch.nn.Identity()), (sound,))) for _ in range(24)]
+    assert {256 + 20, 257 + 20} == set(seen)
+    assert min(losses) > 1.0 and max(losses) < 1.3  # one, and the share of the log magnitudes
+
+
+def test_mixtures_hold_every_label_and_short_sounds_are_looped_or_heard_once():
+    labels = np.array(["wind", "tonal", "effect", "rain"])
+    chances = _chances(np.array([1.0, 2.0, 3.0, 3.0]), labels)
+    np.testing.assert_allclose(chances, [0.55 / 4, 0.3, 0.15, 0.55 * 3 / 4])
+    pieces = [_piece(np.ones(100, np.float16), 1000, 1.0, np.random.default_rng(k)) for k in range(20)]
+    assert {round(float(piece.sum())) for piece in pieces} == {100, 1000}
 
 
 def test_a_widened_network_is_the_same_function():
@@ -192,6 +215,13 @@ def test_perfect_magnitudes_have_no_error_and_give_the_sound_back():
     perfect = tables.Inverter("perfect", plan, lambda filters, powers: np.abs(spectrum))
     row = tables.measured(sound, [perfect], quick=True)[0]
     assert row["srr_oracle_db"] > 60
+
+
+def test_a_folder_or_a_live_measurement_is_asked_for():
+    parser = argparse.ArgumentParser()
+    tables.add_arguments(parser)
+    with pytest.raises(InvalidValue, match=r"--audio is missing: give a folder of scenes"):
+        tables.run(parser.parse_args([]))
 
 
 def test_speech_without_text_is_refused(tmp_path):
