@@ -7,13 +7,15 @@ import argparse
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.signal import resample_poly
 
+from ...audio.files import write
 from ...cli.output import emit, progress, table
 from .folders import FACTS, Clip, Track, keep_clip, read_excerpts, tracks
-from .packages import Unpacked, fetch
+from .packages import DataError, Unpacked, fetch
 
 PARTS = {
     "train": (
@@ -76,9 +78,27 @@ def music_tracks(packages: Iterable[Unpacked]) -> list[Track]:
     """Tracks of packages; the songs of Frets on Fire come as stems, which are summed."""
     found = []
     for package in packages:
-        if package.sounds():  # some releases bring Opus alone, which is not read
+        _decode_opus(package.folder)
+        if package.sounds():
             found += tracks(package.folder, package.name, stems=package.name.startswith("fretsonfire"))
     return found
+
+
+def _decode_opus(folder: Path) -> None:
+    """Opus, which the readers do not know, as FLAC beside it; what is there already stays."""
+    for path in folder.rglob("*.opus"):
+        target = path.with_suffix(".flac")
+        if not target.exists():
+            sound, sample_rate = _soundfile().read(path, dtype="float32", always_2d=True)
+            write(target, np.ascontiguousarray(sound.T), sample_rate)
+
+
+def _soundfile() -> Any:
+    try:
+        import soundfile
+    except ImportError:
+        raise DataError('Opus needs soundfile, of the extra "train": pip install "rtspec[train]"') from None
+    return soundfile
 
 
 def prepare(

@@ -1,16 +1,24 @@
 """The live network: from what is seen of a frame to gains, taps and fill levels; one frame of look-ahead."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...evaluation.metrics import LSD_N_FFT
 from ...frames.plan import FramePlan
 from ...processors.bandwidth_stages import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
+from .batches import LONG_LAG, LONG_STRIDE, Batch
 
 LOG_FLOOR = 1e-8
+TYPICAL, SCATTER = 0.561, 0.310
+"""Of Gaussian noise: e to the mean of the power's logarithm, and the variance of its log10."""
+MUSIC_HZ = 20000.0
+_REACH = 3
+"""Frames on each side of a long frame's centre that hold its energy."""
 
 
 class Mixing(nn.Module):
@@ -80,14 +88,7 @@ class LiveNetwork(nn.Module):
 
 
 def difference(answer: Tensor, spectrum: Tensor, controls: Tensor, hiss: Tensor, coded: Tensor) -> Tensor:
-    """What the compiled stage ``mend`` makes of an answer, for whole clips and differentiable: the sum of
-    :func:`changes`."""
-    filled, mended = changes(answer, spectrum, controls, hiss, coded)
-    return filled + mended
-
-
-def changes(answer: Tensor, spectrum: Tensor, controls: Tensor, hiss: Tensor, coded: Tensor) -> tuple[Tensor, Tensor]:
-    """What is filled with hiss, and what is mended.
+    """What the compiled stage ``mend`` makes of an answer, for whole clips and differentiable.
 
     Parameters
     ----------
@@ -99,13 +100,27 @@ def changes(answer: Tensor, spectrum: Tensor, controls: Tensor, hiss: Tensor, co
 
     Returns
     -------
-    tuple of Tensor, complex, shape (batch, n_frames, N_BINS)
+    Tensor, complex, shape (batch, n_frames, N_BINS)
     """
-    k = torch.arange(N_BINS, device=answer.device)
-    above = torch.clamp((k - controls[..., :1]) / 4 + 0.5, 0, 1)
-    share = coded[:, None, None] * (1 - above)
-    fill = torch.clamp(_spread(answer[..., ANSWER.fill :]), -12.0, 3.0).exp() * controls[..., 1:2]
-    return (above + share) * fill * hiss, share * functional.pad(_mended(answer, spectrum), (0, N_BINS - LOW))
+    return fill_levels(answer, controls, coded) * hiss + mended(answer, spectrum, controls, coded)
+
+
+def fill_levels(answer: Tensor, controls: Tensor, coded: Tensor) -> Tensor:
+    """Amplitude of the hiss: (batch, n_frames, N_BINS)."""
+    above, share = _shares(controls, coded)
+    return (above + share) * torch.clamp(_spread(answer[..., ANSWER.fill :]), -12.0, 3.0).exp() * controls[..., 1:2]
+
+
+def mended(answer: Tensor, spectrum: Tensor, controls: Tensor, coded: Tensor) -> Tensor:
+    """What is added below the edge beside hiss: complex, (batch, n_frames, N_BINS)."""
+    _, share = _shares(controls, coded)
+    return share * functional.pad(_mended(answer, spectrum), (0, N_BINS - LOW))
+
+
+def _shares(controls: Tensor, coded: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of each bin lies above the edge, and how much is below it and to be repaired."""
+    above = torch.clamp((torch.arange(N_BINS, device=controls.device) - controls[..., :1]) / 4 + 0.5, 0, 1)
+    return above, coded[:, None, None] * (1 - above)
 
 
 def _spread(units: Tensor) -> Tensor:
@@ -148,56 +163,114 @@ def log_spectrum(sound: Tensor, n_fft: int = 2048, hop: int = 512) -> Tensor:
 
 
 class LiveLoss:
-    """Log-spectral distance, whole and above the edge; dB gained over the coded sound, by mending alone and in all; the
-    level's course above the edge.
+    """Log-spectral distance, whole and above the edge; dB gained over the coded sound, by mending alone and in all; how
+    the level above the edge moves.
+
+    The hiss is not drawn; what it does is expected in closed form: in the mean of its logarithm, power that is there
+    grows by :data:`TYPICAL` times the noise's, and has the variance :data:`SCATTER` where there is nothing but noise.
+    Distances above the edge are in the frames of the measure; those below it, where holes must be resolved, in the
+    network's.
 
     Parameters
     ----------
     plan : FramePlan
     """
 
-    MENDED_WEIGHT, SNR_WEIGHT, ABOVE_WEIGHT, ENVELOPE_WEIGHT = 1.0, 0.3, 0.6, 1.0
-    """Per dB, twice; relative to the whole distance; of the correlation."""
+    WEIGHTS: ClassVar = {"distance": 1.0, "above": 1.0, "envelope": -1.0, "snr_db": -0.5, "mended_db": -0.5}
 
     def __init__(self, plan: FramePlan):
         self.plan = plan
+        energy = float(np.sum(np.array(plan.analysis, np.float64) ** 2))
+        near = np.cos(np.pi * plan.hop / LSD_N_FFT * np.arange(-_REACH, _REACH + 1)) ** 4
+        self._sample_energy = plan.hop / (energy * (plan.n_fft // 2))
+        self._near = (0.375 * LSD_N_FFT / energy * near / near.sum()).tolist()
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         return self.total(self.parts(network, batch))
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:
         """The terms weighed."""
-        total = parts["distance"] + self.ABOVE_WEIGHT * parts["above"] - self.ENVELOPE_WEIGHT * parts["envelope"]
-        return total - self.SNR_WEIGHT * parts["snr_db"] - self.MENDED_WEIGHT * parts["mended_db"]
+        return torch.stack([weight * parts[name] for name, weight in self.WEIGHTS.items()]).sum()
 
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The loss's terms by name."""
-        features, controls, spectrum, sound, original, coded = batch
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=network.training):
-            answer = network(features)
+        each = Batch(*batch)
+        with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
+            answer = network(each.features)
         answer = answer.float()
-        hiss = self._hiss(sound)[:, : features.shape[1]]
-        filled, mended = changes(answer, spectrum, controls, hiss, coded)
-        repaired = sound + overlap_added(mended, self.plan)
-        made = repaired + overlap_added(filled, self.plan)
-        kept = slice(2 * self.plan.length, sound.shape[1] - self.plan.length)
-        made, repaired, sound, original = (each[:, kept] for each in (made, repaired, sound, original))
-        logs, edge = (log_spectrum(made), log_spectrum(original)), controls[:, -1, 0] / self.plan.n_fft
-        whole, above = log_distances(*logs, edge)
-        weight = coded / coded.sum().clamp(min=1)
-        gained = {"snr_db": gain_db(made, sound, original), "mended_db": gain_db(repaired, sound, original)}
-        terms = {"distance": whole, "above": above, "envelope": level_correlation(*logs, edge)}
-        return terms | {name: (weight * each).sum() for name, each in gained.items()}
+        noise = fill_levels(answer, each.controls, each.coded).square()
+        change = mended(answer, each.spectrum, each.controls, each.coded)
+        return self._distances(each, noise, change) | self._gains(each, noise, change)
 
-    def _hiss(self, sound: Tensor) -> Tensor:
-        """Frames of white noise of mean power 1, as the compiled stage makes them."""
-        plan = self.plan
-        window = torch.as_tensor(np.array(plan.analysis), device=sound.device)
-        noise = (
-            torch.randn(len(sound), sound.shape[1] + plan.length, device=sound.device) / window.square().sum().sqrt()
-        )
-        frames = noise.unfold(-1, plan.length, plan.hop) * window
-        return torch.fft.rfft(frames, plan.n_fft)
+    def _gains(self, each: Batch, noise: Tensor, change: Tensor) -> dict[str, Tensor]:
+        """dB by which the sound of the coded ones comes nearer to their originals."""
+        kept = slice(self.plan.length, each.sound.shape[1] - self.plan.length)
+        lacking = (each.original - each.sound)[:, kept]
+        before, after = _energy(lacking), _energy(overlap_added(change, self.plan)[:, kept] - lacking)
+        floor = 1e-7 * _energy(each.original) + 1e-9
+        gained = {"snr_db": after + self._sample_energy * noise.sum((1, 2)), "mended_db": after}
+        weight = each.coded / each.coded.sum().clamp(min=1)
+        return {
+            name: (weight * 10 * torch.log10((before + floor) / (error + floor))).sum()
+            for name, error in gained.items()
+        }
+
+    def _distances(self, each: Batch, noise: Tensor, change: Tensor) -> dict[str, Tensor]:
+        n = each.distant.shape[1]
+        at = slice(LONG_LAG, LONG_LAG + LONG_STRIDE * (n - 1) + 1, LONG_STRIDE)
+        edge, bins = each.controls[:, at, :1], torch.arange(N_BINS, device=noise.device)
+        below = (bins < edge).float()
+        floor = LOG_FLOOR / sum(self._near)
+        wanted = torch.log10(_power(each.wanted[:, at]) + floor)
+        near = _squared(each.spectrum[:, at] + change[:, at], noise[:, at], wanted, floor)
+        far, levels = self._above(each, noise, at)
+        counted = (1 - below) * self._counted(each.top, bins)
+        above = (far * counted).sum(-1) / counted.sum(-1).clamp(min=1)
+        whole = ((near * below).sum(-1) + (far * counted).sum(-1)) / (below + counted).sum(-1)
+        found = [(each * (1 - below)).sum(-1) for each in levels]
+        return {
+            "distance": (whole + 1e-6).sqrt().mean(),
+            "above": (above + 1e-6).sqrt().mean(),
+            "envelope": correlation(*found).mean(),
+        }
+
+    def _above(self, each: Batch, noise: Tensor, at: slice) -> tuple[Tensor, list[Tensor]]:
+        """Expected squared distance of each bin, were it above the edge; and the power made and the original's."""
+        shifted = [slice(at.start + lag, at.stop + lag, LONG_STRIDE) for lag in range(-_REACH, _REACH + 1)]
+        power = torch.stack([weight * noise[:, part] for weight, part in zip(self._near, shifted, strict=True)]).sum(0)
+        fine = each.distant[..., : 2 * N_BINS - 2].unflatten(-1, (N_BINS - 1, 2))
+        mean, spread = fine.mean(-1), fine.var(-1, unbiased=False)
+        far = (torch.log10(TYPICAL * power[..., :-1] + LOG_FLOOR) - mean).square() + spread + SCATTER
+        return functional.pad(far, (0, 1)), [power, functional.pad((10**fine).mean(-1), (0, 1))]
+
+    def _counted(self, top: Tensor, bins: Tensor) -> Tensor:
+        """0 for bins that the original lost to a coder of its own: music goes up to :data:`MUSIC_HZ`."""
+        lost = (bins > top[:, None]) & (bins < MUSIC_HZ * self.plan.n_fft / self.plan.sample_rate)
+        return (~lost).float()[:, None]
+
+
+def _power(spectrum: Tensor) -> Tensor:
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def _energy(sound: Tensor) -> Tensor:
+    return sound.square().sum(1)
+
+
+def _squared(spectrum: Tensor, noise: Tensor, wanted: Tensor, floor: float) -> Tensor:
+    """Expected squared distance of a spectrum plus noise from log powers."""
+    there = _power(spectrum)
+    scatter = SCATTER * (noise / (there + noise + floor)).square()
+    return (torch.log10(there + TYPICAL * noise + floor) - wanted).square() + scatter
+
+
+def correlation(made: Tensor, original: Tensor) -> Tensor:
+    """Of two courses of power in dB, (batch, n_frames) → (batch,); what is 60 dB below the original's loudest counts as
+    that."""
+    floor = 1e-6 * original.amax(1, keepdim=True) + LOG_FLOOR
+    a, b = (torch.log10(power + floor) for power in (made, original))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1) + 1e-6).sqrt()
 
 
 def log_distances(made: Tensor, original: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
@@ -212,18 +285,6 @@ def _above(edge: Tensor, spectrum: Tensor) -> Tensor:
     """1 for bins above the edge: (batch, n_bins, 1)."""
     share = torch.arange(spectrum.shape[1], device=edge.device) / (2 * (spectrum.shape[1] - 1))
     return (share[None, :] > edge[:, None]).float()[..., None]
-
-
-def level_correlation(made: Tensor, original: Tensor, edge: Tensor) -> Tensor:
-    """Correlation over frames of the levels above the edge, in dB, of two :func:`log_spectrum`; levels 60 dB below the
-    original's loudest count as that."""
-    mask = _above(edge, made)
-    powers = [(10**each * mask).sum(1) for each in (made, original)]
-    floor = 1e-6 * powers[1].amax(1, keepdim=True) + LOG_FLOOR
-    a, b = (torch.log10(power + floor) for power in powers)
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    spread = (a.square().sum(1) * b.square().sum(1) + 1e-6).sqrt()
-    return ((a * b).sum(1) / spread).mean()
 
 
 def gain_db(made: Tensor, sound: Tensor, original: Tensor) -> Tensor:

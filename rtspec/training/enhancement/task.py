@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...cli.output import emit
 from ...errors import InvalidValue
+from ..arguments import add_fit_arguments, add_run_arguments, begin
 from ..data.folders import Clip, clips, distinct
 from ..data.packages import licence_list, unpacked
 from ..fit import Recipe, fit, load_best
@@ -59,31 +60,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which network, which data, how long, and where to."""
     parser.add_argument("--model", choices=tuple(PLANS), default="live", help="default: live")
     parser.add_argument("--data", default="data/music", metavar="FOLDER", help="of rtspec data music")
-    parser.add_argument("--out", default="runs/enhancement", metavar="FOLDER", help="checkpoint and curve")
-    parser.add_argument("--export", metavar="FOLDER", help="package the result there")
+    add_run_arguments(parser, "runs/enhancement")
+    add_fit_arguments(parser, steps=1600, batch=8, learning_rate=2e-3)
     parser.add_argument("--report", metavar="FILE", help="Markdown for the card: of rtspec evaluate enhancement")
     parser.add_argument("--blocks", type=int, default=1, metavar="N", help="of the paper's network, 1 to 7 (default 1)")
     parser.add_argument(
         "--snr-weight", type=float, default=2.0, metavar="W", help="of a dB in paper-skip's loss (default 2)"
     )
-    parser.add_argument("--steps", type=int, default=1600, help="batches (default 1600)")
-    parser.add_argument("--batch", type=int, default=8, help="segments a batch (default 8)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
     parser.add_argument("--within", type=float, metavar="S", help="use no more than the start of each clip (live)")
     parser.add_argument("--start", metavar="FOLDER", help="an earlier run whose weights are the start")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, metavar="R", help="default 0.002")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1; torchrun takes several")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
     if not 1 <= args.blocks <= 7:
         raise InvalidValue(f"--blocks {args.blocks} must be 1 to 7; the paper found 1 to do best")
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
+    begin(args)
     plan = PLANS[args.model](args)
     root = Path(args.data) / "clips"
     held = _held_batches(plan.batches(clips(root / "validation")))
@@ -96,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
         plan.schedule,
         seed=args.seed,
         patience=args.patience,
-        average=0.995,
+        average=0.998,
     )
     draw, validate = plan.batches(distinct(clips(root / "train"))), _judge(plan, held)
     fitted = fit(plan.network, draw, plan.loss, recipe, args.out, validate=validate, device=args.device)

@@ -9,10 +9,11 @@ import torch
 
 import rtspec
 from rtspec.cli import main
+from rtspec.evaluation import metrics
 from rtspec.processors.bandwidth_stages import ANSWER, N_FEATURES
 from rtspec.training.data.folders import Clip, keep_clip
 from rtspec.training.enhancement import degradation, live, paper, shipping
-from rtspec.training.enhancement.batches import LIVE_PLAN, LiveBatches, Seen
+from rtspec.training.enhancement.batches import LIVE_PLAN, Batch, LiveBatches, Seen, long_frames, spectra
 from rtspec.training.enhancement.wave_u_net import WaveUNet
 from rtspec.training.fit import Recipe, fit
 
@@ -72,7 +73,39 @@ def test_batches_depend_on_their_generator_alone(clip):
     first, second = (draw(np.random.default_rng(3), 2) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert first[0].shape[2] == N_FEATURES and set(np.unique(first[5])) <= {0.0, 1.0}
+    assert first.features.shape[2] == N_FEATURES and set(np.unique(first.coded)) <= {0.0, 1.0}
+
+
+def test_the_loss_expects_of_hiss_what_the_measures_find_in_it(clip):
+    """Closed form against sound: random answers, noise drawn, figures of rtspec.evaluation.metrics."""
+    torch.manual_seed(3)
+    network = live.LiveNetwork(width=16, memory=8, n_late=1).eval()
+    sound, original = (np.array(clip.array(name)[0]) for name in ("mp3-32", "original"))
+    seen, start = Seen(sound), 172
+    whole = (seen.features, seen.controls, seen.spectrum, spectra(original))
+    times = [x[start * LIVE_PLAN.hop : len(seen.features) * LIVE_PLAN.hop] for x in (sound, original)]
+    scalars = (np.float32(1), np.float32(512))
+    parts = (*(part[start:] for part in whole), *times, long_frames(times[1][: -LIVE_PLAN.hop]), *scalars)
+    batch = Batch(*(torch.as_tensor(np.asarray(part))[None] for part in parts))
+    with torch.no_grad():
+        expected = live.LiveLoss(LIVE_PLAN).parts(network, batch)
+        change = live.difference(network(batch.features), batch.spectrum, batch.controls, hiss(batch), batch.coded)
+        made = times[0] + live.overlap_added(change, LIVE_PLAN)[0].numpy()
+    wanted, before, after = (x[2048:-2048] for x in (times[1], times[0], made))
+    edge = float(batch.controls[0, -1, 0]) / 512
+    assert metrics.log_spectral_distance(wanted, after) == pytest.approx(float(expected["distance"]), abs=0.08)
+    assert metrics.log_spectral_distance(wanted, after, (edge, 1)) == pytest.approx(float(expected["above"]), abs=0.08)
+    assert metrics.envelope_correlation(wanted, after, edge) == pytest.approx(float(expected["envelope"]), abs=0.1)
+    gained = metrics.snr_db(wanted, after) - metrics.snr_db(wanted, before)
+    assert gained == pytest.approx(float(expected["snr_db"]), abs=0.1)
+
+
+def hiss(batch: Batch) -> torch.Tensor:
+    """Frames of white noise of mean power 1."""
+    window = torch.as_tensor(np.array(LIVE_PLAN.analysis))
+    noise = torch.randn(1, batch.sound.shape[1] + LIVE_PLAN.length) / window.square().sum().sqrt()
+    frames = noise.unfold(-1, LIVE_PLAN.length, LIVE_PLAN.hop)[:, : batch.features.shape[1]] * window
+    return torch.fft.rfft(frames, LIVE_PLAN.n_fft)
 
 
 def test_frames_added_up_give_the_sound_back_on_both_plans():
