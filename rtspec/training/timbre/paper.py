@@ -6,6 +6,7 @@ A. Natsiou, L. Longo, S. O'Leary: "An investigation of the reconstruction capaci
 for log-mel-spectrograms", 2022, sections III and IV.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -130,7 +131,8 @@ def _begin(layer: nn.Module) -> None:
         return
     taps = {nn.Conv2d: 16, nn.Linear: 1}.get(type(layer), 4)  # of a transposed kernel, 4 of 16 meet in a value
     nn.init.normal_(layer.weight, 0.0, (taps * (layer.weight.shape[0 if taps == 4 else 1])) ** -0.5)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 class _Stack(nn.Module):
@@ -197,11 +199,22 @@ class UpsampledConvTranspose2d(nn.ConvTranspose2d):
     2: the same sums in half the time.
     """
 
-    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+    @property
+    def kernel(self) -> Tensor:
+        """The large one, (n_in, n_out, 6, 6)."""
         kernel = nn.functional.pad(self.weight, (0, 2, 0, 2))
         for axis in (2, 3):
             kernel = kernel + kernel.roll(2, axis)
-        return nn.functional.conv_transpose2d(input, kernel, self.bias, stride=4, padding=1)
+        return kernel
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return nn.functional.conv_transpose2d(input, self.kernel, self.bias, stride=4, padding=1)
+
+    def fused(self) -> nn.ConvTranspose2d:
+        """The same as an ordinary layer."""
+        layer = nn.ConvTranspose2d(self.in_channels, self.out_channels, 6, 4, 1)
+        layer.load_state_dict({"weight": self.kernel, "bias": self.bias})
+        return layer
 
 
 class StreamedAutoencoder(nn.Module):
@@ -209,7 +222,11 @@ class StreamedAutoencoder(nn.Module):
 
     def __init__(self, network: StackedAutoencoder):
         super().__init__()
-        self.encoder, self.decoder = network.encoder, network.decoder
+        self.encoder, self.decoder = network.encoder, deepcopy(network.decoder)
+        for block in self.decoder.blocks:
+            assert isinstance(block, nn.Sequential)
+            if isinstance(first := block[0], UpsampledConvTranspose2d):
+                block[0] = first.fused()
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.decoder(self.encoder(pictures[:, None])).clamp(0, 1)[:, 0]
