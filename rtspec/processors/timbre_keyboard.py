@@ -1,7 +1,7 @@
 """Keys, pedals and wheels: MIDI messages become voices that start, change and end.
 
-A message acts on its sample, one hop later: that hop is what a new note waits for the network, and in which a voice
-that it takes over fades out. All kernels work on one record of :data:`VOICE` a voice and one of :data:`HAND` a channel.
+A message acts on its sample, half a hop later: for so long a new note waits for the network, and a voice that it takes
+over fades out. All kernels work on one record of :data:`VOICE` a voice and one of :data:`HAND` a channel.
 """
 
 import numpy as np
@@ -73,18 +73,24 @@ def _chosen(all_voices, n_voices, channel, key, serial):
 
 
 @njit
+def lead(s):
+    """Samples from a message to what it does: half a hop, at whose ends the network is asked."""
+    return s.hop // 2
+
+
+@njit
 def _note_on(s, all_voices, n_voices, channel, key, velocity):
     s.serial += 1
     voice = all_voices[_chosen(all_voices, n_voices, channel, key, s.serial)]
     voice.next_key, voice.next_velocity, voice.channel = key, velocity, channel
     voice.serial, voice.held, voice.sustained, voice.hush = s.serial, 1, 0, 0
-    voice.wait, voice.off_wait = s.hop, 0
+    voice.wait, voice.off_wait = lead(s), 0
 
 
 @njit
 def _let_go(s, voice):
     voice.held = voice.sustained = 0
-    voice.off_wait = s.hop
+    voice.off_wait = lead(s)
 
 
 @njit

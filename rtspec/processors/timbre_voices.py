@@ -1,4 +1,4 @@
-"""All voices of the instrument as one compiled stage: messages in, samples out, one call of the network a hop."""
+"""All voices of the instrument as one compiled stage: messages in, samples out, a call of the network each hop."""
 
 import numpy as np
 from numba import carray, njit
@@ -29,6 +29,7 @@ from .timbre_keyboard import (
     act,
     bend_keys,
     hands,
+    lead,
     silence_all,
     voices,
 )
@@ -184,11 +185,31 @@ def _begin_hop(s, control, all_voices, all_hands):
             _go_on(s, control, all_hands, voice, i)
         elif voice.busy:
             _stay(s, voice, i)
+    _prepare_new(s, control, all_voices, all_hands)
+    if s.noise_at == 0:
+        next_noise(s)
+
+
+@njit
+def _prepare_new(s, control, all_voices, all_hands):
+    """Tables of the notes that wait, from what the network told."""
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
             fill_table(s, s.told + 4 * N_LEVELS * i, _hz(key), _table(s, i, voice.fresh))
-    if s.noise_at == 0:
-        next_noise(s)
+
+
+@njit
+def _half_way(s, control, all_voices, all_hands):
+    """In the middle of a hop the network is asked only where a note waits, which is then ready on its sample."""
+    waiting = False
+    for i in range(MAX_VOICES):
+        waiting = waiting or all_voices[i].wait > 0
+    if waiting:
+        _ask_all(s, control, all_voices, all_hands)
+        run_rows(s.rows + 8 * ROW, 1, 1)
+        _prepare_new(s, control, all_voices, all_hands)
 
 
 @njit
@@ -217,7 +238,7 @@ def _envelope(s, voice, rise, fall, sustain, release):
     else:
         voice.level *= release
     if voice.hush or voice.wait > 0:
-        voice.fade = max(0.0, voice.fade - (1.0 / (HUSH_S * s.sample_rate) if voice.hush else 1.0 / s.hop))
+        voice.fade = max(0.0, voice.fade - (1.0 / (HUSH_S * s.sample_rate) if voice.hush else 1.0 / lead(s)))
 
 
 @njit(inline="always")
@@ -292,7 +313,9 @@ def play_voices(state, x, n, y):
         if s.fill == s.hop:
             s.fill = 0
             _begin_hop(s, control, all_voices, all_hands)
-        m = min(s.hop - s.fill, n - done)
+        elif s.fill == lead(s):
+            _half_way(s, control, all_voices, all_hands)
+        m = min((s.hop if s.fill >= lead(s) else lead(s)) - s.fill, n - done)
         memmove(y + 4 * done, s.noise_sum + 4 * (s.noise_at + s.fill), 4 * m)
         out = floats(y + 4 * done, m)
         for i in range(MAX_VOICES):

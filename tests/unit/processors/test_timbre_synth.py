@@ -60,7 +60,7 @@ def test_every_block_size_gives_the_same_samples_and_reset_a_fresh_start(synth):
 
 def test_a_note_begins_on_its_sample_wherever_the_hop_lies(synth):
     onsets = []
-    for start in (1000, 1001, 1023, 1063, 1087):
+    for start in (1000, 1001, 1023, 1024, 1030, 1056, 1063, 1087):
         audio = play(synth, [((ON, 60, 127), start / RATE)], 0.1)
         assert np.all(np.abs(audio[:start]) == 0)
         onsets.append(int(np.argmax(np.abs(audio) > 0)) - start)
@@ -68,10 +68,10 @@ def test_a_note_begins_on_its_sample_wherever_the_hop_lies(synth):
     assert max(onsets) <= 2
 
 
-def test_latency_is_one_hop_and_what_is_stated(synth):
+def test_latency_is_half_a_hop_and_what_is_stated(synth):
     program = synth.prepare(RATE, 1)
-    assert program.latency == {"model": 64}
-    assert synth.latency(RATE)["model"] / RATE < 0.003
+    assert program.latency == {"model": 32}
+    assert synth.latency(RATE)["model"] / RATE < 0.001
 
 
 @pytest.mark.parametrize("anchor", ["piano", "clarinet"])
