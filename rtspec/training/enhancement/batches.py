@@ -5,22 +5,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.fft import rfft
-from scipy.signal import butter, sosfilt
 
 from ...evaluation.metrics import LSD_FLOOR, LSD_N_FFT
 from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...processors.bandwidth_stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
 from ..data.folders import Clip, pieces
-from .degradation import MP3_KBPS, low_pass, mp3
+from .degradation import DENSER_SHARE, MP3_KBPS, denser, low_pass, mp3
 
 LIVE_PLAN = FramePlan(sample_rate=44100, n_fft=1024, hop=256)
 LEAD_S = 1.5
 """Sound before the part that counts, in which the edge is found and the network's memory fills."""
 CODED_SHARE, OTHER_SHARE = 0.5, 0.2
 """Of the items: MP3 at 32 kbit/s, and at other rates; the rest is low-passed."""
-DENSER_SHARE = 0.25
-"""Of the items: made of two clips, see :func:`_denser`."""
 LONG_STRIDE = 4
 LONG_LAG = (LSD_N_FFT + LIVE_PLAN.length) // (2 * LIVE_PLAN.hop) - 1
 VERSIONS = ("original", "mp3-32", "other-mp3")
@@ -142,7 +139,8 @@ class LiveBatches:
         if rng.random() < DENSER_SHARE:
             other = self._clip(rng)
             top = max(top, other["top"])
-            original = _denser([pieces([each["original"]], self._n, rng)[0][0] for each in (clip, other)], rng)
+            parts = [pieces([each["original"]], self._n, rng)[0][0] for each in (clip, other)]
+            original = denser(parts, LIVE_PLAN.sample_rate, rng)
             kbps = 32 if kind < CODED_SHARE else int(rng.choice(MP3_KBPS))
             degraded = mp3(original, LIVE_PLAN.sample_rate, kbps) if coded else original
         else:
@@ -171,15 +169,6 @@ def _opened(clip: Clip, end: int | None) -> dict[str, Any]:
     """The clip's versions, and the bin at which its own band ends."""
     top = clip.facts.get("edge_hz", LIVE_PLAN.sample_rate / 2) * LIVE_PLAN.n_fft / LIVE_PLAN.sample_rate
     return {**{name: clip.array(name)[:, :end] for name in VERSIONS}, "top": top}
-
-
-def _denser(parts: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Louder, brighter and denser than either of two segments: added, treble lifted, overdriven."""
-    mixed = parts[0] + rng.uniform(0.3, 1.0) * parts[1].mean(axis=0, keepdims=True)
-    high = butter(1, rng.uniform(1000.0, 6000.0), "high", fs=LIVE_PLAN.sample_rate, output="sos")
-    mixed = mixed + rng.uniform(-0.3, 2.0) * sosfilt(high, mixed)
-    drive = 10 ** rng.uniform(-0.5, 1.0) / (4 * mixed.std() + 1e-6)
-    return (0.9 * np.tanh(drive * mixed) / max(1e-3, np.tanh(drive * np.abs(mixed).max()))).astype(np.float32)
 
 
 def _narrowed(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from ...frames.plan import FramePlan
 from ..data.folders import Clip, pieces
+from .degradation import DENSER_SHARE, denser, mp3
 from .live import gain_db, log_distances, log_spectrum, overlap_added
 
 PLAN = FramePlan(sample_rate=22050, n_fft=1024, hop=248, window_length=1023, uneven=True)
@@ -99,10 +100,15 @@ class PaperBatches:
         return np.stack([coded for coded, _ in items]), np.stack([original for _, original in items])
 
     def _item(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        pair = self._pairs[rng.integers(len(self._pairs))]
-        (coded, original), _ = pieces(pair, self._n, rng)
+        coded, original = self._piece(rng)
+        if rng.random() < DENSER_SHARE:
+            original = denser([original, self._piece(rng)[1]], PLAN.sample_rate, rng)
+            coded = mp3(original, PLAN.sample_rate, 32)
         gain = np.float32(10 ** rng.uniform(-0.4, 0.1))
         return coded[0] * gain, original[0] * gain
+
+    def _piece(self, rng: np.random.Generator) -> list[np.ndarray]:
+        return pieces(self._pairs[rng.integers(len(self._pairs))], self._n, rng)[0]
 
 
 def stacked(sound: Tensor, plan: FramePlan = PLAN) -> Tensor:
