@@ -28,7 +28,7 @@ def rows(seconds: float) -> list[dict[str, Any]]:
     return [*(measured(job(what, seconds)) for what in ("8 voices", "16 voices", "morph")), measured(key_job(PRESSES))]
 
 
-def speed_rows(seconds: float = 20.0) -> list[dict[str, Any]]:
+def speed_rows(seconds: float = 10.0) -> list[dict[str, Any]]:
     """Seconds of one core for a second of sound, block by block as a device would ask."""
     import rtspec
 

@@ -1,5 +1,6 @@
 """The timbre workshop: notes become moments, networks learn them, packages play; the rows of the paper's tables run."""
 
+import argparse
 import json
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from rtspec.audio.files import Writer  # noqa: E402
+from rtspec.errors import InvalidValue  # noqa: E402
 from rtspec.models import FrameModel, load  # noqa: E402
 from rtspec.processors.timbre_anchors import LatentMap, read_map  # noqa: E402
 from rtspec.processors.timbre_levels import FLOOR_DB, N_BANDS, N_LEVELS, N_PARTIALS, key_hz, note_levels  # noqa: E402
@@ -16,7 +18,7 @@ from rtspec.processors.timbre_notes import TIMES_S, note_latents  # noqa: E402
 from rtspec.training.data.nsynth import note_files  # noqa: E402
 from rtspec.training.data.packages import DataError  # noqa: E402
 from rtspec.training.fit import Recipe, fit  # noqa: E402
-from rtspec.training.timbre import log_mel, playable, shipping  # noqa: E402
+from rtspec.training.timbre import log_mel, playable, shipping, task  # noqa: E402
 from rtspec.training.timbre.networks import N_LATENTS, N_TIMBRE, Autoencoder, Performer, brought_to_unit  # noqa: E402
 from rtspec.training.timbre.notes_cache import NoteLevels  # noqa: E402
 from rtspec.training.timbre.paper import (  # noqa: E402
@@ -177,6 +179,25 @@ def test_a_log_mel_picture_is_128_by_512_from_0_to_1_and_scale_invariant():
     assert np.allclose(log_mel.log_mel(0.01 * sound), picture, atol=1e-4)
     strongest = log_mel.mel_centres_hz()[picture[:, 200].argmax()]
     assert strongest == pytest.approx(261.6, rel=0.06)
+
+
+def run_task(*words):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", action="store_true")
+    task.add_arguments(parser)
+    task.run(parser.parse_args(["--json", "--model", "paper", *map(str, words)]))
+
+
+def test_a_variant_is_trained_scored_and_stacked_on_by_command(tmp_path, capsys):
+    pictures = np.random.default_rng(0).random((20, log_mel.N_MELS, log_mel.N_FRAMES)).astype(np.float16)
+    log_mel.write(log_mel.Pictures(np.zeros(20, np.int64), pictures), tmp_path / "train")
+    run_task("--data", tmp_path, "--out", tmp_path / "run", "--steps", 2)
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["variant"] == "no-dense" and 0 < scores["RMSE"] < 1 and 0 < scores["F1"] < 1
+    with pytest.raises(InvalidValue, match="for a variant with a dense layer"):
+        run_task("--data", tmp_path, "--out", tmp_path / "other", "--start", tmp_path / "run")
+    with pytest.raises(InvalidValue, match="cannot stream"):
+        run_task("--variant", "latent-dim-2048", "--export", tmp_path)
 
 
 def test_nsynths_folder_is_read_by_its_names_and_its_json(tmp_path):
