@@ -72,7 +72,8 @@ class Layers:
         if rng.random() < 0.5:
             corner_hz = np.exp(rng.uniform(*np.log(HIGH_PASS_HZ)))
             gain /= np.sqrt(1 + (corner_hz / np.maximum(self._frequencies_hz, 1e-3)) ** 4)
-        return irfft(rfft(sound) * gain.astype(np.float32), len(sound))
+        spectrum = np.asarray(rfft(sound)) * gain.astype(np.float32)
+        return np.asarray(irfft(spectrum, len(sound)))
 
 
 def _mono(path: Path, sample_rate: int) -> np.ndarray:

@@ -165,8 +165,7 @@ class LiveNetwork(nn.Module):
         self.memory = nn.GRU(memory, memory)
         leave = nn.Conv1d(2 * width, 2 * n_bins, 1)
         _quieten(leave, 0.1)
-        with torch.no_grad():
-            leave.bias[n_bins:] = -2.0  # begin with the pseudo-inverse, mostly
+        nn.init.constant_(leave.get_parameter("bias")[n_bins:], -2.0)  # begin with the pseudo-inverse, mostly
         self.leave = nn.Sequential(nn.Conv1d(width + memory, 2 * width, 1), nn.ReLU(), leave)
 
     def forward(self, magnitude: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def test_blur_evens_levels_out(scene):
 
     def swing(sound):
         powers = band_filters("third-octave", plan).apply(np.abs(stft(sound[RATE:], plan)))
-        return np.std(10 * np.log10(powers[15] + 1e-9))
+        return np.std(10 * np.log10(powers[12:24] + 1e-9), axis=1).mean()
 
     assert swing(rtspec.SpectralInversion(blur_ms=800.0)(scene, RATE)) < 0.7 * swing(
         rtspec.SpectralInversion()(scene, RATE)
@@ -147,7 +147,8 @@ def test_a_network_works_in_proportion_to_the_level(scene):
     inverter = network("live")
     spectrum = stft(scene, inverter.plan)
     loud, quiet = inverter.magnitudes(spectrum), inverter.magnitudes(1e-3 * spectrum)
-    np.testing.assert_allclose(1e3 * quiet, loud, atol=1e-2 * loud.max())
+    started = slice(1, None)  # frame 0 follows nothing, whose level is no multiple of the sound's
+    np.testing.assert_allclose(1e3 * quiet[:, started], loud[:, started], atol=1e-2 * loud.max())
 
 
 def test_models_that_do_not_refine_magnitudes_are_refused():
