@@ -5,7 +5,7 @@ import pytest
 
 import rtspec
 from rtspec.errors import InvalidValue
-from rtspec.evaluation.enhancement import untouchable
+from rtspec.evaluation.enhancement import speech, untouchable
 from rtspec.models import FrameModel, models
 from rtspec.training.enhancement.degradation import low_pass, mp3, upper_edge_hz
 
@@ -48,6 +48,11 @@ def test_shipped_models_give_their_golden_output(name):
 def test_sound_that_lacks_nothing_passes_to_the_bit(processor, name):
     sound = untouchable(RATE)[name]
     np.testing.assert_array_equal(processor(sound, RATE), sound)
+
+
+def test_speech_changes_by_40_db_less_than_itself(processor):
+    sound = speech(RATE)
+    assert 10 * np.log10(np.sum(sound**2) / np.sum((processor(sound, RATE) - sound) ** 2)) > 40
 
 
 def test_full_band_music_passes_to_the_bit(processor):
