@@ -1,9 +1,9 @@
 """Keeping a sketch's levels true: magnitudes scaled band by band so that the sound, measured again, has the input's.
 
-Two things change levels. The estimate need not have the band powers that it was made from: a few rounds of
-scaling, frame by frame, mend that at once. And magnitudes that no sound has lose power when overlap-add makes one of them, by an amount
-that depends on sound and phase method: the finished sound is analysed again, and the running ratio of what came out
-to what was asked for, band by band, corrects what is asked for next.
+Two things change levels. The estimate need not have the band powers that it was made from: a few rounds of scaling mend
+that, frame by frame. And magnitudes that no sound has lose power when overlap-add makes one of them, by an amount that
+depends on sound and phase method: the finished sound is analysed again, and the running ratio of what came out to what
+was asked for, band by band, corrects what is asked for next.
 """
 
 import numpy as np
