@@ -16,7 +16,7 @@ from ..data.packages import DataError, licence_list, unpacked
 from ..fit import Fitted, Recipe, fit, load_best
 from . import log_mel, notes_cache
 from .networks import Autoencoder, Performer
-from .paper import TABLES, StackedAutoencoder, Variant, reconstruction_loss
+from .paper import NEAR_DB, PEAKS, TABLES, StackedAutoencoder, Variant, reconstruction_loss
 from .playable import (
     MomentBatches,
     PathBatches,
@@ -32,11 +32,12 @@ MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 5000, 3000, 20000
 PAPER_BATCH, PAPER_RATE = 8, 3e-3
 """Chosen on the validation notes: after as many notes, the paper's 64 (or 16) at its 0.001 is behind."""
 
-STACKED_STEPS, STACKED_RATE = 369, 2e-5
-"""Of a variant that is stacked on a trained one: once over the notes, in steps too small to undo its axes."""
+_SCRATCH, _FURTHER, _STACKED = (PAPER_STEPS, PAPER_RATE), (5000, 1.5e-3), (369, 2e-5)
+"""Steps and learning rate of a variant that begins anew, that goes on, and that is stacked on a trained one: once over
+the notes, in steps too small to undo its axes."""
 
 _VALIDATION_NOTES = 128
-_VARIANTS = {v.name.lower().replace(" ", "-"): v for table in TABLES.values() for v in table}
+_VARIANTS = {v.name.lower().replace(" ", "-"): v for table in [*TABLES.values(), [PEAKS]] for v in table}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROW",
         help="of the paper's tables: no-dense, latent-dim-2048, kr-l2-d, …",
     )
-    parser.add_argument("--start", metavar="RUN", help="of no-dense, on which a variant with a dense layer is stacked")
+    parser.add_argument(
+        "--start", metavar="RUN", help="of no-dense, from which a variant goes on or on which it is stacked"
+    )
     parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
     add_run_arguments(parser, "runs/timbre")
     parser.add_argument("--steps", type=int, help=f"batches (default {MOMENT_STEPS}, the paper's {PAPER_STEPS})")
@@ -172,15 +175,19 @@ def _run_paper(args: argparse.Namespace) -> None:
 
 
 def _paper_card(args: argparse.Namespace, told: str) -> str:
-    return f"""The weights are CC0-1.0; the paper's autoencoder {args.variant}: three convolutions of kernel 4
+    variant, begin, start = chosen(args.variant), "", ""
+    if args.start:
+        begin, start = "rtspec train timbre --model paper --data NOTES --out FIRST && ", "--start FIRST "
+    return f"""The weights are CC0-1.0; the paper's autoencoder without a dense layer: three convolutions of kernel 4
 and stride 2 with tanh, each followed by max pooling, a mirrored decoder, and a linear output clipped to 0 to 1. Trained
 on 80 % of some 3 700 notes of MIDI 60 rendered from
 
 {_licences(args)}
 
-with `rtspec data notes --out NOTES && rtspec train timbre --model paper --variant {args.variant} --data NOTES --export
-exports`. On the tenth of these notes that was kept for the test: {told}.
-`rtspec evaluate timbre --paper` measures it on a sound font that it never heard."""
+with `rtspec data notes --out NOTES && {begin}rtspec train timbre --model paper --variant {args.variant} {start}--data
+NOTES --out RUN --export exports`. The loss is the mean square error, in which what lies more than {NEAR_DB:g} dB
+below the strongest band of its frame weighs {variant.background:g} (the paper: 1). On the tenth of these notes that was
+kept for the test: {told}. `rtspec evaluate timbre --paper` measures it on a sound font that it never heard."""
 
 
 def in_channels_last(network: nn.Module) -> None:
@@ -190,12 +197,13 @@ def in_channels_last(network: nn.Module) -> None:
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
 
 
-def _stack(network: StackedAutoencoder, start: str, pictures: torch.Tensor) -> None:
-    if not network.variant.latent:
-        raise InvalidValue(f"--start={start} is for a variant with a dense layer; train no-dense without it")
+def _begin_from(network: StackedAutoencoder, start: str, pictures: torch.Tensor) -> None:
     below = StackedAutoencoder(replace(network.variant, latent=0))
     load_best(below, start)
-    network.stack_on(below, pictures)
+    if network.variant.latent:
+        network.stack_on(below, pictures)
+    else:
+        network.load_state_dict(below.state_dict())
 
 
 def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pictures | None = None) -> Fitted:
@@ -203,8 +211,8 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     found = pictures or log_mel.read(Path(args.data) / "train")
     training, held, _ = found.parts()
     torch.manual_seed(args.seed)
-    steps = args.steps or (STACKED_STEPS if args.start else PAPER_STEPS)
-    epoch, rate = max(1, len(training) // PAPER_BATCH), STACKED_RATE if args.start else PAPER_RATE
+    usual, rate = _SCRATCH if not args.start else _STACKED if variant.latent else _FURTHER
+    steps, epoch = args.steps or usual, max(1, len(training) // PAPER_BATCH)
     recipe = Recipe(steps, PAPER_BATCH, rate, seed=args.seed, validate_every=epoch, patience=10)
     some = torch.from_numpy(found.pictures[held[:_VALIDATION_NOTES]].astype(np.float32))
 
@@ -217,5 +225,5 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     network, folder = StackedAutoencoder(variant), Path(args.out)
     in_channels_last(network)
     if args.start:
-        _stack(network, args.start, torch.from_numpy(found.pictures[training].astype(np.float32)))
+        _begin_from(network, args.start, torch.from_numpy(found.pictures[training].astype(np.float32)))
     return fit(network, draw, reconstruction_loss, recipe, folder, validate=validate, device=args.device)

@@ -194,8 +194,19 @@ def test_a_variant_is_trained_scored_and_stacked_on_by_command(tmp_path, capsys)
     run_task("--data", tmp_path, "--out", tmp_path / "run", "--steps", 2)
     scores = json.loads(capsys.readouterr().out)
     assert scores["variant"] == "no-dense" and 0 < scores["RMSE"] < 1 and 0 < scores["F1"] < 1
-    with pytest.raises(InvalidValue, match="for a variant with a dense layer"):
-        run_task("--data", tmp_path, "--out", tmp_path / "other", "--start", tmp_path / "run")
+    run_task(
+        "--data",
+        tmp_path,
+        "--out",
+        tmp_path / "peaks",
+        "--start",
+        tmp_path / "run",
+        "--variant",
+        "no-dense-peaks",
+        "--steps",
+        1,
+    )
+    assert json.loads(capsys.readouterr().out)["variant"] == "no-dense-peaks"
     with pytest.raises(InvalidValue, match="cannot stream"):
         run_task("--variant", "latent-dim-2048", "--export", tmp_path)
 
