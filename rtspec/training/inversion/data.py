@@ -3,6 +3,7 @@
 The targets are the magnitudes of a plan's frames; the networks see the clipped pseudo-inverse of their band powers.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,7 @@ class Features(torch.nn.Module):
         return magnitude, torch.sqrt(torch.relu(torch.matmul(self.inverse, powers)))
 
 
+@lru_cache(maxsize=1)
 def layers(folder: str | Path, plan: FramePlan, n_frames: int) -> Layers:
     """The sounds of a folder as training material of so many frames an item."""
     return Layers(read_folder(folder), plan.sample_rate, (plan.length + n_frames * plan.hop) / plan.sample_rate)

@@ -78,7 +78,13 @@ def _card(name: str, args: argparse.Namespace) -> str:
     from ..data.scenes import SPLITS, TONAL
 
     packages = ", ".join((*SPLITS["train"], *TONAL))
-    command = f"rtspec train inversion --network {name} --steps {args.steps} --batch {args.batch} --seed {args.seed}"
+    settings = (
+        ("steps", args.steps),
+        ("batch", args.batch),
+        ("learning-rate", args.learning_rate),
+        ("seed", args.seed),
+    )
+    command = f"rtspec train inversion --network {name} " + " ".join(f"--{key} {value}" for key, value in settings)
     return (
         f"Input: the clipped pseudo-inverse of a frame's {BANDS} powers; output: finer magnitudes of the same frame.\n"
         f"Weights: GPL-3.0-or-later. Trained on the sounds of the Debian packages {packages} (their licences: `rtspec"

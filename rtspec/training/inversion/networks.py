@@ -43,6 +43,9 @@ class PaperNetwork(nn.Module):
         self.layers = nn.ModuleList(
             nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2) for n_in, n_out in pairwise(widths)
         )
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.get_parameter("weight"), nonlinearity="relu")
+            nn.init.zeros_(layer.get_parameter("bias"))
         _quieten(self.layers[-1], 0.01)  # starts as the pseudo-inverse itself
 
     def forward(self, magnitude: Tensor) -> Tensor:
@@ -70,8 +73,7 @@ def widened(network: PaperNetwork, channels: int, generator: torch.Generator) ->
             assert isinstance(old, nn.Conv2d) and isinstance(new, nn.Conv2d)
             assert old.bias is not None and new.bias is not None
             n_out, n_in = old.weight.shape[:2]
-            bound = 1 / math.sqrt(old.weight[0].numel())
-            fresh = torch.rand(new.weight.shape, generator=generator) * 2 * bound - bound
+            fresh = torch.randn(new.weight.shape, generator=generator) * math.sqrt(2 / new.weight[0].numel())
             fresh[:n_out, n_in:] = 0  # the old channels hear none of the new
             fresh[:n_out, :n_in] = old.weight
             new.weight.copy_(fresh)

@@ -19,8 +19,9 @@ TEXTURE_FRAMES = {"live": 160, "paper": 32, "log": 32}
 """About a second each."""
 
 PAPER_START_CHANNELS, PAPER_CHANNELS = 32, 64
-START_SHARE = 0.93
-"""Share of the paper network's steps that are done with few channels, which cost a quarter."""
+START_SHARE, WIDE_RATE = 0.97, 0.2
+"""Share of the paper network's steps that are done with few channels, which cost a quarter; and the share of the
+learning rate at which all channels then go on."""
 
 LOWER_SHARE = 0.7
 """Share of the steps that train the paper network on the lower half of the bins, where most of the error is."""
@@ -56,13 +57,14 @@ def run(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace) -> Fitted:
     """Train the network that the arguments name."""
     if args.network != "paper":
-        return _fit(make(args.network, args.seed), args, args.steps, Path(args.out))
+        return _fit(make(args.network, args.seed), args, args.steps, args.learning_rate, Path(args.out))
     steps = max(1, min(args.steps - 1, round(START_SHARE * args.steps)))
-    narrow = _fit(make("paper", args.seed, PAPER_START_CHANNELS), args, steps, Path(args.out) / "start").network
+    start, rate = make("paper", args.seed, PAPER_START_CHANNELS), args.learning_rate
+    narrow = _fit(start, args, steps, rate, Path(args.out) / "start").network
     assert isinstance(narrow, Levelled) and isinstance(narrow.network, PaperNetwork)
     generator = torch.Generator().manual_seed(args.seed)
     wide = Levelled(widened(narrow.network, PAPER_CHANNELS, generator))
-    return _fit(wide, args, max(1, args.steps - steps), Path(args.out))
+    return _fit(wide, args, max(1, args.steps - steps), WIDE_RATE * rate, Path(args.out))
 
 
 def make(name: str, seed: int = 0, channels: int = PAPER_CHANNELS) -> nn.Module:
@@ -73,7 +75,7 @@ def make(name: str, seed: int = 0, channels: int = PAPER_CHANNELS) -> nn.Module:
     return Levelled(PaperNetwork(channels)) if name == "paper" else LogNetwork()
 
 
-def _fit(network: nn.Module, args: argparse.Namespace, steps: int, folder: Path) -> Fitted:
+def _fit(network: nn.Module, args: argparse.Namespace, steps: int, rate: float, folder: Path) -> Fitted:
     plan = plan_of(args.network)
     error = Error(Features(plan))
     held = held_out(Path(args.data) / "validation", plan)[:: 1 if args.network == "live" else 3]
@@ -81,9 +83,9 @@ def _fit(network: nn.Module, args: argparse.Namespace, steps: int, folder: Path)
     recipe = Recipe(
         steps,
         args.batch,
-        args.learning_rate,
+        rate,
         seed=args.seed,
-        validate_every=min(100, steps),
+        validate_every=min(100 if args.network == "live" else 200, steps),
         patience=args.patience,
         average=0.998,
     )

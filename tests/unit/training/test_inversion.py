@@ -139,7 +139,7 @@ def test_the_paper_network_grows_while_it_trains(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["live", "log"])
 def test_what_ships_streams_as_the_network_computes(name, tmp_path):
-    path = export(make(name).eval(), name, tmp_path / name, argparse.Namespace(steps=1, batch=1, seed=0))
+    path = export(make(name).eval(), name, tmp_path / name, _arguments("scenes", tmp_path, "--steps", "1"))
     golden = np.load(tmp_path / name / "golden.npz")
     model = FrameModel(path)
     made = np.concatenate([model.process(golden["input"]), model.flush()], axis=2)
