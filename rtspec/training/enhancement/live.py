@@ -227,7 +227,7 @@ class LiveLoss:
         counted = (1 - below) * self._counted(each.top, bins)
         above = (far * counted).sum(-1) / counted.sum(-1).clamp(min=1)
         whole = ((near * below).sum(-1) + (far * counted).sum(-1)) / (below + counted).sum(-1)
-        found = [(each * (1 - below)).sum(-1) for each in levels]
+        found = [(power * (1 - below)).sum(-1) for power in levels]
         return {
             "distance": (whole + 1e-6).sqrt().mean(),
             "above": (above + 1e-6).sqrt().mean(),
