@@ -289,8 +289,9 @@ def speech(sample_rate: int) -> np.ndarray:
     vowels = np.diff(np.floor(cycles), prepend=0.0) * voiced + 0.002 * breath
     for hz, width_hz in ((650, 90), (1150, 110), (2500, 160), (3500, 250)):
         radius = np.exp(-np.pi * width_hz / sample_rate)
-        vowels = lfilter([1.0], [1.0, -2 * radius * np.cos(2 * np.pi * hz / sample_rate), radius**2], vowels)
-    hisses = 0.03 * lfilter([1.0, -0.95], [1.0], breath) * ~voiced
+        turn = 2 * np.pi * hz / sample_rate
+        vowels = np.asarray(lfilter([1.0], [1.0, -2 * radius * np.cos(turn), radius**2], vowels))
+    hisses = 0.03 * np.asarray(lfilter([1.0, -0.95], [1.0], breath)) * ~voiced
     return (0.4 * vowels / np.abs(vowels).max() + hisses + 1e-4 * room).astype(np.float32)[None]
 
 

@@ -68,7 +68,7 @@ def long_frames(sound: np.ndarray) -> np.ndarray:
     has it."""
     frames = np.lib.stride_tricks.sliding_window_view(sound, LSD_N_FFT)[:: LONG_STRIDE * LIVE_PLAN.hop]
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(LSD_N_FFT) / LSD_N_FFT)).astype(np.float32)
-    power = np.abs(rfft(frames * window)) ** 2
+    power = np.abs(np.asarray(rfft(frames * window))) ** 2
     return np.log10(np.maximum(power, LSD_FLOOR)).astype(np.float32)
 
 

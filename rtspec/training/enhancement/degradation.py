@@ -96,7 +96,7 @@ def denser(parts: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generat
     """
     mixed = parts[0] + rng.uniform(0.3, 1.0) * parts[1].mean(axis=0, keepdims=True)
     high = butter(1, rng.uniform(1000.0, 6000.0), "high", fs=sample_rate, output="sos")
-    mixed = mixed + rng.uniform(-0.3, 2.0) * sosfilt(high, mixed)
+    mixed = mixed + rng.uniform(-0.3, 2.0) * np.asarray(sosfilt(high, mixed))
     drive = 10 ** rng.uniform(-0.5, 1.0) / (4 * mixed.std() + 1e-6)
     return (0.9 * np.tanh(drive * mixed) / max(1e-3, np.tanh(drive * np.abs(mixed).max()))).astype(np.float32)
 
