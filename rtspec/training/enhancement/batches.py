@@ -11,7 +11,7 @@ from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...processors.bandwidth_stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
 from ..data.folders import Clip, pieces
-from .degradation import DENSER_SHARE, MP3_KBPS, denser, low_pass, mp3
+from .degradation import DENSER_SHARE, MP3_KBPS, denser, low_pass, mp3, tilted
 
 LIVE_PLAN = FramePlan(sample_rate=44100, n_fft=1024, hop=256)
 LEAD_S = 1.5
@@ -140,7 +140,7 @@ class LiveBatches:
             other = self._clip(rng)
             top = max(top, other["top"])
             parts = [pieces([each["original"]], self._n, rng)[0][0] for each in (clip, other)]
-            original = denser(parts, LIVE_PLAN.sample_rate, rng)
+            original = _up_to(top, denser(parts, LIVE_PLAN.sample_rate, rng))
             kbps = 32 if kind < CODED_SHARE else int(rng.choice(MP3_KBPS))
             degraded = mp3(original, LIVE_PLAN.sample_rate, kbps) if coded else original
         else:
@@ -151,6 +151,7 @@ class LiveBatches:
         sound, wanted = self._one_channel(rng, degraded, original)
         if not coded:
             sound = _narrowed(rng, wanted)
+        sound, wanted = tilted([sound, wanted], LIVE_PLAN.sample_rate, rng)
         gain = np.float32(10 ** rng.uniform(-0.6, 0.2))
         return sound * gain, wanted * gain, coded, top
 
@@ -169,6 +170,11 @@ def _opened(clip: Clip, end: int | None) -> dict[str, Any]:
     """The clip's versions, and the bin at which its own band ends."""
     top = clip.facts.get("edge_hz", LIVE_PLAN.sample_rate / 2) * LIVE_PLAN.n_fft / LIVE_PLAN.sample_rate
     return {**{name: clip.array(name)[:, :end] for name in VERSIONS}, "top": top}
+
+
+def _up_to(top: float, sound: np.ndarray) -> np.ndarray:
+    """Without what lies above a bin of the plan: what was overdriven reaches no higher than its sources."""
+    return sound if top >= N_BINS - 4 else low_pass(sound, LIVE_PLAN.sample_rate, top * LIVE_PLAN.frequencies_hz[1])
 
 
 def _narrowed(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:

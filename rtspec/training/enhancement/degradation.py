@@ -101,6 +101,16 @@ def denser(parts: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generat
     return (0.9 * np.tanh(drive * mixed) / max(1e-3, np.tanh(drive * np.abs(mixed).max()))).astype(np.float32)
 
 
+def tilted(sounds: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Sounds whose treble, from a corner between 1 and 6 kHz, is turned alike from 4 dB down to 12 dB up.
+
+    Music differs in little so much as in its treble, and the data's is weak. What a coder left out stays out.
+    """
+    high = butter(1, np.exp(rng.uniform(np.log(1000.0), np.log(6000.0))), "high", fs=sample_rate, output="sos")
+    more = 10 ** rng.uniform(-0.2, 0.6) - 1
+    return [(sound + more * np.asarray(sosfilt(high, sound))).astype(np.float32) for sound in sounds]
+
+
 def upper_edge_hz(audio: np.ndarray, sample_rate: int) -> float:
     """Where a recording's own band ends: the highest frequency whose mean power exceeds that of 16-bit rounding."""
     mono = np.mean(audio, axis=0)
