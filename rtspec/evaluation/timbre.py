@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start", metavar="RUN", help="a trained no-dense, on which rows with a dense layer are stacked"
     )
     parser.add_argument("--row", action="append", metavar="NAME", help="only this row of --table; repeats")
+    parser.add_argument("--peaks", action="store_true", help="train rows by a loss that sees peaks, not the paper's")
     parser.add_argument(
         "--paper", metavar="MODEL", nargs="?", const="timbre-paper", help="the paper's shipped autoencoder, on MIDI 60"
     )
@@ -139,7 +140,7 @@ def paper_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     pictures = log_mel.read(Path(args.data) / "train")
     if args.quick:
         pictures = log_mel.Pictures(pictures.programs[: _QUICK["notes"]], pictures.pictures[: _QUICK["notes"]])
-    variants = [v for v in VARIANTS[args.table] if not args.row or v.name in args.row]
+    variants = [replace(v, peaks=args.peaks) for v in VARIANTS[args.table] if not args.row or v.name in args.row]
     if not variants:
         names = ", ".join(v.name for v in VARIANTS[args.table])
         raise InvalidValue(f"row={args.row} is in no table {args.table!r}; choose of {names}")

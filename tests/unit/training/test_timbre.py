@@ -26,6 +26,7 @@ from rtspec.training.timbre.paper import (  # noqa: E402
     StackedAutoencoder,
     UpsampledConvTranspose2d,
     clipped,
+    peak_error,
     reconstruction_loss,
 )
 
@@ -154,6 +155,16 @@ def test_clipped_values_lie_in_0_to_1_and_their_gradient_leads_back():
     assert x.grad.tolist() == [-1.0, 0.0, 0.0]
 
 
+def test_the_loss_that_sees_peaks_is_least_at_the_original_and_greater_for_a_moved_peak_than_for_as_wrong_levels():
+    original = torch.full((1, log_mel.N_MELS, 4), 0.9)
+    original[:, 60], original[:, 61] = 0.95, 0.94
+    moved, louder = original.clone(), original.clone()
+    moved[:, 60], moved[:, 61] = 0.94, 0.95
+    louder[:, 60:62] += 0.01
+    least, for_moved, for_louder = (float(peak_error(x, original)) for x in (original, moved, louder))
+    assert least < for_louder < for_moved
+
+
 def test_a_dense_layer_stacked_on_a_trained_network_begins_as_good_on_the_notes_of_its_axes():
     small = TABLES["latent"][2].quick()
     below, above = StackedAutoencoder(replace(small, latent=0)), StackedAutoencoder(small)
@@ -194,19 +205,9 @@ def test_a_variant_is_trained_scored_and_stacked_on_by_command(tmp_path, capsys)
     run_task("--data", tmp_path, "--out", tmp_path / "run", "--steps", 2)
     scores = json.loads(capsys.readouterr().out)
     assert scores["variant"] == "no-dense" and 0 < scores["RMSE"] < 1 and 0 < scores["F1"] < 1
-    run_task(
-        "--data",
-        tmp_path,
-        "--out",
-        tmp_path / "peaks",
-        "--start",
-        tmp_path / "run",
-        "--variant",
-        "no-dense-peaks",
-        "--steps",
-        1,
-    )
-    assert json.loads(capsys.readouterr().out)["variant"] == "no-dense-peaks"
+    more = ("--start", tmp_path / "run", "--peaks", "--steps", 1)
+    run_task("--data", tmp_path, "--out", tmp_path / "peaks", *more)
+    assert json.loads(capsys.readouterr().out)["variant"] == "no-dense"
     with pytest.raises(InvalidValue, match="cannot stream"):
         run_task("--variant", "latent-dim-2048", "--export", tmp_path)
 
