@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -112,7 +113,7 @@ class SpectralInversion(Processor):
         self._model = None if model is None else _checked_model(load(MODELS.get(str(model), model)))
         self._bands = check_choice("bands", bands or ("third-octave" if model is None else TRAINED_ON), BANDS)
         self._method = check_choice("method", method, METHODS)
-        self._phase = PhaseChoice(phase or ("rtpghi" if levels is None else "best"), look_ahead, iterations)
+        self._phase_is_given, self._phase = phase is not None, PhaseChoice(phase or "rtpghi", look_ahead, iterations)
         self._n_coefficients = n_coefficients
         self._n_bands, self._n_fft, self._hop, self._calibrate = n_bands, n_fft, hop, bool(calibrate)
         self._levels: LevelSource | None = None
@@ -162,6 +163,7 @@ class SpectralInversion(Processor):
         except Exception:
             self._phase = before
             raise
+        self._phase_is_given = True
         self._forget()
 
     @property
@@ -172,6 +174,9 @@ class SpectralInversion(Processor):
     @levels.setter
     def levels(self, source: LevelSource | None) -> None:
         self._levels = source
+        if not self._phase_is_given:
+            self._phase = replace(self._phase, method="rtpghi" if source is None else "best")
+            self._check()
         self._forget()
 
     def hear(self, levels: str | Path | LevelSource, report: Callable[[str], None] | None = None) -> None:
