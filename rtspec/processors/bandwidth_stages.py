@@ -54,7 +54,9 @@ _EMPTY = 10.0**-7.2
 _SIGNIFICANT = 1e-10
 """Power of a bin at the edge, at least, relative to the loudest frame's."""
 _LOWEST_HZ, _HIGHEST_HZ = 2000.0, 16300.0
-_SURE_S, _FADE_IN_S, _FADE_OUT_S = 0.03, 0.02, 0.05
+_HOLLOW = 1e-9
+"""The same where a coder or a resampler made it so: not even a room's noise is left, and one look is enough."""
+_SURE_S, _FADE_IN_S, _FADE_OUT_S = 0.25, 0.01, 0.05
 _EDGE_SLACK = 2
 _HOLE = np.float32(10.0**-3.5)
 """Power of a bin, relative to its neighbourhood's mean, below which a coder has emptied it."""
@@ -143,7 +145,8 @@ def _follow_edge(s):
     _band_levels(peaks, bands, above)
     cliff = _cliff_band(bands, above, _EMPTY * s.level)
     edge = _edge_bin(s, peaks, bands, cliff) if cliff > 2 else 0
-    s.found = s.found + 1 if edge else 0
+    hollow = above[min(_N_BANDS - 1, 3 * edge // (2 * _BAND))] < _HOLLOW * s.level
+    s.found = s.found + (s.sure if hollow else 1) if edge else 0
     if edge and abs(edge - s.edge) >= _EDGE_SLACK:
         s.edge = edge
     if s.fixed_edge:
