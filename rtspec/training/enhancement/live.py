@@ -176,7 +176,7 @@ class LiveLoss:
     plan : FramePlan
     """
 
-    WEIGHTS: ClassVar = {"distance": 1.0, "above": 1.0, "envelope": -1.0, "snr_db": -0.5, "mended_db": -0.5}
+    WEIGHTS: ClassVar = {"distance": 1.0, "above": 1.0, "envelope": -1.0, "snr_db": -0.2, "mended_db": -0.8}
 
     def __init__(self, plan: FramePlan):
         self.plan = plan
