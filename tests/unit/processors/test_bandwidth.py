@@ -50,9 +50,8 @@ def test_sound_that_lacks_nothing_passes_to_the_bit(processor, name):
     np.testing.assert_array_equal(processor(sound, RATE), sound)
 
 
-def test_speech_changes_by_40_db_less_than_itself(processor):
-    sound = speech(RATE)
-    assert 10 * np.log10(np.sum(sound**2) / np.sum((processor(sound, RATE) - sound) ** 2)) > 40
+def test_speech_passes_to_the_bit(processor):
+    np.testing.assert_array_equal(processor(speech(RATE), RATE), speech(RATE))
 
 
 def test_full_band_music_passes_to_the_bit(processor):
