@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ...frames.plan import FramePlan
 from ..data.folders import Clip, pieces
-from .degradation import DENSER_SHARE, denser, mp3
+from .degradation import denser, mp3
 from .live import gain_db, log_distances, log_spectrum, overlap_added
 
 PLAN = FramePlan(sample_rate=22050, n_fft=1024, hop=248, window_length=1023, uneven=True)
@@ -23,6 +23,8 @@ SCALE = 0.05
 LATENT = 256
 SSIM_WEIGHT, SSIM_K1, SSIM_K2 = 0.5, 0.01, 0.02
 """Section 3.2 and equation 3."""
+DENSER_SHARE = 0.5
+"""Of what is trained on, as for the live network, but more: at this rate coding is quick."""
 
 
 class SeparableBlock(nn.Module):
