@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import torch
@@ -182,19 +183,21 @@ def _paper_card(args: argparse.Namespace, told: str) -> str:
         begin, more = "rtspec train timbre --model paper --data NOTES --out FIRST && ", " --start FIRST"
     if args.peaks:
         more += " --peaks"
-        loss += f""", in which what lies more than {NEAR_DB:g} dB below the
-strongest band of its frame weighs {FAR_WEIGHT:g}, and how well it tells which of two neighbouring bands is louder (the
-paper: the mean square error alone)"""
+        loss += (
+            f", in which what lies more than {NEAR_DB:g} dB below the strongest band of its frame weighs {FAR_WEIGHT:g},"
+            " and how well it tells which of two neighbouring bands is louder: that is ours, the paper has the mean "
+            "square error alone"
+        )
+    made = f"""with `rtspec data notes --out NOTES && {begin}rtspec train timbre --model paper --variant
+{args.variant}{more} --data NOTES --out RUN --export exports`. The loss is {loss}. On the tenth of these notes that was kept for the test:
+{told}. `rtspec evaluate timbre --paper` measures it on a sound font that it never heard."""
     return f"""The weights are CC0-1.0; the paper's autoencoder without a dense layer: three convolutions of kernel 4
 and stride 2 with tanh, each followed by max pooling, a mirrored decoder, and a linear output clipped to 0 to 1. Trained
 on 80 % of some 3 700 notes of MIDI 60 rendered from
 
 {_licences(args)}
 
-with `rtspec data notes --out NOTES && {begin}rtspec train timbre --model paper --variant {args.variant}{more} --data
-NOTES --out RUN --export exports`. The loss is {loss}. On the tenth of
-these notes that was kept for the test: {told}. `rtspec evaluate timbre --paper` measures it on a sound font that it
-never heard."""
+{fill(made, 120, break_on_hyphens=False)}"""
 
 
 def in_channels_last(network: nn.Module) -> None:
