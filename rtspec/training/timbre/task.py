@@ -178,19 +178,19 @@ def _run_paper(args: argparse.Namespace) -> None:
 
 
 def _paper_card(args: argparse.Namespace, told: str) -> str:
-    begin, more, loss = "", "", "the mean square error"
+    first, more, loss = "", "", "the mean square error"
     if args.start:
-        begin, more = "rtspec train timbre --model paper --data NOTES --out FIRST && ", " --start FIRST"
+        first, more = "rtspec train timbre --model paper --data NOTES --out FIRST && ", " --start FIRST"
     if args.peaks:
         more += " --peaks"
-        loss += (
-            f", in which what lies more than {NEAR_DB:g} dB below the strongest band of its frame weighs {FAR_WEIGHT:g},"
-            " and how well it tells which of two neighbouring bands is louder: that is ours, the paper has the mean "
-            "square error alone"
-        )
-    made = f"""with `rtspec data notes --out NOTES && {begin}rtspec train timbre --model paper --variant
-{args.variant}{more} --data NOTES --out RUN --export exports`. The loss is {loss}. On the tenth of these notes that was kept for the test:
-{told}. `rtspec evaluate timbre --paper` measures it on a sound font that it never heard."""
+        loss += f""", in which what lies more than {NEAR_DB:g} dB below the strongest band of its frame weighs
+{FAR_WEIGHT:g}, and how well it tells which of two neighbouring bands is louder: that is ours, the paper has the mean
+square error alone"""
+    command = (
+        f"rtspec train timbre --model paper --variant {args.variant}{more} --data NOTES --out RUN --export exports"
+    )
+    made = f"""with `rtspec data notes --out NOTES && {first}{command}`. The loss is {loss}. On the tenth of these notes
+that was kept for the test: {told}. `rtspec evaluate timbre --paper` measures it on a sound font that it never heard."""
     return f"""The weights are CC0-1.0; the paper's autoencoder without a dense layer: three convolutions of kernel 4
 and stride 2 with tanh, each followed by max pooling, a mirrored decoder, and a linear output clipped to 0 to 1. Trained
 on 80 % of some 3 700 notes of MIDI 60 rendered from
