@@ -244,9 +244,10 @@ class LiveLoss:
         return functional.pad(far, (0, 1)), [power, functional.pad((10**fine).mean(-1), (0, 1))]
 
     def _counted(self, top: Tensor, bins: Tensor) -> Tensor:
-        """0 for bins that the original lost to a coder of its own: music goes up to :data:`MUSIC_HZ`."""
+        """Half for bins that the original lost to a coder of its own: music goes up to :data:`MUSIC_HZ`, what is
+        measured does not always."""
         lost = (bins > top[:, None]) & (bins < MUSIC_HZ * self.plan.n_fft / self.plan.sample_rate)
-        return (~lost).float()[:, None]
+        return (1 - 0.5 * lost.float())[:, None]
 
 
 def _power(spectrum: Tensor) -> Tensor:
