@@ -216,9 +216,10 @@ class Levelled(nn.Module):
         super().__init__()
         self.network, self.memory = network, memory
 
-    def forward(self, magnitude: Tensor, part: slice = slice(None)) -> Tensor:
+    def forward(self, magnitude: Tensor, part: slice | None = None) -> Tensor:
         """(batch, n_bins, n_frames) → the same; of a part of the bins alone, if asked, at the level of all."""
         power = (magnitude * magnitude).mean(1, keepdim=True)
         recent = functional.avg_pool1d(functional.pad(power, (self.memory - 1, 0)), self.memory, 1)
         level = torch.sqrt(torch.maximum(power, recent))
-        return level * self.network(magnitude[:, part] / (level + TINY))
+        wanted = magnitude if part is None else magnitude[:, part]  # no slice by default: it cannot be exported
+        return level * self.network(wanted / (level + TINY))

@@ -137,9 +137,9 @@ def test_the_paper_network_grows_while_it_trains(folder, tmp_path):
     assert sum(p.numel() for p in fitted.network.parameters()) == 1_005_953
 
 
-@pytest.mark.parametrize("name", ["live", "log"])
+@pytest.mark.parametrize("name", ["live", "paper", "log"])
 def test_what_ships_streams_as_the_network_computes(name, tmp_path):
-    path = export(make(name).eval(), name, tmp_path / name, _arguments("scenes", tmp_path, "--steps", "1"))
+    path = export(make(name, channels=4).eval(), name, tmp_path / name, _arguments("scenes", tmp_path, "--steps", "1"))
     golden = np.load(tmp_path / name / "golden.npz")
     model = FrameModel(path)
     made = np.concatenate([model.process(golden["input"]), model.flush()], axis=2)
