@@ -68,6 +68,15 @@ def test_low_passing_leaves_the_rest_in_place(order, slack_hz):
     np.testing.assert_allclose(again, wanted, atol=1e-3)
 
 
+def test_a_tilt_turns_both_of_a_pair_alike_and_fills_nothing():
+    whole = music(1.0)
+    low = degradation.low_pass(whole, RATE, 6000.0)
+    tilted = degradation.tilted([low, whole], RATE, np.random.default_rng(1))
+    made, wanted = (each[:, 1000:-1000] for each in (tilted[0], degradation.low_pass(tilted[1], RATE, 6000.0)))
+    np.testing.assert_allclose(made, wanted, atol=1e-3 * np.abs(wanted).max())
+    assert np.abs(tilted[1] - whole).max() > 0.1 * np.abs(whole).max()
+
+
 def test_batches_depend_on_their_generator_alone(clip):
     draw = LiveBatches([clip], 0.5)
     first, second = (draw(np.random.default_rng(3), 2) for _ in range(2))
