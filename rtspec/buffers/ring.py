@@ -125,7 +125,8 @@ class Ring:
     def __len__(self) -> int:
         """Frames that wait to be read."""
         words = self._control.view(np.int64)
-        return read(words, 0) - read(words, _TAIL // 8)
+        taken = read(words, _TAIL // 8)  # first: what is read meanwhile was there, so the difference is never negative
+        return read(words, 0) - taken
 
     def write(self, frames: np.ndarray) -> int:
         """Put interleaved frames, float32 of shape (n, channels); returns how many fitted."""
