@@ -96,11 +96,13 @@ def envelope_correlation(original: np.ndarray, made: np.ndarray, edge: float, ra
 
 
 def pesq(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
-    """Wide-band PESQ (ITU-T P.862.2), -0.5 to 4.64, of the channels' mean at 16 kHz; saturated for coded music."""
+    """Wide-band PESQ (ITU-T P.862.2), -0.5 to 4.64, of the channels' mean at 16 kHz; saturated for coded music, least
+    where it hears no utterance."""
+    from pesq import PesqError
     from pesq import pesq as measure
 
     a, b = (_at(sound, sample_rate, PESQ_RATE) for sound in (original, made))
-    return float(measure(PESQ_RATE, a, b, "wb"))
+    return max(-0.5, float(measure(PESQ_RATE, a, b, "wb", on_error=PesqError.RETURN_VALUES)))
 
 
 def stoi(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:

@@ -73,3 +73,8 @@ def test_measures_of_perception_prefer_the_original(name):
     sound = (0.3 * sound).astype(np.float32)
     measure = getattr(metrics, name)
     assert measure(sound, sound, RATE) > measure(sound, sound + noise(3, 3), RATE)
+
+
+def test_pesq_of_silence_is_the_least_there_is():
+    pytest.importorskip("pesq")
+    assert metrics.pesq(noise(), 0 * noise(), RATE) == -0.5
