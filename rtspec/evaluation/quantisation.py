@@ -25,7 +25,7 @@ def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int =
     Parameters
     ----------
     model : str or Path
-        Name of a shipped model, or a package.
+        Name of a shipped model, as BandwidthExtension takes it or in full, or a package.
     sound : ndarray, float32, shape (channels, n_samples)
         What is played to compare.
     sample_rate : int
@@ -37,11 +37,12 @@ def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int =
     list of dict
         For each: bytes, their ratio, µs a frame, and SNR (dB) and log-spectral distance against float32's sound.
     """
-    from ..processors.bandwidth import BandwidthExtension
+    from ..processors.bandwidth import SHIPPED, BandwidthExtension
 
+    name = SHIPPED.get(str(model), str(model))
     made, first = [], None
     with tempfile.TemporaryDirectory() as folder:
-        for kind, proto in versions(read_proto(Path(models().get(str(model), model)))).items():
+        for kind, proto in versions(read_proto(Path(models().get(name, name)))).items():
             path = Path(folder) / f"{kind}.onnx"
             onnx.save(proto, path)
             heard = BandwidthExtension(path)(sound, sample_rate)
