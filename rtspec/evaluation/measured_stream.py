@@ -6,8 +6,11 @@ A child is needed because PortAudio finds its JACK server once a process; it als
 import json
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+
+import numpy as np
 
 from ..audio.jack import JackServer
 from ..errors import DeviceError, RtspecError
@@ -64,6 +67,23 @@ def measured(job: Job) -> dict:
         if server is None:
             return Child(job, None).result()
         return Child(Job(**{**asdict(job), "server": server.name}), server.environment).result()
+
+
+def clock_readings(stream, seconds: float) -> np.ndarray:
+    """How many frames had come into a stream, and when, again and again for some seconds: (readings, 2)."""
+    readings, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        readings.append(stream.clock)
+        time.sleep(0.02)
+    return np.array(readings)
+
+
+def moments_taken(frames: np.ndarray, clock: np.ndarray, block: int) -> np.ndarray:
+    """When the device took these frames of the output, monotonic seconds.
+
+    A frame that came in at some moment left room for one that went out a block before it was counted.
+    """
+    return np.interp(frames + block, *clock.T)
 
 
 @contextmanager

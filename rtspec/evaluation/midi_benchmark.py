@@ -15,7 +15,7 @@ from ..buffers.memory import aligned, floats, pointer
 from ..buffers.step import Stage, step
 from ..host.program import STRIDE
 from ..processors.base import Instrument
-from .measured_stream import Job, measured
+from .measured_stream import Job, clock_readings, measured, moments_taken
 from .soak_benchmark import Sender
 from .soak_sender import PORT, velocity
 
@@ -102,7 +102,7 @@ def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict
         record_seconds=2.0 * job.seconds + 5.0,
         worker_samples=worker,
     )
-    stamps, clock, count = [], [], round(job.seconds / GAP_S)
+    stamps, count = [], round(job.seconds / GAP_S)
 
     def play(event):
         if event.message.type == "note_on":
@@ -112,10 +112,7 @@ def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict
     with stream, MidiInput(PORT, play):
         time.sleep(0.5)
         sender.begin("notes", count=count, gap_s=GAP_S)
-        end = time.monotonic() + 1.2 * job.seconds + 1.0
-        while time.monotonic() < end:
-            clock.append(stream.clock)
-            time.sleep(0.02)
+        clock = clock_readings(stream, 1.2 * job.seconds + 1.0)
         sent, heard = sender.result()["moments"], _moments(stream.recorded[1][0], clock, job)
     worker = stream.latency.items["worker"]
     figures = {"block": job.block, "worker": worker, "timed": timed, "sent": len(sent)}
@@ -124,14 +121,10 @@ def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict
     return {**figures, **_compared(_matched(numbered, stamps, heard), count, allowed_ms, timed)}
 
 
-def _moments(output: np.ndarray, clock: list[tuple[int, float]], job: Job) -> list[tuple[int, float]]:
-    """Velocity of each note, and when the device took its first sample, monotonic seconds.
-
-    A frame that came in at some moment left room for one that went out a block before it was counted.
-    """
+def _moments(output: np.ndarray, clock: np.ndarray, job: Job) -> list[tuple[int, float]]:
+    """Velocity of each note, and when the device took its first sample, monotonic seconds."""
     onsets = np.flatnonzero((output[1:] > 0.0) & (output[:-1] == 0.0)) + 1
-    frames, seconds = np.array(clock).T
-    moments = np.interp(onsets + job.block, frames, seconds)
+    moments = moments_taken(onsets, clock, job.block)
     return [(round(127 * float(output[at])), moment) for at, moment in zip(onsets, moments, strict=True)]
 
 

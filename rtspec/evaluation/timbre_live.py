@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .measured_stream import Job, measured
+from .measured_stream import Job, clock_readings, measured, moments_taken
 from .soak_sender import PORT
 
 BLOCK, SAMPLE_RATE = 128, 48000
@@ -167,10 +167,10 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
         with stream:
             time.sleep(0.5)
             sender.begin("notes", count=round((job.seconds - 2.0) / GAP_S / 1.1), gap_s=GAP_S)
-            clock = _clock(stream, job.seconds - 1.5)
+            clock = clock_readings(stream, job.seconds - 1.5)
             sent, told = sender.result()["moments"], _told(job, stream)
             device_s = stream.latency.items["device"] / job.sample_rate
-            heard = _moments(_onsets(stream.recorded[1][0]), clock, job.block) + device_s
+            heard = moments_taken(_onsets(stream.recorded[1][0]), clock, job.block) + device_s
     delays_ms = 1000.0 * _delays(np.array(sent), heard)
     return {
         **told,
@@ -180,23 +180,6 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
         "p99": round(float(np.quantile(delays_ms, 0.99)), 2),
         "jitter ms (standard deviation)": round(float(delays_ms.std()), 3),
     }
-
-
-def _clock(stream, seconds: float) -> np.ndarray:
-    """How many frames had come in, and when, again and again; (readings, 2)."""
-    readings, end = [], time.monotonic() + seconds
-    while time.monotonic() < end:
-        readings.append(stream.clock)
-        time.sleep(0.02)
-    return np.array(readings)
-
-
-def _moments(frames: np.ndarray, clock: np.ndarray, block: int) -> np.ndarray:
-    """When the device took these frames of the output.
-
-    A frame that came in at some moment left room for one that went out a block before it was counted.
-    """
-    return np.interp(frames + block, *clock.T)
 
 
 def _onsets(audio: np.ndarray, quiet_samples: int = 960) -> np.ndarray:

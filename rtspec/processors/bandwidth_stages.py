@@ -51,11 +51,11 @@ _CLIFF = 10.0**2.5
 """Power by which all that lies a quarter of an octave above the edge must be weaker than what lies at it."""
 _EMPTY = 10.0**-7.2
 """Power of a bin half an octave above the edge, at most, relative to the loudest frame's."""
+_HOLLOW = 1e-9
+"""The same where a coder or a resampler made it so: not even a room's noise is left, and one look is enough."""
 _SIGNIFICANT = 1e-10
 """Power of a bin at the edge, at least, relative to the loudest frame's."""
 _LOWEST_HZ, _HIGHEST_HZ = 2000.0, 16300.0
-_HOLLOW = 1e-9
-"""The same where a coder or a resampler made it so: not even a room's noise is left, and one look is enough."""
 _SURE_S, _FADE_IN_S, _FADE_OUT_S = 0.25, 0.01, 0.05
 _EDGE_SLACK = 2
 _HOLE = np.float32(10.0**-3.5)

@@ -11,13 +11,15 @@ from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...processors.bandwidth_stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
 from ..data.folders import Clip, pieces
-from .degradation import DENSER_SHARE, MP3_KBPS, denser, low_pass, mp3, tilted
+from .degradation import MP3_KBPS, denser, low_pass, mp3, tilted
 
 LIVE_PLAN = FramePlan(sample_rate=44100, n_fft=1024, hop=256)
 LEAD_S = 1.5
 """Sound before the part that counts, in which the edge is found and the network's memory fills."""
 CODED_SHARE, OTHER_SHARE = 0.5, 0.2
 """Of the items: MP3 at 32 kbit/s, and at other rates; the rest is low-passed."""
+DENSER_SHARE = 0.25
+"""Of what is trained on: made of two clips by :func:`denser`. The data hold little loud, dense music."""
 LONG_STRIDE = 4
 LONG_LAG = (LSD_N_FFT + LIVE_PLAN.length) // (2 * LIVE_PLAN.hop) - 1
 VERSIONS = ("original", "mp3-32", "other-mp3")

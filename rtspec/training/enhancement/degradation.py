@@ -12,8 +12,6 @@ from ...errors import AudioFileError
 
 MP3_KBPS = (32, 40, 48, 56, 64)
 """Low constant bit rates that pedalboard's coder takes; it has none below 32."""
-DENSER_SHARE = 0.25
-"""Of what is trained on: made of two clips by :func:`denser`. The data hold little loud, dense music."""
 _SEARCH_SAMPLES = 4096
 _EDGE_N_FFT = 2048
 _EDGE_POWER = 10.0**-6.5

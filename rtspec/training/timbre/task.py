@@ -37,7 +37,6 @@ _SCRATCH, _FURTHER, _STACKED = (PAPER_STEPS, PAPER_RATE), (8000, 1.5e-3), (369, 
 """Steps and learning rate of a variant that begins anew, that goes on, and that is stacked on a trained one: once over
 the notes, in steps too small to undo its axes."""
 
-PEAKS_HELP = "a loss that sees where the paper's metric looks for peaks (the paper: mean square error)"
 _VALIDATION_NOTES = 128
 _VARIANTS = {v.name.lower().replace(" ", "-"): v for table in TABLES.values() for v in table}
 
@@ -51,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROW",
         help="of the paper's tables: no-dense, latent-dim-2048, kr-l2-d, …",
     )
-    parser.add_argument("--peaks", action="store_true", help=PEAKS_HELP)
+    parser.add_argument("--peaks", action="store_true", help="train by a loss that sees peaks, not the paper's")
     parser.add_argument(
         "--start", metavar="RUN", help="of no-dense, from which a variant goes on or on which it is stacked"
     )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rtspec.evaluation import timbre_live
+from rtspec.evaluation.measured_stream import moments_taken
 
 
 def test_eight_voices_take_less_than_half_a_core_and_sixteen_and_the_morph_less_than_one():
@@ -15,7 +16,7 @@ def test_eight_voices_take_less_than_half_a_core_and_sixteen_and_the_morph_less_
 
 def test_a_frame_of_the_output_is_taken_a_block_before_its_number_has_come_in():
     clock = np.array([(0.0, 10.0), (48000.0, 11.0)])
-    assert timbre_live._moments(np.array([24000 - 128]), clock, 128) == pytest.approx([10.5])
+    assert moments_taken(np.array([24000 - 128]), clock, 128) == pytest.approx([10.5])
 
 
 def test_each_press_is_measured_to_the_first_onset_after_it_and_one_that_is_not_heard_is_left_out():
