@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +186,13 @@ def read_excerpts(items: Iterable[Track], sample_rate: int, seconds: float) -> I
             yield track, track.read(sample_rate, start, seconds)
         except AudioFileError:
             continue
+
+
+def chances(found: Sequence[Clip]) -> np.ndarray:
+    """How often to draw each clip, adding up to 1: every group alike, however many clips it has."""
+    groups = [clip.facts["group"] for clip in found]
+    sizes = Counter(groups)
+    return np.array([1 / (len(sizes) * sizes[group]) for group in groups])
 
 
 def pieces(arrays: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], int]:

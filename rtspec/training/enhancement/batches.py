@@ -10,7 +10,7 @@ from ...evaluation.metrics import LSD_FLOOR, LSD_N_FFT
 from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...processors.bandwidth_stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
-from ..data.folders import Clip, pieces
+from ..data.folders import Clip, chances, pieces
 from .degradation import MP3_KBPS, denser, low_pass, mp3, tilted
 
 LIVE_PLAN = FramePlan(sample_rate=44100, n_fft=1024, hop=256)
@@ -105,7 +105,7 @@ class LiveBatches:
 
     def __init__(self, sources: Sequence[Clip], seconds: float, within_s: float | None = None):
         end = None if within_s is None else round(within_s * LIVE_PLAN.sample_rate)
-        self._sources = [_opened(clip, end) for clip in sources]
+        self._sources, self._chances = [_opened(clip, end) for clip in sources], chances(sources)
         self._lead = round(LEAD_S * LIVE_PLAN.frame_rate_hz)
         self._n = (self._lead + round(seconds * LIVE_PLAN.frame_rate_hz)) * LIVE_PLAN.hop
 
@@ -158,7 +158,7 @@ class LiveBatches:
         return sound * gain, wanted * gain, coded, top
 
     def _clip(self, rng: np.random.Generator) -> dict[str, Any]:
-        return self._sources[rng.integers(len(self._sources))]
+        return self._sources[rng.choice(len(self._sources), p=self._chances)]
 
     @staticmethod
     def _one_channel(rng, degraded: np.ndarray, original: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

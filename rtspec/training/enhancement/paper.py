@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...frames.plan import FramePlan
-from ..data.folders import Clip, pieces
+from ..data.folders import Clip, chances, pieces
 from .degradation import denser, mp3
 from .live import gain_db, log_distances, log_spectrum, overlap_added
 
@@ -94,6 +94,7 @@ class PaperBatches:
 
     def __init__(self, sources: Sequence[Clip], n_samples: int = 100_000):
         self._pairs = [(clip.array("paper-mp3"), clip.array("paper-original")) for clip in sources]
+        self._chances = chances(sources)
         self._n = n_samples // PLAN.hop * PLAN.hop
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +111,7 @@ class PaperBatches:
         return coded[0] * gain, original[0] * gain
 
     def _piece(self, rng: np.random.Generator) -> list[np.ndarray]:
-        return pieces(self._pairs[rng.integers(len(self._pairs))], self._n, rng)[0]
+        return pieces(self._pairs[rng.choice(len(self._pairs), p=self._chances)], self._n, rng)[0]
 
 
 def stacked(sound: Tensor, plan: FramePlan = PLAN) -> Tensor:
