@@ -5,10 +5,12 @@ nothing to do it is zero, and the output is the input to the bit.
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numba import carray, njit
+from scipy.fft import irfft, rfft
 
 from ..buffers.memory import address, aligned, complexes, floats, memmove, pointer
 from ..buffers.step import Stage, step
@@ -293,26 +295,60 @@ def watch_stage(plan: FramePlan, crossover_hz: float | None = None) -> Stage:
 
 # ------------------------------------------------------------------------------------------ hiss
 
-HISS = np.dtype([("hop", "i8"), ("seed", "u8"), ("scale", "f8")])
+HISS = np.dtype([(n, "i8") for n in ("hop", "table", "length", "at")])
+HISS_SAMPLES = 1 << 18
+"""After which the hiss begins again: 6 s at 44.1 kHz, longer than anyone hears to be a repetition."""
+_HISS_FRAMES, _HISS_ROUNDS = 2, 12
+"""Length of the frames in which the hiss is even, in frames of the plan; and how often it is made so."""
+
+
+@cache
+def even_noise(n_fft: int, n_samples: int = HISS_SAMPLES) -> np.ndarray:
+    """Noise whose power is nearly the same in all bins of all frames of `n_fft` samples, not in the mean alone.
+
+    Of white noise a bin's power scatters by 5.6 dB (standard deviation), here by 2 dB. What a level asks for is then
+    there at once and everywhere, and the same mean level in dB takes 2 dB less energy. To the ear, whose bands are
+    wider and quicker, it is noise like any other.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_samples,)
+        Periodic, of variance 1, read-only; always the same.
+
+    References
+    ----------
+    D. Griffin, J. Lim: "Signal estimation from modified short-time Fourier transform", 1984, here for a magnitude that
+    is 1 everywhere; J. Pumplin: "Low-noise noise", 1985.
+    """
+    hop, window = n_fft // 4, np.sin(np.pi * np.arange(n_fft) / n_fft).astype(np.float32) ** 2
+    at = (np.arange(0, n_samples, hop)[:, None] + np.arange(n_fft)) % n_samples
+    noise = np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
+    for _ in range(_HISS_ROUNDS):
+        spectra = np.asarray(rfft(noise[at] * window))
+        frames = np.asarray(irfft(spectra / (np.abs(spectra) + 1e-9), n_fft)) * window
+        noise = np.bincount(at.ravel(), frames.ravel(), n_samples).astype(np.float32)
+    noise /= noise.std()
+    noise.flags.writeable = False
+    return noise
 
 
 @step
 def make_hiss(state, x, n, y):
-    """`n` hops of float32 white noise, whatever lies at `x`."""
+    """`n` hops of the table, whatever lies at `x`."""
     s = carray(pointer(state), 1, HISS)[0]
-    out = floats(y, n * s.hop)
-    seed = s.seed
-    for i in range(n * s.hop):
-        seed = seed * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
-        out[i] = s.scale * (np.float64(seed >> np.uint64(11)) / 9007199254740992.0 - 0.5)
-    s.seed = seed
+    for i in range(n):
+        memmove(y + i * 4 * s.hop, s.table + 4 * s.at, 4 * s.hop)
+        s.at = (s.at + s.hop) % s.length
     return n
 
 
 def hiss_stage(plan: FramePlan) -> Stage:
-    """White noise whose spectrum has mean power 1 in every bin, the same after every reset: (hop,) float32."""
-    window = plan.analysis.astype(np.float64)
-    return Stage(make_hiss, HISS, hop=plan.hop, seed=1, scale=math.sqrt(12 / np.sum(window**2)))
+    """Noise whose spectrum has mean power 1 in every bin, the same after every reset: (hop,) float32."""
+    table = aligned(HISS_SAMPLES // plan.hop * plan.hop)
+    table[:] = even_noise(_HISS_FRAMES * plan.n_fft)[: len(table)]
+    table /= np.sqrt(np.sum(plan.analysis.astype(np.float64) ** 2))
+    table.flags.writeable = False
+    return Stage(make_hiss, HISS, hop=plan.hop, table=table, length=len(table))
 
 
 # ------------------------------------------------------------------------------------------ mending

@@ -14,8 +14,11 @@ from ...processors.bandwidth_stages import ANSWER, GROUP, LOW, N_BINS, N_FEATURE
 from .batches import LONG_LAG, LONG_STRIDE, Batch
 
 LOG_FLOOR = 1e-8
-TYPICAL, SCATTER = 0.561, 0.310
-"""Of Gaussian noise: e to the mean of the power's logarithm, and the variance of its log10."""
+TYPICAL, SCATTER = 0.636, 0.284
+"""Of the hiss in the plan's frames: e to the mean of the power's logarithm over its mean, and the variance of its
+log10. Of white noise they are .561 and .310."""
+EVEN_TYPICAL, EVEN_SCATTER = 0.901, 0.040
+"""The same in the frames of the log-spectral distance, in which the hiss is even."""
 MUSIC_HZ = 20000.0
 _REACH = 3
 """Frames on each side of a long frame's centre that hold its energy."""
@@ -167,7 +170,7 @@ class LiveLoss:
     the level above the edge moves.
 
     The hiss is not drawn; what it does is expected in closed form: in the mean of its logarithm, power that is there
-    grows by :data:`TYPICAL` times the noise's, and has the variance :data:`SCATTER` where there is nothing but noise.
+    grows by :data:`TYPICAL` times the hiss's, and has the variance :data:`SCATTER` where there is nothing but hiss.
     Distances above the edge are in the frames of the measure; those below it, where holes must be resolved, in the
     network's.
 
@@ -176,7 +179,7 @@ class LiveLoss:
     plan : FramePlan
     """
 
-    WEIGHTS: ClassVar = {"distance": 1.0, "above": 1.0, "envelope": -1.0, "snr_db": -0.2, "mended_db": -0.8}
+    WEIGHTS: ClassVar = {"distance": 1.0, "above": 1.0, "envelope": -1.0, "snr_db": -0.1, "mended_db": -0.9}
 
     def __init__(self, plan: FramePlan):
         self.plan = plan
@@ -240,7 +243,7 @@ class LiveLoss:
         power = torch.stack([weight * noise[:, part] for weight, part in zip(self._near, shifted, strict=True)]).sum(0)
         fine = each.distant[..., : 2 * N_BINS - 2].unflatten(-1, (N_BINS - 1, 2))
         mean, spread = fine.mean(-1), fine.var(-1, unbiased=False)
-        far = (torch.log10(TYPICAL * power[..., :-1] + LOG_FLOOR) - mean).square() + spread + SCATTER
+        far = (torch.log10(EVEN_TYPICAL * power[..., :-1] + LOG_FLOOR) - mean).square() + spread + EVEN_SCATTER
         return functional.pad(far, (0, 1)), [power, functional.pad((10**fine).mean(-1), (0, 1))]
 
     def _counted(self, top: Tensor, bins: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 import rtspec
 from rtspec.cli import main
 from rtspec.evaluation import metrics
-from rtspec.processors.bandwidth_stages import ANSWER, N_FEATURES
+from rtspec.processors.bandwidth_stages import ANSWER, N_FEATURES, even_noise, hiss_stage
 from rtspec.training.data.folders import Clip, keep_clip
 from rtspec.training.enhancement import degradation, live, paper, shipping
 from rtspec.training.enhancement.batches import LIVE_PLAN, Batch, LiveBatches, Seen, long_frames, spectra
@@ -109,12 +109,24 @@ def test_the_loss_expects_of_hiss_what_the_measures_find_in_it(clip):
     assert gained == pytest.approx(float(expected["snr_db"]), abs=0.1)
 
 
+def test_the_hiss_is_as_even_as_the_loss_takes_it_to_be():
+    noise = even_noise(metrics.LSD_N_FFT)
+    short, long = np.log10(np.abs(spectra(noise))[8:, 8:-8] ** 2), long_frames(noise)[:, 8:-8]
+    for logs, typical, scatter in (
+        (short, live.TYPICAL, live.SCATTER),
+        (long, live.EVEN_TYPICAL, live.EVEN_SCATTER),
+    ):
+        assert 10 ** (logs.mean() - np.log10(np.mean(10**logs))) == pytest.approx(typical, abs=0.01)
+        assert logs.var() == pytest.approx(scatter, abs=0.01)
+    assert np.abs(np.corrcoef(noise[:-7], noise[7:])[0, 1]) < 0.01 and np.abs(noise).max() < 5.5 * noise.std()
+
+
 def hiss(batch: Batch) -> torch.Tensor:
-    """Frames of white noise of mean power 1."""
-    window = torch.as_tensor(np.array(LIVE_PLAN.analysis))
-    noise = torch.randn(1, batch.sound.shape[1] + LIVE_PLAN.length) / window.square().sum().sqrt()
-    frames = noise.unfold(-1, LIVE_PLAN.length, LIVE_PLAN.hop)[:, : batch.features.shape[1]] * window
-    return torch.fft.rfft(frames, LIVE_PLAN.n_fft)
+    """Frames of what the host fills with."""
+    n_frames = batch.features.shape[1]
+    noise = np.empty((n_frames, LIVE_PLAN.hop), np.float32)
+    hiss_stage(LIVE_PLAN).run(noise, n_frames, noise)
+    return torch.as_tensor(spectra(noise.ravel()))[None]
 
 
 def test_frames_added_up_give_the_sound_back_on_both_plans():
