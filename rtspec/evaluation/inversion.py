@@ -96,6 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="at most N scenes, drawn by chance, always the same")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="S", help="of each scene (default 10)")
     parser.add_argument("--quick", action="store_true", help="no phases are estimated and ViSQOL is left out")
+    parser.add_argument(
+        "--oracle",
+        action="store_true",
+        help="also the pseudo-inverse with the best constant gain of each bin and scene",
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="also write tables and figures there")
     parser.add_argument(
         "--live", metavar="SECONDS", nargs="?", type=float, const=60.0, help="on a JACK device instead: on time?"
@@ -126,7 +131,8 @@ def _run_scenes(args: argparse.Namespace) -> None:
         for scene in bar.track(chosen, description="scenes"):
             sound = read(scene.path, SAMPLE_RATE)[0].mean(axis=0)[: round(args.seconds * SAMPLE_RATE)]
             rows += [
-                {"scene": scene.path.name, "label": scene.label, **r} for r in measured(sound, inverters, args.quick)
+                {"scene": scene.path.name, "label": scene.label, **r}
+                for r in measured(sound, inverters, args.quick, args.oracle)
             ]
     data = {"scenes": len(chosen), "table_1": overall(rows), "table_2": by_class(rows)}
     text = (
@@ -152,7 +158,7 @@ def inverters_of(names: list[str] | None) -> list[Inverter]:
     ]
 
 
-def measured(sound: np.ndarray, inverters: list[Inverter], quick: bool = False) -> list[dict]:
+def measured(sound: np.ndarray, inverters: list[Inverter], quick: bool = False, oracle: bool = False) -> list[dict]:
     """One row of figures for each inverter.
 
     Parameters
@@ -163,6 +169,8 @@ def measured(sound: np.ndarray, inverters: list[Inverter], quick: bool = False) 
         For each plan its "pinv" comes first.
     quick : bool
         Leave out what takes long: estimated phases and ViSQOL.
+    oracle : bool
+        After each pseudo-inverse a row for its :func:`best_gains`.
     """
     if len(sound) < 2 * PAPER_PLAN.n_fft:
         raise InvalidValue(f"a scene of {len(sound)} samples is too short; give at least {2 * PAPER_PLAN.n_fft}")
@@ -170,15 +178,24 @@ def measured(sound: np.ndarray, inverters: list[Inverter], quick: bool = False) 
     for inverter in inverters:
         spectrum = stft(sound, inverter.plan)
         target, made = np.abs(spectrum), inverter.magnitudes(spectrum)
+        ways = {inverter.name: made}
+        if oracle and inverter.name == "pinv":
+            ways["best gains"] = best_gains(target, made)
         inside = inverter.filters.weights.sum(axis=0) > COVERED
-        rmse = np.array([spectral_rmse(target[k], made[k], inverter.plan) for k in (slice(None), inside)])
-        ratios = rmse / np.maximum(pinv_rmse.setdefault(inverter.plan, rmse), 1e-12)
-        rows.append(
-            {"method": inverter.name, "n_fft": inverter.plan.n_fft, "hop": inverter.plan.hop, "rmse": float(rmse[0])}
-        )
-        rows[-1] |= {"of_pinv": float(ratios[0]), "of_pinv_in_bands": float(ratios[1])}
-        rows[-1] |= _sounding(sound, spectrum, made, inverter.plan, quick)
+        for name, magnitudes in ways.items():
+            rmse = np.array([spectral_rmse(target[k], magnitudes[k], inverter.plan) for k in (slice(None), inside)])
+            ratios = rmse / np.maximum(pinv_rmse.setdefault(inverter.plan, rmse), 1e-12)
+            rows.append({"method": name, "n_fft": inverter.plan.n_fft, "hop": inverter.plan.hop})
+            rows[-1] |= {"rmse": float(rmse[0]), "of_pinv": float(ratios[0]), "of_pinv_in_bands": float(ratios[1])}
+            rows[-1] |= _sounding(sound, spectrum, magnitudes, inverter.plan, quick)
     return rows
+
+
+def best_gains(target: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Magnitudes (n_bins, n_frames) times a constant for each bin, that which brings them nearest to the target: what
+    a network could reach at best that knew each bin's mean level in this very scene, though bands do not tell it."""
+    gains = np.sum(target * base, axis=1) / np.maximum(np.sum(base**2, axis=1), 1e-20)
+    return gains[:, np.newaxis] * base
 
 
 def spectral_rmse(target: np.ndarray, made: np.ndarray, plan: FramePlan) -> float:

@@ -84,6 +84,7 @@ def _card(name: str, args: argparse.Namespace) -> str:
         ("learning-rate", args.learning_rate),
         ("seed", args.seed),
     )
+    settings += (("start", f"runs/{Path(args.start).name}"),) if args.start else ()
     command = f"rtspec train inversion --network {name} " + " ".join(f"--{key} {value}" for key, value in settings)
     return (
         f"Input: the clipped pseudo-inverse of a frame's {BANDS} powers; output: finer magnitudes of the same frame.\n"

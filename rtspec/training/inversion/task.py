@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...cli.output import emit
 from ..arguments import add_fit_arguments, add_run_arguments, begin
-from ..fit import Fitted, Recipe, fit
+from ..fit import Fitted, Recipe, fit, load_best
 from .data import PLANS, Features, filters_of, held_out, layers
 from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_run_arguments(parser, "runs/inversion")
     add_fit_arguments(parser, steps=3000, batch=16, learning_rate=2e-3)
+    parser.add_argument("--start", metavar="FOLDER", help="an earlier run whose weights are the start")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -56,8 +57,11 @@ def run(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> Fitted:
     """Train the network that the arguments name."""
-    if args.network != "paper":
-        return _fit(make(args.network, args.seed), args, args.steps, args.learning_rate, Path(args.out))
+    if args.network != "paper" or args.start:
+        network = make(args.network, args.seed)
+        if args.start:
+            load_best(network, args.start)
+        return _fit(network, args, args.steps, args.learning_rate, Path(args.out))
     steps = max(1, min(args.steps - 1, round(START_SHARE * args.steps)))
     start, rate = make("paper", args.seed, PAPER_START_CHANNELS), args.learning_rate
     narrow = _fit(start, args, steps, rate, Path(args.out) / "start").network

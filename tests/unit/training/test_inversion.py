@@ -135,6 +135,10 @@ def test_the_paper_network_grows_while_it_trains(folder, tmp_path):
     words = ["--network", "paper", "--steps", "2", "--batch", "1"]
     fitted = train(_arguments(folder, tmp_path, *words))
     assert sum(p.numel() for p in fitted.network.parameters()) == 1_005_953
+    words += ["--start", str(tmp_path), "--learning-rate", "1e-9"]
+    again = train(_arguments(folder, tmp_path / "more", *words))
+    for before, after in zip(fitted.network.parameters(), again.network.parameters(), strict=True):
+        torch.testing.assert_close(after, before, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["live", "paper", "log"])
@@ -205,6 +209,18 @@ def test_the_tables_compare_every_method_with_the_pseudo_inverse_of_its_own_plan
     assert [r["of pinv"] for r in first if r["method"] == "pinv"] == [1.0, 1.0]
     assert [(r["class"], r["scenes"]) for r in tables.by_class(rows)] == [("x", 1), ("y", 1)]
     assert json.dumps(first)
+
+
+def test_the_best_gains_of_all_leave_what_moves_within_a_bin(folder):
+    """No constant gain of a bin is better: 1 % more or less of each is worse."""
+    sound = hum(0)
+    row = tables.measured(sound, [tables.baseline("pinv", tables.PAPER_PLAN)], quick=True, oracle=True)[-1]
+    assert row["method"] == "best gains" and row["of_pinv"] < 1
+    target = np.abs(stft(sound, tables.PAPER_PLAN))
+    base = tables.baseline("pinv", tables.PAPER_PLAN).magnitudes(stft(sound, tables.PAPER_PLAN))
+    best = tables.best_gains(target, base)
+    errors = [np.sum((share * best - target) ** 2) for share in (0.99, 1.0, 1.01)]
+    assert errors[1] < min(errors[0], errors[2])
 
 
 def test_perfect_magnitudes_have_no_error_and_give_the_sound_back():
