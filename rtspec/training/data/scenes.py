@@ -236,7 +236,7 @@ class Mixer:
         core, guests = (self._present(kinds) for kinds in SCENES[label])
         chosen = list(rng.permutation(core)[: rng.integers(1, 3)])
         chosen += list(rng.permutation(guests)[: rng.integers(1, 3)])
-        mix = sum(self._layer(kind, rng) for kind in chosen)
+        mix = np.sum([self._layer(kind, rng) for kind in chosen], axis=0)
         return (mix / max(1.0, 1.01 * np.abs(mix).max())).astype(np.float32)
 
     def _layer(self, kind: str, rng: np.random.Generator) -> np.ndarray:
