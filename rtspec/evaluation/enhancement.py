@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..cli.output import emit, progress, table
 from ..errors import AudioFileError
 from ..storage import WholeFile
 from . import metrics
+from .own_taps import own_taps
 from .pictures import spectrograms
 from .sbr import copy_up
 
@@ -83,6 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quantised", action="store_true", help="the models in float16 and int8 too: size, time, change"
     )
     parser.add_argument("--wave-u-net", metavar="FOLDER", help="a run of rtspec train enhancement --model wave-u-net")
+    parser.add_argument(
+        "--oracle", action="store_true", help="also the best weights of nine neighbouring bins, fitted to each track"
+    )
     parser.add_argument("--each", action="store_true", help="list every track")
     parser.add_argument("--out", metavar="FOLDER", help="write report.md, report.json, pictures and WAV pairs there")
 
@@ -94,10 +99,12 @@ def run(args: argparse.Namespace) -> None:
     with progress(args.json) as bar:
         task = bar.add_task("enhancement", total=None)
         for name, condition in chosen.items():
-            methods = {"unprocessed": _unprocessed, "copied up": _copier(condition), **processors}
+            methods = {"copied up": _copier(condition), **processors}
             for track, original in _sounds(args, condition):
                 bar.update(task, description=f"{name}: {track}")
-                rows += _measure(args, name, condition, track, original, methods)
+                known = {"best taps": partial(own_taps, original)} if args.oracle else {}
+                ways = {"unprocessed": _unprocessed, **known, **methods}
+                rows += _measure(args, name, condition, track, original, ways)
     data = {"means": _means(rows), "harmless": harmless(args.models.split(",")[0])}
     if args.quantised:
         data["quantised"] = _quantised(args.models.split(","), chosen)

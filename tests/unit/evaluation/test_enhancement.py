@@ -9,6 +9,7 @@ from rtspec.audio.files import write
 from rtspec.cli import main
 from rtspec.evaluation import metrics
 from rtspec.evaluation.enhancement import CONDITIONS
+from rtspec.evaluation.own_taps import own_taps
 from rtspec.evaluation.sbr import copy_up
 from rtspec.training.enhancement.degradation import low_pass
 
@@ -37,6 +38,15 @@ def test_copied_bands_fill_what_is_empty_and_leave_the_rest():
     assert metrics.log_spectral_distance(music(), made, above) < 0.5 * metrics.log_spectral_distance(
         music(), narrow, above
     )
+
+
+def test_no_common_gain_is_nearer_to_the_original_than_taps_fitted_to_it():
+    rng, original = np.random.default_rng(1), music()
+    coded = 0.8 * original + 0.05 * original.std() * rng.standard_normal(original.shape).astype(np.float32)
+    gain = np.sum(original * coded) / np.sum(coded**2)
+    reached = metrics.snr_db(original, own_taps(original, coded, RATE))
+    assert metrics.snr_db(original, gain * coded) < reached < metrics.snr_db(original, gain * coded) + 3
+    np.testing.assert_allclose(own_taps(original, np.zeros_like(original), RATE), 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
