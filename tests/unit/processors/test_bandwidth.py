@@ -6,7 +6,9 @@ import pytest
 import rtspec
 from rtspec.errors import InvalidValue
 from rtspec.evaluation.enhancement import speech, untouchable
+from rtspec.frames import FramePlan
 from rtspec.models import FrameModel, models
+from rtspec.processors.bandwidth_stages import HISS_SAMPLES, hiss_stage
 from rtspec.training.enhancement.degradation import low_pass, mp3, upper_edge_hz
 
 RATE = 44100
@@ -146,3 +148,17 @@ def test_every_channel_is_treated_as_if_alone(processor):
 def test_what_is_wrong_is_said_in_one_line(options, text):
     with pytest.raises((InvalidValue, rtspec.errors.ModelError), match=text):
         rtspec.BandwidthExtension(**options)
+
+
+def test_hiss_begins_again_where_it_ends_in_calls_of_any_length():
+    plan = FramePlan(sample_rate=RATE, n_fft=1024, hop=256)
+    stage, n = hiss_stage(plan), HISS_SAMPLES // plan.hop + 3
+    whole, parts = np.empty((n, plan.hop), np.float32), np.empty((n, plan.hop), np.float32)
+    stage.run(whole, n, whole)
+    np.testing.assert_array_equal(whole[-3:], whole[:3])
+    stage.reset()
+    for start in range(0, n, 7):
+        stage.run(parts[start:], min(7, n - start), parts[start:])
+    np.testing.assert_array_equal(parts, whole)
+    energy = np.sum(plan.analysis.astype(np.float64) ** 2)
+    assert np.mean(whole[:-3] ** 2) * energy == pytest.approx(1, rel=1e-4)
