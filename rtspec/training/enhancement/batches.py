@@ -18,7 +18,7 @@ LEAD_S = 1.5
 """Sound before the part that counts, in which the edge is found and the network's memory fills."""
 CODED_SHARE, OTHER_SHARE = 0.5, 0.2
 """Of the items: MP3 at 32 kbit/s, and at other rates; the rest is low-passed."""
-DENSER_SHARE = 0.5
+DENSER_SHARE = 0.25
 """Of what is trained on: made of two clips by :func:`denser`. The data hold little loud, dense music."""
 LONG_STRIDE = 4
 LONG_LAG = (LSD_N_FFT + LIVE_PLAN.length) // (2 * LIVE_PLAN.hop) - 1
