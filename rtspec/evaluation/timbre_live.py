@@ -13,7 +13,7 @@ from .measured_stream import Job, clock_readings, measured, moments_taken
 from .soak_sender import PORT
 
 BLOCK, SAMPLE_RATE = 128, 48000
-WORKERS = {"key": 0, "key, timed": 0, "8 voices": 128, "16 voices": 256, "morph": 128, "equal": 256}
+WORKERS = {"key": 0, "key, timed": 0, "8 voices": 128, "16 voices": 256, "morph": 128, "equal": 128}
 """Samples that the engine has beyond a block: none where the key-to-sound time is what counts. 16 voices have two
 blocks: a virtual machine's thread of the highest priority may lie still for 3 to 4 ms."""
 

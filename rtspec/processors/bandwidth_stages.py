@@ -302,7 +302,6 @@ _HISS_FRAMES, _HISS_ROUNDS = 2, 12
 """Length of the frames in which the hiss is even, in frames of the plan; and how often it is made so."""
 
 
-@cache
 def even_noise(n_fft: int, n_samples: int = HISS_SAMPLES) -> np.ndarray:
     """Noise whose power is nearly the same in all bins of all frames of `n_fft` samples, not in the mean alone.
 
@@ -313,7 +312,7 @@ def even_noise(n_fft: int, n_samples: int = HISS_SAMPLES) -> np.ndarray:
     Returns
     -------
     ndarray, float32, shape (n_samples,)
-        Periodic, of variance 1, read-only; always the same.
+        Periodic, of variance 1; always the same.
 
     References
     ----------
@@ -327,9 +326,7 @@ def even_noise(n_fft: int, n_samples: int = HISS_SAMPLES) -> np.ndarray:
         spectra = np.asarray(rfft(noise[at] * window))
         frames = np.asarray(irfft(spectra / (np.abs(spectra) + 1e-9), n_fft)) * window
         noise = np.bincount(at.ravel(), frames.ravel(), n_samples).astype(np.float32)
-    noise /= noise.std()
-    noise.flags.writeable = False
-    return noise
+    return noise / noise.std()
 
 
 @step
@@ -342,12 +339,19 @@ def make_hiss(state, x, n, y):
     return n
 
 
-def hiss_stage(plan: FramePlan) -> Stage:
-    """Noise whose spectrum has mean power 1 in every bin, the same after every reset: (hop,) float32."""
+@cache
+def _hiss_table(plan: FramePlan) -> np.ndarray:
+    """Read-only, for all lanes of a plan: whole hops of noise whose frames have mean power 1 in every bin."""
     table = aligned(HISS_SAMPLES // plan.hop * plan.hop)
-    table[:] = even_noise(_HISS_FRAMES * plan.n_fft)[: len(table)]
+    table[:] = even_noise(_HISS_FRAMES * plan.n_fft, len(table))
     table /= np.sqrt(np.sum(plan.analysis.astype(np.float64) ** 2))
     table.flags.writeable = False
+    return table
+
+
+def hiss_stage(plan: FramePlan) -> Stage:
+    """Noise whose spectrum has mean power 1 in every bin, the same after every reset: (hop,) float32."""
+    table = _hiss_table(plan)
     return Stage(make_hiss, HISS, hop=plan.hop, table=table, length=len(table))
 
 

@@ -20,7 +20,7 @@ def test_it_plays_live_without_an_underrun(what):
 @pytest.mark.timeout(90)
 def test_the_morph_plays_live_what_it_renders_sample_for_sample():
     row = measured(timbre_live.job("equal", 2.0))
-    assert row["equal"] and row["level"] > 0.01 and row["underruns"] == 0, row
+    assert row["equal"] and row["level"] > 0.01 and row["underruns"] == 0, str(row)
 
 
 @pytest.mark.timeout(120)
