@@ -4,6 +4,7 @@ A child is needed because PortAudio finds its JACK server once a process; it als
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -41,7 +42,7 @@ class Child:
     """A child process at work on one job; :meth:`result` waits for its figures."""
 
     def __init__(self, job: Job, environment: dict[str, str] | None):
-        command = [sys.executable, "-m", __name__, json.dumps(asdict(job))]
+        command = [sys.executable, "-X", "faulthandler", "-m", __name__, json.dumps(asdict(job))]
         no, pipe = subprocess.DEVNULL, subprocess.PIPE
         self._job = job
         self._process = subprocess.Popen(command, env=environment, text=True, stdin=no, stdout=pipe, stderr=pipe)
@@ -55,6 +56,9 @@ class Child:
             raise DeviceError(f"the stream at block {self._job.block} did not end within {patience:g} s") from None
         finally:
             self._process.kill()
+        if self._process.returncode < 0:
+            signal_name = signal.Signals(-self._process.returncode).name
+            raise DeviceError(f"the stream at block {self._job.block} was ended by {signal_name}: {complaint.strip()}")
         if self._process.returncode:
             last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
             raise DeviceError(f"the stream at block {self._job.block} failed: {last.removeprefix('rtspec: ')}")

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from punctual import check_in_time, tried_thrice
 
 from rtspec.audio import files
 from rtspec.audio.jack import JackServer, why_unavailable
@@ -151,7 +152,7 @@ stream.stop()
 """
 
 
-@pytest.mark.timeout(60)
+@tried_thrice()
 def test_a_client_whose_ports_are_disconnected_plays_on_and_can_be_connected_again():
     with JackServer(48000, 128) as server, Child(server, CUT_OFF) as child:
         child.line("playing")
@@ -166,8 +167,10 @@ def test_a_client_whose_ports_are_disconnected_plays_on_and_can_be_connected_aga
                 server.connect(port, target)
         time.sleep(0.5)
         child.tell("end")
-        assert child.line("state") == "True 0 0"
+        active, underruns, reopened = child.line("state").split()
         child.end()
+    check_in_time({"underruns": int(underruns)}, "underruns")
+    assert (active, reopened) == ("True", "0")
 
 
 # Controllers ----------------------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ stream.stop()
 """
 
 
-@pytest.mark.timeout(120)
+@tried_thrice(120)
 def test_a_flood_of_100_000_random_datagrams_leaves_the_stream_playing_and_osc_answering(tmp_path):
     with JackServer(48000, 256) as server, Child(server, FLOODED, tmp_path) as child:
         *_, last = child.lines_until("flooded")
@@ -214,7 +217,7 @@ def test_a_flood_of_100_000_random_datagrams_leaves_the_stream_playing_and_osc_a
         child.end()
     assert (answered, in_range, active, failed) == (True, True, True, 0)
     assert datagrams > 10_000
-    assert (underruns, late) == (0, 0)
+    check_in_time({"underruns": underruns, "late": late}, "underruns", "late")
 
 
 STEADY = """
@@ -236,7 +239,7 @@ stream.stop()
 """
 
 
-@pytest.mark.timeout(90)
+@tried_thrice(90)
 @pytest.mark.parametrize("load", ["free", "burning"])
 def test_no_osc_message_of_another_process_is_lost_at_200_a_second(load):
     from pythonosc.udp_client import SimpleUDPClient
@@ -249,7 +252,8 @@ def test_no_osc_message_of_another_process_is_lost_at_200_a_second(load):
             client.send_message("/rtspec/mix", (i + 1) / 500)
         applied, garbage, mix, underruns, late = json.loads(child.line("state"))
         child.end()
-    assert (applied, garbage, underruns, late) == (500, 0, 0, 0)
+    check_in_time({"underruns": underruns, "late": late}, "underruns", "late")
+    assert (applied, garbage) == (500, 0)
     assert mix == pytest.approx(1.0)
 
 
@@ -289,19 +293,21 @@ os._exit(0)  # a dead server's output must not be closed
 """
 
 
-@pytest.mark.timeout(60)
+@tried_thrice()
 def test_a_midi_port_that_vanishes_and_returns_moves_the_sound_again():
     with JackServer(48000, 256) as server, Child(server, PLAYED, "port") as child:
         assert child.line("moved") == "True"
         said = child.lines_until("moved")
         assert sum("vanished; plug it in again" in line for line in said) == 1 and said[-1] == "moved True"
         assert sum("is there; listening" in line for line in said) == 1
-        assert json.loads(child.line("state")) == [True, 0]
+        active, underruns = json.loads(child.line("state"))
         child.line("stopped")
         child.end()
+    assert active
+    check_in_time({"underruns": underruns}, "underruns")
 
 
-@pytest.mark.timeout(60)
+@tried_thrice()
 def test_midi_comes_back_with_the_server():
     server = JackServer(48000, 256)
     with Child(server, PLAYED, "server") as child:
@@ -312,9 +318,11 @@ def test_midi_comes_back_with_the_server():
         with JackServer(48000, 256) as again:
             child.tell(again.name)
             assert child.lines_until("moved")[-1] == "moved True"
-            assert json.loads(child.line("state")) == [True, 0]
+            active, underruns = json.loads(child.line("state"))
             child.line("stopped")
             child.end()
+    assert active
+    check_in_time({"underruns": underruns}, "underruns")
 
 
 # Presets --------------------------------------------------------------------------------------------------------------
@@ -355,7 +363,7 @@ stream.stop()
 """
 
 
-@pytest.mark.timeout(60)
+@tried_thrice()
 def test_hostile_preset_files_are_answered_with_one_line_each_while_the_stream_plays_on(tmp_path):
     import rtspec
     from rtspec.control.presets import Bank
@@ -375,6 +383,8 @@ def test_hostile_preset_files_are_answered_with_one_line_each_while_the_stream_p
             ((address, line),), mix = json.loads(child.line("answer"))
             assert address == "/rtspec/error" and mix == 1.0, name
             assert 10 < len(line) < 400 and "\n" not in line
-        assert child.line("loaded") == "True True 0"
+        loaded, active, underruns = child.line("loaded").split()
         child.end()
+    assert (loaded, active) == ("True", "True")
+    check_in_time({"underruns": int(underruns)}, "underruns")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

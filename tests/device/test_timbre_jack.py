@@ -1,6 +1,7 @@
 """TimbreSynth and TimbreMorph on a real device, played by another process over real MIDI."""
 
 import pytest
+from punctual import check_in_time, tried_thrice
 
 from rtspec.audio.jack import why_unavailable
 from rtspec.evaluation import timbre_live
@@ -9,18 +10,19 @@ from rtspec.evaluation.measured_stream import measured
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 
 
-@pytest.mark.timeout(90)
+@tried_thrice(90)
 @pytest.mark.parametrize("what", ["16 voices", "morph"])
 def test_it_plays_live_without_an_underrun(what):
     row = measured(timbre_live.job(what, 4.0))
     assert row["callbacks"] > 1000
-    assert (row["underruns"], row["late_events"]) == (0, 0), row
+    check_in_time(row, "underruns", "late_events")
 
 
-@pytest.mark.timeout(90)
+@tried_thrice(90)
 def test_the_morph_plays_live_what_it_renders_sample_for_sample():
     row = measured(timbre_live.job("equal", 2.0))
-    assert row["equal"] and row["level"] > 0.01 and row["underruns"] == 0, str(row)
+    check_in_time(row, "underruns")
+    assert row["equal"] and row["level"] > 0.01, str(row)
 
 
 @pytest.mark.timeout(120)

@@ -5,6 +5,7 @@ import time
 import mido
 import numpy as np
 import pytest
+from punctual import check_in_time, tried_thrice
 
 import rtspec
 from rtspec.evaluation.midi_benchmark import Gate
@@ -57,6 +58,7 @@ def test_a_parameter_moves_at_its_sample_for_any_block(block):
     np.testing.assert_array_equal(heard, whole)
 
 
+@tried_thrice()
 def test_a_timed_message_acts_one_block_after_its_moment_live():
     synth = Gate()
     with rtspec.AudioStream(
@@ -68,7 +70,7 @@ def test_a_timed_message_acts_one_block_after_its_moment_live():
         assert stream.send([0x90, 60, 127])  # at once, before the others
         time.sleep(0.4)
         heard = edges(stream.recorded[1][0])
-        assert stream.statistics.late_events == 0
+        check_in_time(stream.statistics.as_dict(), "late_events", "underruns")
     assert sent == [True] * 3
     assert len(heard) == 4
     gaps_s = np.diff(heard[1:]) / RATE
