@@ -4,6 +4,7 @@ Both have `start`, `stop`, `active` and `latency_samples`, so the host does not 
 """
 
 import atexit
+import ctypes
 import threading
 from contextlib import suppress
 from typing import Protocol
@@ -24,9 +25,6 @@ DEVICE_PRIORITY = 10
 
 CLOSE_TIMEOUT_S = 3.0
 """How long a lost device may take to close before it is left alone: closing one whose server died can hang for ever."""
-
-_abandoned: list["PortAudioStream"] = []
-"""Streams whose device died: what they call must stay where it is."""
 
 
 class Stream(Protocol):
@@ -129,9 +127,11 @@ class PortAudioStream:
         self._started = False
 
     def _leave(self) -> None:
-        """Touch the device no more. PortAudio's own clean-up at the interpreter's end would trip over it as well."""
+        """Touch the device no more. PortAudio's own clean-up at the interpreter's end would trip over it as well; and
+        since it may call at any time yet, what it calls and PortAudio's code outlive that end."""
         self._lost = True
-        _abandoned.append(self)
+        for needed in (self, self._sd._lib):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(needed))
         atexit.unregister(self._sd._exit_handler)
 
     def _close(self) -> None:

@@ -142,6 +142,34 @@ def test_a_device_that_vanishes_gives_one_line_and_no_hang(end):
     assert said[-1] == "stopped"
 
 
+CLOSES = """
+stream = rtspec.AudioStream(plugins=[], source=noise(1, 60)).start()
+print("playing", flush=True)
+sys.stdin.readline()
+stream.stop()
+print("stopped", flush=True)
+time.sleep(0.3)
+"""
+
+
+def test_a_server_that_sleeps_while_a_stream_closes_neither_holds_the_process_nor_kills_it():
+    with JackServer(48000, 128) as server:
+        command, pipe = [sys.executable, "-c", PRELUDE + CLOSES], subprocess.PIPE
+        child = subprocess.Popen(command, env=server.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        try:
+            assert child.stdin is not None and child.stdout is not None
+            assert child.stdout.readline() == "playing\n"
+            os.kill(server.pid, signal.SIGSTOP)
+            child.stdin.write("stop\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == "stopped\n"
+            os.kill(server.pid, signal.SIGCONT)  # the device calls again while the interpreter ends
+            _, complaint = child.communicate(timeout=30)
+        finally:
+            child.kill()
+    assert child.returncode == 0, complaint
+
+
 DEVICES = """
 from rtspec.audio.devices import find_device, list_devices
 said = []
