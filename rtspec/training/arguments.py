@@ -1,6 +1,7 @@
 """What every ``rtspec train`` task asks for: where to, the seed, and what to compute on."""
 
 import argparse
+from pathlib import Path
 
 import torch
 
@@ -15,13 +16,29 @@ def add_run_arguments(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 def add_fit_arguments(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
-    """--steps, --batch, --learning-rate and --patience."""
+    """--steps, --batch, --learning-rate, --patience, --start and --report."""
     parser.add_argument("--steps", type=int, default=steps, help=f"batches (default {steps})")
     parser.add_argument("--batch", type=int, default=batch, help=f"items of a batch (default {batch})")
     parser.add_argument(
         "--learning-rate", type=float, default=learning_rate, metavar="R", help=f"default {learning_rate:g}"
     )
     parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
+    parser.add_argument("--start", metavar="FOLDER", help="an earlier run whose weights are the start")
+    report = "Markdown for the card: of the task's rtspec evaluate"
+    parser.add_argument("--report", type=_text_of, metavar="FILE", help=report)
+
+
+def figures(args: argparse.Namespace, command: str) -> str:
+    """The card's part that tells figures: the report that was given, or the command that makes one."""
+    return f"## Figures\n\n{args.report or f'none given; `{command}` makes them'}"
+
+
+def _text_of(file: str) -> str:
+    """Read when the command is: not after hours of training."""
+    try:
+        return Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{file} cannot be read as text: {error}") from None
 
 
 def begin(args: argparse.Namespace) -> None:

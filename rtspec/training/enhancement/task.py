@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...cli.output import emit
 from ...errors import InvalidValue
-from ..arguments import add_fit_arguments, add_run_arguments, begin
+from ..arguments import add_fit_arguments, add_run_arguments, begin, figures
 from ..data.folders import Clip, clips, distinct
 from ..data.packages import licence_list, unpacked
 from ..fit import Recipe, fit, load_best
@@ -62,14 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="data/music", metavar="FOLDER", help="of rtspec data music")
     add_run_arguments(parser, "runs/enhancement")
     add_fit_arguments(parser, steps=1600, batch=8, learning_rate=2e-3)
-    parser.add_argument("--report", metavar="FILE", help="Markdown for the card: of rtspec evaluate enhancement")
     parser.add_argument("--blocks", type=int, default=1, metavar="N", help="of the paper's network, 1 to 7 (default 1)")
     parser.add_argument(
         "--snr-weight", type=float, default=2.0, metavar="W", help="of a dB in paper-skip's loss (default 2)"
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
     parser.add_argument("--within", type=float, metavar="S", help="use no more than the start of each clip (live)")
-    parser.add_argument("--start", metavar="FOLDER", help="an earlier run whose weights are the start")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -190,12 +188,11 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     chosen |= {"within": args.within} if args.within else {}
     chosen |= {"start": f"runs/{Path(args.start).name}"} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
-    report = Path(args.report).read_text() if args.report else "none given; rtspec evaluate enhancement makes them"
     groups = sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
     found = [package for package in (unpacked(re.escape(group), args.data) for group in groups) if package]
     return (
         f"## Training\n\n```\nrtspec data music --out data/music\nrtspec train enhancement --data data/music {command} "
         f"--export FOLDER\n```\n\nThe weights are made from game music of Debian packages, each under its own free "
         f"licence, and no sound of them is in this file:\n\n{licence_list(found)}\n\n"
-        f"Learning rate: {recipe.schedule}.\n\n## Figures\n\n{report}"
+        f"Learning rate: {recipe.schedule}.\n\n{figures(args, 'rtspec evaluate enhancement')}"
     )

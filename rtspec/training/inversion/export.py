@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from ...frames import stft
+from ..arguments import figures
 from ..export import ship
 from .data import BANDS, filters_of
 from .task import plan_of
@@ -90,5 +91,5 @@ def _card(name: str, args: argparse.Namespace) -> str:
         f"Input: the clipped pseudo-inverse of a frame's {BANDS} powers; output: finer magnitudes of the same frame.\n"
         f"Weights: GPL-3.0-or-later. Trained on the sounds of the Debian packages {packages} (their licences: `rtspec"
         f" data scenes`); no speech among them by intent. Made by `rtspec data scenes data/scenes` and `{command}"
-        f" --export exports/inversion-{name}`. Figures: `rtspec evaluate inversion`.\n"
+        f" --export exports/inversion-{name}`.\n\n{figures(args, 'rtspec evaluate inversion')}\n"
     )

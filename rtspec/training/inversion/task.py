@@ -38,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_run_arguments(parser, "runs/inversion")
     add_fit_arguments(parser, steps=3000, batch=16, learning_rate=2e-3)
-    parser.add_argument("--start", metavar="FOLDER", help="an earlier run whose weights are the start")
 
 
 def run(args: argparse.Namespace) -> None:
