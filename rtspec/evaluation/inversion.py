@@ -242,7 +242,7 @@ def overall(rows: list[dict]) -> list[dict]:
 
 
 def by_class(rows: list[dict]) -> list[dict]:
-    """Table 2: by class and network, the mean difference of RMSE and of SRR with the original phase to the pinv's."""
+    """Table 2: by class and method, the mean difference of RMSE and of SRR with the original phase to the pinv's."""
     pinv = {(r["scene"], r["n_fft"]): r for r in rows if r["method"] == "pinv"}
     groups: dict[tuple, list[tuple[dict, dict]]] = defaultdict(list)
     for row in rows:
@@ -251,7 +251,7 @@ def by_class(rows: list[dict]) -> list[dict]:
     return [
         {
             "class": label or "(none)",
-            "network": name,
+            "method": name,
             "scenes": len(pairs),
             "spectral RMSE": _difference(pairs, "rmse", 5),
             "SRR oracle dB": _difference(pairs, "srr_oracle_db", 2),
