@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
 from ..buffers.priority import become_real_time
 from ..errors import DeviceError
+from .jack_midi import JackMidiInput, library
 from .messages import MidiEvent, MidiParser
 
 POLL_S = 0.001
@@ -115,28 +115,12 @@ def _api_name(api: int) -> str:
 def _client(api: int, direction: str = "input") -> Any:
     import rtmidi
 
-    _quiet_jack()
+    jack = api == rtmidi.API_UNIX_JACK
+    if jack:
+        library()  # keeps RtMidi's outputs quiet too
     if direction == "input":
-        return rtmidi.MidiIn(rtapi=api, name=CLIENT, queue_size_limit=QUEUE)
+        return JackMidiInput(CLIENT, QUEUE) if jack else rtmidi.MidiIn(rtapi=api, name=CLIENT, queue_size_limit=QUEUE)
     return rtmidi.MidiOut(rtapi=api, name=CLIENT)
-
-
-@cache
-def _quiet_jack() -> None:
-    """Keep python-rtmidi's own libjack from writing to stderr at each look for a server; its errors are raised anyway.
-
-    The C library's strlen stands in for "do nothing": any function of one text that needs no GIL will do.
-    """
-    with suppress(Exception):
-        import rtmidi._rtmidi  # noqa: F401 (loads libjack)
-
-        with open("/proc/self/maps") as maps:
-            paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "rtmidi" in line and "libjack" in line}
-        silent = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
-        for path in paths:
-            library = ctypes.CDLL(path)
-            library.jack_set_error_function(silent)
-            library.jack_set_info_function(silent)
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -173,12 +157,14 @@ class DeltaClock:
 @dataclass
 class MidiStatistics:
     """What an input has seen. `garbage` are bytes that made no message, `dropped` messages that nobody read in time,
-    `overflows` polls that found the back end's queue full, `failed` messages whose listener raised."""
+    `overflows` polls that found the back end's queue full, `lost` messages that came on JACK while the machine was late,
+    `failed` messages whose listener raised."""
 
     messages: int = 0
     garbage: int = 0
     dropped: int = 0
     overflows: int = 0
+    lost: int = 0
     failed: int = 0
     lost_ports: int = 0
     connections: int = 0
@@ -302,6 +288,8 @@ class MidiInput:
             self._take(item[0], self._clock.time_s(item[1], time.monotonic()))
             taken += 1
         self.statistics.overflows += taken >= QUEUE - 1
+        if isinstance(self._client, JackMidiInput):
+            self.statistics.lost += self._client.losses()
 
     def _take(self, data: list[int], time_s: float) -> None:
         for message in self._parser.feed_whole(data):

@@ -176,7 +176,7 @@ def _counted(stream, sent: dict) -> dict:
         "frame_max_us": seen["frame_us"]["max"],
         "midi_sent": sent["midi"],
         "midi_lost": sent["midi"] - midi.messages,
-        "midi_lost_here": midi.overflows + midi.dropped + midi.garbage + midi.failed,
+        "midi_lost_here": midi.overflows + midi.lost + midi.dropped + midi.garbage + midi.failed,
         "osc_sent": sent["osc"],
         "osc_lost": sent["osc"] - osc.applied,
         "governor_steps": seen["governor_steps"],

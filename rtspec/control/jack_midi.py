@@ -1,0 +1,267 @@
+"""MIDI from JACK, with a compiled callback that checks what it is given.
+
+RtMidi's JACK input does not ask whether an event could be had. Where its client is late, the server is writing the next
+period into the same buffer already; RtMidi then copies whatever lies on its stack, and the process dies. Here a late
+period costs its messages. A client has the methods of RtMidi's inputs, as far as :mod:`rtspec.control.midi` calls them.
+
+References
+----------
+JACK's C interface: jack/jack.h and jack/midiport.h.
+"""
+
+import ctypes
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ulong, c_void_p
+from ctypes.util import find_library
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from numba import carray, njit, types
+
+from ..buffers.atomics import load_acquire, publish, read, store_release
+from ..buffers.memory import address, aligned, integers, memmove, pointer
+from ..buffers.step import call_step
+from ..errors import DeviceError
+
+_SHARED = ("head", "tail", "port", "lost")
+_HEAD, _TAIL, _PORT, _LOST = range(4)
+_PLACES = ("slots", "event", "get_buffer", "count", "get", "now_us")
+STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", *_PLACES)])
+EVENT = np.dtype({"names": ["size", "data"], "formats": ["i8", "i8"], "offsets": [8, 16], "itemsize": 24})
+"""``jack_midi_event_t``, without its frame."""
+
+HEADER_BYTES, LONGEST = 16, 48
+SLOT_BYTES = HEADER_BYTES + LONGEST
+"""Of a message on its way: its time in microseconds, its length, its bytes. Longer ones are system exclusive; their
+first bytes and their last are kept."""
+
+_MIDI = b"8 bit raw midi"
+_IS_INPUT, _IS_OUTPUT, _NO_START_SERVER = 1, 2, 1
+_SYSEX, _SYSEX_END, _ACTIVE_SENSING, _FIRST_STATUS, _FIRST_REAL_TIME = 0xF0, 0xF7, 0xFE, 0x80, 0xF8
+
+
+# The callback ---------------------------------------------------------------------------------------------------------
+
+
+@njit
+def _keep(s, state, event, time_us):
+    """Put a message into the queue; one that finds it full is counted."""
+    head = load_acquire(state + 8 * _HEAD)
+    if head - load_acquire(state + 8 * _TAIL) >= s.capacity:
+        s.lost += 1
+        return
+    place, n = s.slots + SLOT_BYTES * (head % s.capacity), min(event.size, LONGEST)
+    header = integers(place, 2)
+    header[0], header[1] = time_us, n
+    memmove(place + HEADER_BYTES, event.data, n)
+    memmove(place + HEADER_BYTES + n - 1, event.data + event.size - 1, 1)
+    store_release(state + 8 * _HEAD, head + 1)
+
+
+def _process(n_frames, state):
+    """JACK's process callback: every event of the period that lies whole within the port's buffer."""
+    s = carray(pointer(state), 1, STATE)[0]
+    event = carray(pointer(s.event), 1, EVENT)[0]
+    port = load_acquire(state + 8 * _PORT)
+    if port == 0:
+        return 0
+    buffer = call_step(s.get_buffer, port, n_frames, 0, 0)
+    n_events = call_step(s.count, buffer, 0, 0, 0) & 0xFFFFFFFF
+    time_us = call_step(s.now_us, 0, 0, 0, 0)
+    for i in range(n_events):
+        failed = call_step(s.get, s.event, buffer, i, 0) & 0xFFFFFFFF
+        within = buffer <= event.data and 0 < event.size <= buffer + s.port_bytes - event.data
+        if failed != 0 or not within:
+            s.lost += n_events - i
+            break
+        _keep(s, state, event, time_us)
+    return 0
+
+
+@cache
+def _callback() -> Any:
+    return numba.cfunc(types.int32(types.uint32, types.int64), cache=True, error_model="numpy")(_process)
+
+
+# The library ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def library() -> Any:
+    """The libjack that RtMidi brings along, or the system's; told not to write to stderr at each look for a server.
+
+    The C library's strlen stands in for "do nothing": any function of one text that needs no GIL will do.
+    """
+    import rtmidi._rtmidi  # noqa: F401 (loads its own)
+
+    path = _loaded_with_rtmidi() or find_library("jack")
+    if path is None:
+        raise DeviceError("no JACK library was found (Debian: apt-get install libjack-jackd2-0)")
+    jack = ctypes.CDLL(path)
+    silent = ctypes.cast(ctypes.CDLL(None).strlen, c_void_p)
+    jack.jack_set_error_function(silent)
+    jack.jack_set_info_function(silent)
+    for name, result, arguments in (
+        ("jack_client_open", c_void_p, (c_char_p, c_int, POINTER(c_int))),
+        ("jack_client_close", c_int, (c_void_p,)),
+        ("jack_set_process_callback", c_int, (c_void_p, c_void_p, c_void_p)),
+        ("jack_activate", c_int, (c_void_p,)),
+        ("jack_get_ports", POINTER(c_char_p), (c_void_p, c_char_p, c_char_p, c_ulong)),
+        ("jack_free", None, (c_void_p,)),
+        ("jack_port_register", c_void_p, (c_void_p, c_char_p, c_char_p, c_ulong, c_ulong)),
+        ("jack_port_unregister", c_int, (c_void_p, c_void_p)),
+        ("jack_port_name", c_char_p, (c_void_p,)),
+        ("jack_port_type_get_buffer_size", c_size_t, (c_void_p, c_char_p)),
+        ("jack_connect", c_int, (c_void_p, c_char_p, c_char_p)),
+    ):
+        function = getattr(jack, name)
+        function.restype, function.argtypes = result, arguments
+    return jack
+
+
+def _loaded_with_rtmidi() -> str | None:
+    try:
+        with open("/proc/self/maps") as maps:
+            paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "rtmidi" in line and "libjack" in line}
+    except OSError:
+        return None
+    return min(paths, default=None)
+
+
+def _entries() -> dict[str, int]:
+    """Where the functions begin that the callback calls."""
+    names = {
+        "get_buffer": "jack_port_get_buffer",
+        "count": "jack_midi_get_event_count",
+        "get": "jack_midi_event_get",
+        "now_us": "jack_get_time",
+    }
+    return {field: ctypes.cast(getattr(library(), name), c_void_p).value or 0 for field, name in names.items()}
+
+
+class Arrivals:
+    """What the callback puts down, until it is read.
+
+    Parameters
+    ----------
+    queue : int
+        Messages that fit in.
+    port_bytes : int
+        Of a port's buffer.
+    entries : dict of str to int
+        Where the library's functions begin: get_buffer, count, get, now_us.
+    """
+
+    def __init__(self, queue: int, port_bytes: int, entries: dict[str, int]):
+        self._slots, self._event = aligned(queue * SLOT_BYTES, np.uint8), aligned(1, EVENT)
+        self._slots.fill(0)  # touches every page now, so that the callback never waits for one
+        self._record, self._queue = aligned(1, STATE), queue
+        places = {"slots": address(self._slots), "event": address(self._event)}
+        for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():
+            self._record[name] = value
+        self._words, self._last_us, self._in_sysex = self._record.view(np.int64), 0, False
+        self._told_lost = 0
+        self.address = address(self._record)
+
+    def losses(self) -> int:
+        """Messages since the last call that could not be had, since the client was late, or found the queue full."""
+        total, before = read(self._words, _LOST), self._told_lost
+        self._told_lost = total
+        return total - before
+
+    def listen_to(self, port: int) -> None:
+        """Take what comes in at this port; 0 for none."""
+        publish(self._words, _PORT, port)
+
+    def get_message(self) -> tuple[list[int], float] | None:
+        """The oldest message and the seconds since the one before; None if there is none."""
+        while (at := int(self._words[_TAIL])) != read(self._words, _HEAD):
+            slot = self._slots[SLOT_BYTES * (at % self._queue) :][:SLOT_BYTES]
+            time_us, n = (int(word) for word in slot[:HEADER_BYTES].view(np.int64))
+            data = slot[HEADER_BYTES : HEADER_BYTES + n].tolist()
+            publish(self._words, _TAIL, at + 1)
+            if self._is_wanted(data):
+                delta_s = 1e-6 * (time_us - self._last_us) if self._last_us else 0.0
+                self._last_us = time_us
+                return data, delta_s
+        return None
+
+    def _is_wanted(self, data: list[int]) -> bool:
+        """Whether it is neither active sensing nor part of a system exclusive, which may come in several pieces."""
+        first = data[0]
+        if first >= _FIRST_REAL_TIME:
+            return first != _ACTIVE_SENSING
+        if first in (_SYSEX, _SYSEX_END) or (self._in_sysex and first < _FIRST_STATUS):
+            self._in_sysex = data[-1] != _SYSEX_END
+            return False
+        self._in_sysex = False
+        return True
+
+
+class JackMidiInput:
+    """One client of the default server with at most one port, which listens to another client's.
+
+    Parameters
+    ----------
+    name : str
+        Of the client.
+    queue : int
+        Messages that wait to be read.
+
+    Raises
+    ------
+    DeviceError
+        No server runs.
+    """
+
+    def __init__(self, name: str, queue: int):
+        self._jack, self._port = library(), None
+        self._client = self._jack.jack_client_open(name.encode(), _NO_START_SERVER, byref(c_int()))
+        if not self._client:
+            raise DeviceError("no JACK server runs; start one")
+        port_bytes = self._jack.jack_port_type_get_buffer_size(self._client, _MIDI)
+        self._arrivals, self._compiled = Arrivals(queue, port_bytes, _entries()), _callback()
+        self.get_message, self.losses = self._arrivals.get_message, self._arrivals.losses
+        # The server calls until the client is closed, even while the interpreter ends.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+        self._jack.jack_set_process_callback(self._client, self._compiled.address, self._arrivals.address)
+        self._jack.jack_activate(self._client)
+
+    def get_ports(self) -> list[str]:
+        """Names of all MIDI ports that can be listened to."""
+        found, names = self._jack.jack_get_ports(self._client, None, _MIDI, _IS_OUTPUT), []
+        while found and found[len(names)]:
+            names.append(found[len(names)])
+        if found:
+            self._jack.jack_free(found)
+        return [name.decode(errors="replace") for name in names]
+
+    def ignore_types(self, sysex: bool, timing: bool, active_sense: bool) -> None:
+        """As RtMidi has it; system exclusive and active sensing are always left out, the clock never."""
+        assert (sysex, timing, active_sense) == (True, False, True)
+
+    def open_port(self, index: int, name: str) -> None:
+        """Listen to the port of this index in :meth:`get_ports`."""
+        source = self.get_ports()[index].encode()
+        self._port = self._jack.jack_port_register(self._client, name.encode(), _MIDI, _IS_INPUT, 0)
+        if not self._port:
+            raise DeviceError(f"the JACK server gives no port {name!r}; has it run out of ports?")
+        self._arrivals.listen_to(self._port)
+        if self._jack.jack_connect(self._client, source, self._jack.jack_port_name(self._port)):
+            self.close_port()
+            raise DeviceError(f"{source.decode()} cannot be listened to; is it there still?")
+
+    def close_port(self) -> None:
+        """Listen no more; safe to call twice."""
+        port, self._port = self._port, None
+        self._arrivals.listen_to(0)
+        if port:
+            self._jack.jack_port_unregister(self._client, port)
+
+    def delete(self) -> None:
+        """Close the client; safe to call twice. Where its server has died, leave it alone instead."""
+        client, self._client = self._client, None
+        if client:
+            self._jack.jack_client_close(client)
+            ctypes.pythonapi.Py_DecRef(ctypes.py_object(self))

@@ -1,0 +1,93 @@
+"""The compiled JACK callback, with a library of the test's own: what it takes, and what it leaves where it is late."""
+
+import numba
+import numpy as np
+import pytest
+from numba import carray
+
+from rtspec.buffers.memory import address, aligned, integers, pointer
+from rtspec.buffers.step import SIGNATURE
+from rtspec.control.jack_midi import EVENT, Arrivals, _callback
+
+PORT_BYTES, N_EVENTS, BYTES_AT = 4096, 8, 1024
+WHOLE, FAILS, OUTSIDE, ENDLESS, EMPTY = range(5)
+"""What the library does when it is asked for an event."""
+
+
+@numba.cfunc(SIGNATURE)
+def get_buffer(port, n_frames, _, __):
+    return port  # the test's port is its buffer
+
+
+@numba.cfunc(SIGNATURE)
+def count(buffer, _, __, ___):
+    return integers(buffer, 1)[0] | 7 << 32  # a C int leaves the upper half of the register as it was
+
+
+@numba.cfunc(SIGNATURE)
+def now_us(_, __, ___, ____):
+    return 1_000_000
+
+
+@numba.cfunc(SIGNATURE)
+def get(event, buffer, i, _):
+    kind, size = integers(buffer + 8 + 16 * i, 2)
+    if kind == FAILS:
+        return -105
+    found = carray(pointer(event), 1, EVENT)[0]
+    found.size, found.data = size, buffer + BYTES_AT + 128 * i
+    if kind == OUTSIDE:
+        found.data = buffer - 64
+    elif kind == ENDLESS:
+        found.size = 1 << 62
+    elif kind == EMPTY:
+        found.size = 0
+    return 0
+
+
+def arrived(*events, queue=64):
+    """What is read after a period with these events, each (kind, bytes); and how many were lost."""
+    buffer = aligned(PORT_BYTES, np.uint8)
+    words = buffer.view(np.int64)
+    words[0] = len(events)
+    for i, (kind, data) in enumerate(events):
+        words[1 + 2 * i : 3 + 2 * i] = kind, len(data)
+        buffer[BYTES_AT + 128 * i :][: len(data)] = list(data)
+    functions = {"get_buffer": get_buffer, "count": count, "get": get, "now_us": now_us}
+    arrivals = Arrivals(queue, PORT_BYTES, {name: function.address for name, function in functions.items()})
+    assert _callback().ctypes(128, arrivals.address) == 0 and arrivals.get_message() is None  # no port yet
+    arrivals.listen_to(address(buffer))
+    assert _callback().ctypes(128, arrivals.address) == 0
+    found = []
+    while (message := arrivals.get_message()) is not None:
+        found.append(message[0])
+    losses = arrivals.losses()
+    assert arrivals.losses() == 0  # since the last call
+    return found, losses
+
+
+NOTES = [[0x90, 60 + i, 100] for i in range(6)]
+
+
+def test_whole_events_come_in_order():
+    assert arrived(*((WHOLE, note) for note in NOTES)) == (NOTES, 0)
+
+
+@pytest.mark.parametrize("kind", [FAILS, OUTSIDE, ENDLESS, EMPTY])
+def test_an_event_that_cannot_be_had_ends_the_period_and_is_counted(kind):
+    events = [(WHOLE, NOTES[0]), (kind, NOTES[1]), (WHOLE, NOTES[2])]
+    assert arrived(*events) == (NOTES[:1], 2)
+
+
+def test_a_full_queue_keeps_the_oldest_and_counts_the_rest():
+    assert arrived(*((WHOLE, note) for note in NOTES), queue=4) == (NOTES[:4], 2)
+
+
+def test_system_exclusive_in_pieces_and_active_sensing_are_left_out_and_nothing_else():
+    sysex = [[0xF0, 1, 2], [3] * 100, [4, 0xF7]]
+    events = [NOTES[0], sysex[0], [0xF8], sysex[1], [0xFE], sysex[2], NOTES[1]]
+    assert arrived(*((WHOLE, data) for data in events)) == ([NOTES[0], [0xF8], NOTES[1]], 0)
+
+
+def test_a_system_exclusive_without_end_takes_nothing_with_it():
+    assert arrived((WHOLE, [0xF0, 1, 2]), (WHOLE, NOTES[0]), (WHOLE, [61, 99])) == ([NOTES[0], [61, 99]], 0)
