@@ -26,15 +26,15 @@ from ..errors import DeviceError
 
 _SHARED = ("head", "tail", "port", "lost")
 _HEAD, _TAIL, _PORT, _LOST = range(4)
-_PLACES = ("slots", "event", "get_buffer", "count", "get", "now_us")
+_PLACES = ("slots", "event", "client", "get_buffer", "count", "get", "last_frame", "time_us")
 STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", *_PLACES)])
 EVENT = np.dtype({"names": ["size", "data"], "formats": ["i8", "i8"], "offsets": [8, 16], "itemsize": 24})
 """``jack_midi_event_t``, without its frame."""
 
 HEADER_BYTES, LONGEST = 16, 48
 SLOT_BYTES = HEADER_BYTES + LONGEST
-"""Of a message on its way: its time in microseconds, its length, its bytes. Longer ones are system exclusive; their
-first bytes and their last are kept."""
+"""Of a message on its way: when its period began in microseconds, its length, its bytes. Longer ones are system
+exclusive; their first bytes and their last are kept."""
 
 _MIDI = b"8 bit raw midi"
 _IS_INPUT, _IS_OUTPUT, _NO_START_SERVER = 1, 2, 1
@@ -68,7 +68,8 @@ def _process(n_frames, state):
         return 0
     buffer = call_step(s.get_buffer, port, n_frames, 0, 0)
     n_events = call_step(s.count, buffer, 0, 0, 0) & 0xFFFFFFFF
-    time_us = call_step(s.now_us, 0, 0, 0, 0)
+    began_at = call_step(s.last_frame, s.client, 0, 0, 0) & 0xFFFFFFFF
+    time_us = call_step(s.time_us, s.client, began_at, 0, 0)  # by the server's clock: this thread may be late
     for i in range(n_events):
         failed = call_step(s.get, s.event, buffer, i, 0) & 0xFFFFFFFF
         within = buffer <= event.data and 0 < event.size <= buffer + s.port_bytes - event.data
@@ -135,7 +136,8 @@ def _entries() -> dict[str, int]:
         "get_buffer": "jack_port_get_buffer",
         "count": "jack_midi_get_event_count",
         "get": "jack_midi_event_get",
-        "now_us": "jack_get_time",
+        "last_frame": "jack_last_frame_time",
+        "time_us": "jack_frames_to_time",
     }
     return {field: ctypes.cast(getattr(library(), name), c_void_p).value or 0 for field, name in names.items()}
 
@@ -150,14 +152,16 @@ class Arrivals:
     port_bytes : int
         Of a port's buffer.
     entries : dict of str to int
-        Where the library's functions begin: get_buffer, count, get, now_us.
+        Where the library's functions begin: get_buffer, count, get, last_frame, time_us.
+    client : int
+        What the library knows the client by.
     """
 
-    def __init__(self, queue: int, port_bytes: int, entries: dict[str, int]):
+    def __init__(self, queue: int, port_bytes: int, entries: dict[str, int], client: int = 0):
         self._slots, self._event = aligned(queue * SLOT_BYTES, np.uint8), aligned(1, EVENT)
         self._slots.fill(0)  # touches every page now, so that the callback never waits for one
         self._record, self._queue = aligned(1, STATE), queue
-        places = {"slots": address(self._slots), "event": address(self._event)}
+        places = {"slots": address(self._slots), "event": address(self._event), "client": client}
         for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():
             self._record[name] = value
         self._words, self._last_us, self._in_sysex = self._record.view(np.int64), 0, False
@@ -221,7 +225,7 @@ class JackMidiInput:
         if not self._client:
             raise DeviceError("no JACK server runs; start one")
         port_bytes = self._jack.jack_port_type_get_buffer_size(self._client, _MIDI)
-        self._arrivals, self._compiled = Arrivals(queue, port_bytes, _entries()), _callback()
+        self._arrivals, self._compiled = Arrivals(queue, port_bytes, _entries(), self._client), _callback()
         self.get_message, self.losses = self._arrivals.get_message, self._arrivals.losses
         # The server calls until the client is closed, even while the interpreter ends.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))

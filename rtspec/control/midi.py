@@ -157,8 +157,8 @@ class DeltaClock:
 @dataclass
 class MidiStatistics:
     """What an input has seen. `garbage` are bytes that made no message, `dropped` messages that nobody read in time,
-    `overflows` polls that found the back end's queue full, `lost` messages that came on JACK while it was late, `failed`
-    messages whose listener raised."""
+    `overflows` polls that found the back end's queue full, `lost` messages that came on JACK while it was late,
+    `failed` messages whose listener raised."""
 
     messages: int = 0
     garbage: int = 0

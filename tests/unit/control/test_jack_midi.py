@@ -25,8 +25,13 @@ def count(buffer, _, __, ___):
 
 
 @numba.cfunc(SIGNATURE)
-def now_us(_, __, ___, ____):
-    return 1_000_000
+def last_frame(client, _, __, ___):
+    return client | 7 << 32
+
+
+@numba.cfunc(SIGNATURE)
+def time_us(client, frame, _, __):
+    return 1000 * frame
 
 
 @numba.cfunc(SIGNATURE)
@@ -53,8 +58,9 @@ def arrived(*events, queue=64):
     for i, (kind, data) in enumerate(events):
         words[1 + 2 * i : 3 + 2 * i] = kind, len(data)
         buffer[BYTES_AT + 128 * i :][: len(data)] = list(data)
-    functions = {"get_buffer": get_buffer, "count": count, "get": get, "now_us": now_us}
-    arrivals = Arrivals(queue, PORT_BYTES, {name: function.address for name, function in functions.items()})
+    functions = {"get_buffer": get_buffer, "count": count, "get": get, "last_frame": last_frame, "time_us": time_us}
+    entries = {name: function.address for name, function in functions.items()}
+    arrivals = Arrivals(queue, PORT_BYTES, entries, client=48)
     assert _callback().ctypes(128, arrivals.address) == 0 and arrivals.get_message() is None  # no port yet
     arrivals.listen_to(address(buffer))
     assert _callback().ctypes(128, arrivals.address) == 0
