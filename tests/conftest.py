@@ -4,9 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from punctual import STOLEN_BEFORE, NotInTime, excuse_where_the_host_was_late
-
-from rtspec.evaluation.engine_benchmark import stolen_ms
 
 DEVICE_TESTS = Path(__file__).parent / "device"
 _passed: set[str] = set()
@@ -22,15 +19,7 @@ def pytest_runtest_makereport(item, call):
     report = yield
     if report.when == "call" and report.passed and DEVICE_TESTS in item.path.parents:
         _passed.add(item.nodeid)
-    if report.when == "call" and report.failed and call.excinfo.errisinstance(NotInTime):
-        excuse_where_the_host_was_late(item, report, call.duration)
     return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    item.stash[STOLEN_BEFORE] = stolen_ms()
-    return (yield)
 
 
 def pytest_sessionfinish(session, exitstatus):
