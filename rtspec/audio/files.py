@@ -19,6 +19,14 @@ from ..storage import WholeFile
 from .integrity import missing_bytes
 
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")
+"""Endings of the files that rtspec writes."""
+
+READABLE = FORMATS
+"""Endings of the files that rtspec reads."""
+
+BIT_DEPTHS = {"16": 16, "24": 24, "32f": 32}
+"""What ``--bit-depth`` may be; lossy formats ignore it, and 32f is for WAV alone."""
+
 CHUNK = 1 << 16
 """Frames of a chunk unless told otherwise."""
 _LOSSY = {".ogg": "320 kbps", ".mp3": "320"}
@@ -26,7 +34,15 @@ _LOSSY = {".ogg": "320 kbps", ".mp3": "320"}
 
 def is_audio(path: str | os.PathLike) -> bool:
     """Whether the name ends like a sound file that rtspec reads."""
-    return Path(path).suffix.lower() in FORMATS
+    return Path(path).suffix.lower() in READABLE
+
+
+def target_name(source: str | os.PathLike, format: str | None = None) -> str:
+    """The name of what a file becomes: its own, with the ending of `format` ("flac", say) where one is given, and .wav
+    where rtspec cannot write the file's own format."""
+    name = Path(source)
+    suffix = f".{format}" if format else name.suffix if name.suffix.lower() in FORMATS else ".wav"
+    return name.with_suffix(suffix).name
 
 
 def make_folder(folder: str | os.PathLike) -> None:
@@ -84,10 +100,12 @@ class Reader:
     Attributes
     ----------
     sample_rate, channels, n_samples : int
+    notes : list of str
+        What the user should know: where the header does not say where the sound ends, what was salvaged.
     """
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int | None = None):
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike, sample_rate: int | None = None, *, salvage: bool = False):
+        self.path, self.notes = Path(path), list[str]()
         with _failures(self.path, "read"):
             self._reject_truncated()
             self._file = AudioFile(str(self.path))
@@ -131,9 +149,19 @@ class Reader:
 
 
 class Writer:
-    """A sound file written in chunks; a context manager. There is a file once its block has ended without an error."""
+    """A sound file written in chunks; a context manager. There is a file once its block has ended without an error.
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int, channels: int, bit_depth: int = 24):
+    `like` is a sound file whose tags, cover, time and loop points the new one keeps.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sample_rate: int,
+        channels: int,
+        bit_depth: int = 24,
+        like: str | os.PathLike | None = None,
+    ):
         self.path = Path(path)
         suffix = self.path.suffix.lower()
         if suffix not in FORMATS:
