@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +14,9 @@ def add_run_arguments(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1; torchrun takes several")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU (default 1)")
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes that draw batches ahead (default 0)"
+    )
 
 
 def add_fit_arguments(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
@@ -45,3 +49,8 @@ def begin(args: argparse.Namespace) -> None:
     """Take the threads and the seed that were asked for."""
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+
+
+def computing(args: argparse.Namespace) -> dict[str, Any]:
+    """What :func:`rtspec.training.fit.fit` computes on."""
+    return {"device": args.device, "workers": args.workers}

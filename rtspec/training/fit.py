@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from ..cli.output import progress as progress_bar
 from ..errors import InvalidValue, RtspecError
@@ -31,7 +32,7 @@ CYCLE_DECAY = 5e-4
 """By which the cyclical schedule's peaks fall: ``1 / (1 + decay · step)``."""
 WARM_UP_STEPS = 50
 _FILES = ("checkpoint.pt", "curve.csv")
-_COLUMNS = ("step", "loss", "validation", "seconds")
+_COLUMNS = ("step", "loss", "validation", "seconds", "waited")
 
 
 class TrainingError(RtspecError):
@@ -106,7 +107,8 @@ class Fitted:
     best : float
         The best validation; NaN where there is none.
     curve : list of dict
-        `step`, `loss` (mean since the row before), `validation`, `seconds`.
+        `step`, `loss` (mean since the row before), `validation`, `seconds`, and `waited`: those of them in which the
+        network waited for batches.
     """
 
     network: nn.Module
@@ -124,6 +126,7 @@ def fit(
     *,
     validate: Validate | None = None,
     device: str = "auto",
+    workers: int = 0,
     progress: bool = True,
 ) -> Fitted:
     """Train a network, or go on where a training in the same folder was killed.
@@ -145,6 +148,8 @@ def fit(
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1". Started by ``torchrun``, every process takes its own
         device and share of the batch.
+    workers : int
+        Processes that draw batches ahead; `draw` is then pickled. What is drawn does not depend on their number.
 
     Returns
     -------
@@ -156,7 +161,8 @@ def fit(
         The folder's checkpoint is damaged or of another recipe or network, the disk is full, or the loss is no number.
     """
     with _workers(device) as worker:
-        return _Training(network, draw, loss, recipe, Path(folder), validate, worker).run(progress)
+        batches = _Batches(draw, recipe, worker, workers)
+        return _Training(network, batches, loss, recipe, Path(folder), validate, worker).run(progress)
 
 
 def load_best(network: nn.Module, folder: str | os.PathLike) -> None:
@@ -221,17 +227,35 @@ def _device(name: str) -> torch.device:
         raise InvalidValue(f'device="{name}" cannot be used ({text}); try "cpu"') from None
 
 
+class _Batches(Dataset):
+    """The batch of every step, a pure function of seed, step and rank; drawn ahead by torch's own loader."""
+
+    def __init__(self, draw: Draw, recipe: Recipe, worker: _Worker, workers: int):
+        self._draw, self._recipe, self._worker, self._workers = draw, recipe, worker, workers
+
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        key = (self._recipe.seed, step, *([self._worker.rank] if self._worker.n_workers > 1 else []))
+        items = self._draw(np.random.default_rng(key), self._worker.share(self._recipe.batch))
+        return tuple(torch.as_tensor(item) for item in items)
+
+    def since(self, step: int) -> Iterator[tuple[Tensor, ...]]:
+        """The batches from this step on."""
+        ahead: dict[str, Any] = {"multiprocessing_context": "forkserver"} if self._workers else {}
+        steps: Any = range(step, self._recipe.steps)
+        return iter(DataLoader(self, batch_size=None, sampler=steps, num_workers=self._workers, **ahead))
+
+
 class _Training:
     """Everything that changes while a network is trained."""
 
-    def __init__(self, network, draw: Draw, loss: Loss, recipe: Recipe, folder: Path, validate, worker: _Worker):
-        self.network, self.draw, self.loss, self.recipe = network.to(worker.device), draw, loss, recipe
+    def __init__(self, network, batches: _Batches, loss: Loss, recipe: Recipe, folder: Path, validate, worker: _Worker):
+        self.network, self.batches, self.loss, self.recipe = network.to(worker.device), batches, loss, recipe
         self.folder, self.validate, self.worker = folder, validate, worker
         decayed = recipe.weight_decay > 0
         kind = torch.optim.AdamW if decayed else torch.optim.Adam
         self.optimizer = kind(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.mean = copy.deepcopy(network).eval() if recipe.average is not None else None
-        self.step, self.best, self.stale, self.seconds = 0, math.nan, 0, 0.0
+        self.step, self.best, self.stale, self.seconds, self.waited = 0, math.nan, 0, 0.0, 0.0
         self.best_weights: dict[str, Tensor] | None = None
         self.curve: list[dict[str, float]] = []
 
@@ -242,6 +266,7 @@ class _Training:
 
     def run(self, show: bool) -> Fitted:
         self._resume()
+        self._coming = self.batches.since(self.step)
         with progress_bar(not show or self.worker.rank > 0) as bar:
             task = bar.add_task("training", total=self.recipe.steps, completed=self.step)
             while self.step < self.recipe.steps and not self._is_stale():
@@ -285,9 +310,10 @@ class _Training:
         return value.item()
 
     def _batch(self) -> tuple[Tensor, ...]:
-        key = (self.recipe.seed, self.step, *([self.worker.rank] if self.worker.n_workers > 1 else []))
-        items = self.draw(np.random.default_rng(key), self.worker.share(self.recipe.batch))
-        return tuple(torch.as_tensor(item).to(self.worker.device) for item in items)
+        start = time.perf_counter()
+        items = next(self._coming)
+        self.waited += time.perf_counter() - start
+        return tuple(item.to(self.worker.device) for item in items)
 
     def _check(self, value: float) -> None:
         if not math.isfinite(value):
@@ -322,7 +348,7 @@ class _Training:
         else:
             self.stale += 1
         self.seconds += time.perf_counter() - start
-        row = (self.step, mean_loss, value, round(self.seconds, 2))
+        row = (self.step, mean_loss, value, round(self.seconds, 2), round(self.waited, 2))
         self.curve.append(dict(zip(_COLUMNS, row, strict=True)))
 
     def _fitted(self) -> Fitted:
@@ -344,7 +370,7 @@ class _Training:
             "optimizer": self.optimizer.state_dict(),
             "mean": None if self.mean is None else self.mean.state_dict(),
             "best_weights": self.best_weights,
-            "progress": [self.step, self.best, self.stale, self.seconds],
+            "progress": [self.step, self.best, self.stale, self.seconds, self.waited],
             "curve": self.curve,
         }
         buffer = io.BytesIO()
@@ -376,7 +402,7 @@ class _Training:
         if self.mean is not None:
             self.mean.load_state_dict(bundle["mean"])
         self.best_weights, self.curve = bundle["best_weights"], bundle["curve"]
-        self.step, self.best, self.stale, self.seconds = bundle["progress"]
+        self.step, self.best, self.stale, self.seconds, self.waited = bundle["progress"]
 
 
 def _read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,11 @@ from ...storage import WholeFile
 from .packages import DataError
 
 FACTS = "facts.json"
+CODED, CODEC_FREE = "coded", "codec-free"
+"""Sources of music: what a lossy coder has seen, and what none has."""
+MOST_MINUTES = 60.0
+INT16_SCALE = 32768
+"""What full scale is in clips that are kept as 16-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ def _excerpt(path: Path, sample_rate: int, start_s: float, seconds: float | None
     return np.concatenate(parts, axis=1)
 
 
-def tracks(folder: str | os.PathLike, group: str | None = None, stems: bool = False) -> list[Track]:
+def tracks(
+    folder: str | os.PathLike, group: str | None = None, stems: bool = False, files: Sequence[Path] | None = None
+) -> list[Track]:
     """The tracks of a folder and its sub-folders, sorted.
 
     Parameters
@@ -79,6 +86,8 @@ def tracks(folder: str | os.PathLike, group: str | None = None, stems: bool = Fa
         The group of all; each file's own folder by default.
     stems : bool
         The sound files of one folder are stems of one track.
+    files : sequence of Path, optional
+        Which of the folder's files; all that rtspec reads as sound by default.
 
     Raises
     ------
@@ -88,7 +97,8 @@ def tracks(folder: str | os.PathLike, group: str | None = None, stems: bool = Fa
     root = Path(folder)
     if not root.is_dir():
         raise DataError(f"{root} is no folder; give one with sound files ({', '.join(FORMATS)})")
-    files = sorted(p for p in root.rglob("*") if is_audio(p) and p.is_file() and not p.name.startswith("."))
+    if files is None:
+        files = sorted(p for p in root.rglob("*") if is_audio(p) and p.is_file() and not p.name.startswith("."))
     if not files:
         raise DataError(f"{root} holds no sound file ({', '.join(FORMATS)}), not in its sub-folders either")
     if not stems:
@@ -115,7 +125,7 @@ def held_out(group: str, share: float) -> bool:
 
 @dataclass(frozen=True)
 class Clip:
-    """A prepared clip: a folder with one float32 array of shape (channels, n_samples) for each version of it."""
+    """A prepared clip: a folder with an array of shape (channels, n_samples), float32 or int16, for each version."""
 
     folder: Path
 
@@ -128,8 +138,15 @@ class Clip:
         """Names of its arrays."""
         return sorted(path.stem for path in self.folder.glob("*.npy"))
 
+    def part(self, version: str, start: int = 0, n: int | None = None) -> np.ndarray:
+        """Samples of one version as float32 of shape (channels, n), whichever way they are kept; fewer at its end."""
+        kept = self.array(version)[..., start : None if n is None else start + n]
+        if kept.dtype == np.int16:
+            return kept.astype(np.float32) / np.float32(INT16_SCALE)
+        return np.array(kept, np.float32)
+
     def array(self, version: str) -> np.ndarray:
-        """One version, mapped from the disk: only what is used is read."""
+        """One version as it is kept (int16 or float32), mapped from the disk: only what is used is read."""
         path = self.folder / f"{version}.npy"
         try:
             return np.load(path, mmap_mode="r")
@@ -188,16 +205,26 @@ def read_excerpts(items: Iterable[Track], sample_rate: int, seconds: float) -> I
             continue
 
 
-def chances(found: Sequence[Clip]) -> np.ndarray:
-    """How often to draw each clip, adding up to 1: every group alike, however many clips it has."""
-    groups = [clip.facts["group"] for clip in found]
-    sizes = Counter(groups)
-    return np.array([1 / (len(sizes) * sizes[group]) for group in groups])
+def chances(found: Sequence[Clip], codec_free_share: float = 0.0) -> np.ndarray:
+    """How often to draw each clip, adding up to 1: groups by the square root of their minutes, up to
+    :data:`MOST_MINUTES`, and within a group by length: with groups alike a package of one minute would count as much as
+    one of four hours.
 
-
-def pieces(arrays: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> tuple[list[np.ndarray], int]:
-    """The same `n` samples, drawn at random, of arrays of one clip; zeros after its end. And where they begin."""
-    length = min(array.shape[-1] for array in arrays)
-    start = int(rng.integers(0, max(1, length - n + 1)))
-    cut = [np.array(array[..., start : start + n], np.float32) for array in arrays]
-    return [np.pad(each, [(0, 0)] * (each.ndim - 1) + [(0, n - each.shape[-1])]) for each in cut], start
+    Parameters
+    ----------
+    codec_free_share : float
+        What clips with the source "codec-free" have of it, where there are both.
+    """
+    facts = [clip.facts for clip in found]
+    lengths = np.array([each.get("n_samples", 1) / each.get("sample_rate", 1) for each in facts], np.float64)
+    groups = np.array([each["group"] for each in facts])
+    weight = np.zeros(len(facts))
+    for group in set(groups.tolist()):
+        mine = groups == group
+        minutes = lengths[mine].sum() / 60
+        weight[mine] = np.sqrt(min(minutes, MOST_MINUTES)) * lengths[mine] / lengths[mine].sum()
+    free = np.array([each.get("source") == CODEC_FREE for each in facts])
+    if codec_free_share and free.any() and not free.all():
+        weight[free] *= codec_free_share / weight[free].sum()
+        weight[~free] *= (1 - codec_free_share) / weight[~free].sum()
+    return weight / weight.sum()

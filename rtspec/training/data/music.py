@@ -1,21 +1,36 @@
-"""``rtspec data music``: game music of Debian packages, whole packages apart for training, validation and test.
+"""``rtspec data music``: music of Debian packages, whole packages apart for training, validation and test.
 
-Of every full-band track the middle is kept as it is and as MP3 decodes it, so that training reads pairs.
+Whole tracks are kept as 16-bit originals; what a coder or a narrow channel does to them is done when batches are drawn.
 """
 
 import argparse
-import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import resample_poly
 
-from ...audio.files import write
 from ...cli.output import emit, progress, table
-from .folders import FACTS, Clip, Track, keep_clip, read_excerpts, tracks
-from .packages import DataError, Unpacked, fetch
+from ...errors import RtspecError
+from .decoding import whole
+from .folders import CODEC_FREE, CODED, FACTS, INT16_SCALE, Clip, Track, keep_clip, tracks
+from .packages import MODULES, Unpacked, fetch
+from .walls import upper_edge_hz, wall_hz
+
+_NEWER = (
+    "ardentryst", "brainparty-data", "bumprace-data", "caveexpress-data", "cavepacker-data", "cube2-data",
+    "endless-sky-data", "extremetuxracer-data", "flare-game", "freedink-data", "freeorion-data",
+    "frozen-bubble-data", "gigalomania-data", "glob2-data", "hex-a-hop-data", "krank", "lincity-ng-data",
+    "lomiri-sounds", "mazeofgalious-data", "megaglest-data", "miceamaze", "neverball-common", "pathological",
+    "pax-britannica-data", "pink-pony-data", "raincat-data", "redeclipse-data", "renpy-demo", "renpy-thequestion",
+    "searchandrescue-data", "starfighter-data", "supertux-data", "supertuxkart-data", "torcs-data", "tuxmath-data",
+    "tuxtype-data", "ufoai-sound", "unknown-horizons", "widelands-data", "wordwarvi-sound", "xmoto-data",
+    "pingus-data", "tecnoballz-data", "pekka-kana-2-data", "heroes-sound-tracks", "biniax2-data", "rafkill-data",
+    "madbomber-data", "open-invaders-data", "fb-music-high", "tomatoes-data",
+)  # fmt: skip
+"""Games whose music joined the training later; the last ten have tracker modules."""
 
 PARTS = {
     "train": (
@@ -27,25 +42,33 @@ PARTS = {
         "colobot-common-sounds",
         "drascula-music",
         "hedgewars-data",
+        *_NEWER,
     ),
-    "validation": ("hyperrogue-music", "pushover-data", "openclonk-data"),
-    "test": ("nexuiz-music", "fretsonfire-songs-muldjord", "fretsonfire-songs-sectoid", "marsshooter-data"),
+    "validation": ("hyperrogue-music", "pushover-data", "openclonk-data", "berusky2-data"),
+    "test": (
+        "nexuiz-music",
+        "fretsonfire-songs-muldjord",
+        "fretsonfire-songs-sectoid",
+        "marsshooter-data",
+        "freedroidrpg-data",
+        "trackballs-data",
+    ),
 }
-"""DATA of the shipped models: whole packages, never parts of one in two of them."""
+"""DATA of the shipped models: whole packages, never parts of one in two of them; pieces that stand in two packages
+(supertux and flare-game, tuxmath and tuxtype, megaglest and wesnoth …) have both in training."""
 SAMPLE_RATE = 44100
-SHORTEST_S = 25.0
-LOWEST_EDGE_HZ = 18000.0
-OTHER_CODES = ((32, 1), (48, 2), (64, 2), (40, 2), (56, 1), (40, 1))
-"""(kbit/s, channels) of the second coded version, one of them for each track by its name."""
+SHORTEST_S = {"train": 10.0, "validation": 25.0, "test": 25.0}
+"""A sound effect is no music."""
+LOWEST_EDGE_HZ = {"train": 14000.0, "validation": 18000.0, "test": 18000.0}
+"""Below 18 kHz there is something to learn yet: the loss counts nothing above a track's own wall."""
+_LOUDEST = 0.99
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to, and how much."""
     parser.add_argument("--out", default="data/music", metavar="FOLDER", help="packages and clips (default data/music)")
     parser.add_argument("--part", choices=(*PARTS, "all"), default="all", help="default: all")
-    parser.add_argument(
-        "--seconds", type=float, default=50.0, metavar="N", help="of each track, from its middle (default 50)"
-    )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that decode (default 1)")
     parser.add_argument("--audio", metavar="FOLDER", help="prepare your own music instead, as part train")
 
 
@@ -53,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
     """Fetch the packages that are missing and prepare the tracks that are missing."""
     root = Path(args.out)
     parts = tuple(PARTS) if args.part == "all" else (args.part,)
+    rows, licences = [], {}
     with progress(args.json) as bar:
         task = bar.add_task("music", total=None)
 
@@ -60,108 +84,97 @@ def run(args: argparse.Namespace) -> None:
             bar.update(task, description=text)
 
         if args.audio:
-            sources = {"train": tracks(args.audio)}
-            licences = {}
-        else:
-            packages = {part: fetch(PARTS[part], root, report) for part in parts}
-            sources = {part: music_tracks(found) for part, found in packages.items()}
-            licences = {each.name: each.licence for found in packages.values() for each in found}
-        made = {
-            part: list(prepare(found, root / "clips" / part, args.seconds, report)) for part, found in sources.items()
-        }
-    rows = [{"part": part, "tracks": len(each), "minutes": round(_minutes(each), 1)} for part, each in made.items()]
+            made = prepare([(track, {}) for track in tracks(args.audio)], root, "train", args.jobs, report)
+            rows += _rows("train", list(made))
+        for part in () if args.audio else parts:
+            packages = fetch(PARTS[part], root, report)
+            licences |= {each.name: each.licence for each in packages}
+            rows += _rows(part, list(prepare(music_tracks(packages), root, part, args.jobs, report)))
     lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
     emit(args, {"folder": str(root), "parts": rows, "licences": licences}, f"{table(rows)}\n\n{lines}")
 
 
-def music_tracks(packages: Iterable[Unpacked]) -> list[Track]:
-    """Tracks of packages; the songs of Frets on Fire come as stems, which are summed."""
-    found = []
+def music_tracks(packages: Iterable[Unpacked]) -> Iterator[tuple[Track, dict[str, str]]]:
+    """Tracks of packages and what is known of each; the songs of Frets on Fire come as stems, which are summed."""
     for package in packages:
-        _decode_opus(package.folder)
-        if package.sounds():
-            found += tracks(package.folder, package.name, stems=package.name.startswith("fretsonfire"))
-    return found
-
-
-def _decode_opus(folder: Path) -> None:
-    """Opus, which the readers do not know, as FLAC beside it; what is there already stays."""
-    for path in folder.rglob("*.opus"):
-        target = path.with_suffix(".flac")
-        if not target.exists():
-            sound, sample_rate = _soundfile().read(path, dtype="float32", always_2d=True)
-            write(target, np.ascontiguousarray(sound.T), sample_rate)
-
-
-def _soundfile() -> Any:
-    try:
-        import soundfile
-    except ImportError:
-        raise DataError('Opus needs soundfile, of the extra "train": pip install "rtspec[train]"') from None
-    return soundfile
+        files = package.sounds()
+        stems = package.name.startswith("fretsonfire")
+        for track in tracks(package.folder, package.name, stems=stems, files=files) if files else ():
+            module = track.paths[0].suffix.lower() in MODULES
+            licence = package.licence if stems else package.licence_of(track.paths[0])
+            yield track, {"source": CODEC_FREE if module else CODED, "licence": licence}
 
 
 def prepare(
-    sources: Iterable[Track], folder: Path, seconds: float, report: Callable[[str], None] = lambda _: None
+    sources: Iterable[tuple[Track, dict[str, str]]],
+    root: Path,
+    part: str,
+    jobs: int = 1,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Clip]:
-    """The full-band tracks as clips, original and coded; those that are there already stay."""
+    """The full-band tracks of a part as clips; those that are there already stay, and what was left out is noted."""
+    folder = root / "clips" / part
+    folder.mkdir(parents=True, exist_ok=True)
     done = folder / "done.txt"
-    seen = set(done.read_text().split("\n")) if done.exists() else set()
-    for track in sources:
-        target = folder / f"{track.group}-{track.name}"[:120]
-        if str(target.name) not in seen:
-            report(f"preparing {track.name}")
-            _prepare_track(track, target, seconds)
-            folder.mkdir(parents=True, exist_ok=True)
-            with done.open("a") as file:
-                file.write(f"{target.name}\n")
-        if (target / FACTS).exists():
-            _add_paper_pair(Clip(target))
-            yield Clip(target)
+    seen = dict(line.split("\t", 1) for line in done.read_text().splitlines()) if done.exists() else {}
+    wanted = {f"{track.group}-{track.name}"[:120]: (track, known) for track, known in sources}
+    missing = {name: each for name, each in wanted.items() if name not in seen}
+    with done.open("a") as file:
+        for name, why in each_of(partial(_prepared, folder, part), missing.items(), jobs):
+            report(f"{part}: {name}")
+            file.write(f"{name}\t{why}\n")
+            file.flush()
+    yield from (Clip(folder / name) for name in wanted if (folder / name / FACTS).exists())
 
 
-def _prepare_track(track: Track, target: Path, seconds: float) -> None:
-    from ..enhancement.degradation import mp3, upper_edge_hz, within_range
-
-    for _, audio in read_excerpts([track], SAMPLE_RATE, seconds):
-        edge = upper_edge_hz(audio, SAMPLE_RATE)
-        if audio.shape[1] < SHORTEST_S * SAMPLE_RATE or edge < LOWEST_EDGE_HZ or len(audio) > 2:
-            return
-        audio = within_range(audio)
-        kbps, channels = OTHER_CODES[zlib.crc32(track.name.encode()) % len(OTHER_CODES)]
-        narrow = audio if channels == len(audio) else _with_channels(audio, channels)
-        versions = {
-            "original": audio,
-            "mp3-32": mp3(audio, SAMPLE_RATE, 32),
-            "other-mp3": mp3(narrow, SAMPLE_RATE, kbps),
-        }
-        facts = {
-            "name": track.name,
-            "group": track.group,
-            "sample_rate": SAMPLE_RATE,
-            "n_samples": audio.shape[1],
-            "edge_hz": edge,
-            "other": [kbps, channels],
-        }
-        keep_clip(target, versions, facts)
-
-
-def _add_paper_pair(clip: Clip) -> None:
-    """The clip as the paper has it, mono at 22.05 kHz, and that as MP3; where it is missing."""
-    from ..enhancement.degradation import mp3
-
-    if "paper-mp3" in clip.versions():
+def each_of(work: Callable, items: Iterable, jobs: int) -> Iterator[Any]:
+    if jobs <= 1:
+        yield from map(work, items)
         return
-    mono = np.asarray(clip.array("original")).mean(axis=0, keepdims=True)
-    half = resample_poly(mono, 1, 2, axis=1).astype(np.float32)
-    keep_clip(clip.folder, {"paper-original": half, "paper-mp3": mp3(half, SAMPLE_RATE // 2, 32)}, clip.facts)
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(work, list(items))
 
 
-def _with_channels(audio: np.ndarray, channels: int) -> np.ndarray:
-    if channels == 1:
-        return audio.mean(axis=0, keepdims=True)
-    return np.broadcast_to(audio, (channels, audio.shape[1]))
+def _prepared(folder: Path, part: str, item: tuple[str, tuple[Track, dict[str, str]]]) -> tuple[str, str]:
+    """One track as a clip; its name, and why there is none ("kept" where there is)."""
+    name, (track, known) = item
+    try:
+        audio = whole(track, SAMPLE_RATE)
+    except (RtspecError, OSError, ValueError) as error:
+        return name, " ".join(str(error).split())[:200]
+    seconds, edge = audio.shape[1] / SAMPLE_RATE, upper_edge_hz(audio, SAMPLE_RATE)
+    if seconds < SHORTEST_S[part] or len(audio) > 2:
+        return name, f"{seconds:.0f} s, {len(audio)} channels"
+    if edge < LOWEST_EDGE_HZ[part]:
+        return name, f"ends at {edge:.0f} Hz"
+    free = known.get("source") == CODEC_FREE
+    facts = {
+        "name": track.name,
+        "group": track.group,
+        "sample_rate": SAMPLE_RATE,
+        "n_samples": audio.shape[1],
+        "edge_hz": edge,
+        "wall_hz": None if free else wall_hz(audio, SAMPLE_RATE),
+        **known,
+    }
+    keep_clip(folder / name, {"original": to_int16(audio)}, facts)
+    return name, "kept"
 
 
-def _minutes(found: list[Clip]) -> float:
-    return sum(clip.facts["n_samples"] / clip.facts["sample_rate"] for clip in found) / 60
+def to_int16(audio: np.ndarray) -> np.ndarray:
+    """Rounded to 16 bits, turned down where it would clip: int16 of the same shape."""
+    loudest = float(np.abs(audio).max(initial=0.0))
+    scale = INT16_SCALE * min(1.0, _LOUDEST / max(loudest, 1e-9))
+    return np.round(audio * scale).astype(np.int16)
+
+
+def _rows(part: str, made: list[Clip]) -> list[dict[str, Any]]:
+    """One row a source of the part: tracks, hours, and how many have a wall."""
+    facts = [clip.facts for clip in made]
+    rows = []
+    for source in dict.fromkeys(each.get("source", CODED) for each in facts):
+        own = [each for each in facts if each.get("source", CODED) == source]
+        hours = sum(each["n_samples"] / each["sample_rate"] for each in own) / 3600
+        walls = sum(each["wall_hz"] is not None for each in own)
+        rows.append({"part": part, "source": source, "tracks": len(own), "hours": round(hours, 2), "walls": walls})
+    return rows

@@ -1,8 +1,10 @@
-"""Debian packages as a source of sound: fetched without installing, unpacked, their licences listed."""
+"""Debian packages as a source of sound: fetched without installing, their sound alone unpacked, licences listed."""
 
+import fnmatch
 import re
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,9 +13,16 @@ from pathlib import Path
 from ...audio.files import is_audio
 from ...errors import RtspecError
 
-ARCHIVES = (".zip", ".pk3", ".pk4", ".opus.zip")
-_KEPT_ELSE = (".txt", ".json", ".ini", ".csv", ".sf2", ".sf3", ".opus")
-"""What an archive may hold beside sound that readers use."""
+ARCHIVES = (".zip", ".pk3", ".pk4", ".wz", ".jar", ".h2drumkit")
+"""Archives (zip or tar) that hold sound."""
+MODULES = (".mod", ".xm", ".s3m", ".it", ".umx", ".mptm")
+"""Tracker music: notes and samples, which no coder has seen."""
+_SOUNDS = (".opus", ".oga", *MODULES)
+"""Sound beside what :func:`rtspec.audio.files.is_audio` knows."""
+_KEPT_ELSE = (".txt", ".json", ".ini", ".csv", ".xml", ".sf2", ".sf3", ".mid", ".midi", ".rmi", ".wad")
+"""What a package may hold beside sound that readers use: texts, sound fonts, scores."""
+_MAGIC = {b"OggS": ".ogg", b"fLaC": ".flac", b"RIFF": ".wav", b"ID3\x03": ".mp3", b"MThd": ".mid"}
+"""First bytes of files whose name has no ending, and the ending that they get."""
 
 
 class DataError(RtspecError):
@@ -40,18 +49,28 @@ class Unpacked:
 
     def sounds(self) -> list[Path]:
         """Sound files in it, sorted."""
-        return sorted(path for path in self.folder.rglob("*") if path.is_file() and is_audio(path))
+        return self.files(lambda path: is_audio(path) or path.suffix.lower() in _SOUNDS)
+
+    def files(self, wanted: Callable[[Path], bool]) -> list[Path]:
+        """The files that are wanted, sorted; what a link names counts once."""
+        return sorted(p for p in self.folder.rglob("*") if p.is_file() and not p.is_symlink() and wanted(p))
+
+    def licence_of(self, path: Path) -> str:
+        """The licence that the copyright file gives to one file, by its name; the package's where it gives none."""
+        found = [names for patterns, names in _stanzas(self.folder) if _matches(path.name, patterns)]
+        return found[-1] if found else self.licence
 
 
 def fetch(names: Iterable[str], folder: str | Path, report: Callable[[str], None] = lambda _: None) -> list[Unpacked]:
-    """Download packages with ``apt-get download`` and unpack them with ``dpkg-deb -x``; what is there already stays.
+    """Download packages with ``apt-get download`` and unpack their sound, scores, fonts and licences; what is there
+    already stays, and nothing is fetched for it.
 
     Parameters
     ----------
     names : iterable of str
         Package names, or patterns where the name differs between releases: "wesnoth-[0-9.]+-music".
     folder : path
-        Gets debs/NAME_VERSION_ARCH.deb and packages/NAME/.
+        Gets packages/NAME/; debs/ holds a download until it is unpacked.
     report : callable
         Told what is being done, in words.
 
@@ -76,11 +95,47 @@ def _fetched(pattern: str, folder: Path, report: Callable[[str], None]) -> Unpac
     part = target.with_name(f".{name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, exist_ok=True)
-    _run(["dpkg-deb", "-x", str(archive), str(part)])
-    for each in [p for p in part.rglob("*") if p.suffix.lower() in ARCHIVES and p.is_file()]:
-        _open_archive(each)
+    _unpack(archive, part)
     part.rename(target)
+    archive.unlink()
     return Unpacked(name, target, licences(target))
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """What readers use of a package, the archives inside it opened beside themselves and gone."""
+    command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as tar,
+    ):
+        for member in tar:
+            _take(tar, member, target)
+    if process.returncode:
+        raise DataError(f"{archive} is damaged (dpkg-deb ends with {process.returncode}); delete it and start again")
+    for each in [p for p in target.rglob("*") if p.suffix.lower() in ARCHIVES and p.is_file()]:
+        _open_archive(each)
+        each.unlink()
+
+
+def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    """Extract a member that is of use: never outside the folder, never a device."""
+    path = Path(member.name)
+    if member.isfile() and not path.suffix:
+        start = tar.extractfile(member).read()  # type: ignore[union-attr]  (a file has content)
+        if ending := _MAGIC.get(start[:4]):
+            made = (target / path).resolve().with_suffix(ending)
+            if made.is_relative_to(target.resolve()):
+                made.parent.mkdir(parents=True, exist_ok=True)
+                made.write_bytes(start)
+        elif path.name == "copyright":
+            (target / path.parent).mkdir(parents=True, exist_ok=True)
+            (target / path).write_bytes(start)
+    elif (member.isfile() or member.issym()) and (_is_wanted(path) or path.suffix.lower() in ARCHIVES):
+        tar.extract(member, target, filter="data")
+
+
+def _is_wanted(path: Path) -> bool:
+    return is_audio(path) or path.suffix.lower() in (*_SOUNDS, *_KEPT_ELSE)
 
 
 def unpacked(pattern: str, folder: str | Path) -> Unpacked | None:
@@ -122,17 +177,37 @@ def _run(command: Sequence[str], folder: Path | None = None) -> str:
 
 
 def _open_archive(path: Path) -> None:
-    """Sound and its texts out of a zip, into a folder beside it."""
+    """What readers use out of a zip or tar, into a folder beside it; nothing out of a file that is only called so."""
     target = path.with_name(path.name + ".d").resolve()
-    try:
+    if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
                 inside = (target / member).resolve()
-                wanted = is_audio(inside) or inside.suffix.lower() in _KEPT_ELSE
-                if wanted and inside.is_relative_to(target) and not member.endswith("/"):
+                if _is_wanted(inside) and inside.is_relative_to(target) and not member.endswith("/"):
                     archive.extract(member, target)
-    except zipfile.BadZipFile:
-        return  # a file that is only called .zip
+    elif tarfile.is_tarfile(path):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.isfile() and _is_wanted(Path(member.name)):
+                    tar.extract(member, target, filter="data")
+
+
+def _stanzas(folder: Path) -> list[tuple[list[str], str]]:
+    """(file patterns, licence) of the package's machine-readable copyright file, in its order."""
+    found = []
+    for path in sorted(folder.glob("usr/share/doc/*/copyright")):
+        for stanza in re.split(r"\n\s*\n", path.read_text(errors="replace")):
+            files = re.search(r"^Files:((?:.*\n?)(?:[ \t].*\n?)*)", stanza, re.M)
+            licence = re.search(r"^License:[ \t]*(\S.*)$", stanza, re.M)
+            if files and licence:
+                found.append((files[1].split(), licence[1].strip()))
+    return found
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    """Whether one of the patterns names this file: a bare * names none in particular."""
+    last = (pattern.rsplit("/", 1)[-1] for pattern in patterns)
+    return any(each != "*" and fnmatch.fnmatch(name, each) for each in last)
 
 
 def licences(folder: Path) -> str:

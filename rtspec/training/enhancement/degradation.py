@@ -1,6 +1,8 @@
 """What coders and narrow channels do to sound, aligned with the original to the sample."""
 
 import io
+import shutil
+import subprocess
 from collections.abc import Sequence
 from functools import cache
 
@@ -10,12 +12,11 @@ from scipy.signal import butter, oaconvolve, sosfilt, sosfiltfilt
 
 from ...errors import AudioFileError
 
-MP3_KBPS = (32, 40, 48, 56, 64)
-"""Low constant bit rates that pedalboard's coder takes; it has none below 32."""
+MP3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128)
+"""Constant bit rates that pedalboard's coder takes; it has none below 32."""
+_FFMPEG = {"aac": ("aac", "adts"), "opus": ("libopus", "ogg")}
+"""Coder and container of what ffmpeg codes."""
 _SEARCH_SAMPLES = 4096
-_EDGE_N_FFT = 2048
-_EDGE_POWER = 10.0**-6.5
-"""Power of a bin (Hann, n_fft 2048, no scaling) that is five times that of 16-bit rounding."""
 
 
 def within_range(audio: np.ndarray, peak: float = 0.95) -> np.ndarray:
@@ -25,26 +26,40 @@ def within_range(audio: np.ndarray, peak: float = 0.95) -> np.ndarray:
 
 
 def mp3(audio: np.ndarray, sample_rate: int, kbps: int) -> np.ndarray:
-    """Coded as constant-bit-rate MP3 and decoded, aligned with the original and as long.
+    """Coded as constant-bit-rate MP3 and decoded; see :func:`coded`."""
+    return coded(audio, sample_rate, "mp3", kbps)
+
+
+def codecs() -> tuple[str, ...]:
+    """What can be coded here beside MP3: AAC and Opus where ffmpeg is installed."""
+    return tuple(_FFMPEG) if shutil.which("ffmpeg") else ()
+
+
+def coded(audio: np.ndarray, sample_rate: int, codec: str, kbps: int) -> np.ndarray:
+    """Coded at a constant bit rate and decoded, aligned with the original and as long.
 
     Parameters
     ----------
     audio : ndarray, float32, shape (1 or 2, n_samples)
     sample_rate : int
         8000 to 48000 Hz.
+    codec : str
+        "mp3", or of :func:`codecs`.
     kbps : int
-        Of all channels together: 32, 40, 48, 56, 64, 80 … 320.
+        Of all channels together; MP3: 32, 40, 48, 56, 64, 80 … 320.
 
     Returns
     -------
     ndarray, float32, shape of `audio`
     """
-    delay = mp3_delay(sample_rate)
-    decoded = _coded(np.pad(audio, ((0, 0), (0, delay + 1152))), sample_rate, kbps)
+    delay = coder_delay(codec, sample_rate)
+    decoded = _coded(np.pad(audio, ((0, 0), (0, delay + 2048))), sample_rate, codec, kbps)
     return np.ascontiguousarray(decoded[:, delay : delay + audio.shape[1]])
 
 
-def _coded(audio: np.ndarray, sample_rate: int, kbps: int) -> np.ndarray:
+def _coded(audio: np.ndarray, sample_rate: int, codec: str, kbps: int) -> np.ndarray:
+    if codec in _FFMPEG:
+        return _by_ffmpeg(audio, sample_rate, codec, kbps)
     file = io.BytesIO()
     try:
         with AudioFile(file, "w", sample_rate, len(audio), format="mp3", quality=kbps) as writer:
@@ -56,11 +71,27 @@ def _coded(audio: np.ndarray, sample_rate: int, kbps: int) -> np.ndarray:
         return reader.read(reader.frames)
 
 
+def _by_ffmpeg(audio: np.ndarray, sample_rate: int, codec: str, kbps: int) -> np.ndarray:
+    coder, container = _FFMPEG[codec]
+    raw = ["-f", "f32le", "-ar", str(sample_rate), "-ac", str(len(audio))]
+    there = _piped([*raw, "-i", "-", "-c:a", coder, "-b:a", f"{kbps}k", "-f", container, "-"], audio.T.tobytes())
+    back = _piped(["-f", "aac" if codec == "aac" else container, "-i", "-", *raw, "-"], there)
+    return np.ascontiguousarray(np.frombuffer(back, np.float32).reshape(-1, len(audio)).T)
+
+
+def _piped(arguments: list[str], data: bytes) -> bytes:
+    command = ["ffmpeg", "-v", "error", "-threads", "1", *arguments]
+    try:
+        return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        raise AudioFileError(f"ffmpeg cannot code this: {error.stderr.decode(errors='replace').strip()}") from None
+
+
 @cache
-def mp3_delay(sample_rate: int) -> int:
+def coder_delay(codec: str, sample_rate: int) -> int:
     """Samples by which coder and decoder together lag: found by cross-correlation of noise."""
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, 2 * sample_rate)).astype(np.float32)
-    decoded = _coded(noise, sample_rate, 32)[0]
+    decoded = _coded(noise, sample_rate, codec, 32)[0]
     n = min(len(decoded), noise.shape[1]) - _SEARCH_SAMPLES
     return int(np.argmax(np.correlate(decoded[: n + _SEARCH_SAMPLES], noise[0, :n], "valid")))
 
@@ -99,23 +130,15 @@ def denser(parts: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generat
     return (0.9 * np.tanh(drive * mixed) / max(1e-3, np.tanh(drive * np.abs(mixed).max()))).astype(np.float32)
 
 
-def tilted(sounds: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Sounds whose treble, from a corner between 1 and 6 kHz, is turned alike from 4 dB down to 12 dB up.
+def equalised(sounds: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Sounds turned alike: treble from a corner between 1 and 6 kHz by 4 dB down to 12 dB up, bass by 6 dB either way.
 
     Music differs in little so much as in its treble, and the data's is weak. What a coder left out stays out.
     """
     high = butter(1, np.exp(rng.uniform(np.log(1000.0), np.log(6000.0))), "high", fs=sample_rate, output="sos")
-    more = 10 ** rng.uniform(-0.2, 0.6) - 1
-    return [(sound + more * np.asarray(sosfilt(high, sound))).astype(np.float32) for sound in sounds]
-
-
-def upper_edge_hz(audio: np.ndarray, sample_rate: int) -> float:
-    """Where a recording's own band ends: the highest frequency whose mean power exceeds that of 16-bit rounding."""
-    mono = np.mean(audio, axis=0)
-    n_frames = len(mono) // _EDGE_N_FFT
-    if not n_frames:
-        return 0.0
-    frames = mono[: n_frames * _EDGE_N_FFT].reshape(n_frames, -1) * np.hanning(_EDGE_N_FFT)
-    power = np.mean(np.abs(np.fft.rfft(frames)) ** 2, axis=0)
-    present = np.flatnonzero(power > _EDGE_POWER)
-    return float(present[-1] * sample_rate / _EDGE_N_FFT) if len(present) else 0.0
+    low = butter(1, rng.uniform(80.0, 400.0), fs=sample_rate, output="sos")
+    treble, bass = 10 ** rng.uniform(-0.2, 0.6) - 1, 10 ** rng.uniform(-0.3, 0.3) - 1
+    return [
+        (sound + treble * np.asarray(sosfilt(high, sound)) + bass * np.asarray(sosfilt(low, sound))).astype(np.float32)
+        for sound in sounds
+    ]

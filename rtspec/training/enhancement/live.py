@@ -19,7 +19,6 @@ TYPICAL, SCATTER = 0.636, 0.284
 log10. Of white noise they are .561 and .310."""
 EVEN_TYPICAL, EVEN_SCATTER = 0.901, 0.040
 """The same in the frames of the log-spectral distance, in which the hiss is even."""
-MUSIC_HZ = 20000.0
 _REACH = 3
 """Frames on each side of a long frame's centre that hold its energy."""
 
@@ -246,11 +245,10 @@ class LiveLoss:
         far = (torch.log10(EVEN_TYPICAL * power[..., :-1] + LOG_FLOOR) - mean).square() + spread + EVEN_SCATTER
         return functional.pad(far, (0, 1)), [power, functional.pad((10**fine).mean(-1), (0, 1))]
 
-    def _counted(self, top: Tensor, bins: Tensor) -> Tensor:
-        """Half for bins that the original lost to a coder of its own: music goes up to :data:`MUSIC_HZ`, what is
-        measured does not always."""
-        lost = (bins > top[:, None]) & (bins < MUSIC_HZ * self.plan.n_fft / self.plan.sample_rate)
-        return (1 - 0.5 * lost.float())[:, None]
+    @staticmethod
+    def _counted(top: Tensor, bins: Tensor) -> Tensor:
+        """Nothing for bins that the original lost to a coder of its own: there is nothing there to learn."""
+        return (bins <= top[:, None]).float()[:, None]
 
 
 def _power(spectrum: Tensor) -> Tensor:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.signal import resample_poly
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ...frames.plan import FramePlan
-from ..data.folders import Clip, chances, pieces
-from .degradation import denser, mp3
+from ..data.folders import Clip
+from .degradation import mp3
 from .live import gain_db, log_distances, log_spectrum, overlap_added
+from .segments import Segments
 
 PLAN = FramePlan(sample_rate=22050, n_fft=1024, hop=248, window_length=1023, uneven=True)
 """Section 2.2: Hann window of 1023, hop 248, transform of 1024."""
@@ -23,8 +25,6 @@ SCALE = 0.05
 LATENT = 256
 SSIM_WEIGHT, SSIM_K1, SSIM_K2 = 0.5, 0.01, 0.02
 """Section 3.2 and equation 3."""
-DENSER_SHARE = 0.5
-"""Of what is trained on, as for the live network, but more: at this rate coding is quick."""
 
 
 class SeparableBlock(nn.Module):
@@ -83,35 +83,30 @@ class PaperNetwork(nn.Module):
 
 
 class PaperBatches:
-    """Draws segments of mono sound at 22.05 kHz from prepared clips, as stacked spectra and sound.
+    """Draws segments of mono sound at 22.05 kHz and what MP3 at 32 kbit/s makes of them.
 
     Parameters
     ----------
     sources : sequence of Clip
+        At 44.1 kHz.
     n_samples : int
         Of a segment; the paper's has 100 000.
     """
 
     def __init__(self, sources: Sequence[Clip], n_samples: int = 100_000):
-        self._pairs = [(clip.array("paper-mp3"), clip.array("paper-original")) for clip in sources]
-        self._chances = chances(sources)
+        self._segments = Segments(sources, 2 * int(PLAN.sample_rate))
         self._n = n_samples // PLAN.hop * PLAN.hop
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Coded and original sound, float32 of shape (n, n_samples)."""
         items = [self._item(rng) for _ in range(n)]
-        return np.stack([coded for coded, _ in items]), np.stack([original for _, original in items])
+        return np.stack([degraded for degraded, _ in items]), np.stack([original for _, original in items])
 
     def _item(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        coded, original = self._piece(rng)
-        if rng.random() < DENSER_SHARE:
-            original = denser([original, self._piece(rng)[1]], PLAN.sample_rate, rng)
-            coded = mp3(original, PLAN.sample_rate, 32)
+        whole, _ = self._segments.original(rng, 2 * self._n)
+        mono = np.asarray(resample_poly(whole.mean(axis=0, keepdims=True), 1, 2, axis=1), np.float32)
         gain = np.float32(10 ** rng.uniform(-0.4, 0.1))
-        return coded[0] * gain, original[0] * gain
-
-    def _piece(self, rng: np.random.Generator) -> list[np.ndarray]:
-        return pieces(self._pairs[rng.choice(len(self._pairs), p=self._chances)], self._n, rng)[0]
+        return mp3(mono, int(PLAN.sample_rate), 32)[0] * gain, mono[0] * gain
 
 
 def stacked(sound: Tensor, plan: FramePlan = PLAN) -> Tensor:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from ...cli.output import emit
 from ...errors import InvalidValue
-from ..arguments import add_fit_arguments, add_run_arguments, begin, figures
-from ..data.folders import Clip, clips, distinct
-from ..data.packages import licence_list, unpacked
+from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures
+from ..data.folders import CODEC_FREE, Clip, clips, distinct
+from ..data.packages import Unpacked, licence_list, unpacked
+from ..data.rendered import FONTS, KITS, SCORES
 from ..fit import Recipe, fit, load_best
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
@@ -67,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--snr-weight", type=float, default=2.0, metavar="W", help="of a dB in paper-skip's loss (default 2)"
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
-    parser.add_argument("--within", type=float, metavar="S", help="use no more than the start of each clip (live)")
+    parser.add_argument(
+        "--rendered", metavar="FOLDER", help="of rtspec data rendered: music that no coder has seen joins the rest"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -76,8 +79,7 @@ def run(args: argparse.Namespace) -> None:
         raise InvalidValue(f"--blocks {args.blocks} must be 1 to 7; the paper found 1 to do best")
     begin(args)
     plan = PLANS[args.model](args)
-    root = Path(args.data) / "clips"
-    held = _held_batches(plan.batches(clips(root / "validation")))
+    held = _held_batches(plan.batches(_clips(args, "validation")))
     if args.start:
         load_best(plan.network, args.start)
     recipe = Recipe(
@@ -89,8 +91,8 @@ def run(args: argparse.Namespace) -> None:
         patience=args.patience,
         average=0.998,
     )
-    draw, validate = plan.batches(distinct(clips(root / "train"))), _judge(plan, held)
-    fitted = fit(plan.network, draw, plan.loss, recipe, args.out, validate=validate, device=args.device)
+    draw, validate = plan.batches(distinct(_clips(args, "train"))), _judge(plan, held)
+    fitted = fit(plan.network, draw, plan.loss, recipe, args.out, validate=validate, **computing(args))
     data = {
         "model": args.model,
         "steps": fitted.step,
@@ -107,6 +109,12 @@ def run(args: argparse.Namespace) -> None:
     emit(args, data, text)
 
 
+def _clips(args: argparse.Namespace, part: str) -> list[Clip]:
+    """The part's music, and what was rendered for it."""
+    folders = [args.data, *([args.rendered] if args.rendered else [])]
+    return [clip for folder in folders for clip in clips(Path(folder) / "clips" / part)]
+
+
 def _live(args: argparse.Namespace) -> Plan:
     loss = LiveLoss(LIVE_PLAN)
 
@@ -114,7 +122,7 @@ def _live(args: argparse.Namespace) -> Plan:
         parts = loss.parts(network, batch)
         return {name: float(value) for name, value in {"loss": loss.total(parts), **parts}.items()}
 
-    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds, args.within), loss, terms, ship=ship_live)
+    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds), loss, terms, ship=ship_live)
 
 
 def _paper(args: argparse.Namespace) -> Plan:
@@ -177,22 +185,52 @@ def _judge(plan: Plan, held: list[Batch]) -> Callable[[nn.Module], float]:
 
 
 def _facts(args: argparse.Namespace, best: float) -> dict[str, Any]:
-    groups = sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
-    return {"training_data": f"Debian packages {', '.join(groups)}", "metrics": {"validation_loss": round(best, 4)}}
+    names = ", ".join((*_groups(args), *(package.name for package in _rendered_of(args))))
+    return {"training_data": f"Debian packages {names}", "metrics": {"validation_loss": round(best, 4)}}
+
+
+def _groups(args: argparse.Namespace) -> list[str]:
+    return sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
+
+
+def _rendered_of(args: argparse.Namespace) -> list[Unpacked]:
+    names = (*SCORES, *KITS, *FONTS["train"]) if args.rendered else ()
+    return [package for package in (unpacked(re.escape(name), args.rendered) for name in names) if package]
+
+
+def _packages(args: argparse.Namespace) -> list[Unpacked]:
+    """Those whose sound, scores or fonts the training heard."""
+    heard = (unpacked(re.escape(group), args.data) for group in _groups(args))
+    return [package for package in heard if package] + _rendered_of(args)
 
 
 def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     chosen = {"model": args.model, "blocks": args.blocks, "steps": args.steps, "batch": args.batch}
     chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
     chosen |= {"snr-weight": args.snr_weight} if args.model == "paper-skip" else {}
-    chosen |= {"within": args.within} if args.within else {}
+    chosen |= {"rendered": "data/rendered"} if args.rendered else {}
     chosen |= {"start": f"runs/{Path(args.start).name}"} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
-    groups = sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
-    found = [package for package in (unpacked(re.escape(group), args.data) for group in groups) if package]
+    rendering = "rtspec data rendered --out data/rendered\n" if args.rendered else ""
     return (
-        f"## Training\n\n```\nrtspec data music --out data/music\nrtspec train enhancement --data data/music {command} "
-        f"--export FOLDER\n```\n\nThe weights are made from game music of Debian packages, each under its own free "
-        f"licence, and no sound of them is in this file:\n\n{licence_list(found)}\n\n"
-        f"Learning rate: {recipe.schedule}.\n\n{figures(args, 'rtspec evaluate enhancement')}"
+        f"## Training\n\n```\nrtspec data music --out data/music\n{rendering}rtspec train enhancement "
+        f"--data data/music {command} --export FOLDER\n```\n\n{_heard(args, recipe)}\n\nThe weights are made from "
+        f"music of Debian packages, each under its own free licence, and no sound of them is in this file:\n\n"
+        f"{licence_list(_packages(args)) or ', '.join(_groups(args))}\n\nLearning rate: {recipe.schedule}.\n\n"
+        f"{figures(args, 'rtspec evaluate enhancement')}"
+    )
+
+
+def _heard(args: argparse.Namespace, recipe: Recipe) -> str:
+    """How much music there was, and how much of it was drawn."""
+    facts = [clip.facts for clip in _clips(args, "train")]
+    hours = {True: 0.0, False: 0.0}
+    for each in facts:
+        hours[each.get("source") == CODEC_FREE] += each["n_samples"] / each["sample_rate"] / 3600
+    walled = sum(each.get("wall_hz") is not None for each in facts)
+    drawn = recipe.steps * recipe.batch * args.seconds / 3600
+    return (
+        f"Distinct music: {hours[False]:.1f} h that a coder has seen, {hours[True]:.1f} h that none has; drawn from it "
+        f"in segments: {drawn:.1f} h. {walled} of {len(facts)} tracks end at a wall of their own coder's; the loss "
+        "counts nothing above it."
     )

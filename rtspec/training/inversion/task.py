@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...cli.output import emit
-from ..arguments import add_fit_arguments, add_run_arguments, begin
+from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..fit import Fitted, Recipe, fit, load_best
 from .data import PLANS, Features, filters_of, held_out, layers
 from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
@@ -93,7 +93,7 @@ def _fit(network: nn.Module, args: argparse.Namespace, steps: int, rate: float, 
         average=0.998,
     )
     validate = lambda network: float(np.mean([float(error.relative(network, sound)) for sound in held]))  # noqa: E731
-    return fit(network, draw, error, recipe, folder, validate=validate, device=args.device)
+    return fit(network, draw, error, recipe, folder, validate=validate, **computing(args))
 
 
 def plan_of(network: str):

@@ -99,7 +99,16 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
     held = levels.is_validation
     validate = moment_validation(levels, held) if held.any() else None
     batches = MomentBatches(levels, ~held)
-    return fit(Autoencoder(), batches.draw, moment_loss, recipe, folder, validate=validate, device=args.device)
+    return fit(
+        Autoencoder(),
+        batches.draw,
+        moment_loss,
+        recipe,
+        folder,
+        validate=validate,
+        device=args.device,
+        workers=args.workers,
+    )
 
 
 def fit_paths(
@@ -118,7 +127,9 @@ def fit_paths(
         return float(loss(network, batch))
 
     batches = PathBatches(told, ~held)
-    return fit(Performer(), batches.draw, loss, recipe, folder, validate=validate, device=args.device)
+    return fit(
+        Performer(), batches.draw, loss, recipe, folder, validate=validate, device=args.device, workers=args.workers
+    )
 
 
 def _export(
@@ -235,4 +246,6 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     in_channels_last(network)
     if args.start:
         _begin_from(network, args.start, torch.from_numpy(found.pictures[training].astype(np.float32)))
-    return fit(network, draw, reconstruction_loss, recipe, folder, validate=validate, device=args.device)
+    return fit(
+        network, draw, reconstruction_loss, recipe, folder, validate=validate, device=args.device, workers=args.workers
+    )

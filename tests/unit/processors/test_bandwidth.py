@@ -9,7 +9,8 @@ from rtspec.evaluation.enhancement import speech, untouchable
 from rtspec.frames import FramePlan
 from rtspec.models import FrameModel, models
 from rtspec.processors.bandwidth_stages import HISS_SAMPLES, hiss_stage
-from rtspec.training.enhancement.degradation import low_pass, mp3, upper_edge_hz
+from rtspec.training.data.walls import upper_edge_hz
+from rtspec.training.enhancement.degradation import low_pass, mp3
 
 RATE = 44100
 

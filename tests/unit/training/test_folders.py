@@ -9,7 +9,8 @@ import pytest
 
 from rtspec.audio.files import write
 from rtspec.training.data import packages
-from rtspec.training.data.folders import Clip, clips, held_out, keep_clip, pieces, read_excerpts, tracks
+from rtspec.training.data.folders import Clip, chances, clips, held_out, keep_clip, read_excerpts, tracks
+from rtspec.training.data.music import to_int16
 from rtspec.training.data.packages import DataError, fetch, licences
 
 RATE = 8000
@@ -101,13 +102,24 @@ def test_a_full_disk_leaves_no_clip(tmp_path, monkeypatch):
     assert not list((tmp_path / "clip").iterdir())
 
 
-def test_pieces_of_several_arrays_are_of_the_same_place():
-    ramp = np.arange(1000, dtype=np.float32)[None]
-    (a, b), start = pieces([ramp, 2 * ramp], 100, np.random.default_rng(0))
-    np.testing.assert_array_equal(2 * a, b)
-    assert a[0, 0] == start
-    (short,), _ = pieces([ramp], 2000, np.random.default_rng(0))
-    assert short.shape == (1, 2000) and not short[:, 1000:].any()
+def test_groups_are_drawn_by_the_root_of_their_length_and_codec_free_music_has_its_share(tmp_path):
+    for name, group, minutes, source in (
+        ("a", "short", 1, "coded"),
+        ("b", "long", 16, "coded"),
+        ("c", "r", 9, "codec-free"),
+    ):
+        facts = {"group": group, "n_samples": minutes * 60 * RATE, "sample_rate": RATE, "source": source}
+        keep_clip(tmp_path / name, {"original": SOUND}, facts)
+    np.testing.assert_allclose(chances(clips(tmp_path)), [1 / 8, 4 / 8, 3 / 8])
+    np.testing.assert_allclose(chances(clips(tmp_path), 0.35), [0.65 / 5, 0.65 * 4 / 5, 0.35])
+
+
+def test_16_bit_clips_come_back_within_their_rounding(tmp_path):
+    noise = np.random.default_rng(0).uniform(-0.9, 0.9, (2, 1000)).astype(np.float32)
+    clip = keep_clip(tmp_path / "clip", {"original": to_int16(noise)}, {})
+    assert clip.array("original").dtype == np.int16
+    np.testing.assert_allclose(clip.part("original", 100, 50), noise[:, 100:150], atol=0.51 / 32768)
+    assert clip.part("original", 990, 50).shape == (2, 10)
 
 
 def test_a_package_that_was_fetched_is_not_fetched_again(tmp_path, monkeypatch):

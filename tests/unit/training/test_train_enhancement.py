@@ -12,6 +12,8 @@ from rtspec.cli import main
 from rtspec.evaluation import metrics
 from rtspec.processors.bandwidth_stages import ANSWER, N_FEATURES, even_noise, hiss_stage
 from rtspec.training.data.folders import Clip, keep_clip
+from rtspec.training.data.music import to_int16
+from rtspec.training.data.walls import upper_edge_hz
 from rtspec.training.enhancement import degradation, live, paper, shipping
 from rtspec.training.enhancement.batches import LIVE_PLAN, Batch, LiveBatches, Seen, long_frames, spectra
 from rtspec.training.enhancement.wave_u_net import WaveUNet
@@ -33,15 +35,13 @@ def music(seconds=5.0, seed=0, rate=RATE) -> np.ndarray:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Clip:
     original = music()
-    half = music(rate=22050)[:1]
-    versions = {
-        "original": original,
-        "mp3-32": degradation.mp3(original, RATE, 32),
-        "other-mp3": degradation.mp3(original.mean(axis=0, keepdims=True), RATE, 32),
-        "paper-original": half,
-        "paper-mp3": degradation.mp3(half, 22050, 32),
-    }
-    return keep_clip(tmp_path_factory.mktemp("clips") / "clip", versions, {"group": "generated"})
+    facts = {"group": "generated", "sample_rate": RATE, "n_samples": original.shape[1], "wall_hz": None}
+    return keep_clip(tmp_path_factory.mktemp("clips") / "clip", {"original": to_int16(original)}, facts)
+
+
+@pytest.fixture(scope="module")
+def mp3_32(clip) -> np.ndarray:
+    return degradation.mp3(clip.part("original"), RATE, 32)
 
 
 @pytest.mark.parametrize(("rate", "channels", "edge_hz"), [(44100, 2, 5500), (44100, 1, 8400), (22050, 1, 8400)])
@@ -51,7 +51,7 @@ def test_mp3_pairs_are_aligned_to_the_sample_and_end_where_the_coder_ends(rate, 
     assert coded.shape == original.shape
     shifts = [np.vdot(np.roll(coded[0], shift), original[0]) for shift in range(-5, 6)]
     assert int(np.argmax(shifts)) == 5
-    assert 0.85 * edge_hz < degradation.upper_edge_hz(coded, rate) < 1.15 * edge_hz
+    assert 0.85 * edge_hz < upper_edge_hz(coded, rate) < 1.15 * edge_hz
 
 
 def test_a_bit_rate_that_the_coder_lacks_gives_one_line():
@@ -63,15 +63,15 @@ def test_a_bit_rate_that_the_coder_lacks_gives_one_line():
 def test_low_passing_leaves_the_rest_in_place(order, slack_hz):
     sound = 0.1 * np.random.default_rng(0).standard_normal((1, RATE)).astype(np.float32)
     low = degradation.low_pass(sound, RATE, 8000.0, order)
-    assert 7800 < degradation.upper_edge_hz(low, RATE) < 8000 + slack_hz
+    assert 7800 < upper_edge_hz(low, RATE) < 8000 + slack_hz
     again, wanted = (degradation.low_pass(x, RATE, 5000.0)[:, 1000:-1000] for x in (low, sound))
     np.testing.assert_allclose(again, wanted, atol=1e-3)
 
 
-def test_a_tilt_turns_both_of_a_pair_alike_and_fills_nothing():
+def test_equalising_turns_both_of_a_pair_alike_and_fills_nothing():
     whole = music(1.0)
     low = degradation.low_pass(whole, RATE, 6000.0)
-    tilted = degradation.tilted([low, whole], RATE, np.random.default_rng(1))
+    tilted = degradation.equalised([low, whole], RATE, np.random.default_rng(1))
     made, wanted = (each[:, 1000:-1000] for each in (tilted[0], degradation.low_pass(tilted[1], RATE, 6000.0)))
     np.testing.assert_allclose(made, wanted, atol=1e-3 * np.abs(wanted).max())
     assert np.abs(tilted[1] - whole).max() > 0.1 * np.abs(whole).max()
@@ -85,11 +85,11 @@ def test_batches_depend_on_their_generator_alone(clip):
     assert first.features.shape[2] == N_FEATURES and set(np.unique(first.coded)) <= {0.0, 1.0}
 
 
-def test_the_loss_expects_of_hiss_what_the_measures_find_in_it(clip):
+def test_the_loss_expects_of_hiss_what_the_measures_find_in_it(clip, mp3_32):
     """Closed form against sound: random answers, noise drawn, figures of rtspec.evaluation.metrics."""
     torch.manual_seed(3)
     network = live.LiveNetwork(width=16, memory=8, n_late=1).eval()
-    sound, original = (np.array(clip.array(name)[0]) for name in ("mp3-32", "original"))
+    sound, original = mp3_32[0], clip.part("original")[0]
     seen, start = Seen(sound), 172
     whole = (seen.features, seen.controls, seen.spectrum, spectra(original))
     times = [x[start * LIVE_PLAN.hop : len(seen.features) * LIVE_PLAN.hop] for x in (sound, original)]
@@ -138,7 +138,7 @@ def test_frames_added_up_give_the_sound_back_on_both_plans():
         torch.testing.assert_close(again[:, n:-n], sound[:, n : again.shape[1] - n], atol=1e-5, rtol=0)
 
 
-def test_what_training_hears_is_what_the_host_plays(clip, tmp_path):
+def test_what_training_hears_is_what_the_host_plays(mp3_32, tmp_path):
     """The torch twin of the compiled stages, without the hiss, which is random: repair alone."""
     torch.manual_seed(1)
     network = live.LiveNetwork(width=8, memory=8, n_late=1).eval()
@@ -147,7 +147,7 @@ def test_what_training_hears_is_what_the_host_plays(clip, tmp_path):
         network.leave.bias[ANSWER.fill :] = -50.0
         network.leave.weight[ANSWER.fill :] = 0
     processor = rtspec.BandwidthExtension(shipping.ship_live(network, tmp_path, {}, "test"))
-    sound = np.array(clip.array("mp3-32")[:1])
+    sound = mp3_32[:1]
     played = processor(sound, RATE)[0] - sound[0]
     seen = Seen(sound[0])
     parts = (torch.as_tensor(part)[None] for part in (seen.features, seen.spectrum, seen.controls))
@@ -167,7 +167,7 @@ def judged(loss, network, draw) -> float:
         return float(loss(network, tuple(torch.as_tensor(x) for x in draw(np.random.default_rng(99), 4))))
 
 
-def test_a_tiny_network_learns_ships_and_plays(clip, tmp_path):
+def test_a_tiny_network_learns_ships_and_plays(clip, mp3_32, tmp_path):
     torch.manual_seed(0)
     loss = live.LiveLoss(LIVE_PLAN)
     recipe = Recipe(steps=20, batch=2, learning_rate=0.01, schedule="constant", validate_every=10)
@@ -178,10 +178,10 @@ def test_a_tiny_network_learns_ships_and_plays(clip, tmp_path):
     path = shipping.ship_live(fitted.network, tmp_path / "export", {"training_data": "generated"}, "a card")
     assert {p.name for p in (tmp_path / "export").iterdir()} == {"model.onnx", "golden.npz", "card.md"}
     processor = rtspec.BandwidthExtension(path)
-    sound = np.array(clip.array("mp3-32"))
+    sound = mp3_32
     made = processor(sound, RATE)
-    added = degradation.upper_edge_hz(made[:, RATE:], RATE)
-    assert added > 15000 > 7000 > degradation.upper_edge_hz(sound[:, RATE:], RATE)
+    added = upper_edge_hz(made[:, RATE:], RATE)
+    assert added > 15000 > 7000 > upper_edge_hz(sound[:, RATE:], RATE)
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -195,7 +195,7 @@ def test_the_papers_network_learns_ships_and_plays(clip, tmp_path, skip):
     assert judged(loss, fitted.network, draw) < before
     processor = rtspec.BandwidthExtension(shipping.ship_paper(fitted.network, tmp_path / "export", {}, "a card"))
     assert processor.latency(22050) == {"window": 1023, "model": 4 * 248}
-    sound = np.array(clip.array("paper-mp3"))
+    sound = degradation.mp3(music(rate=22050)[:1], 22050, 32)
     assert not np.array_equal(processor(sound, 22050), sound)
 
 
@@ -226,7 +226,7 @@ def data(clip, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("data")
     for part in ("train", "validation", "test"):
         versions = {name: np.array(clip.array(name)) for name in clip.versions()}
-        keep_clip(root / "clips" / part / "clip", versions, {"group": "generated"})
+        keep_clip(root / "clips" / part / "clip", versions, clip.facts)
     return root
 
 
