@@ -7,7 +7,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,13 @@ from .sbr import copy_up
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 PERCEPTION = ("pesq", "stoi", "visqol")
+_RATIOS = {
+    "lsd_ratio": "lsd",
+    "above_ratio": "lsd_above",
+    "walled_ratio": "lsd_walled",
+    "above_walled_ratio": "above_walled",
+}
+"""Figures that are given as shares of the unprocessed sound's."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,15 @@ class Condition:
         Where its band ends.
     kbps : int or None
         Of the MP3; None: it is low-passed alone.
+    wall_hz : float or None
+        Where the original itself was cut off by a coder before it came here; None: nowhere.
     """
 
     sample_rate: int
     channels: int
     edge_hz: float
     kbps: int | None = None
+    wall_hz: float | None = None
 
     def degrade(self, sound: np.ndarray) -> np.ndarray:
         """The sound as it arrives: float32 of the same shape."""
@@ -57,6 +67,13 @@ class Condition:
     def edge(self) -> float:
         """As a share of the Nyquist frequency."""
         return 2 * self.edge_hz / self.sample_rate
+
+    @property
+    def wall(self) -> float:
+        """The foot of the original's own wall as a share of the Nyquist frequency; 1 where there is none."""
+        from ..training.data.walls import WALL_FOOT_HZ
+
+        return 1.0 if self.wall_hz is None else min(1.0, 2 * (self.wall_hz - WALL_FOOT_HZ) / self.sample_rate)
 
 
 CONDITIONS = {
@@ -100,11 +117,11 @@ def run(args: argparse.Namespace) -> None:
         task = bar.add_task("enhancement", total=None)
         for name, condition in chosen.items():
             methods = {"copied up": _copier(condition), **processors}
-            for track, original in _sounds(args, condition):
+            for track, original, wall_hz in _sounds(args, condition):
                 bar.update(task, description=f"{name}: {track}")
                 known = {"best taps": partial(own_taps, original)} if args.oracle else {}
                 ways = {"unprocessed": _unprocessed, **known, **methods}
-                rows += _measure(args, name, condition, track, original, ways)
+                rows += _measure(args, name, replace(condition, wall_hz=wall_hz), track, original, ways)
     data = {"means": _means(rows), "harmless": harmless(args.models.split(",")[0])}
     if args.quantised:
         data["quantised"] = _quantised(args.models.split(","), chosen)
@@ -150,23 +167,25 @@ def _quantised(models: list[str], conditions: dict[str, Condition]) -> list[dict
     return [{"model": model, **row} for model in models for row in rows(model, sound, condition.sample_rate)]
 
 
-def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[str, np.ndarray]]:
-    """Tracks by name, in the condition's rate and channels, and not so loud that a coder clips them."""
+def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[str, np.ndarray, float | None]]:
+    """Tracks by name, in the condition's rate and channels, not so loud that a coder clips them; and their walls."""
     from ..training.enhancement.degradation import within_range
 
-    for name, sound in _own(args) if args.audio else _prepared(args):
+    for name, sound, wall in _own(args) if args.audio else _prepared(args):
         if condition.sample_rate != 44100:
             sound = metrics.resampled(sound, 44100, condition.sample_rate)
-        yield name, within_range(sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True))
+        yield name, within_range(sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True)), wall
 
 
-def _own(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+def _own(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, float | None]]:
     from ..training.data.folders import read_excerpts, tracks
+    from ..training.data.walls import wall_hz
 
     found = False
     for track, audio in read_excerpts(_spread(tracks(args.audio), args.tracks), 44100, args.seconds):
         found = True
-        yield track.name, np.ascontiguousarray(np.broadcast_to(audio[:2], (2, audio.shape[1])))
+        wall = wall_hz(audio, 44100)
+        yield track.name, np.ascontiguousarray(np.broadcast_to(audio[:2], (2, audio.shape[1]))), wall
     if not found:
         raise AudioFileError(f"no sound file in {args.audio} can be read; check one with: rtspec render FILE out.wav")
 
@@ -178,14 +197,14 @@ def _spread(items: list, n: int | None) -> list:
     return [items[round(i)] for i in np.linspace(0, len(items) - 1, max(1, n))]
 
 
-def _prepared(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
+def _prepared(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, float | None]]:
     from ..training.data.folders import clips
 
     for clip in _spread(clips(Path(args.data) / "clips" / "test"), args.tracks):
-        whole = clip.array("original")
-        start = max(0, (whole.shape[1] - round(args.seconds * 44100)) // 2)
-        part = np.array(whole[:, start : start + round(args.seconds * 44100)])
-        yield clip.folder.name, np.ascontiguousarray(np.broadcast_to(part, (2, part.shape[1])))
+        facts, n = clip.facts, round(args.seconds * 44100)
+        part = clip.part("original", max(0, (facts["n_samples"] - n) // 2), n)
+        sound = np.ascontiguousarray(np.broadcast_to(part, (2, part.shape[1])))
+        yield clip.folder.name, sound, facts.get("wall_hz")
 
 
 def _measure(args, name: str, condition: Condition, track: str, original: np.ndarray, methods: dict) -> list[dict]:
@@ -207,13 +226,17 @@ def _measure(args, name: str, condition: Condition, track: str, original: np.nda
 
 
 def figures(original: np.ndarray, made: np.ndarray, condition: Condition) -> dict[str, float]:
-    """What needs no package: SNR, log-spectral distance whole, below and above the edge, envelope correlation."""
+    """What needs no package: SNR, log-spectral distance whole, below and above the edge, envelope correlation; the
+    distances whole and above once more without what lies beyond the original's own wall."""
     low, high = (0.0, condition.edge * 0.98), (condition.edge * 1.02, 1.0)
+    top = max(condition.wall, condition.edge * 1.1)
     return {
         "snr_db": metrics.snr_db(original, made),
         "lsd": metrics.log_spectral_distance(original, made),
         "lsd_below": metrics.log_spectral_distance(original, made, low),
         "lsd_above": metrics.log_spectral_distance(original, made, high),
+        "lsd_walled": metrics.log_spectral_distance(original, made, (0.0, top)),
+        "above_walled": metrics.log_spectral_distance(original, made, (high[0], top)),
         "envelope": metrics.envelope_correlation(original, made, condition.edge),
     }
 
@@ -222,8 +245,7 @@ def _ratios(row: dict, first: dict) -> dict[str, float]:
     """Against the unprocessed sound."""
     return {
         "snr_gain_db": row["snr_db"] - first["snr_db"],
-        "lsd_ratio": row["lsd"] / first["lsd"],
-        "above_ratio": row["lsd_above"] / first["lsd_above"],
+        **{ratio: row[figure] / first[figure] for ratio, figure in _RATIOS.items()},
     }
 
 
@@ -234,8 +256,8 @@ def _means(rows: list[dict]) -> list[dict]:
         own = [row for row in rows if (row["condition"], row["method"]) == (condition, method)]
         rival = [row for row in rows if (row["condition"], row["method"]) == (condition, "copied up")]
         means = {key: float(np.mean([row[key] for row in own])) for key in own[0] if isinstance(own[0][key], float)}
-        means["lsd_ratio"] = means["lsd"] / _mean(rows, condition, "lsd")
-        means["above_ratio"] = means["lsd_above"] / _mean(rows, condition, "lsd_above")
+        for ratio, figure in _RATIOS.items():
+            means[ratio] = means[figure] / _mean(rows, condition, figure)
         wins = np.mean([a["lsd_above"] < b["lsd_above"] for a, b in zip(own, rival, strict=True)])
         out.append({"condition": condition, "method": method, "tracks": len(own), **means, "wins": float(wins)})
     return out

@@ -35,6 +35,7 @@ KITS = ("hydrogen-drumkits", "sonic-pi-samples", "avldrums.lv2-soundfont")
 HELD_OUT_SHARE = 0.1
 LONGEST_S = 150.0
 _EDGE_HZ = 14000.0
+_PATIENCE_S = 1800
 _VOICE_SHARE, _KIT_SHARE, _PROGRAM_SHARE = 0.3, 0.5, 0.6
 
 
@@ -180,10 +181,12 @@ def _by_font(timed: list[tuple[mido.Message, float]], font: Path) -> np.ndarray:
         command = ["fluidsynth", "-ni", "-q", "-f", str(settings), "-R", "0", "-C", "0", "-g", "0.4", "-r"]
         command += [str(SAMPLE_RATE), "-T", "raw", "-O", "float", "-E", "little", "-F", str(raw), str(font), str(midi)]
         try:
-            subprocess.run(command, capture_output=True, check=True, timeout=600)
+            subprocess.run(command, capture_output=True, check=True, timeout=_PATIENCE_S)
         except FileNotFoundError:
             raise DataError("fluidsynth is not installed; type: sudo apt-get install fluidsynth") from None
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired:
+            raise DataError(f"fluidsynth took more than {_PATIENCE_S} s for a piece; start again later") from None
+        except subprocess.CalledProcessError as error:
             raise DataError(f"fluidsynth cannot play {font} ({error}); delete its package's folder") from None
         return np.ascontiguousarray(np.fromfile(raw, np.float32).reshape(-1, 2).T)
 

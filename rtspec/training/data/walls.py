@@ -5,7 +5,8 @@ import numpy as np
 _N_FFT = 2048
 _PRESENT = 10.0**-6.5
 """Power of a bin (Hann, n_fft 2048, no scaling) that is five times that of 16-bit rounding."""
-_LOWEST_WALL_HZ = 10000.0
+_LOWEST_WALL_HZ, _HIGHEST_HZ = 10000.0, 21400.0
+"""Where walls are looked for; just below the Nyquist frequency digital filters fall steeply by nature."""
 _STEP_DB, _STEP_HZ, _GAP_HZ = 15.0, 500.0, 250.0
 """A wall: the level within 500 Hz below it is so much above that within 500 Hz beyond it, 250 Hz apart on each side.
 Music that fades by nature falls by some dB in a kilohertz."""
@@ -37,7 +38,8 @@ def wall_hz(audio: np.ndarray, sample_rate: int) -> float | None:
         return None
     level = 10 * np.log10(power + _PRESENT / 10)
     width, gap = (round(hz * _N_FFT / sample_rate) for hz in (_STEP_HZ, _GAP_HZ))
-    bins = np.arange(round(_LOWEST_WALL_HZ * _N_FFT / sample_rate), len(level) - gap - width)
+    first, end = (round(hz * _N_FFT / sample_rate) for hz in (_LOWEST_WALL_HZ, _HIGHEST_HZ))
+    bins = np.arange(first, min(end, len(level)) - gap - width)
     sums = np.concatenate([[0.0], np.cumsum(level)])
     below = (sums[bins - gap] - sums[bins - gap - width]) / width
     beyond = (sums[bins + gap + width] - sums[bins + gap]) / width
