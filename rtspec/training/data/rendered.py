@@ -66,12 +66,12 @@ def run(args: argparse.Namespace) -> None:
         def report(text: str) -> None:
             bar.update(task, description=text)
 
-        shared = [fetch(names, root, report) for names in (SCORES, KITS)]
-        licences = {each.name: each.licence for found in shared for each in found}
+        pieces, boxes = fetch(SCORES, root, report), fetch(KITS, root, report)
+        licences = {each.name: each.licence for each in (*pieces, *boxes)}
         for part, hours in (("train", args.hours), ("validation", args.hours / 40)):
             fonts = fetch(FONTS[part], root, report)
             licences |= {each.name: each.licence for each in fonts}
-            studio = _studio(part, *shared, fonts)
+            studio = _studio(part, pieces, boxes, fonts)
             made = list(render_part(studio, root / "clips" / part, hours, args.seed, args.jobs, report))
             total = sum(clip.facts["n_samples"] for clip in made) / SAMPLE_RATE / 3600
             rows.append({"part": part, "pieces": len(made), "hours": round(total, 2), "scores": len(studio.scores)})
@@ -112,7 +112,7 @@ def _piece(studio: Studio, folder: Path, seed: int, number: int) -> Clip | None:
     if (target / FACTS).exists():
         return Clip(target)
     rng = np.random.default_rng((seed, number))
-    score = studio.scores[rng.integers(len(studio.scores))]
+    score = studio.scores[int(rng.integers(len(studio.scores)))]
     sound = rendered(studio, score, rng)
     if sound.shape[1] < 10 * SAMPLE_RATE or upper_edge_hz(sound, SAMPLE_RATE) < _EDGE_HZ:
         return None
@@ -139,7 +139,7 @@ def rendered(studio: Studio, score: Score, rng: np.random.Generator) -> np.ndarr
     played = [note for note in notes(timed) if note.start_s * SAMPLE_RATE < n_samples]
     own = _own_channels(played, bool(studio.kits), rng)
     left = [(m, t) for m, t in _programmed(timed, rng) if m.channel not in own]
-    parts = [_fitted(_by_font(left, studio.fonts[rng.integers(len(studio.fonts))]), n_samples)]
+    parts = [_fitted(_by_font(left, studio.fonts[int(rng.integers(len(studio.fonts)))]), n_samples)]
     parts += [_own_sound(channel, played, studio, n_samples, rng) for channel in own]
     return _mixed([part for part in parts if np.abs(part).max(initial=0) > 1e-4], n_samples, rng)
 
@@ -160,7 +160,7 @@ def _own_channels(played: list[PlayedNote], with_kits: bool, rng: np.random.Gene
 def _own_sound(channel: int, played: list[PlayedNote], studio: Studio, n_samples: int, rng) -> np.ndarray:
     mine = [note for note in played if note.channel == channel]
     if channel == DRUMS:
-        return drums(mine, studio.kits[rng.integers(len(studio.kits))], n_samples, rng)
+        return drums(mine, studio.kits[int(rng.integers(len(studio.kits)))], n_samples, rng)
     return Voice(rng).play(mine, n_samples)
 
 
