@@ -14,11 +14,13 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-import onnxruntime
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rtspec.models.streaming import make_streaming
 from rtspec.models.streaming.run import difference, run_offline, run_streaming
+
+# isort: split
+import onnxruntime  # after rtspec, which turns its telemetry off
 
 BINS, KERNEL, CHANNELS = 513, 9, 64
 WIDTHS = [1, CHANNELS, CHANNELS, CHANNELS, CHANNELS, 1]

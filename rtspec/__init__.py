@@ -8,6 +8,8 @@ Sound passes these packages: `audio` (devices, files) → `buffers` (rings) → 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .telemetry import turn_off as _turn_telemetry_off
+
 if TYPE_CHECKING:
     from . import audio, frames, models, phase, processors
     from .control import Parameter
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
 
 __version__ = "0.1.0"
+
+_turn_telemetry_off()  # before anything can load onnxruntime
 
 _HOMES = {
     "AudioStream": "host.stream",

@@ -1,12 +1,37 @@
-"""Files that appear whole or not at all: written beside their name, renamed when all is on the disk."""
+"""Files that appear whole or not at all: written beside their name, renamed when all is on the disk.
 
+The unfinished file is locked as long as its process lives. So what a killed process left behind is told from what
+another one is writing, whatever their process ids are: two containers on one volume may have the same.
+"""
+
+import errno
 import os
+import re
+import secrets
+import stat
+import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is told about other processes, so nothing of theirs is removed
+    fcntl = None
+
+_PART = ".part"
+_LONGEST_NAME = 255
+_LEFT = re.compile(r"\..+\.[0-9a-f]{1,8}\.part")
+_tidied: set[Path] = set()
+_unfinished: "weakref.WeakSet[WholeFile]" = weakref.WeakSet()
 
 
 class WholeFile:
     """A file in the making. As a context manager it is kept where its block ends without an error.
+
+    A link is followed to the file that it names; a file that was there before hands its mode on; one that is read-only,
+    or no ordinary file, is refused.
 
     Attributes
     ----------
@@ -16,22 +41,31 @@ class WholeFile:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        self.file = open(self._part, "w+b")  # noqa: SIM115 (closed by keep and discard)
+        self._target = Path(os.path.realpath(self.path))
+        self._mode = _mode_for(self._target)
+        _remove_stale(self._target.parent)
+        self._part, self.file = _locked_part(self._target)
+        _unfinished.add(self)
 
     def keep(self) -> None:
         """Give the file its name; what had the name before is there until all of the new one is on the disk."""
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
-            self.file.close()
-            os.replace(self._part, self.path)
+            if self._mode is not None:
+                os.chmod(self._part, self._mode)
+            if os.name == "nt":
+                self.file.close()
+            os.replace(self._part, self._target)
+            self.file.close()  # after it has its name: until then the lock says that somebody is at it
         except OSError:
             self.discard()
             raise
+        _unfinished.discard(self)
 
     def discard(self) -> None:
         """Forget the file; safe to call twice."""
+        _unfinished.discard(self)
         with suppress(OSError):  # a full disk refuses the last flush too; the file goes anyway
             self.file.close()
         self._part.unlink(missing_ok=True)
@@ -44,3 +78,90 @@ class WholeFile:
             self.keep()
         else:
             self.discard()
+
+
+def discard_all() -> None:
+    """Remove every unfinished file of this process, before it is ended by force."""
+    for whole in list(_unfinished):
+        with suppress(OSError):
+            whole._part.unlink(missing_ok=True)
+
+
+def check_replaceable(path: str | os.PathLike) -> None:
+    """Raise the system's own error where `path` may not be written: read-only, a folder, a pipe, a device."""
+    _mode_for(Path(os.path.realpath(path)))
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """A path and, for when it is taken, others beside it: take.wav, take-2.wav, take-3.wav and so on."""
+    yield path
+    for number in range(2, 100_000):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _mode_for(target: Path) -> int | None:
+    """The permissions that the new file gets; the process's default where nothing is there yet."""
+    try:
+        there = target.stat()
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
+    if not stat.S_ISREG(there.st_mode):
+        kind = errno.EISDIR if stat.S_ISDIR(there.st_mode) else errno.EINVAL
+        text = os.strerror(kind) if kind == errno.EISDIR else "it is a pipe or a device, no ordinary file"
+        raise OSError(kind, text, str(target))
+    if not there.st_mode & 0o222 or not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is read-only; make it writable or choose another name", str(target))
+    return stat.S_IMODE(there.st_mode)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _locked_part(target: Path) -> tuple[Path, BinaryIO]:
+    """A new hidden file beside the target, locked by this process, readable by its user alone."""
+    while True:
+        part = target.with_name(f"{_stem(target)}{secrets.token_hex(4)}{_PART}")
+        number = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        file = os.fdopen(number, "w+b")
+        if _lock(file) is not False and os.fstat(number).st_nlink:
+            return part, file
+        file.close()  # somebody who tidied up was quicker
+
+
+def _stem(target: Path) -> str:
+    """What the names of a target's unfinished files begin with; a name as long as can be is cut to leave room."""
+    room = _LONGEST_NAME - len("..") - 8 - len(_PART)
+    return f".{os.fsdecode(os.fsencode(target.name)[:room])}."
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what processes that are no more have left in a folder; once a process and folder."""
+    if folder in _tidied:
+        return
+    _tidied.add(folder)
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if _LEFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove_unlocked(Path(entry.path))
+
+
+def _remove_unlocked(part: Path) -> None:
+    with suppress(OSError), part.open("r+b") as file:
+        if _lock(file):
+            part.unlink(missing_ok=True)
+
+
+def _lock(file: BinaryIO) -> bool | None:
+    """Whether this process now has the lock; None where the system has no such locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True

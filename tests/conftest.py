@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import rtspec  # noqa: F401 (before any test imports onnxruntime: its telemetry is off from the start)
+
 DEVICE_TESTS = Path(__file__).parent / "device"
 _passed: set[str] = set()
 

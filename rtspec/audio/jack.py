@@ -39,7 +39,11 @@ def _dying_with_us() -> list[str]:
 @contextmanager
 def _locked(name: str) -> Iterator[int | None]:
     """The open lock of a server's name, which a child that inherits it holds on to; None where somebody else has it."""
-    lock = os.open(Path(tempfile.gettempdir()) / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:  # one's own lock: another user's cannot be opened, and need not be, since jackd's names are each user's own
+        lock = os.open(Path(tempfile.gettempdir()) / f"{name}.{os.getuid()}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        yield None
+        return
     try:
         yield lock if _lock(lock) else None
     finally:

@@ -13,12 +13,14 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from ..buffers.ring import Ring
 from ..errors import AudioFileError
+from ..storage import check_replaceable, numbered
 
 RING_S = 8.0
 """Sound that the rings hold: the disk, or a thread that burns the GIL, may take that long."""
@@ -44,12 +46,24 @@ class GrowingWav:
     channels : int
     riff_most : int
         Bytes beyond which the file becomes an RF64.
+    overwrite : bool
+        Replace a file of this name; else FileExistsError tells of it.
     """
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int, channels: int, riff_most: int = _RIFF_MOST):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sample_rate: int,
+        channels: int,
+        riff_most: int = _RIFF_MOST,
+        overwrite: bool = True,
+    ):
         self.path, self.sample_rate, self.channels = Path(path), sample_rate, channels
         self._riff_most, self.n_frames = riff_most, 0
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        if overwrite:
+            check_replaceable(self.path)
+        keep = not overwrite and not self.path.is_char_device()  # a device holds nothing that could be lost
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | (os.O_EXCL if keep else os.O_TRUNC), 0o666)
         try:
             self._write_header()
         except OSError:
@@ -102,12 +116,15 @@ class Recording:
     Parameters
     ----------
     path : path
-        Of the output; ends in .wav. The input goes beside it: ``take.wav`` and ``take-input.wav``.
+        Of the output; ends in .wav. The input goes beside it: ``take.wav`` and ``take-input.wav``. Where either is
+        there already, the next free name is taken for both: ``take-2.wav`` and ``take-2-input.wav``.
     sample_rate : int
         Hz.
     channels : int
     report : callable
-        Gets a line of text when recording ends before it should.
+        Gets a line of text when recording ends before it should, and when another name is taken.
+    overwrite : bool
+        Replace what is there under these names.
 
     Attributes
     ----------
@@ -122,11 +139,20 @@ class Recording:
         A file cannot be opened; before anything plays.
     """
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int, channels: int, report: Callable[[str], object]):
-        output = checked_path(path)
-        self.paths = output.with_name(f"{output.stem}-input{output.suffix}"), output
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        sample_rate: int,
+        channels: int,
+        report: Callable[[str], object],
+        overwrite: bool = False,
+    ):
+        wanted = checked_path(path)
         self.sample_rate, self._report = sample_rate, report
-        self._files = _opened(self.paths, sample_rate, channels)
+        self._files = _opened(wanted, sample_rate, channels, overwrite)
+        self.paths = self._files[0].path, self._files[1].path
+        if self.paths[1] != wanted:
+            report(f"{wanted} is kept, an earlier take: recording to {self.paths[1].name} (--overwrite replaces it)")
         capacity = round(RING_S * sample_rate)
         self.rings = Ring(capacity, channels), Ring(capacity, channels)
         self._ending = threading.Event()
@@ -185,13 +211,30 @@ def checked_path(path: str | os.PathLike) -> Path:
     return found
 
 
-def _opened(paths: tuple[Path, Path], sample_rate: int, channels: int) -> list[GrowingWav]:
+def take_paths(path: Path) -> tuple[Path, Path]:
+    """Where a take's input and output go."""
+    return path.with_name(f"{path.stem}-input{path.suffix}"), path
+
+
+def _opened(wanted: Path, sample_rate: int, channels: int, overwrite: bool) -> list[GrowingWav]:
+    for path in numbered(wanted):
+        with suppress(FileExistsError):
+            return _opened_pair(take_paths(path), sample_rate, channels, overwrite)
+    raise AudioFileError(f"cannot record to {wanted}: all numbers are taken; choose another name")
+
+
+def _opened_pair(paths: tuple[Path, Path], sample_rate: int, channels: int, overwrite: bool) -> list[GrowingWav]:
     files: list[GrowingWav] = []
-    for path in paths:
-        try:
-            files.append(GrowingWav(path, sample_rate, channels))
-        except OSError as error:
-            for file in files:
-                file.close()
-            raise AudioFileError(f"cannot record to {path}: {error.strerror or error}; choose another place") from None
+    try:
+        for path in paths:
+            files.append(GrowingWav(path, sample_rate, channels, overwrite=overwrite))
+    except OSError as error:
+        for file in files:
+            file.close()
+            if not overwrite:
+                file.path.unlink()
+        if isinstance(error, FileExistsError):
+            raise
+        where = error.filename or paths[1]
+        raise AudioFileError(f"cannot record to {where}: {error.strerror or error}; choose another place") from None
     return files

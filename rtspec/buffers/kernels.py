@@ -1,17 +1,26 @@
-"""A kernel's compiled code lies in numba's cache as long as no source of any kernel changes.
+"""A kernel's compiled code is kept as long as no source of any kernel changes, and where there is a place for it.
 
 numba judges a cached kernel by its own file alone: after an upgrade, one whose callee lies in another file would go on
 with the callee of the old version, and a changed record would be read by its old layout. So kernels of this package
 are cached under one stamp of all of them.
+
+numba also raises where no folder can be written. Kernels of this package are then compiled in memory, at each start
+anew (:mod:`rtspec.cache` tells where they are kept otherwise).
 """
 
 import hashlib
+import os
+import pickle
 from functools import cache
 from pathlib import Path
 
-from numba.core import caching
+from numba.core import caching, config
+
+from ..cache import VARIABLE, is_beside_source, kernel_folder, tell_compiling
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_NOWHERE = os.path.join(os.devnull, "rtspec")
+"""A folder that cannot exist: nothing is found in it."""
 
 
 @cache
@@ -25,19 +34,46 @@ def stamp() -> str:
     return found.hexdigest()
 
 
-def _of_this_package(locator: type) -> type:
-    """A locator of numba's, for kernels of this package alone, with the stamp of all."""
+def kept_in() -> str | None:
+    """The folder of compiled kernels, in words; None where they are compiled in memory."""
+    if config.CACHE_DIR and VARIABLE not in os.environ:
+        return config.CACHE_DIR
+    folder = kernel_folder()
+    return None if folder is None else f"{folder}{', beside the source' if is_beside_source(folder) else ''}"
 
-    class Stamped(locator):
-        def get_source_stamp(self):
-            return stamp()
 
-        @classmethod
-        def from_function(cls, py_func, py_file):
-            is_ours = _PACKAGE in Path(py_file).resolve().parents
-            return super().from_function(py_func, py_file) if is_ours else None
+class _Locator:
+    """Where numba keeps a kernel of this package: what its own locators have, with the stamp of all kernels."""
 
-    return Stamped
+    def __init__(self, function, file: str):
+        self._file, self._line = file, function.__code__.co_firstlineno
+
+    def get_cache_path(self) -> str:
+        """The folder; one that cannot exist where there is none."""
+        within = Path(self._file).resolve().parent.relative_to(_PACKAGE)
+        if config.CACHE_DIR and VARIABLE not in os.environ:
+            return str(Path(config.CACHE_DIR, "rtspec", within))
+        folder = kernel_folder()
+        if folder is None:
+            return _NOWHERE
+        return str(folder / within / "__pycache__" if is_beside_source(folder) else folder / "kernels" / within)
+
+    def get_source_stamp(self) -> str:
+        """What must be equal for kept code to be good."""
+        return stamp()
+
+    def get_disambiguator(self) -> str:
+        """What tells functions of one name apart."""
+        return str(self._line)
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder."""
+        os.makedirs(self.get_cache_path(), exist_ok=True)
+
+    @classmethod
+    def from_function(cls, py_func, py_file):
+        """A locator for functions of this package, None for others."""
+        return cls(py_func, py_file) if _PACKAGE in Path(py_file).resolve().parents else None
 
 
 def stamp_kernels() -> None:
@@ -45,4 +81,44 @@ def stamp_kernels() -> None:
     holder = getattr(caching, "CacheImpl", None) or getattr(caching, "_CacheImpl", None)  # renamed by newer versions
     locators = getattr(holder, "_locator_classes", None)
     if isinstance(locators, list):
-        locators[:0] = [_of_this_package(each) for each in locators]
+        locators.insert(0, _Locator)
+        _load_or_tell(caching.Cache)
+        _save_or_go_on(caching.Cache)
+
+
+def _is_ours(kept) -> bool:
+    return isinstance(kept._impl.locator, _Locator)
+
+
+def _load_or_tell(kept: type) -> None:
+    """A damaged or foreign file in the cache counts as none; what must be compiled is told."""
+    load = kept.load_overload
+
+    def load_overload(self, *args):
+        if not _is_ours(self):
+            return load(self, *args)
+        try:
+            found = load(self, *args)
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            found = None
+        if found is None:
+            tell_compiling(in_memory=self.cache_path == _NOWHERE)
+        return found
+
+    kept.load_overload = load_overload
+
+
+def _save_or_go_on(kept: type) -> None:
+    """Where compiled code cannot be written (nowhere, a full disk) it serves from memory."""
+    save = kept.save_overload
+
+    def save_overload(self, *args):
+        if not _is_ours(self):
+            save(self, *args)
+        elif self.cache_path != _NOWHERE:
+            try:
+                save(self, *args)
+            except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+                tell_compiling(in_memory=True)
+
+    kept.save_overload = save_overload

@@ -6,13 +6,15 @@ status.
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from ..errors import RtspecError
+from .ending import Terminated, end_by_signals
+from .failures import Failures, forget_stdout
 from .parser import BAD_USAGE, Parser
+from .surroundings import prepare
 
 COMMANDS = {
     "demo": "real sound through a real model, with nothing attached: hear it, see it, read its latency",
@@ -39,31 +41,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments; those of the process by default.
+        Arguments; those of the process by default, which then is rtspec's own: its outputs and signals are arranged.
 
     Returns
     -------
     int
-        0, or 1 after one line on stderr, 2 for wrong usage, 130 when interrupted. With RTSPEC_TRACE=1 unexpected errors
+        0, or 1 after one line on stderr, 2 for wrong usage, 130 when interrupted, 128 + the number of another signal
+        that ended it. With --json an object with the key "error" is printed too. With RTSPEC_TRACE=1 unexpected errors
         give a trace.
     """
+    words = sys.argv[1:] if argv is None else list(argv)
+    failures = Failures(as_json="--json" in words)
     if argv is None:
-        signal.signal(signal.SIGTERM, _terminated)
+        prepare()
+        end_by_signals(failures.last_words)
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        status = _run(words)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more when it ends
+        forget_stdout()
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return failures.ended(INTERRUPTED, "interrupted")
+    except Terminated as end:
+        return failures.ended(end.code, "ended by a signal")
     except RtspecError as error:
-        return _complain(str(error))
+        return failures.tell(FAILED, type(error).__name__, str(error))
     except Exception as error:
         if os.environ.get("RTSPEC_TRACE") == "1":
             raise
-        return _complain(f"{type(error).__name__}: {str(error)[:200]} (RTSPEC_TRACE=1 shows where)")
+        text = f"{type(error).__name__}: {str(error)[:200]} (RTSPEC_TRACE=1 shows where)"
+        return failures.tell(FAILED, type(error).__name__, text)
 
 
 def _run(argv: list[str]) -> int:
@@ -100,13 +109,3 @@ class _Version(argparse.Action):
 
         print("rtspec", __version__)
         parser.exit()
-
-
-def _complain(text: str) -> int:
-    print("rtspec:", " ".join(text.split()), file=sys.stderr)
-    return FAILED
-
-
-def _terminated(*_):
-    """SIGTERM ends like an exception, so that streams close and half-written files go."""
-    sys.exit(128 + signal.SIGTERM)

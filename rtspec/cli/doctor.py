@@ -177,12 +177,18 @@ def _governor() -> tuple[str, str]:
 
 
 def _cache() -> tuple[str, str]:
-    from ..host import engine
+    from ..buffers.kernels import kept_in
 
-    folder = os.environ.get("NUMBA_CACHE_DIR") or os.path.dirname(engine.__file__)
-    if os.access(folder, os.W_OK):
+    folder = kept_in()
+    if folder is not None:
         return f"compiled code is kept in {folder}", ""
-    return f"{folder} cannot be written", "set NUMBA_CACHE_DIR to a folder of your own, or every start compiles anew"
+    return "compiled in memory, some 10 s at every start: no folder can be written", "set RTSPEC_CACHE to one that can"
+
+
+def _telemetry() -> tuple[str, str]:
+    from ..telemetry import state
+
+    return state()
 
 
 def _native_plugins() -> tuple[str, str]:
@@ -214,5 +220,6 @@ PROBES = {
     "locked memory": _locked_memory,
     "CPU governor": _governor,
     "compiled code": _cache,
+    "telemetry": _telemetry,
     "native plugins": _native_plugins,
 }

@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", metavar="FILE", help="write what is played to this .wav file meanwhile, and the input beside it"
     )
     parser.add_argument(
+        "--overwrite", action="store_true", help="let --record replace an earlier take (else take-2.wav and so on)"
+    )
+    parser.add_argument(
         "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
     )
     parser.add_argument(
@@ -84,7 +87,8 @@ def run(args: argparse.Namespace) -> None:
         buffer_size=args.block,
         source=source,
         loop=endless,
-        record=args.record,
+        record=_record(args),
+        overwrite=args.overwrite,
         virtual=args.virtual,
         worker_samples=args.worker,
         guard=args.guard,
@@ -103,6 +107,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}", flush=True)
     play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it", view)
     data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
+    data["recorded"] = [str(path) for path in stream.recording_paths]
     emit(args, data, statistics_text(stream.statistics))
 
 
@@ -152,6 +157,18 @@ def _own_rate(args: argparse.Namespace) -> float:
     from ..audio.devices import find_device
 
     return _VIRTUAL_RATE if args.virtual else find_device(args.output, "output").sample_rate
+
+
+def _record(args: argparse.Namespace) -> str | None:
+    """Where to record to; never over the source that is being played."""
+    if args.record and args.overwrite and args.source and Path(args.source).exists():
+        from ..audio.recording import take_paths
+        from ..errors import AudioFileError
+
+        for path in take_paths(Path(args.record)):
+            if path.exists() and path.samefile(args.source):
+                raise AudioFileError(f"{path} is the source itself and would be lost; record under another name")
+    return args.record
 
 
 def _source(path: str | None, rate: float):

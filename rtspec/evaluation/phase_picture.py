@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from .plotting import new_figure
+
 AXES = (("latency_ms", "look-ahead (ms)"), ("median_us", "time a frame of 1024 (µs)"))
 KINDS = {"named choices": "tab:red", "streaming": "tab:blue", "whole clips": "tab:green", "other libraries": "0.4"}
 LINE, LETTER, GAP = 11.0, 4.6, 8.0
@@ -11,10 +13,8 @@ LINE, LETTER, GAP = 11.0, 4.6, 8.0
 
 def draw(rows: Sequence[Any]):
     """A matplotlib figure of rows as :class:`rtspec.evaluation.phase_benchmark.Row`: overlaps one below the other."""
-    from matplotlib.figure import Figure  # without pyplot: no global state, the Agg canvas by default
-
     overlaps = sorted({row.overlap_percent for row in rows})
-    figure = Figure(figsize=(12, 5.2 * len(overlaps)), dpi=100, layout="constrained")
+    figure = new_figure(figsize=(12, 5.2 * len(overlaps)), dpi=100, layout="constrained")
     axes = figure.subplots(len(overlaps), 2, sharey="row", sharex="col", squeeze=False)
     drawn = []
     for line, percent in zip(axes, overlaps, strict=True):

@@ -8,11 +8,28 @@ import numpy as np
 
 from ..errors import AudioFileError
 from ..frames import FramePlan, stft
-from ..storage import WholeFile
+from ..storage import WholeFile, numbered
+from .plotting import new_figure
 
 RANGE_DB = 90.0
 """What is drawn, down from the loudest point of all panels."""
 _LONGEST_S = 60.0
+_MADE_BY = {"Software": "rtspec"}
+_MARK = b"tEXtSoftware\0rtspec"
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is a picture that rtspec made, and may be drawn anew."""
+    try:
+        with path.open("rb") as file:
+            return _MARK in file.read(512)
+    except OSError:
+        return False
+
+
+def free_name(path: Path) -> Path:
+    """The first of picture.png, picture-2.png, … that is not there, or is rtspec's own."""
+    return next(each for each in numbered(path) if is_own(each) or not os.path.lexists(each))
 
 
 def spectrograms(path: str | os.PathLike, sounds: Mapping[str, np.ndarray], sample_rate: int, title: str = "") -> None:
@@ -33,7 +50,7 @@ def spectrograms(path: str | os.PathLike, sounds: Mapping[str, np.ndarray], samp
     top = max(float(level.max()) for level in levels.values())
     try:
         with WholeFile(path) as file:
-            _figure(levels, top, sample_rate, title).savefig(file, format="png", dpi=110)
+            _figure(levels, top, sample_rate, title).savefig(file, format="png", dpi=110, metadata=_MADE_BY)
     except OSError as error:
         raise AudioFileError(f"cannot write {Path(path)}: {error.strerror or error}") from error
 
@@ -52,9 +69,7 @@ def _levels_db(audio: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def _figure(levels: Mapping[str, np.ndarray], top: float, sample_rate: int, title: str):
-    from matplotlib.figure import Figure  # without pyplot: no global state, the Agg canvas by default
-
-    figure = Figure(figsize=(10, 1 + 2.6 * len(levels)), layout="constrained")
+    figure = new_figure(figsize=(10, 1 + 2.6 * len(levels)), layout="constrained")
     axes = figure.subplots(len(levels), 1, sharex=True, squeeze=False)[:, 0]
     panels = zip(axes, levels.items(), strict=True)
     images = [_panel(ax, name, level, top, sample_rate) for ax, (name, level) in panels]

@@ -27,6 +27,7 @@ from ..models.catalogue import models
 from ..processors.inversion import MODELS, SpectralInversion
 from .inversion import PAPER_PLAN
 from .metrics import stoi
+from .plotting import new_figure
 
 SAMPLE_RATE = 16000
 RESOLUTIONS: dict[str, float | None] = {"frame": None, "125 ms": FAST_S, "1 s": SLOW_S}
@@ -212,12 +213,8 @@ def recommendation(rows: list[dict]) -> str:
 
 def plot(rows: list[dict], path: Path) -> None:
     """Word accuracy and STOI over resolution, a line for each inverter, the references dashed."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2)
     for axis, measure in zip(axes, ("word accuracy", "STOI"), strict=True):
         for name in dict.fromkeys(row["speech"] for row in rows):
             found = {row["resolution"]: row[measure] for row in rows if row["speech"] == name}
@@ -228,4 +225,3 @@ def plot(rows: list[dict], path: Path) -> None:
         axis.set(ylabel=measure, xlabel="time resolution of the levels", ylim=(-0.03, 1.03))
     axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)

@@ -10,6 +10,7 @@ from ..frames import FramePlan, stft
 from ..processors.timbre_anchors import LatentMap
 from ..processors.timbre_synth import TimbreSynth
 from ..storage import WholeFile
+from .plotting import new_figure
 
 SAMPLE_RATE = 48000
 STRIPS = 9
@@ -20,11 +21,9 @@ _RANGE_DB = 80.0
 
 def draw_map(path: str | os.PathLike, synth: TimbreSynth, ends: tuple[str, str] = ("flute", "brass")) -> None:
     """Draw into a PNG: the latent map, strips of a morph between two anchors, F1 by instrument where it is known."""
-    from matplotlib.figure import Figure  # without pyplot: no global state
-
     places = synth.latent_map
     n_panels = 3 if places.f1 else 2
-    figure = Figure(figsize=(11, 5.0 * n_panels), layout="constrained")
+    figure = new_figure(figsize=(11, 5.0 * n_panels), layout="constrained")
     axes = figure.subplots(n_panels, 1)
     _map(axes[0], places)
     _strips(axes[1], synth, ends)

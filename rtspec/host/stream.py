@@ -70,6 +70,9 @@ class AudioStream:
         Length of the tape that keeps input and output, in memory.
     record : str or Path, optional
         Write the output to this .wav file while playing, and the input beside it: ``take.wav``, ``take-input.wav``.
+        Earlier takes are kept: the next one is ``take-2.wav``.
+    overwrite : bool
+        Let a recording replace an earlier one of its name.
     worker_samples : int, optional
         Time that the engine has beyond one block, in samples; part of the latency. By default 256, with an instrument
         in the chain 0.
@@ -127,6 +130,7 @@ class AudioStream:
         inject: np.ndarray | None = None,
         record_seconds: float = 0.0,
         record: str | Path | None = None,
+        overwrite: bool = False,
         worker_samples: int | None = None,
         reserve_samples: int = 0,
         guard: bool = False,
@@ -161,7 +165,7 @@ class AudioStream:
             loop=loop,
             tape_frames=round(record_seconds * rate),
         )
-        self._record = None if record is None else checked_path(record)
+        self._record, self._overwrite = None if record is None else checked_path(record), overwrite
         self._recording: Recording | None = None
         self._seen, self._seen_at = -1, 0.0
         self._lost, self._ending = False, threading.Event()
@@ -201,7 +205,8 @@ class AudioStream:
         self.controllers.open()
         self._rig.engine.start()
         if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
-            self._recording = Recording(self._record, round(self.sample_rate), self.channels, self._say)
+            form = round(self.sample_rate), self.channels
+            self._recording = Recording(self._record, *form, self._say, self._overwrite)
             self._rig.exchange.record_to(self._recording.rings)
         self._rig.device_stream.start()
         self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
@@ -222,6 +227,11 @@ class AudioStream:
 
     def __exit__(self, *exception) -> None:
         self.stop()
+
+    @property
+    def recording_paths(self) -> tuple[Path, ...]:
+        """The files of input and output that `record` asked for; none before the start."""
+        return () if self._recording is None else self._recording.paths
 
     @property
     def active(self) -> bool:

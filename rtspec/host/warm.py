@@ -1,7 +1,7 @@
 """The first start on a machine: compile engine and callback in a second process while this one compiles the chain.
 
 numba compiles one function at a time in a process, so two processes halve the wait; they meet in numba's cache on disk.
-Later starts find everything there and need no second process.
+Later starts find everything there and need no second process; nor does one whose cache has no place on the disk.
 """
 
 import os
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from ..audio.callback import Exchange, portaudio_callback
 from ..audio.streams import VirtualStream
+from ..cache import kernel_folder
 from .engine import Engine, is_compiled
 from .fading import cross_fade, delay_block
 from .player import Player
@@ -33,7 +34,7 @@ def compile_engine(virtual: bool) -> None:
 @contextmanager
 def compiled_aside(virtual: bool):
     """While the body runs, a second process compiles the engine, where that was never done on this machine."""
-    if is_compiled():
+    if is_compiled() or kernel_folder() is None:
         yield
         return
     code = f"from rtspec.host.warm import compile_engine; compile_engine({virtual})"

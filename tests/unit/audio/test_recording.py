@@ -143,3 +143,25 @@ def test_peaks_are_those_since_the_last_look():
         first, second = stream.levels, stream.levels
     assert first == (0.75, 0.75) and second == (0.0, 0.0)
     assert json.dumps(first)
+
+
+def test_earlier_takes_are_kept_and_the_next_is_numbered(tmp_path):
+    said = []
+    (tmp_path / "take-input.wav").write_bytes(b"an unrelated file")
+    for _ in range(2):
+        Recording(tmp_path / "take.wav", RATE, 1, said.append).close()
+    names = {"take-input.wav", *(f"take-{n}{end}.wav" for n in (2, 3) for end in ("", "-input"))}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert (tmp_path / "take-input.wav").read_bytes() == b"an unrelated file"
+    assert len(said) == 2 and "recording to take-2.wav (--overwrite" in said[0] and "take-3.wav" in said[1]
+
+
+def test_overwriting_must_be_asked_for_and_spares_what_is_read_only(tmp_path):
+    (tmp_path / "take.wav").write_bytes(b"an earlier take")
+    os.chmod(tmp_path / "take.wav", 0o600)
+    Recording(tmp_path / "take.wav", RATE, 1, print, overwrite=True).close()
+    assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF"
+    assert (tmp_path / "take.wav").stat().st_mode & 0o777 == 0o600
+    os.chmod(tmp_path / "take.wav", 0o444)
+    with pytest.raises(AudioFileError, match="read-only"):
+        Recording(tmp_path / "take.wav", RATE, 1, print, overwrite=True)

@@ -23,6 +23,7 @@ def package(tmp_path: Path) -> Path:
     made = tmp_path / "kernelled"
     (made / "buffers").mkdir(parents=True)
     (made / "__init__.py").touch()
+    shutil.copy(Path(rtspec.__file__).parent / "cache.py", made)
     for name in ("__init__.py", "kernels.py"):
         shutil.copy(Path(rtspec.__file__).parent / "buffers" / name, made / "buffers" / name)
     (made / "caller.py").write_text(CALLER.format("kernelled"))

@@ -1,0 +1,81 @@
+"""How a command ends before its time: Ctrl-C, SIGTERM, SIGHUP. Half-written files go, whatever it was doing.
+
+A signal's Python handler runs in the main thread, between two lines of Python. A model that never returns from one call
+keeps the main thread in compiled code for ever. So the signal also wakes a thread, which waits for the handler to be
+heard and otherwise cleans up and ends the process itself.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from .. import storage
+
+STUCK_S = 2.0
+"""How long after a signal the main thread may be away in compiled code; then it is taken for stuck."""
+
+LAST_S = 20.0
+"""How long a command may take to end once it has heard the signal."""
+
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_heard = threading.Event()
+
+
+class Terminated(SystemExit):
+    """SIGTERM or SIGHUP: it ends like an exception, so that streams close and half-written files go."""
+
+
+def end_by_signals(last_words: Callable[[int, str], object], ignore: tuple[int, ...] = ()) -> None:
+    """Have signals end this process, in order where possible.
+
+    Parameters
+    ----------
+    last_words : callable
+        Gets the exit status and a line of text where the process is ended from outside its main thread.
+    ignore : tuple of int
+        Signals that somebody else answers to.
+    """
+    for number in ignore:
+        signal.signal(number, signal.SIG_IGN)
+    for number in _ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _hear)
+    waiting, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(waiting, last_words), name="rtspec signals", daemon=True).start()
+
+
+def _hear(number: int, _frame) -> None:
+    _heard.set()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Terminated(128 + number)
+
+
+def _watch(waiting: int, last_words: Callable[[int, str], object]) -> None:
+    number = _next_signal(waiting)
+    if not _heard.wait(STUCK_S):
+        _end(number, "ended inside a call that does not return", last_words)
+    timer = threading.Timer(LAST_S, _end, (number, "ended by force: closing took too long", last_words))
+    timer.daemon = True
+    timer.start()
+    _end(_next_signal(waiting), "ended by force", last_words)
+
+
+def _next_signal(waiting: int) -> int:
+    while True:
+        for number in os.read(waiting, 1):
+            if number in _ENDING:
+                return number
+
+
+def _end(number: int, text: str, last_words: Callable[[int, str], object]) -> None:
+    storage.discard_all()
+    try:
+        last_words(128 + number, f"{text} ({signal.Signals(number).name})")
+        sys.stderr.flush()
+    finally:
+        os._exit(128 + number)

@@ -1,0 +1,55 @@
+"""What a command says when it fails: one line on stderr, and with --json an object on stdout too."""
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+
+class Failures:
+    """How failures are told.
+
+    Parameters
+    ----------
+    as_json : bool
+        Print ``{"error": {"kind": ..., "message": ..., "status": ...}}`` on stdout as well.
+    """
+
+    def __init__(self, as_json: bool):
+        self._as_json = as_json
+
+    def tell(self, status: int, kind: str, text: str) -> int:
+        """Tell of a failure in one line; gives the exit status back."""
+        line = " ".join(text.split())
+        print("rtspec:", line, file=sys.stderr)
+        self._object(status, kind, line)
+        return status
+
+    def ended(self, status: Any, text: str) -> int:
+        """A signal ended the command: nothing to complain of, but --json tells."""
+        self._object(status, "Interrupted", text)
+        return status
+
+    def last_words(self, status: int, text: str) -> None:
+        """Tell of an end by force, from another thread."""
+        self.tell(status, "Interrupted", text)
+
+    def _object(self, status: int, kind: str, text: str) -> None:
+        try:
+            if self._as_json:
+                print(error_object(status, kind, text))
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            forget_stdout()
+
+
+def error_object(status: int, kind: str, text: str) -> str:
+    """A failure as one JSON object on a line."""
+    return json.dumps({"error": {"kind": kind, "message": text, "status": status}})
+
+
+def forget_stdout() -> None:
+    """Print no more: the interpreter flushes once again when it ends, and would complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
