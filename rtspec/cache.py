@@ -14,9 +14,9 @@ from pathlib import Path
 VARIABLE = "RTSPEC_CACHE"
 _PACKAGE = Path(__file__).resolve().parent
 
-COMPILING = "compiling once for this machine, which takes some 10 s …"
+COMPILING = "compiling once for this machine, which takes 5 to 30 s …"
 IN_MEMORY = (
-    "no folder can be written for compiled code: compiling in memory, some 10 s at every start;"
+    "no folder can be written for compiled code: compiling in memory, which takes 10 to 60 s at every start;"
     f" {VARIABLE}=FOLDER keeps it there"
 )
 _listeners: list[Callable[[str], object]] = []

@@ -182,7 +182,7 @@ def _cache() -> tuple[str, str]:
     folder = kept_in()
     if folder is not None:
         return f"compiled code is kept in {folder}", ""
-    return "compiled in memory, some 10 s at every start: no folder can be written", "set RTSPEC_CACHE to one that can"
+    return "compiled in memory, 10 to 60 s at every start: no folder can be written", "set RTSPEC_CACHE to one that can"
 
 
 def _telemetry() -> tuple[str, str]:
