@@ -55,7 +55,7 @@ def test_two_writers_of_one_file_with_one_process_id_do_not_meet(tmp_path):
     assert (tmp_path / "a").read_bytes() == b"second" and parts(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, os.fsdecode(b"n\xe9.wav")], ids=["255", "127 of two", "latin-1"])
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, os.fsdecode(b"n\xe9.wav")], ids=["255", "wide", "latin-1"])
 def test_any_name_that_the_system_takes_can_be_written(tmp_path, name):
     with WholeFile(tmp_path / name) as file:
         file.write(b"all")
