@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-delay-frames", type=int, metavar="N", help="cut look-ahead to this delay; the error is reported"
     )
+    parser.add_argument(
+        "--whole-periods",
+        action="store_true",
+        help="the model is only given clips of whole periods (it pads or crops by the remainder of others)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -40,7 +45,13 @@ def run(args: argparse.Namespace) -> None:
     from ..models.packages import stream_metadata
 
     axes, sizes = dict(args.time_axis), dict(args.size)
-    model = make_streaming(args.offline, axes or None, max_delay_frames=args.max_delay_frames, sizes=sizes or None)
+    model = make_streaming(
+        args.offline,
+        axes or None,
+        max_delay_frames=args.max_delay_frames,
+        sizes=sizes or None,
+        lengths="periods" if args.whole_periods else "any",
+    )
     _write(Path(args.streaming), model.SerializeToString())
     facts = stream_metadata(model) or {}
     data = {"path": args.streaming, **{key: facts[key] for key in ("delay_frames", "rate", "period", "inexact")}}

@@ -10,6 +10,8 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 # An end beyond any length: "to the end" in Slice.
 TO_END = 2**31 - 1
+# From this operator set on, sums take their axes as an input, and Resize needs no region.
+AXES_ARE_INPUTS = 13
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class State:
     element_type: int
     initial: float | np.ndarray
     appends_to: int | None = None  # the axis along which the newest frames are appended, where the host keeps the ring
+    axis: int | None = None  # the time axis of a history
 
     def value_infos(self) -> tuple[ValueInfoProto, ValueInfoProto]:
         """Typed graph input and output; an appending output has as many frames as the call brings."""
@@ -77,8 +80,9 @@ class History:
 class GraphWriter:
     """Collects the nodes of the streaming graph in order; histories are written last, when all requests are known."""
 
-    def __init__(self, taken: Iterable[str], append_states: bool = False) -> None:
+    def __init__(self, taken: Iterable[str], append_states: bool = False, opset: int = 13) -> None:
         self._taken = set(taken)
+        self._opset = opset
         self._append_states = append_states
         self._body: list[NodeProto | History] = []
         self._prologue: list[NodeProto | History] = []
@@ -105,15 +109,35 @@ class GraphWriter:
             self.initializers.append(numpy_helper.from_array(array, self._constants[key]))
         return self._constants[key]
 
+    def value(self, name: str) -> np.ndarray:
+        """Value of an initializer that was made by `constant`."""
+        return numpy_helper.to_array(next(tensor for tensor in self.initializers if tensor.name == name))
+
+    def no_region(self) -> str:
+        """The second input of a Resize that has no region of interest."""
+        return "" if self._opset >= AXES_ARE_INPUTS else self.constant(np.zeros(0, np.float32), "no_region")
+
     def write(self, node: NodeProto) -> None:
         """Add a node as it is."""
         self._body.append(node)
+
+    @property
+    def written(self) -> int:
+        """How many nodes and histories there are so far."""
+        return len(self._body)
+
+    def written_since(self, start: int) -> list[NodeProto | History]:
+        """Nodes and histories written after the first `start`."""
+        return self._body[start:]
 
     def node(
         self, op: str, inputs: Sequence[str], output: str, *, early: bool = False, exact: bool = False, **attributes
     ) -> str:
         """Add a node and return its output's name, made unique unless `exact`; `early` ones need only the validity."""
         name = output if exact else self.name(output)
+        if op == "ReduceSum" and self._opset < AXES_ARE_INPUTS:
+            attributes["axes"] = self.value(inputs[1]).tolist()
+            inputs = inputs[:1]
         made = helper.make_node(op, list(inputs), [name], name=f"stream/{name}", **attributes)
         (self._prologue if early else self._body).append(made)
         return name
@@ -129,10 +153,13 @@ class GraphWriter:
             requests[before, drop] = self.name(f"{wanted.tensor}.{'late' if before == drop else 'window'}")
         return requests[before, drop]
 
-    def state(self, shape: tuple[int, ...], element_type: int, initial: float | np.ndarray) -> State:
+    def state(
+        self, shape: tuple[int, ...], element_type: int, initial: float | np.ndarray, axis: int | None = None
+    ) -> State:
         """Declare the next state, whose output the caller makes."""
         number = len(self.states)
-        made = State(f"state_in.{number}", f"state_out.{number}", tuple(shape), element_type, initial)
+        names = self.name(f"state_in.{number}"), self.name(f"state_out.{number}")
+        made = State(*names, tuple(shape), element_type, initial, axis=axis)
         self.states.append(made)
         return made
 
@@ -149,7 +176,7 @@ class GraphWriter:
         return helper.make_node("Slice", [tensor, *bounds], [output], name=f"stream/{output}")
 
     def _written(self, history: History) -> list[NodeProto]:
-        state = self.state(history.state_shape(), history.element_type, history.fill)
+        state = self.state(history.state_shape(), history.element_type, history.fill, history.axis)
         joined = history.requests.get((history.frames, 0)) or self.name(f"{history.tensor}.joined")
         concat = helper.make_node(
             "Concat", [state.input, history.tensor], [joined], axis=history.axis, name=f"stream/{joined}"

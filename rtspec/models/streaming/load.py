@@ -11,7 +11,7 @@ from onnx.inliner import inline_local_functions
 
 from rtspec.errors import InvalidValue, ModelError
 
-OLDEST_OPSET, NEWEST_OPSET = 11, min(onnx.defs.onnx_opset_version(), 26)
+OLDEST_OPSET, NEWEST_OPSET = 9, min(onnx.defs.onnx_opset_version(), 26)
 # A clip length that no other axis is likely to have and that most rates divide.
 PROBE_FRAMES = 40320
 

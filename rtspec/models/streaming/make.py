@@ -11,6 +11,8 @@ from onnx import ModelProto
 from rtspec.errors import InvalidValue
 
 from .load import Inputs, inputs_of, load
+from .prepare import prepare
+from .prove import prove
 from .rewrite import Rewritten, rewrite
 from .run import difference, random_clip, run_offline, run_streaming
 from .stream import Budget
@@ -27,6 +29,7 @@ def make_streaming(
     cut: Literal["best", "truncate", "shift"] = "best",
     sizes: Mapping[str, int] | None = None,
     states: Literal["replace", "append"] = "replace",
+    lengths: Literal["any", "periods"] = "any",
 ) -> ModelProto:
     """Turn a network made for whole clips into one that takes frames as they come and gives the same numbers.
 
@@ -47,6 +50,9 @@ def make_streaming(
     states : {"replace", "append"}
         Whether an output `state_out.k` is the next call's `state_in.k`, or only its newest frames, which the host
         appends along `append_axis` to a ring of its own (no copies of the older ones inside the model).
+    lengths : {"any", "periods"}
+        Whether the result must be equal for clips of any length, or is only ever given clips of whole periods (some
+        networks pad or crop by amounts that depend on the remainder).
 
     Returns
     -------
@@ -58,7 +64,8 @@ def make_streaming(
     Raises
     ------
     NotStreamable
-        If a node needs the whole clip; the text names the node, the reason and the remedy.
+        If a node needs the whole clip; the text names the node, the reason and the remedy. The result is run before it
+        is given out, on noise at two lengths beside the offline model: a node at which they part is refused, too.
     ModelError
         If the file cannot be read or is no valid model.
     InvalidValue
@@ -81,9 +88,12 @@ def make_streaming(
     """
     _check_choice("cut", cut, ("best", "truncate", "shift"))
     _check_choice("states", states, ("replace", "append"))
-    offline = load(model)
-    inputs = inputs_of(offline, time_axes, sizes)
+    _check_choice("lengths", lengths, ("any", "periods"))
+    original = load(model)
+    inputs = inputs_of(original, time_axes, sizes)
+    offline = prepare(original, inputs)
     exact = rewrite(offline, inputs, states=states)
+    prove(original, offline, inputs, exact, states, lengths)
     if max_delay_frames is None or exact.delay <= max_delay_frames:
         return exact.model()
     if max_delay_frames < 0:

@@ -96,3 +96,80 @@ def runs_backwards(node: NodeProto) -> NotStreamable:
         "runs backwards from the end of the clip (bidirectional or reverse)",
         "train with a forward layer, or add look-ahead by a convolution instead",
     )
+
+
+def follows_clip_length(node: NodeProto) -> NotStreamable:
+    """The refusal of amounts (of padding, of frames kept) that another clip would change."""
+    return NotStreamable(
+        node,
+        "uses an amount that follows from the clip's length (a part of the clip, padding up to a length)",
+        "crop and pad by fixed numbers of frames before the export, or leave both to the host",
+    )
+
+
+def branches(node: NodeProto) -> NotStreamable:
+    """The refusal of control flow that depends on the input."""
+    if node.op_type == "If":
+        return NotStreamable(
+            node,
+            "runs a part of the graph by a condition that is known only at run time",
+            "export without control flow: decide the branch in Python, or by torch.where on values",
+        )
+    return NotStreamable(
+        node,
+        f"runs a part of the graph in a loop ({node.op_type})",
+        "export without control flow: write the loop over frames as a recurrent layer (LSTM, GRU) or a convolution",
+    )
+
+
+def foreign(node: NodeProto) -> NotStreamable:
+    """The refusal of operators that are no part of ONNX."""
+    remedy = (
+        "give the file as it was before onnxruntime optimised it, and quantise it in QDQ form"
+        if node.domain.startswith(("com.microsoft", "ai.onnxruntime"))
+        else "export it with standard operators only"
+    )
+    return NotStreamable(node, f'is an operator of "{node.domain}", not of ONNX', remedy)
+
+
+def without_rule(node: NodeProto, known: int) -> NotStreamable:
+    """The refusal of an operator that nobody has told the rewriter about."""
+    return NotStreamable(
+        node, "has no streaming rule", f"replace it by operators that have one ({known} do), or split the model here"
+    )
+
+
+def differs(node: NodeProto) -> NotStreamable:
+    """The refusal of a result that was tried and is not the offline one."""
+    return NotStreamable(
+        node,
+        "gives other numbers in a stream than for a whole clip, at a length that is no multiple of anything",
+        "crop and pad by fixed numbers of frames; if neither follows from the clip's length, please report this model",
+    )
+
+
+def does_not_load(node: NodeProto, error: str) -> NotStreamable:
+    """The refusal of a result that a runtime cannot read."""
+    return NotStreamable(
+        node, f"makes a streaming model that onnxruntime does not load ({error})", "please report this model"
+    )
+
+
+def whole_periods_only(node: NodeProto, period: int) -> NotStreamable:
+    """The refusal of a result that is right only for clips of whole periods."""
+    return NotStreamable(
+        node,
+        f"treats the end (or the padding) of a clip otherwise where its length is no multiple of {period}",
+        f'if your clips are multiples of {period} frames, say lengths="periods" (--whole-periods); or pad by fixed '
+        "numbers of frames before the export",
+    )
+
+
+def stumbles(node: NodeProto, error: Exception) -> NotStreamable:
+    """The refusal of a node that is written as no rule expects it."""
+    what = " ".join(str(error).split())[:100]
+    return NotStreamable(
+        node,
+        f"is written in a way that its rule does not know ({type(error).__name__}: {what})",
+        "please report this model",
+    )

@@ -15,30 +15,50 @@ from typing import Any
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from rtspec.errors import ModelError
+from rtspec.errors import ModelError, RtspecError
 
 from .clock import Flow
 from .graph import GraphWriter, State
 from .load import Inputs
-from .refuse import NotStreamable
+from .prepare import BRANCHING, opset_of
+from .refuse import NotStreamable, branches, follows_clip_length, foreign, stumbles, without_rule
 from .rules import RULES
 from .rules.layout import expand_over_time
 from .run import METADATA_KEY
 from .shapes import Shapes
 from .stream import Budget, Clip, Stream
-from .validity import VALID
 
 VERSION = 1
-BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 
 
 def rewrite(offline: ModelProto, inputs: Inputs, budget: Budget | None = None, states: str = "replace") -> "Rewritten":
-    """Walk the graph once and give the streaming model with its facts."""
-    stream = _prepared(offline, inputs, budget or Budget(), states)
+    """Walk the graph and give the streaming model with its facts.
+
+    A second walk for a clip twice as long must write the same: what differs follows from the length of the clip.
+    """
+    budget = budget or Budget()
+    stream = _prepared(offline, inputs, inputs.shapes, inputs.n_frames, budget, states)
+    longer = (
+        _prepared(offline, inputs, inputs.longer(), 2 * inputs.n_frames, budget, states) if inputs.dynamic else None
+    )
     for node in offline.graph.node:
         _visit(stream, node)
+        if longer is not None:
+            _visit_again(longer, node, stream)
     outputs, delay = _aligned_outputs(stream, offline)
     return Rewritten(offline, inputs, stream, outputs, delay)
+
+
+def watched(offline: ModelProto, inputs: Inputs, states: str = "replace") -> "Rewritten":
+    """The streaming model that gives out every tensor with frames, each with a delay of its own, for comparison."""
+    stream = _prepared(offline, inputs, inputs.shapes, inputs.n_frames, Budget(), states)
+    for node in offline.graph.node:
+        _visit(stream, node)
+    names = [name for node in offline.graph.node for name in node.output if name in stream.flows]
+    settled = {name: stream.settled(name) for name in names}
+    return Rewritten(
+        offline, inputs, stream, {n: _own_name(stream, m, n, settled) for n, m in settled.items()}, Fraction(0)
+    )
 
 
 class Rewritten:
@@ -50,16 +70,20 @@ class Rewritten:
         Delay of the outputs in input frames.
     stream : Stream
         Facts of every tensor.
+    outputs : dict of str to str
+        Tensor of the walk behind each output.
     """
 
     def __init__(self, offline: ModelProto, inputs: Inputs, stream: Stream, outputs: dict[str, str], delay: Fraction):
-        self._offline, self._inputs, self.stream, self._outputs = offline, inputs, stream, outputs
+        self._offline, self._inputs, self.stream, self.outputs = offline, inputs, stream, outputs
         self.delay = delay
         names = {made: name for name, made in outputs.items() if made != name}
+        names |= {name: stream.writer.name(f"{name}.offline") for name in names.values()}
         self._nodes, self._states = _alive(
             _renamed(stream.writer.finished(), names), list(outputs), stream.writer.states
         )
-        self._reads_valid = any(VALID in node.input for node in self._nodes)
+        self._valid = stream.validity.name
+        self._reads_valid = any(self._valid in node.input for node in self._nodes)
 
     def model(self, inexact: dict[str, Any] | None = None) -> ModelProto:
         """The streaming model with its manifest in `metadata_props`."""
@@ -75,7 +99,7 @@ class Rewritten:
 
     def manifest(self, inexact: dict[str, Any] | None = None) -> dict[str, Any]:
         """Everything that a runtime must know: see `make_streaming`."""
-        outputs = {name: self.stream.flows[made] for name, made in self._outputs.items()}
+        outputs = {name: self.stream.flows[made] for name, made in self.outputs.items()}
         main = next(iter(outputs.values()))
         return {
             "version": VERSION,
@@ -86,7 +110,7 @@ class Rewritten:
             "rate": {"in": main.clock.rate.denominator, "out": main.clock.rate.numerator},
             "period": self.period(),
             "outputs": {name: _output_entry(flow) for name, flow in outputs.items()},
-            "valid_input": VALID if self._reads_valid else None,
+            "valid_input": self._valid if self._reads_valid else None,
             "inexact": inexact,
         }
 
@@ -94,15 +118,23 @@ class Rewritten:
         """Every call takes a multiple of so many frames."""
         return lcm(*(flow.clock.down for flow in self.stream.flows.values()))
 
+    def reach(self) -> int:
+        """Frames of the past and of look-ahead that the longest history and the flush hold."""
+        kept = [state.shape[state.axis] for state in self._states if state.axis is not None]
+        rates = [flow.clock.rate for flow in self.stream.flows.values()]
+        return ceil(max(kept, default=0) / min(rates)) + max(
+            _flush(self.stream.flows[m], 1) for m in self.outputs.values()
+        )
+
     def _graph(self) -> onnx.GraphProto:
         nodes, writer = self._nodes, self.stream.writer
         states = [state.value_infos() for state in self._states]
-        outputs = [self._output_info(name) for name in self._outputs] + [output for _, output in states]
+        outputs = [self._output_info(name) for name in self.outputs] + [output for _, output in states]
         used = {name for node in nodes for name in node.input}
         weights = [t for t in [*self._offline.graph.initializer, *writer.initializers] if t.name in used]
         inputs = [self._input_info(name) for name in self._inputs.shapes]
         if self._reads_valid:
-            inputs.append(helper.make_tensor_value_info(VALID, TensorProto.FLOAT, ["frames"]))
+            inputs.append(helper.make_tensor_value_info(self._valid, TensorProto.FLOAT, ["frames"]))
         inputs += [state for state, _ in states]
         return helper.make_graph(nodes, self._offline.graph.name or "stream", inputs, outputs, weights)
 
@@ -113,49 +145,64 @@ class Rewritten:
         return helper.make_tensor_value_info(name, self.stream.shapes.element_type(name), shape)
 
     def _output_info(self, name: str) -> ValueInfoProto:
-        flow = self.stream.flows[self._outputs[name]]
+        flow = self.stream.flows[self.outputs[name]]
         shape: list[int | str] = list(self.stream.shapes.shape(name))
         rate = flow.clock.rate
         shape[flow.axis] = "frames" if rate == 1 else f"frames*{rate.numerator}/{rate.denominator}"
         return helper.make_tensor_value_info(name, self.stream.shapes.element_type(name), shape)
 
 
-def _prepared(offline: ModelProto, inputs: Inputs, budget: Budget, states: str) -> Stream:
+def _prepared(
+    offline: ModelProto,
+    inputs: Inputs,
+    shapes: Mapping[str, tuple[int, ...]],
+    n_frames: int,
+    budget: Budget,
+    states: str,
+) -> Stream:
     """A stream whose sources are the inputs, before the first node."""
 
     @cache
     def measured_longer() -> Shapes | None:
         return _measured(offline, inputs.longer(), inputs.time_axes) if inputs.dynamic else None
 
-    shapes = _measured(offline, inputs.shapes, inputs.time_axes)
-    writer = GraphWriter(_names(offline), append_states=states == "append")
-    clip = Clip(inputs.n_frames, shapes, measured_longer)
-    stream = Stream(offline.graph, clip, writer, next(iter(inputs.time_axes)), budget)
+    measured = _measured(offline, shapes, inputs.time_axes)
+    writer = GraphWriter(_names(offline), states == "append", opset_of(offline))
+    stream = Stream(
+        offline.graph, Clip(n_frames, measured, measured_longer), writer, next(iter(inputs.time_axes)), budget
+    )
     stream.flows.update((name, Flow(axis, silent=True)) for name, axis in inputs.time_axes.items())
     return stream
 
 
 def _measured(offline: ModelProto, shapes: Mapping[str, tuple[int, ...]], streams: Iterable[str]) -> Shapes:
+    """Shapes up to the first node that no rule can pass: what lies behind it is never asked for."""
     measured = Shapes(offline, shapes, streams)
     for node in offline.graph.node:
-        if node.op_type not in BRANCHING:
-            measured.visit(node)
+        if _is_foreign(node) or node.op_type in BRANCHING:
+            break
+        measured.visit(node)
     return measured
+
+
+def _is_foreign(node: NodeProto) -> bool:
+    return node.domain not in ("", "ai.onnx")
 
 
 def _names(offline: ModelProto) -> set[str]:
     graph = offline.graph
     names = {name for node in graph.node for name in [*node.input, *node.output]}
-    return names | {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer} | {VALID}
+    names |= {value.name for value in [*graph.input, *graph.output]}
+    return names | {tensor.name for tensor in graph.initializer}
 
 
 def _visit(stream: Stream, node: NodeProto) -> None:
     """Stream one node, or write it as it is where it has no frames."""
     moving = [name for name in node.input if name in stream.flows]
     if node.op_type in BRANCHING:
-        raise NotStreamable(
-            node, "runs a part of the graph by a condition or a loop", "export the model without control flow"
-        )
+        raise branches(node)
+    if _is_foreign(node):
+        raise foreign(node)
     if node.op_type in ("Shape", "Size"):
         return
     if not moving:
@@ -164,15 +211,42 @@ def _visit(stream: Stream, node: NodeProto) -> None:
         elif any(name in stream.shapes.runtime for name in node.output):
             expand_over_time(stream, node)
         return
-    rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+    rule = RULES.get(node.op_type)
     if rule is None:
-        raise NotStreamable(
-            node,
-            "has no streaming rule",
-            f"replace it by operators that have one ({len(RULES)} do), or split the model here",
-        )
-    rule(stream, node)
+        raise without_rule(node, len(RULES))
+    try:
+        rule(stream, node)
+    except RtspecError:
+        raise
+    except Exception as error:  # whatever a rule stumbles over is told with the name of the node
+        raise stumbles(node, error) from error
     _check_lengths(stream, node)
+
+
+def _visit_again(longer: Stream, node: NodeProto, stream: Stream) -> None:
+    """Visit a node for a longer clip and see that the same was written for it."""
+    start = longer.writer.written
+    _visit(longer, node)
+    names = [name for name in node.output if name in stream.flows or name in longer.flows]
+    written = stream.writer.written_since(start)
+    if [stream.flows.get(name) for name in names] != [longer.flows.get(name) for name in names]:
+        raise follows_clip_length(node)
+    if _told(stream, written) != _told(longer, longer.writer.written_since(start)):
+        raise follows_clip_length(node)
+
+
+def _told(stream: Stream, written: list) -> list:
+    """What was written for one node, constants by their values."""
+    values = {tensor.name: tensor.raw_data for tensor in stream.writer.initializers}
+    told = []
+    for item in written:
+        if isinstance(item, NodeProto):
+            attributes = [a.SerializeToString(deterministic=True) for a in item.attribute]
+            told.append((item.op_type, [values.get(name, name) for name in item.input], list(item.output), attributes))
+        else:
+            shape = [size for axis, size in enumerate(item.shape) if axis != item.axis]
+            told.append((item.tensor, item.axis, shape, list(item.requests)))
+    return told
 
 
 def _check_lengths(stream: Stream, node: NodeProto) -> None:
@@ -216,12 +290,11 @@ def _own_name(stream: Stream, made: str, name: str, late: Mapping[str, str]) -> 
 
 
 def _renamed(nodes: list[NodeProto], names: dict[str, str]) -> list[NodeProto]:
-    """Give made tensors the names of outputs; tensors that had them get others."""
-    swap = names | {name: f"{name}.offline" for name in names.values()}
+    """Give tensors other names."""
     for node in nodes:
         for names_of in (node.input, node.output):
             for i, name in enumerate(names_of):
-                names_of[i] = swap.get(name, name)
+                names_of[i] = names.get(name, name)
     return nodes
 
 

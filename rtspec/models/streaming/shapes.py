@@ -108,12 +108,12 @@ class Shapes:
         return self._values.get(name)
 
     def _inferred(self, node: NodeProto, names: list[str]) -> dict[str, TypeProto]:
-        schema = onnx.defs.get_schema(node.op_type, self._opsets.get(node.domain, 1), node.domain)
-        types = {name: self._types[name] for name in names if name in self._types}
-        data = {name: numpy_helper.from_array(value) for name in names if (value := self._small(name)) is not None}
         try:
+            schema = onnx.defs.get_schema(node.op_type, self._opsets.get(node.domain, 1), node.domain)
+            types = {name: self._types[name] for name in names if name in self._types}
+            data = {name: numpy_helper.from_array(value) for name in names if (value := self._small(name)) is not None}
             return onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=self._imports)
-        except (onnx.shape_inference.InferenceError, RuntimeError) as error:
+        except Exception as error:  # onnx raises errors of many classes
             raise ModelError(
                 f'node "{node_name(node)}" ({node.op_type}): the shapes do not fit ({_one_line(error)}); '
                 "check the time axis; where the export fixed a number of frames, name it, as in sizes={'frames': 16}"

@@ -205,7 +205,7 @@ class Stream:
             name = self.settled(name)
         before, after, fill = self._absorbed(name, pads, fill)
         flow = self.flows[name].but(pad=None)
-        reach = self._reach(flow, span, step, before, after) - step * unused
+        reach = after - step * unused  # so far behind the last frame reads the last window, for some length of the clip
         if not (flow.silent and fill == 0) and (reach > 0 or (before > 0 and flow.delay > 0)):
             name = self.masked(name, fill)
             flow = self.flows[name].but(pad=None)
@@ -284,12 +284,6 @@ class Stream:
         """The paddings of a kernel with those that a Pad node left to it."""
         pad = self.flows[name].pad
         return (pads[0] + pad.before, pads[1] + pad.after, pad.value) if pad else (*pads, fill)
-
-    def _reach(self, flow: Flow, span: int, step: int, before: int, after: int) -> int:
-        """How many frames after the clip's last one the last window reads."""
-        length = flow.clock.length(self.clip.n_frames)
-        outputs = (length + before + after - span - 1) // step + 1
-        return (outputs - 1) * step - before + span - (length - 1)
 
     def _past(self, name: str, before: int, drop: int, fill: float, flow: Flow) -> str:
         """Frames of this call with `before` earlier ones in front (or so many left out), without the newest `drop`."""

@@ -10,14 +10,13 @@ from onnx import TensorProto
 from .clock import Clock
 from .graph import TO_END, GraphWriter, History
 
-VALID = "valid"
-
 
 class Validity:
     """Writes, once for each length and delay, the mask of a tensor's frames."""
 
     def __init__(self, writer: GraphWriter) -> None:
         self._writer = writer
+        self.name = writer.name("valid")
         self._made: dict[tuple, str] = {}
 
     def mask(self, clock: Clock, delay: int, rank: int, axis: int) -> str:
@@ -47,7 +46,7 @@ class Validity:
         """Validity at the rate of a clock, undelayed: every down-th of the input's, each repeated up times."""
         key = ("sampled", clock.up, clock.down, clock.phase)
         if key not in self._made:
-            base = VALID
+            base = self.name
             if clock.down > 1:
                 bounds = (clock.down - 1 - clock.phase, TO_END, 0, clock.down)
                 base = self._node("Slice", [base, *(self._writer.constant([bound], "index") for bound in bounds)])
@@ -68,4 +67,4 @@ class Validity:
         return self._node("Reshape", [tensor, self._writer.constant(shape, "shape")])
 
     def _node(self, op: str, inputs: list[str], **attributes) -> str:
-        return self._writer.node(op, inputs, f"{VALID}.{op.lower()}", early=True, **attributes)
+        return self._writer.node(op, inputs, f"{self.name}.{op.lower()}", early=True, **attributes)

@@ -1,7 +1,7 @@
 """Operators with memory: recurrent layers and cumulative sums carry their state from call to call."""
 
 import numpy as np
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto, TensorProto, helper
 
 from ..clock import Flow
 from ..refuse import NotStreamable, runs_backwards
@@ -81,7 +81,8 @@ def _initial(stream: Stream, node: NodeProto, index: int, inputs: list[str]) -> 
     hidden, batch = attribute(node, "hidden_size"), stream.shapes.shape(node.input[0])[1]
     value = stream.optional(node, index)
     inputs[index] = ""
-    return np.zeros((1, batch, hidden), np.float32) if value is None else np.asarray(value)
+    dtype = helper.tensor_dtype_to_np_dtype(stream.shapes.element_type(node.input[0]))
+    return np.zeros((1, batch, hidden), dtype) if value is None else np.asarray(value)
 
 
 def _states(stream: Stream, node: NodeProto, inputs: list[str]) -> list:
@@ -90,7 +91,7 @@ def _states(stream: Stream, node: NodeProto, inputs: list[str]) -> list:
     for index in (5, 6) if node.op_type == "LSTM" else (5,):
         value = _initial(stream, node, index, inputs)
         uniform = float(value.flat[0]) if np.all(value == value.flat[0]) else value
-        states.append(stream.writer.state(value.shape, TensorProto.FLOAT, uniform))
+        states.append(stream.writer.state(value.shape, stream.shapes.element_type(node.input[0]), uniform))
         inputs[index] = states[-1].input
     return states
 

@@ -74,7 +74,8 @@ def _resized(stream: Stream, node: NodeProto, name: str, flow: Flow, times: int)
     if given is not None and given.size == len(before):
         scales = given.astype(np.float32)
     scales[flow.axis] = times
-    stream.emit(node, [name, "", stream.writer.constant(scales, "scales")], axes=None, keep_aspect_ratio_policy=None)
+    inputs = [name, stream.writer.no_region(), stream.writer.constant(scales, "scales")]
+    stream.emit(node, inputs, axes=None, keep_aspect_ratio_policy=None)
     stream.flows[node.output[0]] = flow
 
 

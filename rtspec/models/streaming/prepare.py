@@ -1,0 +1,112 @@
+"""What is done to an offline model before the walk: one operator set for all rules, and conditions that are known."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx
+from onnx import GraphProto, ModelProto, NodeProto, helper, version_converter
+
+from rtspec.errors import ModelError
+
+from .load import Inputs
+from .shapes import Shapes
+
+# Rules know operators from this set on.
+RULES_OPSET = 11
+BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
+
+
+def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
+    """A copy in an operator set that the rules know, without conditions that do not depend on the clip."""
+    model = _newer(offline)
+    return _without_known_conditions(model, inputs) if any(n.op_type == "If" for n in model.graph.node) else model
+
+
+def opset_of(model: ModelProto) -> int:
+    """Version of the standard operator set."""
+    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
+
+
+def _newer(model: ModelProto) -> ModelProto:
+    if opset_of(model) >= RULES_OPSET:
+        return model
+    try:
+        return version_converter.convert_version(model, RULES_OPSET)
+    except Exception as error:  # the converter raises whatever its C++ does
+        reason = " ".join(str(error).split())[:160]
+        raise ModelError(
+            f"opset {opset_of(model)} cannot be converted to {RULES_OPSET} ({reason}); export with opset 17"
+        ) from error
+
+
+def _without_known_conditions(model: ModelProto, inputs: Inputs) -> ModelProto:
+    """Each If whose condition is the same for two lengths of the clip becomes the branch that it takes."""
+    both = [Shapes(model, shapes, inputs.time_axes) for shapes in (inputs.shapes, inputs.longer())]
+    waiting, done = list(model.graph.node), []
+    while waiting:
+        node = waiting.pop(0)
+        branch = _branch_taken(node, both) if node.op_type == "If" else None
+        if branch is not None:
+            waiting = _inlined(node, branch) + waiting
+            continue
+        done.append(node)
+        if not _measured(node, both):
+            done, waiting = done + waiting, []
+    folded = ModelProto()
+    folded.CopyFrom(model)
+    folded.graph.ClearField("node")
+    folded.graph.node.extend(done)
+    return folded
+
+
+def _measured(node: NodeProto, both: Iterable[Shapes]) -> bool:
+    """Whether the shapes behind a node can be told; the walk will say of the others what is wrong with them."""
+    try:
+        for shapes in both:
+            shapes.visit(node)
+    except ModelError:
+        return False
+    return node.op_type not in BRANCHING
+
+
+def _branch_taken(node: NodeProto, both: Iterable[Shapes]) -> GraphProto | None:
+    values = [shapes.constant(node.input[0]) for shapes in both]
+    known = {bool(np.asarray(value).reshape(-1)[0]) for value in values if value is not None}
+    if any(value is None for value in values) or len(known) != 1:
+        return None
+    wanted = "then_branch" if known.pop() else "else_branch"
+    return next(a.g for a in node.attribute if a.name == wanted)
+
+
+def _inlined(node: NodeProto, branch: GraphProto) -> list[NodeProto]:
+    """Nodes of a branch with names of their own, its results under the names of the If's."""
+    own = {name for inner in branch.node for name in inner.output if name}
+    own |= {tensor.name for tensor in branch.initializer}
+    names = {name: f"{node.output[0]}/{name}" for name in own}
+    made = [_constant(tensor, names[tensor.name]) for tensor in branch.initializer]
+    for inner in branch.node:
+        copy = NodeProto()
+        copy.CopyFrom(inner)
+        _rename(copy, names)
+        made.append(copy)
+    for result, output in zip(branch.output, node.output, strict=True):
+        source = names.get(result.name, result.name)
+        made.append(helper.make_node("Identity", [source], [output], name=f"{node.name or output}/{output}"))
+    return made
+
+
+def _constant(tensor: onnx.TensorProto, name: str) -> NodeProto:
+    return helper.make_node("Constant", [], [name], name=name, value=tensor)
+
+
+def _rename(node: NodeProto, names: dict[str, str]) -> None:
+    """Other names for tensors, in sub-graphs too (where they may be read from outside)."""
+    for listed in (node.input, node.output):
+        for i, name in enumerate(listed):
+            listed[i] = names.get(name, name)
+    for attribute in node.attribute:
+        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+            for inner in graph.node:
+                _rename(inner, names)
+            for value in graph.output:
+                value.name = names.get(value.name, value.name)

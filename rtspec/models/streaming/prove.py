@@ -1,0 +1,171 @@
+"""The proof that a streaming model must pass before it is given out: it loads, its numbers are the offline ones.
+
+Both run on noise at two lengths that are no multiple of anything, in calls of uneven sizes. Where they differ, all
+tensors of both are compared in the order of the graph: the first that differs names the node.
+"""
+
+import numpy as np
+from onnx import ModelProto, NodeProto, ValueInfoProto
+
+from rtspec.errors import ModelError
+
+from .load import Inputs
+from .refuse import NotStreamable, differs, does_not_load, whole_periods_only
+from .rewrite import Rewritten, watched
+from .run import StreamingRun, random_clip, run_offline
+
+# Prime numbers of frames beside the longest memory, and calls that never fall on the same place twice.
+PRIMES = (23, 41)
+CALLS = (1, 7, 2, 13)
+# Rounding flips a threshold here or there; what is wrong is wrong in the same frame of every clip.
+TRIES = 3
+# Greatest difference from the peak, in steps of the number format: 3e-5 in single precision.
+TOLERANCE_STEPS = 250
+
+
+def prove(
+    original: ModelProto, offline: ModelProto, inputs: Inputs, made: Rewritten, states: str, lengths: str
+) -> None:
+    """Refuse a streaming model that does not load or gives other numbers than the offline one.
+
+    Parameters
+    ----------
+    original, offline : onnx.ModelProto
+        The model as it was given, and as the rules took it.
+    inputs : Inputs
+        Shapes and time axes.
+    made : Rewritten
+        The walk's result.
+    states, lengths : str
+        As for `make_streaming`.
+
+    Raises
+    ------
+    NotStreamable
+        Naming the first node whose numbers differ.
+    ModelError
+        If onnxruntime does not run the offline model itself.
+    """
+    run = _loaded(made, offline)
+    for n_frames in _lengths(original, inputs, made, lengths):
+        clips = [_clip(original, inputs, n_frames, seed) for seed in range(TRIES)]
+        if _differ_in_all(original, run, clips):
+            node = _first_that_differs(original, offline, inputs, clips, states)
+            raise _refusal(original, inputs, made, run, node)
+
+
+def _refusal(
+    original: ModelProto, inputs: Inputs, made: Rewritten, run: StreamingRun, node: NodeProto
+) -> NotStreamable:
+    """What to say of a node whose numbers differ: for any clip, or but for clips that end within a period."""
+    if made.period() == 1 or not inputs.dynamic:
+        return differs(node)
+    n_frames = made.period() * _prime_after(PRIMES[0] + made.reach())
+    clips = [_clip(original, inputs, n_frames, seed) for seed in range(TRIES)]
+    if _runs(original, inputs, n_frames) or _differ_in_all(original, run, clips):
+        return differs(node)
+    return whole_periods_only(node, made.period())
+
+
+def _loaded(made: Rewritten, offline: ModelProto) -> StreamingRun:
+    try:
+        return StreamingRun(made.model())
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        text = " ".join(str(error).split())
+        named = [node for node in offline.graph.node if node.name and node.name in text]
+        node = max(named, key=lambda node: len(node.name), default=offline.graph.node[-1])
+        raise does_not_load(node, text[:200]) from error
+
+
+def _lengths(original: ModelProto, inputs: Inputs, made: Rewritten, lengths: str) -> list[int]:
+    """Two odd lengths; whole periods where the offline model itself takes nothing else; its own where it is fixed."""
+    if not inputs.dynamic:
+        return [inputs.n_frames]
+    reach = made.reach()
+    odd = [_prime_after(n + reach) for n in PRIMES]
+    if lengths == "any" and _runs(original, inputs, odd[0]) is None:
+        return odd
+    whole = [n * made.period() for n in odd]
+    if error := _runs(original, inputs, whole[0]):
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"onnxruntime does not run the offline model ({reason}); export it again") from error
+    return whole
+
+
+def _runs(original: ModelProto, inputs: Inputs, n_frames: int) -> Exception | None:
+    try:
+        run_offline(original, _clip(original, inputs, n_frames, 0))
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        return error
+    return None
+
+
+def _clip(original: ModelProto, inputs: Inputs, n_frames: int, seed: int) -> dict[str, np.ndarray]:
+    """Noise; in every other clip its magnitudes, which is what many networks expect."""
+    clip = random_clip(original, inputs, n_frames, np.random.default_rng(seed))
+    return {name: np.abs(v) if seed % 2 and v.dtype.kind == "f" else v for name, v in clip.items()}
+
+
+def _differ_in_all(original: ModelProto, run: StreamingRun, clips: list[dict[str, np.ndarray]]) -> bool:
+    """Whether some frame of an output differs in every clip."""
+    period = run.manifest["period"]
+    wrong: np.ndarray | None = None
+    for clip in clips:
+        wanted, given = run_offline(original, clip), run.clip(clip, [n * period for n in CALLS])
+        axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
+        if any(wanted[name].shape != given[name].shape for name in axes):
+            return True
+        frames = np.concatenate([wrong_frames(wanted[name], given[name], axis) for name, axis in axes.items()])
+        wrong = frames if wrong is None else wrong & frames
+        if not wrong.any():
+            return False
+    return True
+
+
+def wrong_frames(wanted: np.ndarray, given: np.ndarray, axis: int) -> np.ndarray:
+    """Which frames along an axis hold other numbers than they should, beyond rounding."""
+    others = tuple(i for i in range(wanted.ndim) if i != axis)
+    if wanted.dtype.kind != "f":
+        return np.asarray((wanted != given).any(others))
+    finite = np.isfinite(wanted)
+    peak = float(np.abs(wanted[finite]).max(initial=0)) or 1.0
+    near = np.abs(np.where(finite, wanted, 0).astype(np.float64) - np.where(finite, given, 0))
+    same = np.where(finite, near <= TOLERANCE_STEPS * float(np.finfo(wanted.dtype).eps) * peak, _alike(wanted, given))
+    return np.asarray((~same).any(others))
+
+
+def _alike(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
+    return (wanted == given) | (np.isnan(wanted) & np.isnan(given))
+
+
+def _first_that_differs(
+    original: ModelProto, offline: ModelProto, inputs: Inputs, clips: list[dict[str, np.ndarray]], states: str
+) -> NodeProto:
+    """The first node whose tensor differs in all clips, or the last node where none does."""
+    stream = watched(offline, inputs, states)
+    run, everything = StreamingRun(stream.model()), _with_all_outputs(offline, list(stream.outputs))
+    wrong: set[str] | None = None
+    for clip in clips:
+        wanted, given = run_offline(everything, clip), run.clip(clip, [n * stream.period() for n in CALLS])
+        axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
+        apart = {name for name, axis in axes.items() if _apart(wanted[name], given[name], axis)}
+        wrong = apart if wrong is None else wrong & apart
+    found = (node for node in offline.graph.node if wrong and any(name in wrong for name in node.output))
+    return next(found, original.graph.node[-1])
+
+
+def _apart(wanted: np.ndarray, given: np.ndarray, axis: int) -> bool:
+    return wanted.shape != given.shape or bool(wrong_frames(wanted, given, axis).any())
+
+
+def _with_all_outputs(offline: ModelProto, names: list[str]) -> ModelProto:
+    every = ModelProto()
+    every.CopyFrom(offline)
+    known = {value.name for value in every.graph.output}
+    every.graph.output.extend(ValueInfoProto(name=name) for name in names if name not in known)
+    return every
+
+
+def _prime_after(n: int) -> int:
+    """The next prime number."""
+    return next(m for m in range(n, 2 * n + 2) if all(m % d for d in range(2, int(m**0.5) + 1)))
