@@ -1,4 +1,4 @@
-"""Sound files by pedalboard.io: WAV, FLAC, OGG and MP3, whole or in chunks.
+"""Sound files, whole or in chunks: read by :mod:`rtspec.audio.decoding`, written by pedalboard.io.
 
 Every failure is an :class:`~rtspec.errors.AudioFileError` of one line that names the file. A file under its own name is
 always a whole one: writing goes to a hidden file beside it, which takes the name only when all is on the disk.
@@ -7,21 +7,28 @@ always a whole one: writing goes to a hidden file beside it, which takes the nam
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pedalboard.io import AudioFile
+import soundfile
+from pedalboard.io import AudioFile, StreamResampler
 
 from ..errors import AudioFileError
 from ..frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from ..storage import WholeFile
-from .integrity import missing_bytes
+from .decoding import Refused, open_decoder
+from .decoding.external import DEMUXERS
 
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 """Endings of the files that rtspec writes."""
 
-READABLE = FORMATS
+READABLE = (
+    *FORMATS,
+    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".bwf", ".caf", ".mp2", ".oga", ".opus", ".rf64", ".w64"),
+    *DEMUXERS,
+)
 """Endings of the files that rtspec reads."""
 
 BIT_DEPTHS = {"16": 16, "24": 24, "32f": 32}
@@ -29,6 +36,9 @@ BIT_DEPTHS = {"16": 16, "24": 24, "32f": 32}
 
 CHUNK = 1 << 16
 """Frames of a chunk unless told otherwise."""
+_SETTLED = 1024
+"""Samples before a place from which a resampler is at work as if it had begun at the start."""
+
 _LOSSY = {".ogg": "320 kbps", ".mp3": "320"}
 
 
@@ -97,6 +107,8 @@ def write(path: str | os.PathLike, audio: np.ndarray, sample_rate: int, bit_dept
 class Reader:
     """A sound file read in chunks, resampled if asked; a context manager.
 
+    `salvage` reads what is there of a file that is cut off or damaged, which costs a pass through it beforehand.
+
     Attributes
     ----------
     sample_rate, channels, n_samples : int
@@ -105,47 +117,84 @@ class Reader:
     """
 
     def __init__(self, path: str | os.PathLike, sample_rate: int | None = None, *, salvage: bool = False):
-        self.path, self.notes = Path(path), list[str]()
+        self.path = Path(path)
         with _failures(self.path, "read"):
-            self._reject_truncated()
-            self._file = AudioFile(str(self.path))
-        _check_rate(self.path, self._file.samplerate)
-        if sample_rate is not None and sample_rate != self._file.samplerate:
+            self._decoder = open_decoder(self.path, salvage)
+        try:
+            self._prepare(sample_rate)
+        except BaseException:
+            self._decoder.close()
+            raise
+
+    def _prepare(self, sample_rate: int | None) -> None:
+        own = self._decoder.sample_rate
+        _check_rate(self.path, own)
+        if sample_rate is not None:
             _check_rate(self.path, sample_rate)
-            self._file = self._file.resampled_to(sample_rate)
-        self.sample_rate, self.channels = round(self._file.samplerate), self._file.num_channels
-        self.n_samples = self._file.frames
-        if not self.n_samples or not self.channels:
+        self.sample_rate, self.channels = sample_rate or own, self._decoder.channels
+        self.notes = [f"{self.path}: {note}" for note in self._decoder.notes]
+        if self._decoder.n_samples < 1:
             raise AudioFileError(f"{self.path} holds no sound: its length is zero; record or export it again")
+        self._step = Fraction(self.sample_rate, own)
+        self.n_samples = max(1, round(self._decoder.n_samples * self._step))
+        self._begin(0)
 
     def chunks(self, n: int = CHUNK) -> Iterator[np.ndarray]:
         """The rest of the file in order, float32 of shape (channels, at most n)."""
-        while True:
-            with _failures(self.path, "read"):
-                audio = self._file.read(n)
-            if audio.shape[-1] == 0:
-                return
+        while self._at < self.n_samples:
+            audio = self._next(min(n, self.n_samples - self._at))
             _check_finite(self.path, audio, "holds")
+            self._at += audio.shape[1]
             yield audio
 
     def seek(self, sample: int) -> None:
         """Go on from this sample; at most the file's length."""
+        self._begin(min(max(0, sample), self.n_samples))
+
+    def _begin(self, sample: int) -> None:
+        """Be at this sample of the result; a resampler begins earlier, at one that is one of the file's too."""
+        if self._step == 1:
+            start = source = sample
+            self._resampler = None
+        else:
+            whole = max(0, int(sample / self._step) - _SETTLED) // self._step.denominator
+            start, source = whole * self._step.numerator, whole * self._step.denominator
+            self._resampler = StreamResampler(self._decoder.sample_rate, self.sample_rate, self.channels)
         with _failures(self.path, "read"):
-            self._file.seek(min(sample, self.n_samples))
+            self._decoder.seek(source)
+        self._left, self._rest = self._decoder.n_samples - source, np.zeros((self.channels, 0), np.float32)
+        self._at = sample
+        if sample > start:
+            self._next(sample - start)
+
+    def _next(self, n: int) -> np.ndarray:
+        """The next n samples of the result."""
+        pieces, there = [self._rest], self._rest.shape[1]
+        while there < n:
+            pieces.append(self._more(int((n - there) / self._step) + 1))
+            there += pieces[-1].shape[1]
+        joined = np.concatenate(pieces, axis=1) if there > pieces[0].shape[1] else pieces[0]
+        self._rest = joined[:, n:]
+        return joined[:, :n]
+
+    def _more(self, n: int) -> np.ndarray:
+        """What n more samples of the file give; silence behind its end, for the resampler's last ones."""
+        n = min(n, self._left) if self._left else _SETTLED
+        with _failures(self.path, "read"):
+            audio = self._decoder.read(n) if self._left else np.zeros((self.channels, n), np.float32)
+        if not audio.shape[1]:
+            seconds = (self._decoder.n_samples - self._left) / self._decoder.sample_rate
+            raise AudioFileError(
+                f"{self.path} is damaged: it cannot be decoded beyond {seconds:.2f} s; export it again or try --salvage"
+            )
+        self._left = max(0, self._left - audio.shape[1])
+        return audio if self._resampler is None else self._resampler.process(audio)
 
     def __enter__(self) -> "Reader":
         return self
 
     def __exit__(self, *_) -> None:
-        self._file.close()
-
-    def _reject_truncated(self) -> None:
-        with self.path.open("rb") as file:
-            if not file.read(1):
-                raise AudioFileError(f"{self.path} holds no sound: it is empty (0 bytes)")
-        reason = missing_bytes(self.path)
-        if reason:
-            raise AudioFileError(f"{self.path} is truncated: {reason}; copy or export it again")
+        self._decoder.close()
 
 
 class Writer:
@@ -220,16 +269,22 @@ def _failures(path: Path, verb: str):
         raise
     except OSError as error:
         raise AudioFileError(f"cannot {verb} {path}: {error.strerror or error}") from error
+    except Refused as error:
+        raise AudioFileError(f"cannot {verb} {path}: {error}{_known(error)}") from error
+    except soundfile.SoundFileError as error:
+        raise AudioFileError(f"cannot {verb} {path}: {' '.join(str(error).split())}") from error
     except (ValueError, RuntimeError, TypeError, SystemError) as error:
         if isinstance(error.__cause__, OSError):  # pedalboard wraps what a file object raises
             raise AudioFileError(f"cannot {verb} {path}: {error.__cause__.strerror}") from error
-        if verb == "read":
-            raise AudioFileError(f"cannot read {path}: no sound in a format that rtspec knows ({_known()})") from error
         raise AudioFileError(f"cannot write {path}: {' '.join(str(error).split())}") from error
 
 
-def _known() -> str:
-    return ", ".join(suffix[1:].upper() for suffix in FORMATS)
+def _known(error: Refused) -> str:
+    return (
+        f" ({', '.join(suffix[1:].upper() for suffix in FORMATS)} …)"
+        if "format that rtspec knows" in str(error)
+        else ""
+    )
 
 
 def _check_rate(path: Path, sample_rate: float) -> None:

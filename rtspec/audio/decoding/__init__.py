@@ -1,0 +1,184 @@
+"""Anybody's sound file, for the decoders: what it is follows from its first bytes, how long it is from what is there.
+
+Headers are read by our own code, which checks every number; the decoders (libsndfile with its FLAC, Vorbis, Opus and
+MP3 libraries) get bare samples, or frames behind a header of our own. So no foreign header reaches a decoder, except
+those of AIFF, AU, CAF, Wave64 and Ogg.
+
+=============  =====================================================================
+module         what
+=============  =====================================================================
+`wav`          WAV, RF64, BW64, RIFX: PCM, float, A-law, µ-law, ADPCM, MP3 inside
+`flac`         FLAC
+`mpeg`         MP3, MP2
+`ogg`          Ogg Vorbis, Ogg Opus
+`containers`   AIFF, AU, CAF, Wave64
+`external`     AAC, WMA and others through ffmpeg, where it is installed
+`views`        pieces of files as one file
+=============  =====================================================================
+"""
+
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import soundfile
+
+from ...errors import AudioFileError
+from .containers import container
+from .content import Content, Refused
+from .external import DEMUXERS, FfmpegDecoder
+from .flac import flac
+from .mpeg import id3_length, mpeg
+from .ogg import ogg
+from .wav import MAX_CHANNELS, wav
+
+__all__ = ["MAX_CHANNELS", "Decoder", "Refused", "open_decoder"]
+
+_MAGIC = {
+    b"RIFF": wav,
+    b"RIFX": wav,
+    b"RF64": wav,
+    b"BW64": wav,
+    b"fLaC": flac,
+    b"OggS": ogg,
+    b"FORM": container,
+    b".snd": container,
+    b"caff": container,
+    b"riff": container,
+}
+_PROBED = 1 << 16
+"""Samples that are decoded at a time to see what a damaged file still gives."""
+
+
+class _Straight(soundfile.SoundFile):
+    """A sound file that is read on and on: after each read of one that can seek soundfile seeks to where it already is,
+    which costs time and fails at the end of what is cut off."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class Decoder:
+    """Decoded samples of a file, in WAV's order of channels.
+
+    Attributes
+    ----------
+    sample_rate, channels, n_samples : int
+    notes : list of str
+        What was in doubt.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO, content: Content):
+        self._file, self._content, self.notes = file, content, list(content.notes)
+        if content.n_samples == 0:
+            raise AudioFileError(f"{path} holds no sound: its length is zero; record or export it again")
+        self._sound = _Straight(cast(Any, content.view), **content.raw)
+        if self._sound.channels > MAX_CHANNELS:
+            raise Refused(f"its header says {self._sound.channels} channels; 1 to {MAX_CHANNELS} are possible")
+        self.sample_rate, self.channels = self._sound.samplerate, self._sound.channels
+        self.n_samples = self._sound.frames - content.skip if content.n_samples is None else content.n_samples
+        self._at = -1
+        self.seek(0)
+
+    def read(self, n: int) -> np.ndarray:
+        """The next samples, float32 of shape (channels, at most n); none at the end."""
+        frames = self._sound.read(max(0, min(n, self.n_samples - self._at)), dtype="float32", always_2d=True)
+        failure = getattr(self._content.view, "failure", None)
+        if failure is not None:
+            raise failure
+        self._at += len(frames)
+        planar = frames.T if self._content.order is None else frames.T[self._content.order]
+        return np.ascontiguousarray(planar)
+
+    def seek(self, sample: int) -> None:
+        """Go on from this sample."""
+        if sample != self._at and (self._at >= 0 or self._content.skip):
+            self._sound.seek(sample + self._content.skip)
+        self._at = sample
+
+    def count(self) -> int:
+        """Samples that the decoder really gives, found by decoding all."""
+        self.seek(0)
+        n = 0
+        try:
+            while got := self.read(_PROBED).shape[1]:
+                n += got
+        except soundfile.SoundFileError:
+            pass
+        self.seek(0)
+        return n
+
+    def close(self) -> None:
+        """Close the file."""
+        self._sound.close()
+        self._file.close()
+
+
+def open_decoder(path: Path, salvage: bool = False) -> Decoder | FfmpegDecoder:
+    """What decodes a file.
+
+    Raises
+    ------
+    AudioFileError
+        Cut off or damaged, unless `salvage`, which then reads what is there; or no sound.
+    Refused
+        In a format or with a header that is not read.
+    """
+    file = path.open("rb")
+    try:
+        return _opened(path, file, salvage)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _opened(path: Path, file: BinaryIO, salvage: bool) -> Decoder | FfmpegDecoder:
+    end = file.seek(0, 2)
+    if not end:
+        raise AudioFileError(f"{path} holds no sound: it is empty (0 bytes)")
+    start = _behind_tags(file, end)
+    file.seek(start)
+    magic = file.read(12)
+    examine = _MAGIC.get(magic[:4], mpeg)
+    demuxer = _external(path, magic) if examine is mpeg else None
+    if demuxer is None:
+        content = examine(file, start, end)
+        if content.external is None:
+            return _checked(path, file, content, salvage)
+        demuxer = content.external
+    file.close()
+    return FfmpegDecoder(path, demuxer, salvage)
+
+
+def _checked(path: Path, file: BinaryIO, content: Content, salvage: bool) -> Decoder:
+    """A decoder of what is whole; of what is there, counted, where it is to be salvaged."""
+    if content.missing and not salvage:
+        raise AudioFileError(f"{path} is {content.fault}: {content.missing}; copy or export it again, or try --salvage")
+    decoder = Decoder(path, file, content)
+    if salvage:
+        promised, decoder.n_samples = decoder.n_samples, decoder.count()
+        if content.missing or decoder.n_samples < promised:
+            seconds = decoder.n_samples / decoder.sample_rate
+            decoder.notes.append(f"salvaged {seconds:.2f} s: {content.missing or 'the rest is damaged'}")
+    return decoder
+
+
+def _behind_tags(file: BinaryIO, end: int) -> int:
+    """Where the sound begins: behind ID3v2 tags, which some writers put before any format."""
+    start = 0
+    while start + 10 <= end:
+        file.seek(start)
+        head = file.read(10)
+        if head[:3] != b"ID3" or max(head[6:]) >= 0x80:
+            break
+        start += id3_length(head)
+    return min(start, end)
+
+
+def _external(path: Path, magic: bytes) -> str | None:
+    """ffmpeg's word for a file that it has to read; None for what may be MPEG audio."""
+    if magic[4:8] == b"ftyp":
+        return "mov"
+    if magic[:1] == b"\xff" and magic[1:2] and magic[1] & 0xF6 == 0xF0:
+        return "aac"
+    return DEMUXERS.get(path.suffix.lower())
