@@ -2,7 +2,8 @@
 
 It takes input from the device or, where a source is set, from a prepared sound; hands it to the engine's ring; takes
 finished sound from the other ring; and keeps both on a tape where one is set. When the engine is late it conceals:
-the sound stays as it was (:mod:`rtspec.audio.hold`) and fades; what comes too late is dropped. The delay never grows.
+the sound stays as it was (:mod:`rtspec.audio.conceal`) and fades; what comes too late is dropped. The delay grows only
+where the device begins to ask for more at once (:mod:`rtspec.audio.period`).
 """
 
 import numba
@@ -12,25 +13,14 @@ from numba import carray, njit, types
 from ..buffers.atomics import load_acquire, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.memory import address, aligned, floats, integers, memmove, memset, pointer
-from ..buffers.ring import Ring, next_place, skip, take, writable, write
+from ..buffers.ring import Ring, writable, write
 from ..buffers.semaphore import Semaphore, sem_post
-from .hold import LENGTH, REFRESH, Hold, grab, held_frames, let_go
+from .conceal import PAST, fetch, put_between
+from .hold import Hold
+from .period import LONGEST, ready_frames, watch_period
 
 STAGING = 8192
 """Frames that one turn of the callback handles at most; larger device blocks take several turns."""
-
-PAST = 2048
-"""Frames of output that are remembered: where there is no spectral hold yet, they conceal a gap in reverse, fading out
-over half as many."""
-
-DECAY = LENGTH - REFRESH - 1024
-"""Frames in which the spectral hold fades out: what a look provides for when the next one is due."""
-
-JOIN = 64
-"""Frames in which a gap's sound bends from where the last one would have gone to the hold."""
-
-REJOIN = 256
-"""Frames in which it comes back to the engine's."""
 
 BACKLOG = 8192
 """Frames of input that wait at least for an engine that is late, before any is lost."""
@@ -55,27 +45,16 @@ _COUNTERS = (
 )
 _FLAGS = ("finished", "marked")
 _NUMBERS = (
-    *(
-        "channels",
-        "device_inputs",
-        "device_outputs",
-        "period_ns",
-        "drain",
-        "debt",
-        "fade",
-        "held",
-        "joined",
-        "hole",
-        "prefill",
-        "shifted",
-    ),
+    *("channels", "device_inputs", "device_outputs", "drain", "prefill"),
+    *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted"),
+    *("period", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
     *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
     *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute", "offset"),
 )
-_REALS = ("ns_a_frame", "peak_in", "peak_out")
+_REALS = ("ns_a_frame", "burst", "peak_in", "peak_out")
 EXCHANGE = np.dtype(
     [(name, "i8") for name in (*_COUNTERS, *_FLAGS, *_NUMBERS, *_PLACES)] + [(name, "f8") for name in _REALS]
 )
@@ -100,101 +79,6 @@ def _gather(s, device, n):
         for i in range(n):
             for c in range(s.channels):
                 staged[i * s.channels + c] = samples[i * s.device_inputs + min(c, s.device_inputs - 1)]
-
-
-@njit
-def _substitute(s, place, n):
-    """Write what is heard instead of the `n` frames from `place` of the engine's ring on."""
-    out, past = floats(s.substitute, n * s.channels), floats(s.past, PAST * s.channels)
-    offset = floats(s.offset, s.channels)
-    at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
-    held, span = floats(at, ready * s.channels), DECAY if s.held >= 0 else PAST // 2
-    for i in range(n):
-        bent = np.float32(max(0.0, 1.0 - s.fade / JOIN))
-        s.fade += 1
-        gain = np.float32(max(0.0, 1.0 - s.fade / span))
-        for c in range(s.channels):
-            mirrored = past[(PAST - s.fade - s.shifted) % PAST * s.channels + c]
-            sample = held[i * s.channels + c] + bent * offset[c] if i < ready else mirrored
-            out[i * s.channels + c] = gain * sample
-
-
-@njit
-def _begin_gap(s, place):
-    """Take the newest hold, and note how far from it the sound would have been."""
-    s.shifted, s.held = 0, grab(s.hold) if s.hold != 0 else -1
-    at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
-    if ready == 0:
-        _end_gap(s)
-        return
-    held, past, offset = floats(at, s.channels), floats(s.past, PAST * s.channels), floats(s.offset, s.channels)
-    for c in range(s.channels):
-        last, before = past[(PAST - 1) * s.channels + c], past[(PAST - 2) * s.channels + c]
-        offset[c] = 2 * last - before - held[c]
-
-
-@njit
-def _end_gap(s):
-    s.fade = s.shifted = 0
-    if s.held >= 0:
-        let_go(s.hold)
-        s.held = -1
-
-
-@njit
-def _conceal(s, place, got, n):
-    """Fill what the engine did not deliver of `n` frames; the first of them has this place in its ring."""
-    if s.fade == 0:
-        _begin_gap(s, place)
-    _substitute(s, place, n - got)
-    memmove(s.staged_out + 4 * got * s.channels, s.substitute, 4 * (n - got) * s.channels)
-    s.joined = 0
-    s.debt += n - got
-    s.concealed_frames += n - got
-    s.underruns += 1
-
-
-@njit
-def _rejoin(s, place, n):
-    """After a gap: from the hold to the engine's sound, whose next `n` frames have come."""
-    n = min(n, REJOIN - s.joined)
-    _substitute(s, place, n)
-    staged, old = floats(s.staged_out, n * s.channels), floats(s.substitute, n * s.channels)
-    for i in range(n):
-        share = np.float32((s.joined + i + 1) / REJOIN)
-        for k in range(i * s.channels, (i + 1) * s.channels):
-            staged[k] = old[k] + share * (staged[k] - old[k])
-    s.joined += n
-    if s.joined == REJOIN:
-        _end_gap(s)
-
-
-@njit
-def _fetch(s, n):
-    """Stage `n` finished frames; late ones that were concealed are dropped first."""
-    if s.debt > 0:
-        s.debt -= skip(s.from_engine, s.debt)
-    place = next_place(s.from_engine) + s.debt
-    got = take(s.from_engine, s.staged_out, n) if s.debt == 0 else 0
-    if got > 0 and place == s.hole:
-        _end_gap(s)
-        s.fade, s.joined, s.hole = 1, 0, -1  # from the mirrored past: what is held has faded, or is of later
-    if got > 0 and s.fade > 0:
-        _rejoin(s, place, got)
-    _remember(s, 0, got)
-    if got < n:
-        _conceal(s, place + got, got, n)
-        _remember(s, got, n - got)
-
-
-@njit
-def _remember(s, first, n):
-    """Keep the newest PAST frames of the output, `n` of which are staged from the `first` on."""
-    frame_bytes = 4 * s.channels
-    kept = min(n, PAST)
-    s.shifted += n
-    memmove(s.past, s.past + kept * frame_bytes, (PAST - kept) * frame_bytes)
-    memmove(s.past + (PAST - kept) * frame_bytes, s.staged_out + (first + n - kept) * frame_bytes, kept * frame_bytes)
 
 
 @njit
@@ -260,7 +144,10 @@ def _turn(s, device_in, device_out, n):
     _gather(s, device_in, n)
     _give(s, n)
     sem_post(s.wake)
-    _fetch(s, n)
+    between = min(n, s.owed)
+    if between > 0:
+        put_between(s, between)
+    fetch(s, between, n)
     if s.inject != 0:
         _add_injected(s, n)
     _keep_on_tape(s, n)
@@ -288,6 +175,7 @@ def exchange(state, device_in, device_out, n):
     """One callback: `n` interleaved float32 frames at address `device_in` in, as many out at `device_out` (0: none)."""
     s = carray(pointer(state), 1, EXCHANGE)[0]
     start = now_ns(s.timespec)
+    watch_period(s, n, start)
     done = 0
     while done < n:
         m = min(n - done, STAGING)
@@ -301,7 +189,7 @@ def exchange(state, device_in, device_out, n):
     duration = now_ns(s.timespec) - start
     note_duration(s.histogram, duration)
     s.callbacks += 1
-    s.late_callbacks += duration > s.period_ns
+    s.late_callbacks += duration > n * s.ns_a_frame
 
 
 _XRUNS = 0b1111
@@ -340,7 +228,7 @@ class Exchange:
     device_inputs, device_outputs : int
         Channels of the device, 0 for none.
     block : int
-        Frames a callback.
+        Frames a callback: the device's period, as far as it is known.
     prefill : int
         Frames of silence that lie ready in the output ring: the time the engine has.
     sample_rate : float
@@ -353,6 +241,11 @@ class Exchange:
         Frames after the source's end until it counts as finished.
     tape_frames : int
         Frames of input and output to keep.
+    engine_block : int, optional
+        Frames that the engine takes at a time; a block where None.
+    split : int
+        Frames of the shortest callback that may be one of several in a burst, for which the delay then grows; 0 where
+        the period is known for ever.
     """
 
     def __init__(
@@ -369,10 +262,12 @@ class Exchange:
         loop: bool = False,
         drain: int = 0,
         tape_frames: int = 0,
+        engine_block: int | None = None,
+        split: int = 0,
     ):
         self.record = aligned(1, EXCHANGE)
         self.address = address(self.record)
-        capacity = max(4 * (block + prefill), BACKLOG)
+        capacity = max(4 * (block + prefill), 4 * LONGEST if split else BACKLOG)
         self.to_engine, self.from_engine = Ring(capacity, channels), Ring(capacity, channels, filled=prefill)
         self.wake, self.histogram = Semaphore(), Histogram()
         self._words = self.record.view(np.int64)
@@ -381,7 +276,7 @@ class Exchange:
         for array in self._arrays.values():
             array.fill(0)  # touches every page now, so that the callback never waits for one
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
-        self._set(period_ns=int(1e9 * block / sample_rate), tape_frames=tape_frames)
+        self._set(period=block, engine_block=engine_block or block, split=split, tape_frames=tape_frames)
         self.record["ns_a_frame"], self._block, self.sample_rate = 1e9 / sample_rate, block, sample_rate
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
         self._set(held=-1, hole=-1, prefill=prefill, wake=self.wake.address, histogram=self.histogram.address)
@@ -399,9 +294,34 @@ class Exchange:
             self._set(**{name: address(self._arrays[name]), f"{name}_frames": len(frames)})
 
     @property
+    def period(self) -> int:
+        """Frames that the device asks for at once, at most, as far as it has shown."""
+        return int(self.record["period"][0])
+
+    @property
+    def asked(self) -> int:
+        """Frames that the device asked for in its last callback; 0 before the first."""
+        return int(self.record["asked"][0])
+
+    @property
+    def ready(self) -> int:
+        """Frames that lie ready for such a period: the time that the engine has, less what it was given beyond."""
+        return int(ready_frames(self.period, int(self.record["engine_block"][0])))
+
+    @property
+    def widened(self) -> int:
+        """Frames by which the delay has grown while playing, since the device began to ask for more."""
+        return int(self.record["widened"][0])
+
+    @property
     def finished(self) -> bool:
         """Whether the source has been played to its end and the engine's delay has passed."""
         return bool(self.record["finished"][0])
+
+    @property
+    def period_address(self) -> int:
+        """Where compiled code reads :attr:`period`."""
+        return self.address + int(EXCHANGE.fields["period"][1])  # type: ignore[index]
 
     def conceal_with(self, hold: Hold) -> None:
         """Conceal gaps by a spectral hold, which the engine keeps up to date, from now on."""

@@ -83,7 +83,7 @@ def _copied(sd: Any) -> Any:
 
 
 def list_devices() -> list[Device]:
-    """All audio devices; empty where there is none."""
+    """All audio devices, a JACK server once; empty where there is none."""
     sd = portaudio()
     apis, (default_in, default_out) = sd.query_hostapis(), sd.default.device
     found = []
@@ -101,7 +101,17 @@ def list_devices() -> list[Device]:
                 index == (default_out if default_out >= 0 else api["default_output_device"]),
             )
         )
-    return found
+    on_jack = any(_is_jack(device) for device in found)
+    return [device for device in found if not (on_jack and _is_detour(device))]
+
+
+def _is_jack(device: Device) -> bool:
+    return "JACK" in device.host_api
+
+
+def _is_detour(device: Device) -> bool:
+    """ALSA's plug-in to the JACK server, which hides the server's period behind buffers of its own."""
+    return device.host_api == "ALSA" and device.name == "jack"
 
 
 def find_device(name: str | int | None, kind: str) -> Device:

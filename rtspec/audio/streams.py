@@ -19,6 +19,8 @@ from ..buffers.priority import become_real_time
 from ..errors import DeviceError
 from .callback import Exchange, exchange, portaudio_callback
 from .devices import Device, portaudio
+from .jack_look import jack_period
+from .period import JACK_SPLIT
 
 DEVICE_PRIORITY = 10
 """SCHED_FIFO priority of the virtual device, above the engine's as an audio server's threads are."""
@@ -30,8 +32,10 @@ CLOSE_TIMEOUT_S = 3.0
 class Stream(Protocol):
     """What drives an :class:`Exchange`; `on_jack` says whether it is the client of a JACK server."""
 
-    latency_samples: int
     on_jack: bool
+
+    @property
+    def latency_samples(self) -> int: ...
 
     @property
     def active(self) -> bool: ...
@@ -51,7 +55,7 @@ class PortAudioStream:
     sample_rate : float
         Hz.
     block : int
-        Frames a callback.
+        Frames a callback; a JACK server gives its own period, whatever is asked for.
     """
 
     def __init__(
@@ -77,9 +81,10 @@ class PortAudioStream:
             "device": [d.index for _, d in used] if duplex else used[0][1].index,
             "channels": [counts[side] for side, _ in used] if duplex else counts[used[0][0]],
         }
-        self._stream = self._open(settings, exchange, sample_rate, block)
+        self._stream = self._open(settings, exchange, sample_rate, 0 if self.on_jack else block)
         latencies = np.atleast_1d(self._stream.latency)
-        self.latency_samples = round(float(np.sum(latencies)) * sample_rate)
+        self._exchange, self._opened_at = exchange, exchange.period
+        self._latency_samples = round(float(np.sum(latencies)) * sample_rate)
 
     def _open(self, settings: dict, exchange: Exchange, sample_rate: float, block: int):
         ffi = self._sd._ffi
@@ -99,6 +104,21 @@ class PortAudioStream:
                 f"device {settings['device']} refuses {sample_rate:g} Hz with blocks of {block}: {_reason(error)};"
                 " try the sample rate that 'rtspec devices' shows"
             ) from None
+
+    @property
+    def latency_samples(self) -> int:
+        """What the driver says of itself, in and out; of a JACK server, whose latency is so many periods, as its
+        period is now."""
+        if not self.on_jack:
+            return self._latency_samples
+        return round(self._latency_samples * self._period_now() / self._opened_at)
+
+    def _period_now(self) -> int:
+        """The server's: shorter than the longest one so far where it has changed since."""
+        longest, asked = self._exchange.period, self._exchange.asked
+        if asked in (0, longest):
+            return longest
+        return asked if asked < JACK_SPLIT else jack_period() or longest
 
     @property
     def active(self) -> bool:

@@ -17,7 +17,7 @@ from ..audio.hold import Hold, note_output
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.events import EventQueue, apply_due, collect, samples_until_next
-from ..buffers.memory import address, aligned, floats, pointer
+from ..buffers.memory import address, aligned, floats, integers, pointer
 from ..buffers.priority import become_real_time
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import Semaphore, sem_post, sem_wait
@@ -30,7 +30,7 @@ PRIORITY = 4
 
 _SHARED = ("program", "running", "blocks", "bad_samples")
 _PLACES = (
-    *("to_engine", "from_engine", "wake", "settled", "events", "hold", "governor"),
+    *("to_engine", "from_engine", "period", "wake", "settled", "events", "hold", "governor"),
     *("staged", "timespec", "histogram"),
 )
 ENGINE = np.dtype([(name, "i8") for name in (*_SHARED, "channels", "block", "wanted", "current", *_PLACES)])
@@ -127,7 +127,8 @@ def _play_block(state):
         done += n
     write(s.from_engine, s.staged, s.block)
     note_output(s.hold, s.staged, s.block, load_acquire(s.from_engine))
-    duration, behind = now_ns(s.timespec) - start, readable(s.to_engine) >= s.block
+    period = integers(s.period, 1)[0]  # a device that asks for more at once brings several blocks together
+    duration, behind = now_ns(s.timespec) - start, readable(s.to_engine) >= max(s.block, period)
     note_duration(s.histogram, duration)
     govern(s.governor, program.governed, program.n_governed, duration, behind)
     _go_on(s, program)
@@ -185,6 +186,7 @@ class Engine:
             "block": block,
             "to_engine": exchange.to_engine.address,
             "from_engine": exchange.from_engine.address,
+            "period": exchange.period_address,
             "wake": exchange.wake.address,
             "staged": address(self._staged),
             "settled": self._settled.address,

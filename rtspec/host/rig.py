@@ -8,6 +8,8 @@ import numpy as np
 
 from ..audio.callback import Exchange
 from ..audio.devices import Device
+from ..audio.jack_look import jack_period
+from ..audio.period import JACK_SPLIT, ready_frames
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
 from .board import Pedalboard
 from .engine import Engine
@@ -16,6 +18,9 @@ from .latency import Latency, budget
 from .player import Player
 from .program import MAX_BLOCK
 from .warm import compiled_aside
+
+USUAL_BLOCK = 128
+"""Frames a callback where nobody asks for another number and the driver leaves the choice."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,8 @@ class Settings:
     ----------
     sample_rate : float
         Hz.
-    buffer_size : int
-        Frames a device callback.
+    buffer_size : int or None
+        Frames a device callback; the device's own where None.
     channels : int
         Of the chain.
     worker_samples, reserve_samples : int
@@ -43,7 +48,7 @@ class Settings:
     """
 
     sample_rate: float
-    buffer_size: int
+    buffer_size: int | None
     channels: int
     worker_samples: int
     reserve_samples: int = 0
@@ -89,20 +94,28 @@ class Rig:
             self.guard = Guard(settings.sample_rate, settings.channels) if settings.guard else None
             chain = (plugins.flat, settings.sample_rate, settings.channels)
             self.player = Player(*chain, settings.reserve_samples, say, self.guard)
+        self.on_jack = any("JACK" in device.host_api for device in devices if device)
+        self._period = (jack_period() if self.on_jack else None) or settings.buffer_size or USUAL_BLOCK
+        self.buffer_size = settings.buffer_size or self._period
+        self._block = _engine_block(self.buffer_size)
         self.exchange = self._new_exchange()
-        block = _engine_block(settings.buffer_size)
-        self.engine = Engine(self.exchange, settings.channels, block, self.player.program)
+        self.engine = Engine(self.exchange, settings.channels, self._block, self.player.program)
         self.device_stream = self._opened()
         plugins.play_on(self.engine, self.player)
+        self._told = (self._period, 0, self._period)
+        if self._period != self.buffer_size:
+            say(f"the device decides: it asks for {self._period} samples at once, not {self.buffer_size}")
 
     def _new_exchange(self) -> Exchange:
         settings, (reader, writer) = self.settings, self.devices
-        prefill = settings.buffer_size + settings.worker_samples
+        prefill = int(ready_frames(self._period, self._block)) + settings.worker_samples
         return Exchange(
             channels=settings.channels,
             device_inputs=min(settings.channels, reader.inputs) if reader else 0,
             device_outputs=min(max(settings.channels, 2), writer.outputs) if writer else 0,
-            block=settings.buffer_size,
+            block=self._period,
+            engine_block=self._block,
+            split=0 if writer is None else JACK_SPLIT if self.on_jack else 1,
             prefill=prefill,
             sample_rate=settings.sample_rate,
             source=settings.source,
@@ -115,8 +128,25 @@ class Rig:
     def _opened(self) -> Stream:
         settings, (reader, writer) = self.settings, self.devices
         if writer is None:
-            return VirtualStream(self.exchange, settings.channels, settings.sample_rate, settings.buffer_size)
-        return PortAudioStream(self.exchange, reader, writer, settings.sample_rate, settings.buffer_size)
+            return VirtualStream(self.exchange, settings.channels, settings.sample_rate, self._period)
+        return PortAudioStream(self.exchange, reader, writer, settings.sample_rate, self._period)
+
+    def period_news(self) -> str | None:
+        """A line where the device's period is not what was asked for, or has changed, since this was last called."""
+        made, asked = self.exchange, self.exchange.asked or self.exchange.period
+        known, self._told = self._told, (made.period, made.widened, asked)
+        if made.widened != known[1]:
+            grown, total = made.widened - known[1], self.latency
+            return (
+                f"the device now asks for {made.period} samples at once, not {known[0]}: the delay grew by {grown}"
+                f" samples to {total.total_samples} ({total.total_ms:.1f} ms)"
+            )
+        if self.on_jack and asked != known[2] and asked < min(made.period, JACK_SPLIT):
+            return (
+                f"the device now asks for {asked} samples at once; the delay stays as {made.period} needed it:"
+                " start again for a shorter one"
+            )
+        return None
 
     def stop(self) -> None:
         """Leave the chain, stop device and engine; safe to call twice, and after the device has vanished."""
@@ -130,7 +160,7 @@ class Rig:
         return budget(
             self.settings.sample_rate,
             device=self.device_stream.latency_samples,
-            block=self.settings.buffer_size,
+            block=self.exchange.ready,
             worker=self.settings.worker_samples,
             **self.player.program.latency,
         )

@@ -33,8 +33,8 @@ POLL_S = 0.02
 WATCH_S = 0.1
 """How often a stream looks whether its device is still there."""
 
-STALL_S = 2.0
-"""A device that has not called for so long is gone, whatever its driver says."""
+STALL_S, STALL_PERIODS = 2.0, 2
+"""A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says."""
 
 RETRY_S = (0.25, 5.0)
 """Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
@@ -56,8 +56,9 @@ class AudioStream:
         The chain; a :class:`rtspec.Pedalboard` may be edited while it plays.
     sample_rate : float
         Hz.
-    buffer_size : int
-        Frames a device callback.
+    buffer_size : int, optional
+        Frames that the engine takes at a time, and that a device callback has where the driver leaves the choice. Where
+        None, the device's own, else 128. A JACK or PipeWire server decides its period itself; the delay follows it.
     channels : int, optional
         Channels of the chain; by default the source's, else the device's, at most 2.
     source : ndarray, float32, shape (channels, samples), optional
@@ -122,7 +123,7 @@ class AudioStream:
         output_device_name: str | int | None = None,
         plugins=None,
         sample_rate: float = 48000,
-        buffer_size: int = 128,
+        buffer_size: int | None = None,
         *,
         channels: int | None = None,
         source: np.ndarray | None = None,
@@ -146,7 +147,7 @@ class AudioStream:
         report: Callable[[str], None] | None = None,
     ):
         self._report, self._reopen, self._said = report, reopen, deque[str](maxlen=100)
-        rate, self.buffer_size = check_sample_rate(sample_rate), check_block(buffer_size)
+        rate, block = check_sample_rate(sample_rate), None if buffer_size is None else check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
         devices: Devices = None, None
         if not virtual:
@@ -155,7 +156,7 @@ class AudioStream:
         self.channels = channels or _natural_channels(source, devices)
         settings = Settings(
             sample_rate=rate,
-            buffer_size=self.buffer_size,
+            buffer_size=block,
             channels=self.channels,
             worker_samples=_checked_samples("worker_samples", _usual_worker(self.plugins, worker_samples)),
             reserve_samples=_checked_samples("reserve_samples", reserve_samples),
@@ -189,6 +190,11 @@ class AudioStream:
     def sample_rate(self) -> float:
         """Hz; another one where the device came back with another."""
         return self._rig.settings.sample_rate
+
+    @property
+    def buffer_size(self) -> int:
+        """Frames a block: what was asked for, or the device's own."""
+        return self._rig.buffer_size
 
     # Playing ------------------------------------------------------------------------------------------------------
 
@@ -262,8 +268,9 @@ class AudioStream:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
         can_vanish = self._rig.devices[1] is not None  # the virtual one cannot
         while not self._ending.wait(WATCH_S):
-            for line in self._rig.engine.look():
-                self._say(line)
+            for line in (*self._rig.engine.look(), self._rig.period_news()):
+                if line:
+                    self._say(line)
             if not can_vanish or (self._rig.device_stream.active and not self._stalled()):
                 continue
             self._lost = True
@@ -279,7 +286,7 @@ class AudioStream:
         now, seen = time.monotonic(), self._rig.exchange.counters()["callbacks"]
         if seen != self._seen:
             self._seen, self._seen_at = seen, now
-        return now - self._seen_at > STALL_S
+        return now - self._seen_at > STALL_S + STALL_PERIODS * self._rig.exchange.period / self.sample_rate
 
     def _seek(self) -> None:
         before, died, pause_s = self._rig, True, RETRY_S[0]

@@ -1,0 +1,66 @@
+"""How many frames a device asks for at once, learnt from its callbacks, and what the engine must have ready for it.
+
+A JACK or PipeWire server decides the period, whatever a stream asks for, and may change it at any time. Other drivers
+call several times in a burst. An engine that was given less time than lies between two bursts is late for ever. So the
+callback watches: a period longer than any before makes the delay grow, once, by what it needs; a shorter one changes
+nothing, so no sound is lost.
+"""
+
+from numba import njit
+
+LEAK = 1.05
+"""How much faster than the sample rate the measure of a burst empties: more than any clock is wrong."""
+
+LARGER = 1.25
+"""A burst of so many periods is no late wake-up any more."""
+
+PATIENCE = 3
+"""So many bursts that the engine was too late for are how the device is, not a machine that was busy."""
+
+FORGET_NS = 1_000_000_000
+"""Bursts that were too large count together if so close to each other."""
+
+JACK_SPLIT = 1024
+"""PortAudio hands a longer JACK period over in pieces of this size."""
+
+LONGEST = 16384
+"""Frames of the longest period that is provided for: twice what JACK allows."""
+
+
+@njit
+def ready_frames(period, block):
+    """Frames that must lie ready so that an engine with blocks of `block` has the longer of a block and a period in
+    time for each block, however the two fall together."""
+    a, b = period, block
+    while b:
+        a, b = b, a % b
+    return max(period, block) + block - a
+
+
+@njit
+def _widen(s, period):
+    """Provide for a longer period; frames that were late until now are late no more."""
+    period = min(period, LONGEST)
+    more = ready_frames(period, s.engine_block) - ready_frames(s.period, s.engine_block)
+    forgiven = max(0, min(s.debt, more))
+    s.debt -= forgiven
+    s.owed += more - forgiven
+    s.drain += more
+    s.period, s.widened, s.short = period, s.widened + (more if s.callbacks > 0 else 0), 0
+
+
+@njit
+def watch_period(s, n, now):
+    """Before a callback of `n` frames at a moment: widen the delay where the device has begun to ask for more."""
+    if s.split == 0:
+        return
+    passed = (now - s.called_ns) / s.ns_a_frame
+    s.burst = max(0.0, s.burst - LEAK * passed) + n
+    s.called_ns, s.asked = now, n
+    if n > s.period:
+        _widen(s, n)
+    elif n >= s.split and s.burst > LARGER * s.period and s.underruns > s.noted:
+        s.short = s.short + 1 if now - s.short_ns < FORGET_NS else 1
+        s.short_ns, s.noted = now, s.underruns
+        if s.short >= PATIENCE:
+            _widen(s, n * int(-(-s.burst // n)))
