@@ -112,8 +112,6 @@ class Reader:
     Attributes
     ----------
     sample_rate, channels, n_samples : int
-    notes : list of str
-        What the user should know: where the header does not say where the sound ends, what was salvaged.
     """
 
     def __init__(self, path: str | os.PathLike, sample_rate: int | None = None, *, salvage: bool = False):
@@ -132,7 +130,6 @@ class Reader:
         if sample_rate is not None:
             _check_rate(self.path, sample_rate)
         self.sample_rate, self.channels = sample_rate or own, self._decoder.channels
-        self.notes = [f"{self.path}: {note}" for note in self._decoder.notes]
         if self._decoder.n_samples < 1:
             raise AudioFileError(f"{self.path} holds no sound: its length is zero; record or export it again")
         self._step = Fraction(self.sample_rate, own)
@@ -146,6 +143,12 @@ class Reader:
             _check_finite(self.path, audio, "holds")
             self._at += audio.shape[1]
             yield audio
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know, a line each: where the header does not say where the sound ends, and what was
+        salvaged; once all is read, what was damaged."""
+        return [f"{self.path}: {note}" for note in self._decoder.notes]
 
     def seek(self, sample: int) -> None:
         """Go on from this sample; at most the file's length."""
@@ -180,15 +183,19 @@ class Reader:
     def _more(self, n: int) -> np.ndarray:
         """What n more samples of the file give; silence behind its end, for the resampler's last ones."""
         n = min(n, self._left) if self._left else _SETTLED
-        with _failures(self.path, "read"):
-            audio = self._decoder.read(n) if self._left else np.zeros((self.channels, n), np.float32)
+        try:
+            with _failures(self.path, "read"):
+                audio = self._decoder.read(n) if self._left else np.zeros((self.channels, n), np.float32)
+        except _Undecodable as error:
+            raise AudioFileError(self._damaged()) from error
         if not audio.shape[1]:
-            seconds = (self._decoder.n_samples - self._left) / self._decoder.sample_rate
-            raise AudioFileError(
-                f"{self.path} is damaged: it cannot be decoded beyond {seconds:.2f} s; export it again or try --salvage"
-            )
+            raise AudioFileError(self._damaged())
         self._left = max(0, self._left - audio.shape[1])
         return audio if self._resampler is None else self._resampler.process(audio)
+
+    def _damaged(self) -> str:
+        seconds = (self._decoder.n_samples - self._left) / self._decoder.sample_rate
+        return f"{self.path} is damaged: it cannot be decoded beyond {seconds:.2f} s; export it again or try --salvage"
 
     def __enter__(self) -> "Reader":
         return self
@@ -260,6 +267,10 @@ class Writer:
         self._whole.discard()
 
 
+class _Undecodable(AudioFileError):
+    """What the decoder itself gives up on."""
+
+
 @contextmanager
 def _failures(path: Path, verb: str):
     """Errors of the system and of the decoders as one line."""
@@ -271,9 +282,10 @@ def _failures(path: Path, verb: str):
         raise AudioFileError(f"cannot {verb} {path}: {error.strerror or error}") from error
     except Refused as error:
         raise AudioFileError(f"cannot {verb} {path}: {error}{_known(error)}") from error
-    except soundfile.SoundFileError as error:
-        raise AudioFileError(f"cannot {verb} {path}: {' '.join(str(error).split())}") from error
     except (ValueError, RuntimeError, TypeError, SystemError) as error:
+        if verb == "read" and isinstance(error, soundfile.SoundFileError):
+            said = " ".join(str(error).removeprefix("Error opening ").split())
+            raise _Undecodable(f"cannot read {path}: its decoder says: {said}") from error
         if isinstance(error.__cause__, OSError):  # pedalboard wraps what a file object raises
             raise AudioFileError(f"cannot {verb} {path}: {error.__cause__.strerror}") from error
         raise AudioFileError(f"cannot write {path}: {' '.join(str(error).split())}") from error

@@ -30,6 +30,7 @@ from .external import DEMUXERS, FfmpegDecoder
 from .flac import flac
 from .mpeg import id3_length, mpeg
 from .ogg import ogg
+from .overheard import overheard
 from .wav import MAX_CHANNELS, wav
 
 __all__ = ["MAX_CHANNELS", "Decoder", "Refused", "open_decoder"]
@@ -46,7 +47,7 @@ _MAGIC = {
     b"caff": container,
     b"riff": container,
 }
-_PROBED = 1 << 16
+_PROBED = 1 << 12
 """Samples that are decoded at a time to see what a damaged file still gives."""
 
 
@@ -65,24 +66,35 @@ class Decoder:
     ----------
     sample_rate, channels, n_samples : int
     notes : list of str
-        What was in doubt.
+        What was in doubt; at the end, what was damaged too.
+    complaints : int
+        Of the decoder about damaged frames so far.
     """
 
     def __init__(self, path: Path, file: BinaryIO, content: Content):
         self._file, self._content, self.notes = file, content, list(content.notes)
+        self.complaints = 0
         if content.n_samples == 0:
             raise AudioFileError(f"{path} holds no sound: its length is zero; record or export it again")
-        self._sound = _Straight(cast(Any, content.view), **content.raw)
+        self._open()
         if self._sound.channels > MAX_CHANNELS:
             raise Refused(f"its header says {self._sound.channels} channels; 1 to {MAX_CHANNELS} are possible")
         self.sample_rate, self.channels = self._sound.samplerate, self._sound.channels
         self.n_samples = self._sound.frames - content.skip if content.n_samples is None else content.n_samples
-        self._at = -1
         self.seek(0)
+
+    def _open(self) -> None:
+        self._content.view.seek(0)
+        with overheard(self._content.talks):
+            self._sound = _Straight(cast(Any, self._content.view), **self._content.raw)
+        self._at = -1
 
     def read(self, n: int) -> np.ndarray:
         """The next samples, float32 of shape (channels, at most n); none at the end."""
-        frames = self._sound.read(max(0, min(n, self.n_samples - self._at)), dtype="float32", always_2d=True)
+        n = max(0, min(n, self.n_samples - self._at))
+        with overheard(self._content.talks) as heard:
+            frames = self._sound.read(n, dtype="float32", always_2d=True)
+        self._note_damage(len(heard))
         failure = getattr(self._content.view, "failure", None)
         if failure is not None:
             raise failure
@@ -90,21 +102,31 @@ class Decoder:
         planar = frames.T if self._content.order is None else frames.T[self._content.order]
         return np.ascontiguousarray(planar)
 
+    def _note_damage(self, n: int) -> None:
+        """Count what the decoder complained of, in the last of the notes."""
+        if n:
+            if self.complaints:
+                self.notes.pop()
+            self.complaints += n
+            self.notes.append(f"damaged: its decoder complained {self.complaints} times and went on")
+
     def seek(self, sample: int) -> None:
         """Go on from this sample."""
         if sample != self._at and (self._at >= 0 or self._content.skip):
-            self._sound.seek(sample + self._content.skip)
+            with overheard(self._content.talks):
+                self._sound.seek(sample + self._content.skip)
         self._at = sample
 
     def count(self) -> int:
         """Samples that the decoder really gives, found by decoding all."""
-        self.seek(0)
         n = 0
         try:
             while got := self.read(_PROBED).shape[1]:
                 n += got
         except soundfile.SoundFileError:
             pass
+        self._sound.close()
+        self._open()
         self.seek(0)
         return n
 
@@ -159,7 +181,8 @@ def _checked(path: Path, file: BinaryIO, content: Content, salvage: bool) -> Dec
         promised, decoder.n_samples = decoder.n_samples, decoder.count()
         if content.missing or decoder.n_samples < promised:
             seconds = decoder.n_samples / decoder.sample_rate
-            decoder.notes.append(f"salvaged {seconds:.2f} s: {content.missing or 'the rest is damaged'}")
+            of = f" of {promised / decoder.sample_rate:.2f}" if decoder.n_samples < promised else ""
+            decoder.notes.append(f"salvaged {seconds:.2f}{of} s: {content.missing or 'the rest is damaged'}")
     return decoder
 
 

@@ -32,6 +32,8 @@ class Content:
         The same in a word.
     external : str or None
         The kind in ffmpeg's words, where only ffmpeg reads it.
+    talks : bool
+        Whether the decoder writes to the process's standard error what it thinks of damaged frames.
     notes : list of str
         What was in doubt and how it was settled.
     """
@@ -44,4 +46,5 @@ class Content:
     missing: str | None = None
     fault: str = "truncated"
     external: str | None = None
+    talks: bool = False
     notes: list[str] = field(default_factory=list)

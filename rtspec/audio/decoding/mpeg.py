@@ -259,7 +259,7 @@ def mpeg(file: BinaryIO, start: int, end: int) -> Content:
     pieces: list[Span | Given] = [Span(file, a, b) for a, b in way.spans]
     if way.first.kind[1] == 3:
         pieces.insert(0, Given(own_info(head, way.frames, n_bytes)))
-    return _measured(way, Content(View(pieces)), at - start)
+    return _measured(way, Content(View(pieces), talks=True), at - start)
 
 
 def _measured(way: Walk, content: Content, before: int) -> Content:

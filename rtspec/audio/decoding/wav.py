@@ -105,6 +105,8 @@ def _form(file: BinaryIO, at: int, length: int, order: str) -> Form:
 
 
 def _content(file: BinaryIO, form: Form, at: int, end: int, stated: int, order: str) -> Content:
+    if form.sample_rate > 1 << 30:
+        raise Refused(f"its header says {form.sample_rate} Hz")
     if not 1 <= form.channels <= MAX_CHANNELS:
         raise Refused(f"its header says {form.channels} channels; 1 to {MAX_CHANNELS} are possible")
     length, missing, notes = _data_length(file, stated, at, end)
