@@ -76,6 +76,11 @@ class Stage:
         self._owned = [self.record, *arrays]
         self._initial = [a.copy() for a in self._owned]
 
+    @property
+    def kept(self) -> tuple:
+        """The objects that live as long as the stage."""
+        return self._kept[0]
+
     def reset(self) -> None:
         """Back to the state of a fresh object, to the bit; allocates nothing."""
         for array, initial in zip(self._owned, self._initial, strict=True):

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from ..ending import Terminated, end_by_signals
 from ..errors import RtspecError
-from .ending import Terminated, end_by_signals
 from .failures import Failures, forget_stdout
 from .parser import BAD_USAGE, Parser
 from .surroundings import prepare

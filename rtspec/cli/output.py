@@ -3,11 +3,12 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 
-def emit(args: argparse.Namespace, data, text: str) -> None:
-    """Print `data` as one JSON object with --json, `text` otherwise."""
-    print(json.dumps(data, default=_plain) if args.json else text, flush=True)
+def emit(args: argparse.Namespace, data, text: str, file: TextIO | None = None) -> None:
+    """Print `data` as one JSON object with --json, `text` otherwise; on stdout unless `file` is given."""
+    print(json.dumps(data, default=_plain) if args.json else text, flush=True, file=file)
 
 
 def _plain(value):

@@ -1,20 +1,24 @@
-"""``rtspec render IN OUT``."""
+"""``rtspec render IN... OUT``."""
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..errors import AudioFileError, RtspecError
-from .chain import add_chain_arguments, make_chain
+from ..batch.plan import Job, Plan, make_plan
+from ..batch.recipe import Recipe
+from ..batch.records import Record, Report
+from ..ending import Terminated
+from ..errors import InvalidValue, RtspecError
+from .chain import DEFAULT, add_chain_arguments, make_chain
 from .output import emit, progress
-from .score import is_score, opened, tour
+from .pipes import PIPE, piped
 from .sensor import has_levels, hear_levels
 
 EXAMPLE = "rtspec render recordings/ out/ --processor inversion --set bands=mel --picture"
-_PICTURED_S = 60
+INTERRUPTED = 130
+FORMATS = ("wav", "flac", "ogg", "mp3")
+BIT_DEPTHS = ("16", "24", "32f")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,174 +26,142 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="IN",
-        help="a sound or .mid file, a sensor's levels (.csv, .jsonl, .npy), or a folder",
+        nargs="+",
+        help="sound or .mid files, folders, patterns in quotes, a sensor's levels (.csv, .jsonl, .npy), or - for stdin",
     )
-    parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, or a folder")
+    parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, a folder, or - for stdout")
     add_chain_arguments(parser)
     parser.add_argument(
         "--automation", metavar="FILE", help="what changes when: .csv or .json of time_s, name, value; or a .mid file"
     )
     parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
+    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="files at a time, each in its own process")
+    parser.add_argument("--resume", action="store_true", help="leave out what is done already, newer than its source")
+    parser.add_argument("--format", choices=FORMATS, help="what files in a folder become (default: their own format)")
+    parser.add_argument("--bit-depth", choices=BIT_DEPTHS, default="24", help="of WAV and FLAC; 32f for WAV alone")
+    parser.add_argument("--salvage", action="store_true", help="read what is there of truncated files")
     parser.add_argument(
         "--picture", action="store_true", help="draw input and output spectrograms beside each output, as PNG"
     )
+    parser.description = f"{parser.description} {_STATUS}"
+
+
+_STATUS = (
+    "Exit status 1 where a file failed or is not what was asked for: more than 1 in 1000 runs of its model failed or"
+    " gave NaN, or a plugin refused a block. Clipped samples, silent channels and skipped files are told and leave it 0."
+)
 
 
 def run(args: argparse.Namespace) -> int:
     """Render all files; those that fail are named at the end, the others stay."""
-    from ..host.board import Pedalboard
+    if PIPE in (*args.source, args.target):
+        with piped(args.source, args.target) as (sources, target, replace):
+            return _render(args, make_plan(sources, target), replace)
+    plan = make_plan(args.source, args.target, args.format, args.resume)
+    if plan.jobs and not plan.is_batch and args.format and Path(plan.jobs[0].target).suffix != f".{args.format}":
+        raise InvalidValue(f"--format {args.format} is at odds with {args.target}; leave one of them out")
+    return _render(args, plan, lambda path: path)
 
-    jobs = plan(Path(args.source), Path(args.target))
-    chain = make_chain(args)
-    if len(jobs) == 1 and has_levels(jobs[0][0]):
-        hear_levels(chain, str(jobs[0][0]))
-    board = Pedalboard(chain)
-    automation = _automation(args, board)
-    done, failed = [], []
+
+def _render(args: argparse.Namespace, plan: Plan, shown) -> int:
+    report = Report(failed=plan.failed, skipped=plan.skipped, resumed=plan.resumed)
+    n_files = len(plan.jobs) + len(plan.failed)
+    if n_files == 1 and plan.failed:
+        raise RtspecError(plan.failed[0]["error"])
+    status = None
     with progress(args.json) as bar:
-        for i, (source, target) in enumerate(jobs):
-            try:
-                label = f"{i + 1}/{len(jobs)} {source.name}"
-                done.append(_one(board, source, target, bar, label, args.picture, automation))
-            except RtspecError as error:
-                if len(jobs) == 1:
-                    raise
-                failed.append({"file": str(source), "error": str(error)})
-    emit(args, {"done": done, "failed": failed}, "\n".join(map(_line, done)))
-    for failure in failed:
-        print(f"rtspec: {failure['error']}", file=sys.stderr)
-    if failed:
-        print(f"rtspec: {len(failed)} of {len(jobs)} files failed; the others are done", file=sys.stderr)
-    return 1 if failed else 0
+        if n_files == 1 and not plan.is_batch:
+            report.done.append(_alone(args, plan.jobs[0], bar))
+        elif plan.jobs:
+            status = _together(args, plan, report, bar)
+    if n_files == 1 and report.failed and not args.json:
+        raise RtspecError(report.failed[0]["error"])
+    for record in report.done:
+        record.input, record.output = shown(record.input), shown(record.output)
+    _tell(args, report, n_files, status)
+    return report.status if status is None else status
 
 
-def _automation(args: argparse.Namespace, board):
-    """What gives the automation of a file of so many seconds; None where nothing moves."""
-    from ..control.automation import Automation, read_automation
-    from ..control.mapping import MidiMap, read_assignments
+def _alone(args: argparse.Namespace, job: Job, bar) -> Record:
+    """One file in this process."""
+    from ..batch.rendering import Renderer
 
-    midi_map = MidiMap(board, read_assignments(args.map)) if args.map else None
-    given = read_automation(args.automation, board, midi_map) if args.automation else Automation([], [])
-
-    def of(source: Path, seconds: float) -> Automation | None:
-        played = read_automation(source, board, midi_map) if is_score(source) else Automation([], [])
-        swept = tour(board, args.sweep, seconds) if args.sweep else []
-        changes, messages = [*given.changes, *played.changes, *swept], [*given.messages, *played.messages]
-        moves = sorted(changes, key=lambda change: change.time_s), sorted(messages, key=lambda timed: timed[0])
-        return Automation(*moves) if changes or messages else None
-
-    return of
+    chain = make_chain(args)
+    if has_levels(job.source):
+        hear_levels(chain, str(job.source))
+    task = bar.add_task(job.source.name, total=None)
+    renderer = Renderer(_recipe(args), chain)
+    return renderer.render(job.source, job.target, lambda n, total: bar.update(task, completed=n, total=total))
 
 
-def plan(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Every file to read with the file to write; the folder's shape is kept."""
-    if source.is_dir():
-        jobs = [(file, target / file.relative_to(source)) for file in _sounds(source, target)]
-    else:
-        into_folder = target.is_dir() or not target.suffix
-        name = source.with_suffix(".wav").name if is_score(source) or has_levels(source) else source.name
-        jobs = [(source, target / name if into_folder else target)]
-    for file, result in jobs:
-        if result.resolve() == file.resolve():
-            raise AudioFileError(f"{file} would be overwritten by its own rendering; choose another OUT")
-    return jobs
+def _together(args: argparse.Namespace, plan: Plan, report: Report, bar) -> int | None:
+    """Many files in processes of their own; the exit status where that was interrupted."""
+    from ..batch.runner import Runner
 
-
-def _sounds(folder: Path, target: Path) -> list[Path]:
-    from ..audio.files import FORMATS, is_audio
-
-    visible = (f for f in sorted(folder.rglob("*")) if not f.name.startswith(".") and is_audio(f))
-    found = [f for f in visible if target == folder or target not in f.parents]
-    if not found:
-        raise AudioFileError(f"{folder} holds no sound file ({', '.join(FORMATS)}), not in its sub-folders either")
-    return found
-
-
-def _one(board, source: Path, target: Path, bar, label: str, picture: bool, automation=None) -> dict:
-    task = bar.add_task(label, total=None)
-    start = time.perf_counter()
-
-    def advance(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total)
-
+    found: dict[int, Record] = {}
+    failed: dict[int, str] = {}
+    status = None
     try:
-        facts = render_file(board, source, target, advance, automation)
-    finally:
-        bar.remove_task(task)
-    facts["times_real_time"] = round(facts["seconds"] / (time.perf_counter() - start), 1)
-    if picture:
-        facts["picture"] = str(_draw(source, target))
-    return facts
+        with Runner(_recipe(args).as_dict(), plan.jobs, args.jobs) as runner:
+            _follow(runner.events(), plan.jobs, bar, found, failed)
+    except (KeyboardInterrupt, Terminated) as end:
+        status = INTERRUPTED if isinstance(end, KeyboardInterrupt) else int(end.code or 1)
+    report.done += [found[i] for i in sorted(found)]
+    report.failed += [{"file": str(plan.jobs[i].source), "error": failed[i]} for i in sorted(failed)]
+    report.left += [str(job.source) for i, job in enumerate(plan.jobs) if i not in found and i not in failed]
+    return status
 
 
-def render_file(board, source: Path, target: Path, advance: Callable[[int, int], None], automation=None) -> dict:
-    """Render one file in chunks, however long; the output is as long as the input, its delay removed."""
-    from ..audio.files import Writer, make_folder
-
-    peak = 0.0
-    with ExitStack() as open_files:
-        reader = open_files.enter_context(opened(source))
-        make_folder(target.parent)
-        writer = open_files.enter_context(Writer(target, reader.sample_rate, reader.channels))
-        moves = automation(source, reader.n_samples / reader.sample_rate) if automation else None
-        play = open_files.enter_context(_playing(board, reader, moves))
-        left = reader.n_samples
-        for chunk in _endless(reader):
-            out = play(chunk)[:, :left]
-            if out.shape[1]:
-                writer.write(out)
-                peak, left = max(peak, float(abs(out).max())), left - out.shape[1]
-            advance(reader.n_samples - left, reader.n_samples)
-            if not left:
-                break
-        seconds = reader.n_samples / reader.sample_rate
-    return {"input": str(source), "output": str(target), "seconds": round(seconds, 3), "peak": round(peak, 4)}
+def _follow(events, jobs: list[Job], bar, found: dict[int, Record], failed: dict[int, str]) -> None:
+    whole = bar.add_task(f"{len(jobs)} files", total=len(jobs))
+    tasks: dict[int, Any] = {}
+    for kind, i, what in events:
+        if kind == "begun":
+            tasks[i] = bar.add_task(f"{i + 1}/{len(jobs)} {jobs[i].source.name}", total=None)
+        elif kind == "advance":
+            bar.update(tasks[i], completed=what[0], total=what[1])
+        else:
+            bar.remove_task(tasks.pop(i))
+            bar.advance(whole)
+            if kind == "record":
+                found[i] = Record(**what)
+            else:
+                failed[i] = what
 
 
-@contextmanager
-def _playing(board, reader, automation):
-    """What takes a chunk and gives it processed, from the board's start; what automation moves is put back after."""
-    if automation is None:
-        board.reset()
-        yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False)
-        return
-    from ..control.presets import apply, capture
-    from ..host.automated import AutomatedPlayback
-
-    before = capture(board, "before")
-    try:
-        yield AutomatedPlayback(board, reader.sample_rate, reader.channels, automation).piece
-    finally:
-        apply(board, before)
+def _recipe(args: argparse.Namespace) -> Recipe:
+    return Recipe(
+        chain=args.chain or [(DEFAULT, {})],
+        automation=args.automation,
+        midi_map=args.map,
+        sweep=args.sweep,
+        bit_depth=args.bit_depth,
+        salvage=args.salvage,
+        picture=args.picture,
+    )
 
 
-def _endless(reader) -> Iterator:
-    """The file in chunks of one size, then silence, for which the chain gives what it still holds."""
-    import numpy as np
-
-    from ..audio.files import CHUNK
-
-    for chunk in reader.chunks():
-        yield np.pad(chunk, ((0, 0), (0, CHUNK - chunk.shape[1])))
-    while True:
-        yield np.zeros((reader.channels, CHUNK), np.float32)
-
-
-def _draw(source: Path, target: Path) -> Path:
-    from ..evaluation.pictures import spectrograms
-
-    sounds = {}
-    for name, path in (("input", source), ("output", target)):
-        with opened(path) as reader:
-            sounds[f"{name}: {path.name}"] = next(reader.chunks(_PICTURED_S * reader.sample_rate))
-            rate = reader.sample_rate
-    picture = target.with_suffix(".png")
-    spectrograms(picture, sounds, rate)
-    return picture
+def _tell(args: argparse.Namespace, report: Report, n_files: int, interrupted: int | None) -> None:
+    """The report on stdout (on stderr where the sound goes there), what is not as it should be on stderr."""
+    said = [*(failure["error"] for failure in report.failed), *report.problems()]
+    if report.failed:
+        said.append(f"{len(report.failed)} of {n_files} files failed; the others are done")
+    if interrupted is not None:
+        done, left = len(report.done) + len(report.resumed), len(report.left)
+        said.append(f"interrupted: {done} files are done, {left} are left; --resume goes on from there")
+    status = report.status if interrupted is None else interrupted
+    kind = "Failed" if interrupted is None else "Interrupted"
+    error = {"error": {"kind": kind, "message": said[-1], "status": status}} if status else {}
+    lines = [record.line() for record in report.done]
+    if report.resumed:
+        lines.append(f"{len(report.resumed)} files were done before, are newer than their sources and stay as they are")
+    emit(args, {**report.as_dict(), **error}, "\n".join(lines), sys.stderr if args.target == PIPE else sys.stdout)
+    for line in said:
+        print("rtspec:", line, file=sys.stderr)
 
 
-def _line(facts: dict) -> str:
-    clipped = f"; clipped at peak {facts['peak']:.2f}, try --set output_db=-6" if facts["peak"] > 1 else ""
-    speed = f"{facts['seconds']:g} s at {facts['times_real_time']:g} × real time"
-    return f"{facts['input']} → {facts['output']}: {speed}{clipped}"
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of processes from 1 to 256")
+    return int(text)

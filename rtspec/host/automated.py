@@ -8,7 +8,7 @@ from ..buffers.events import Event, send_event
 from ..control.automation import Automation
 from .board import Pedalboard
 from .player import Player
-from .program import MAX_BLOCK, Playback
+from .program import MAX_BLOCK, Playback, Program
 
 
 class AutomatedPlayback:
@@ -43,6 +43,11 @@ class AutomatedPlayback:
             for inbox in self._player.inboxes(plugin):
                 yield from (send_event(round(t * self._rate) + before, inbox, m) for t, m in automation.messages)
             before = delay
+
+    @property
+    def program(self) -> Program:
+        """What plays."""
+        return self._player.program
 
     def piece(self, audio: np.ndarray) -> np.ndarray:
         """The next piece, float32 (channels, n): fewer samples come out while the delay fills, then as many."""

@@ -10,7 +10,7 @@ from ..audio.layout import Layout, check_block, check_sample_rate
 from ..errors import InvalidValue
 from .engine import Engine
 from .player import Player
-from .program import Playback
+from .program import Playback, Program
 
 
 class Pedalboard(MutableSequence):
@@ -125,6 +125,11 @@ class Pedalboard(MutableSequence):
         self._playback = None
         for plugin in self.flat():
             plugin.reset()
+
+    @property
+    def program(self) -> Program | None:
+        """What :meth:`process` plays since the last reset; None before its first block and for native plugins alone."""
+        return None if self._playback is None else self._playback[1].program
 
     def _playback_for(self, rate: float, channels: int, reset: bool) -> Playback:
         """The chain as one program, just as it plays live: a later processor's frames begin where they begin live."""

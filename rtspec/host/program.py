@@ -57,12 +57,17 @@ class Program:
         self.table = table(self.rows)
 
     def _governed(self) -> np.ndarray:
-        inner = [pair for program in self._kept if isinstance(program, Program) for pair in program.governed]
+        inner = [pair for program in self.parts for pair in program.governed]
         own = [stage.numbers("iterations") for stage in self.stages]
         pairs = [*inner, *(pair for pair in own if pair is not None)]
         governed = aligned((len(pairs), 2), np.int64)
         governed[:] = np.reshape(pairs, (-1, 2))
         return governed
+
+    @property
+    def parts(self) -> list["Program"]:
+        """The programs that it was joined from."""
+        return [part for part in self._kept if isinstance(part, Program)]
 
     @property
     def channels(self) -> int:

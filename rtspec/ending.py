@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from .. import storage
+from . import storage
 
 STUCK_S = 2.0
 """How long after a signal the main thread may be away in compiled code; then it is taken for stuck."""

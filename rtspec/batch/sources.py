@@ -1,4 +1,4 @@
-"""A MIDI file as something to render: as long as its messages and a tail, silent where nothing plays it; and tours."""
+"""What is rendered: sound files; MIDI files, as long as their messages and a tail, silent where nothing plays them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +21,7 @@ class Silence:
     """What :class:`rtspec.audio.files.Reader` is to a sound file: the silence over which something plays by itself."""
 
     def __init__(self, seconds: float, channels: int = CHANNELS):
+        self.notes: list[str] = []
         self.sample_rate, self.channels, self.n_samples = SAMPLE_RATE, channels, max(1, round(seconds * SAMPLE_RATE))
 
     def __enter__(self) -> "Silence":
@@ -40,7 +41,7 @@ class Silence:
             yield np.zeros((self.channels, min(size, self.n_samples - start)), np.float32)
 
 
-def opened(path: Path):
+def opened(path: Path, salvage: bool = False):
     """A reader of a sound file; silence as long as a MIDI file and its tail, or as a sensor's levels."""
     from ..audio.files import Reader
     from ..audio.levels import is_levels, read_levels
@@ -48,7 +49,9 @@ def opened(path: Path):
 
     if is_score(path):
         return Silence(TAIL_S + max((time_s for time_s, _ in timed_messages(path)), default=0.0))
-    return Silence(read_levels(path).seconds, channels=1) if is_levels(path) else Reader(path)
+    if is_levels(path):
+        return Silence(read_levels(path).seconds, channels=1)
+    return Reader(path, salvage=salvage)
 
 
 def tour(board, name: str, seconds: float) -> list:

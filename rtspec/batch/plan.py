@@ -1,0 +1,203 @@
+"""Which file becomes which: from files, folders and patterns, none of it rendered twice or over another."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import AudioFileError
+
+OTHER_SOUNDS = (
+    *(
+        ".m4a",
+        ".aac",
+        ".opus",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".caf",
+        ".wma",
+        ".mp2",
+        ".mp4",
+        ".webm",
+        ".mka",
+        ".ape",
+        ".wv",
+    ),
+    *(".amr", ".ac3", ".au", ".snd", ".w64", ".rf64", ".bwf", ".oga", ".spx", ".dsf", ".mid", ".midi"),
+)
+"""Endings of sound that a folder may hold and that is not taken from it, or not read at all: to be named."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and the one to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass
+class Plan:
+    """What to do, what failed before it could begin, what is skipped and why, and what was done before."""
+
+    jobs: list[Job] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    is_batch: bool = False
+
+
+def make_plan(sources: list[str], target: str, file_format: str | None = None, resume: bool = False) -> Plan:
+    """Every file to read with the file to write; a folder's shape is kept.
+
+    Parameters
+    ----------
+    sources : list of str
+        Files, folders, and patterns such as ``takes/*.wav`` that a shell left as they are.
+    target : str
+        A file where there is one source and it is a file; else a folder.
+    file_format : str, optional
+        "wav", "flac", "ogg" or "mp3": what to write in place of the sources' own.
+    resume : bool
+        Leave out what is there already and is newer than its source.
+
+    Raises
+    ------
+    AudioFileError
+        Nothing is there to render, or the only file would be overwritten by its own rendering.
+    """
+    paths, out = [path for source in sources for path in _expanded(source)], Path(target)
+    plan = Plan(is_batch=len(paths) > 1 or paths[0].is_dir())
+    if len(paths) > 1 and out.exists() and not out.is_dir():
+        raise AudioFileError(f"{out} is a file; several files need a folder to go to")
+    for path in paths:
+        _add_folder(plan, path, out, file_format) if path.is_dir() else _add_file(plan, path, out, file_format)
+    _refuse_collisions(plan)
+    if resume:
+        _leave_out_done(plan)
+    return plan
+
+
+def _expanded(source: str) -> list[Path]:
+    if os.path.lexists(source) or not glob.has_magic(source):
+        return [Path(source)]
+    found = sorted(glob.glob(source, recursive=True))
+    if not found:
+        raise AudioFileError(f"no file is called {source}; a pattern in quotes must fit at least one")
+    return [Path(path) for path in found]
+
+
+def _add_file(plan: Plan, source: Path, out: Path, file_format: str | None) -> None:
+    into_folder = plan.is_batch or out.is_dir() or not out.suffix
+    plan.jobs.append(Job(source, out / _result_name(source, file_format) if into_folder else out))
+
+
+def _result_name(source: Path, file_format: str | None) -> str:
+    from ..audio.files import target_name
+    from ..audio.levels import is_levels
+    from .sources import is_score
+
+    if is_score(source) or is_levels(source):
+        return source.with_suffix(f".{file_format or 'wav'}").name
+    return target_name(source, file_format)
+
+
+def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None) -> None:
+    from ..audio.files import READABLE, is_audio
+
+    n_before = len(plan.jobs) + len(plan.failed)
+    inside = Path(os.path.realpath(out))
+    own = None if inside == Path(os.path.realpath(folder)) else inside
+    for path in _walked(folder, own, plan):
+        if path.name.startswith("."):
+            if is_audio(path):
+                plan.skipped.append(_skip(path, "hidden"))
+        elif is_audio(path):
+            if (reason := _unreadable(path)) is not None:
+                plan.failed.append({"file": str(path), "error": f"cannot read {path}: {reason}"})
+            elif own and own in Path(os.path.realpath(path)).parents:
+                plan.skipped.append(_skip(path, "leads into OUT"))
+            else:
+                within = path.relative_to(folder).parent
+                plan.jobs.append(Job(path, out / within / _result_name(path, file_format)))
+        elif path.suffix.lower() in OTHER_SOUNDS:
+            plan.skipped.append(_skip(path, path.suffix.lower()))
+    if len(plan.jobs) + len(plan.failed) == n_before:
+        others = f"; skipped: {', '.join(Path(s['file']).name for s in plan.skipped[:8])}" if plan.skipped else ""
+        raise AudioFileError(
+            f"{folder} holds no sound file ({', '.join(READABLE)}), not in its sub-folders either{others}"
+        )
+
+
+def _skip(path: Path, reason: str) -> dict[str, str]:
+    return {"file": str(path), "reason": reason}
+
+
+def _walked(folder: Path, own: Path | None, plan: Plan) -> Iterator[Path]:
+    """All that lies in a folder and its sub-folders, but for what lies in `own`; folders with a sound's name too."""
+    from ..audio.files import is_audio
+
+    def closed(error: OSError) -> None:
+        plan.failed.append({"file": str(error.filename), "error": f"cannot read {error.filename}: {error.strerror}"})
+
+    for place, folders, files in os.walk(folder, onerror=closed):
+        folders.sort()
+        for name in [*folders]:
+            path = Path(place, name)
+            if path.is_symlink():
+                plan.skipped.append(_skip(path, "a link to a folder"))
+            elif own and Path(os.path.realpath(path)) == own:
+                folders.remove(name)
+            elif is_audio(path) and not name.startswith("."):
+                yield path
+        yield from (Path(place, name) for name in sorted(files))
+
+
+def _unreadable(path: Path) -> str | None:
+    """Why something with a sound's name is no file that can be read; None where it is one."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return error.strerror or str(error)
+    if stat.S_ISDIR(mode):
+        return os.strerror(21)
+    return None if stat.S_ISREG(mode) else "it is a pipe or a device, no ordinary file"
+
+
+def _refuse_collisions(plan: Plan) -> None:
+    """A source or an earlier rendering must not be written over."""
+    sources = {os.path.realpath(job.source) for job in plan.jobs}
+    taken: dict[str, Path] = {}
+    kept = []
+    for job in plan.jobs:
+        place = os.path.realpath(job.target)
+        if place in sources:
+            error = f"{job.source} would be overwritten by its own rendering; choose another OUT"
+            if place != os.path.realpath(job.source):
+                error = f"{job.target}, which is to be read too, would be overwritten; choose another OUT"
+            if not plan.is_batch:
+                raise AudioFileError(error)
+            plan.failed.append({"file": str(job.source), "error": error})
+        elif place in taken:
+            error = f"{job.source} would be written over the rendering of {taken[place]}: {job.target}; render it apart"
+            plan.failed.append({"file": str(job.source), "error": error})
+        else:
+            taken[place] = job.source
+            kept.append(job)
+    plan.jobs = kept
+
+
+def _leave_out_done(plan: Plan) -> None:
+    def is_done(job: Job) -> bool:
+        try:
+            made, read = job.target.stat(), job.source.stat()
+        except OSError:
+            return False
+        return stat.S_ISREG(made.st_mode) and made.st_size > 0 and made.st_mtime_ns >= read.st_mtime_ns
+
+    done = [job for job in plan.jobs if is_done(job)]
+    plan.resumed = [str(job.target) for job in done]
+    plan.jobs = [job for job in plan.jobs if job not in done]

@@ -1,0 +1,36 @@
+"""How files are rendered, in a form that goes from one process to another."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Recipe:
+    """A chain and what goes with it, in words and numbers.
+
+    Attributes
+    ----------
+    chain : list of (str, dict)
+        Names of processors and their settings.
+    automation, midi_map : str, optional
+        Files.
+    sweep : str, optional
+        The parameter that goes through its range.
+    bit_depth : str
+        A key of :data:`rtspec.audio.files.BIT_DEPTHS`.
+    salvage : bool
+        Read what is there of truncated files.
+    picture : bool
+    """
+
+    chain: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    automation: str | None = None
+    midi_map: str | None = None
+    sweep: str | None = None
+    bit_depth: str = "24"
+    salvage: bool = False
+    picture: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; ``Recipe(**recipe.as_dict())`` is the same again."""
+        return asdict(self)

@@ -1,0 +1,219 @@
+"""One file through a board: read, processed and written in chunks, however long it is; a record says how it went."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
+from ..control.automation import Automation, read_automation
+from ..host.board import Pedalboard
+from ..host.faults import Faults, faults_of
+from .recipe import Recipe
+from .records import Record
+from .sources import is_score, opened, tour
+
+Advance = Callable[[int, int], None]
+"""Gets the samples that are done and all of them."""
+
+AutomationOf = Callable[[Path, float], Automation | None]
+"""What moves while a file of so many seconds plays."""
+
+_PICTURED_S = 60
+_SILENT = 1e-4
+
+
+class Renderer:
+    """A recipe with its board, ready to render one file after the other.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    processors : list
+        What the recipe's chain describes.
+    """
+
+    def __init__(self, recipe: Recipe, processors: list):
+        self.recipe, self.board = recipe, Pedalboard(processors)
+        self._automation = _automation(recipe, self.board)
+
+    def render(self, source: Path, target: Path, advance: Advance = lambda done, total: None) -> Record:
+        """Render one file, and draw it where that is asked for."""
+        r = self.recipe
+        options = {"bit_depth": r.bit_depth, "salvage": r.salvage}
+        record = render_file(self.board, source, target, self._automation, advance=advance, **options)
+        if r.picture:
+            record.picture = str(_draw(source, target, record))
+        return record
+
+
+def render_file(
+    board: Pedalboard,
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    automation: AutomationOf | None = None,
+    *,
+    bit_depth: str = "24",
+    salvage: bool = False,
+    advance: Advance = lambda done, total: None,
+) -> Record:
+    """Render one file in chunks; the output is as long as the input, its delay removed.
+
+    Parameters
+    ----------
+    board : Pedalboard
+    source, target : path
+        The new file's format follows from its name; it appears when it is whole.
+    automation : callable, optional
+        Gets the source and its length in seconds, gives what moves.
+    bit_depth : str
+        "16", "24" or "32f".
+    salvage : bool
+        Read what is there of a truncated file.
+    advance : callable, optional
+        Gets the samples done and all of them, now and then.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    RtspecError
+        The file cannot be read or written, or the automation does not fit it; `target` is as it was.
+    """
+    source, target, start = Path(source), Path(target), time.perf_counter()
+    record = Record(str(source), str(target))
+    with ExitStack() as files:
+        reader = files.enter_context(opened(source, salvage))
+        make_folder(target.parent)
+        like = source if isinstance(reader, Reader) else None
+        writer = files.enter_context(
+            Writer(target, reader.sample_rate, reader.channels, bit_depth=BIT_DEPTHS[bit_depth], like=like)
+        )
+        record.seconds = round(reader.n_samples / reader.sample_rate, 3)
+        moves = automation(source, record.seconds) if automation else None
+        heard = _Heard(reader.channels, clips=bit_depth != "32f" or target.suffix.lower() != ".wav")
+        with _playing(board, reader, moves) as (play, faults):
+            _stream(reader, writer, play, heard, advance)
+            _note(record, heard, faults(), reader)
+    _keep_private(source, target)
+    record.times_real_time = round(record.seconds / (time.perf_counter() - start), 1)
+    return record
+
+
+def _stream(reader, writer: Writer, play: Callable, heard: "_Heard", advance: Advance) -> None:
+    left = reader.n_samples
+    for chunk in _endless(reader, heard):
+        out = play(chunk)[:, :left]
+        if out.shape[1]:
+            writer.write(out)
+            heard.output(out)
+            left -= out.shape[1]
+        advance(reader.n_samples - left, reader.n_samples)
+        if not left:
+            break
+
+
+class _Heard:
+    """What is measured of the samples that pass: peaks of each channel, and how many are beyond full scale."""
+
+    def __init__(self, channels: int, clips: bool):
+        self.before, self.after = np.zeros(channels), np.zeros(channels)
+        self.clipped, self._clips = 0, clips
+
+    def input(self, chunk: np.ndarray) -> None:
+        np.maximum(self.before, np.abs(chunk).max(axis=1, initial=0.0), out=self.before)
+
+    def output(self, chunk: np.ndarray) -> None:
+        loud = np.abs(chunk)
+        np.maximum(self.after, loud.max(axis=1, initial=0.0), out=self.after)
+        if self._clips:
+            self.clipped += int(np.count_nonzero(loud > 1.0))
+
+
+def _note(record: Record, heard: _Heard, faults: Faults, reader) -> None:
+    """Put what was measured and counted into the record."""
+    record.peak, record.clipped_samples = round(float(heard.after.max()), 4), heard.clipped
+    record.unheard_channels = [c + 1 for c in np.flatnonzero((heard.before > _SILENT) & (heard.after == 0.0)).tolist()]
+    record.notes = list(reader.notes)
+    for name, value in asdict(faults).items():
+        setattr(record, name, value)
+
+
+@contextmanager
+def _playing(board: Pedalboard, reader, automation: Automation | None):
+    """What takes a chunk and gives it processed, from the board's start, and what tells its faults; what automation
+    moves is put back after."""
+    if automation is None:
+        board.reset()
+        yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False), lambda: _faults(board.program)
+        return
+    from ..control.presets import apply, capture
+    from ..host.automated import AutomatedPlayback
+
+    before = capture(board, "before")
+    try:
+        playback = AutomatedPlayback(board, reader.sample_rate, reader.channels, automation)
+        yield playback.piece, lambda: _faults(playback.program)
+    finally:
+        apply(board, before)
+
+
+def _faults(program) -> Faults:
+    return Faults() if program is None else faults_of(program)
+
+
+def _endless(reader, heard: _Heard) -> Iterator[np.ndarray]:
+    """The file in chunks of one size, then silence, for which the chain gives what it still holds."""
+    for chunk in reader.chunks():
+        heard.input(chunk)
+        yield np.pad(chunk, ((0, 0), (0, CHUNK - chunk.shape[1])))
+    while True:
+        yield np.zeros((reader.channels, CHUNK), np.float32)
+
+
+def _automation(recipe: Recipe, board: Pedalboard) -> AutomationOf | None:
+    """What gives the automation of a file of so many seconds, None where nothing moves in it."""
+    from ..control.mapping import MidiMap, read_assignments
+
+    midi_map = MidiMap(board, read_assignments(recipe.midi_map)) if recipe.midi_map else None
+    given = read_automation(recipe.automation, board, midi_map) if recipe.automation else Automation([], [])
+
+    def of(source: Path, seconds: float) -> Automation | None:
+        played = read_automation(source, board, midi_map) if is_score(source) else Automation([], [])
+        swept = tour(board, recipe.sweep, seconds) if recipe.sweep else []
+        changes, messages = [*given.changes, *played.changes, *swept], [*given.messages, *played.messages]
+        moves = sorted(changes, key=lambda change: change.time_s), sorted(messages, key=lambda timed: timed[0])
+        return Automation(*moves) if changes or messages else None
+
+    return of
+
+
+def _keep_private(source: Path, target: Path) -> None:
+    """What is made of a file that others may not read, they may not read either."""
+    with suppress(OSError):
+        closed = ~source.stat().st_mode & 0o077
+        mode = target.stat().st_mode & 0o7777
+        if mode & closed & 0o044:
+            os.chmod(target, mode & ~closed)
+
+
+def _draw(source: Path, target: Path, record: Record) -> Path:
+    from ..evaluation.pictures import free_name, spectrograms
+
+    sounds, rate = {}, 0
+    for name, path in (("input", source), ("output", target)):
+        with opened(path, salvage=True) as reader:
+            sounds[f"{name}: {path.name}"] = next(reader.chunks(_PICTURED_S * reader.sample_rate))
+            rate = reader.sample_rate
+    wanted = target.with_suffix(".png")
+    picture = free_name(wanted)
+    if picture != wanted:
+        record.notes.append(f"{wanted.name} was not made by rtspec and is kept: the picture is {picture.name}")
+    spectrograms(picture, sounds, rate)
+    return picture

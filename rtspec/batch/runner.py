@@ -1,0 +1,166 @@
+"""Many files by worker processes: each file's result is the same as in one process, to the bit."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from .. import errors
+from ..errors import RtspecError
+from .plan import Job
+
+END_S = 4.0
+"""How long a worker may take to end when it is asked to."""
+
+
+class Worker:
+    """One process that renders files.
+
+    Parameters
+    ----------
+    recipe : dict
+        As :meth:`rtspec.batch.Recipe.as_dict` gives it.
+    tells : bool
+        Whether it is the one that says that kernels are being compiled.
+    """
+
+    def __init__(self, recipe: dict[str, Any], tells: bool):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "rtspec.batch.worker"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._write({"recipe": recipe, "tells": tells})
+        answer = self._read()
+        if "ready" not in answer:
+            self.end()
+            kind = getattr(errors, answer.get("kind", ""), RtspecError)
+            raise kind(answer.get("fatal") or f"a worker process {self.fate}; render one file alone to see why")
+
+    def render(self, job: Job, advance: Callable[[int, int], None]) -> dict[str, Any]:
+        """Have one file rendered: {"record": ...} or {"error": ...}."""
+        self._write({"source": str(job.source), "target": str(job.target)})
+        while True:
+            answer = self._read()
+            if "advance" in answer:
+                advance(*answer["advance"])
+            elif answer:
+                return answer
+            else:
+                return {"error": f"{job.source}: the process that rendered it {self.fate}; nothing is written"}
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take another job."""
+        return self._process.poll() is None
+
+    @property
+    def fate(self) -> str:
+        """How it ended, in words."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_S)
+        status = self._process.returncode
+        return (
+            f"was ended by {signal.Signals(-status).name}" if status and status < 0 else f"ended with status {status}"
+        )
+
+    def end(self) -> None:
+        """End it at once; safe to call twice."""
+        with suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        self._process.terminate()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _write(self, what: dict[str, Any]) -> None:
+        with suppress(OSError):  # a process that is no more is noticed by what it does not answer
+            print(json.dumps(what), file=self._process.stdin, flush=True)
+
+    def _read(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()  # type: ignore[union-attr]
+        return json.loads(line) if line.endswith("\n") else {}
+
+
+class Runner:
+    """Workers that share a list of jobs; a context manager that ends them.
+
+    Parameters
+    ----------
+    recipe : dict
+    jobs : list of Job
+    n_workers : int
+    """
+
+    def __init__(self, recipe: dict[str, Any], jobs: list[Job], n_workers: int):
+        self._recipe, self._jobs = recipe, jobs
+        self._next, self._lock, self._ending = 0, threading.Lock(), threading.Event()
+        self._events: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
+        self._workers: dict[int, Worker] = {}
+        n = max(1, min(n_workers, len(jobs)))
+        self._threads = [threading.Thread(target=self._serve, args=(i,), daemon=True) for i in range(n)]
+
+    def events(self) -> Iterator[tuple[str, int, Any]]:
+        """What happens to job i: ("begun", i, None), ("advance", i, (done, total)), ("record" or "error", i, what).
+
+        Raises
+        ------
+        RtspecError
+            The recipe cannot be made: nothing is rendered.
+        """
+        for thread in self._threads:
+            thread.start()
+        left = len(self._jobs)
+        while left:
+            kind, i, what = self._next_event()
+            if kind == "fatal":
+                raise what
+            left -= kind in ("record", "error")
+            yield kind, i, what
+
+    def _next_event(self) -> tuple[str, int, Any]:
+        while True:
+            with suppress(queue.Empty):  # a wait without an end would not hear Ctrl-C on every system
+                return self._events.get(timeout=0.5)
+
+    def _serve(self, number: int) -> None:
+        try:
+            while (i := self._take()) is not None:
+                worker = self._worker(number)
+                self._events.put(("begun", i, None))
+                job = self._jobs[i]
+                answer = worker.render(job, lambda done, total, i=i: self._events.put(("advance", i, (done, total))))
+                self._events.put((next(iter(answer)), i, next(iter(answer.values()))))
+        except Exception as error:
+            self._events.put(("fatal", -1, error))
+
+    def _take(self) -> int | None:
+        with self._lock:
+            i, self._next = self._next, self._next + 1
+        return i if i < len(self._jobs) and not self._ending.is_set() else None
+
+    def _worker(self, number: int) -> Worker:
+        """This thread's worker; a new one where the last was ended by a file."""
+        worker = self._workers.get(number)
+        if worker is None or not worker.is_alive:
+            worker = self._workers[number] = Worker(self._recipe, tells=number == 0)
+        return worker
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._ending.set()
+        for worker in list(self._workers.values()):
+            worker.end()

@@ -1,0 +1,89 @@
+"""A process that renders files for another: what ends it, a decoder or a model, ends one file and not the batch.
+
+Both sides write JSON objects, one a line. The first line to the worker is the recipe, each further one a job. It
+answers a recipe by "ready" or "fatal", a job by any number of "advance" and then "record" or "error".
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+PROGRESS = 16
+"""Steps of progress that a file tells at most."""
+
+
+def main() -> int:
+    """Serve on standard input and output until the input ends."""
+    talk = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print must not come between the lines
+    _end_with_parent()
+    try:
+        renderer = _renderer(json.loads(sys.stdin.readline()))
+    except Exception as error:
+        _say(talk, fatal=_text(error), kind=type(error).__name__)
+        return 1
+    _say(talk, ready=True)
+    for line in sys.stdin:
+        _serve(renderer, json.loads(line), talk)
+    return 0
+
+
+def _renderer(order: dict[str, Any]):
+    from ..cache import when_compiling
+
+    if order["tells"]:
+        when_compiling(lambda line: print("rtspec:", line, file=sys.stderr, flush=True))
+    from ..processors import create
+    from .recipe import Recipe
+    from .rendering import Renderer
+
+    recipe = Recipe(**order["recipe"])
+    return Renderer(recipe, [create(name, **settings) for name, settings in recipe.chain])
+
+
+def _serve(renderer, job: dict[str, str], talk: IO[str]) -> None:
+    told = 0
+
+    def advance(done: int, total: int) -> None:
+        nonlocal told
+        if done * PROGRESS // total > told:
+            told = done * PROGRESS // total
+            _say(talk, advance=[done, total])
+
+    try:
+        record = renderer.render(Path(job["source"]), Path(job["target"]), advance)
+    except Exception as error:
+        text = _text(error)
+        _say(talk, error=text if job["source"] in text else f"cannot render {job['source']}: {text}")
+    else:
+        _say(talk, record=asdict(record))
+
+
+def _text(error: Exception) -> str:
+    from ..errors import RtspecError
+
+    text = str(error) if isinstance(error, RtspecError) else f"{type(error).__name__}: {str(error)[:200]}"
+    return " ".join(text.split())
+
+
+def _say(talk: IO[str], **what) -> None:
+    talk.write(json.dumps(what) + "\n")
+
+
+def _end_with_parent() -> None:
+    """Ctrl-C is the parent's; SIGTERM ends the worker even inside a call, and comes when the parent dies."""
+    from ..ending import end_by_signals
+
+    end_by_signals(lambda status, text: None, ignore=(signal.SIGINT,))
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""``-`` for standard input and output: sound through a pipe."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import AudioFileError, InvalidValue
+
+PIPE = "-"
+_NAMES = {b"fLaC": "stdin.flac", b"OggS": "stdin.ogg", b"MThd": "stdin.mid", b"ID3": "stdin.mp3", b"\xff": "stdin.mp3"}
+
+
+@contextmanager
+def piped(sources: list[str], target: str) -> Iterator[tuple[list[str], str, Callable[[str], str]]]:
+    """Files in place of pipes: what comes in is there before the body, what the body wrote goes out after it.
+
+    Yields
+    ------
+    sources, target : the same with files in place of "-"
+    shown : callable
+        A file's name as the user knows it.
+    """
+    if len(sources) > 1:
+        raise InvalidValue("- stands for one sound; render several files to a folder")
+    with tempfile.TemporaryDirectory(prefix="rtspec-") as folder:
+        read, written = sources[0], target
+        if read == PIPE:
+            read = str(_taken_in(Path(folder)))
+        if written == PIPE:
+            written = str(Path(folder, "stdout.wav"))
+        yield (
+            [read],
+            written,
+            lambda name: PIPE if name in (read, written) and name not in (sources[0], target) else name,
+        )
+        if target == PIPE and Path(written).exists():
+            _given_out(Path(written))
+
+
+def _taken_in(folder: Path) -> Path:
+    with open(sys.stdin.fileno(), "rb", closefd=False) as pipe:
+        start = pipe.read(16)
+        if not start:
+            raise AudioFileError("standard input holds no sound: it is empty (0 bytes)")
+        path = folder / next((name for mark, name in _NAMES.items() if start.startswith(mark)), "stdin.wav")
+        with path.open("wb") as file:
+            file.write(start)
+            shutil.copyfileobj(pipe, file, 1 << 20)
+    return path
+
+
+def _given_out(path: Path) -> None:
+    sys.stdout.flush()
+    with path.open("rb") as file, open(sys.stdout.fileno(), "wb", closefd=False) as pipe:
+        shutil.copyfileobj(file, pipe, 1 << 20)
