@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 _STATUS = (
     "Exit status 1 where a file failed or is not what was asked for: more than 1 in 1000 runs of its model failed or"
-    " gave NaN, or a plugin refused a block. Clipped samples, silent channels and skipped files are told and leave it 0."
+    " gave NaN, or a plugin refused a block. Clipped samples, silent channels and skipped files are told; it stays 0."
 )
 
 
