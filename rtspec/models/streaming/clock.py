@@ -51,15 +51,6 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Padding:
-    """Frames of one value that a Pad node puts before and after, left to the consumer to supply."""
-
-    before: int
-    after: int
-    value: float
-
-
-@dataclass(frozen=True)
 class Flow:
     """How frames pass through a tensor of the streaming model.
 
@@ -70,13 +61,14 @@ class Flow:
     clock : Clock
         Number of frames for a clip of T.
     delay : int
-        Frame j of the offline tensor is frame j + delay of the stream, in this tensor's own frames.
+        Frame j of the offline tensor is frame j + delay of the stream, in this tensor's own frames. Below zero (padding
+        in front) the first frames lie before the stream's first: they are constants, the tensor's *lead*.
     silent : bool
         Frames before the first and after the last are zero.
     finite : bool
         Frames before the first and after the last cannot be infinite or NaN.
-    pad : Padding or None
-        Padding that a Pad node asked for and the next windowed node can take over at no cost.
+    tail : int
+        How many frames at the end are padding.
     """
 
     axis: int
@@ -84,7 +76,7 @@ class Flow:
     delay: int = 0
     silent: bool = False
     finite: bool = True
-    pad: Padding | None = None
+    tail: int = 0
 
     def but(self, **changes) -> "Flow":
         """A copy with some fields changed."""

@@ -57,12 +57,12 @@ class History:
     """The last frames of one tensor, kept for all who need them: windows, delays.
 
     A request (before, drop) wants the frames of this call with `before` earlier ones in front and the newest `drop`
-    left out.
+    left out. Frames before the stream's first are its lead, and zeros before that.
     """
 
     tensor: str
     axis: int
-    fill: float
+    lead: np.ndarray | None
     shape: tuple[int, ...]
     element_type: int
     requests: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -71,6 +71,21 @@ class History:
     def frames(self) -> int:
         """How many earlier frames must be kept."""
         return max(before for before, _ in self.requests)
+
+    @property
+    def key(self) -> tuple:
+        """What makes two histories the same."""
+        return self.tensor, None if self.lead is None else (self.lead.shape, self.lead.tobytes())
+
+    def initial(self) -> float | np.ndarray:
+        """What lies before the first call: one number, or the frames themselves."""
+        if self.lead is None:
+            return 0.0
+        kept = min(self.frames, self.lead.shape[self.axis])
+        missing = [(self.frames - kept if i == self.axis else 0, 0) for i in range(self.lead.ndim)]
+        last = np.take(self.lead, range(self.lead.shape[self.axis] - kept, self.lead.shape[self.axis]), self.axis)
+        frames = np.pad(last, missing)
+        return float(frames.flat[0]) if frames.size and np.all(frames == frames.flat[0]) else frames
 
     def state_shape(self) -> tuple[int, ...]:
         """Shape of the state: the tensor's own, with the kept frames along time."""
@@ -86,7 +101,7 @@ class GraphWriter:
         self._append_states = append_states
         self._body: list[NodeProto | History] = []
         self._prologue: list[NodeProto | History] = []
-        self._histories: dict[tuple[str, float], History] = {}
+        self._histories: dict[tuple, History] = {}
         self._constants: dict[tuple, str] = {}
         self.initializers: list[TensorProto] = []
         self.states: list[State] = []
@@ -144,7 +159,7 @@ class GraphWriter:
 
     def history(self, wanted: History, before: int, drop: int, *, early: bool = False) -> str:
         """A tensor's frames of this call with `before` earlier ones and without the newest `drop`."""
-        key = wanted.tensor, wanted.fill
+        key = wanted.key
         if key not in self._histories:
             self._histories[key] = wanted
             (self._prologue if early else self._body).append(wanted)
@@ -152,6 +167,11 @@ class GraphWriter:
         if (before, drop) not in requests:
             requests[before, drop] = self.name(f"{wanted.tensor}.{'late' if before == drop else 'window'}")
         return requests[before, drop]
+
+    @property
+    def requested(self) -> set[str]:
+        """Tensors that histories give: each is made for one reader's window."""
+        return {name for history in self._histories.values() for name in history.requests.values()}
 
     def state(
         self, shape: tuple[int, ...], element_type: int, initial: float | np.ndarray, axis: int | None = None
@@ -176,7 +196,7 @@ class GraphWriter:
         return helper.make_node("Slice", [tensor, *bounds], [output], name=f"stream/{output}")
 
     def _written(self, history: History) -> list[NodeProto]:
-        state = self.state(history.state_shape(), history.element_type, history.fill, history.axis)
+        state = self.state(history.state_shape(), history.element_type, history.initial(), history.axis)
         joined = history.requests.get((history.frames, 0)) or self.name(f"{history.tensor}.joined")
         concat = helper.make_node(
             "Concat", [state.input, history.tensor], [joined], axis=history.axis, name=f"stream/{joined}"

@@ -141,7 +141,9 @@ class _Trial:
 def _shares(exact: Rewritten, limit: int) -> dict[str, int]:
     """Greatest delay of each tensor: its exact one, scaled down as the whole is."""
     share = Fraction(limit) / exact.delay
-    return {name: int(flow.delay * share) for name, flow in exact.stream.flows.items()}
+    return {
+        name: int(flow.delay * share) if flow.delay > 0 else flow.delay for name, flow in exact.stream.flows.items()
+    }
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

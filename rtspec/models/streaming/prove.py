@@ -81,15 +81,16 @@ def _lengths(original: ModelProto, inputs: Inputs, made: Rewritten, lengths: str
     """Two odd lengths; whole periods where the offline model itself takes nothing else; its own where it is fixed."""
     if not inputs.dynamic:
         return [inputs.n_frames]
-    reach = made.reach()
-    odd = [_prime_after(n + reach) for n in PRIMES]
-    if lengths == "any" and _runs(original, inputs, odd[0]) is None:
-        return odd
-    whole = [n * made.period() for n in odd]
-    if error := _runs(original, inputs, whole[0]):
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"onnxruntime does not run the offline model ({reason}); export it again") from error
-    return whole
+    odd = [_prime_after(n + made.reach()) for n in PRIMES]
+    free = [lengths == "any" and _runs(original, inputs, n) is None for n in odd]
+    chosen = [n if taken else n * made.period() for n, taken in zip(odd, free, strict=True)]
+    errors = [
+        error for n, taken in zip(chosen, free, strict=True) if not taken and (error := _runs(original, inputs, n))
+    ]
+    if errors:
+        reason = " ".join(str(errors[0]).split())[:200]
+        raise ModelError(f"onnxruntime does not run the offline model ({reason}); export it again") from errors[0]
+    return chosen
 
 
 def _runs(original: ModelProto, inputs: Inputs, n_frames: int) -> Exception | None:

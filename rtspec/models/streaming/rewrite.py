@@ -12,6 +12,7 @@ from functools import cache
 from math import ceil, lcm
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
@@ -29,6 +30,8 @@ from .shapes import Shapes
 from .stream import Budget, Clip, Stream
 
 VERSION = 1
+# Layers that start with the clip's first frame.
+CARRY_ON = ("LSTM", "GRU", "RNN", "CumSum")
 
 
 def rewrite(offline: ModelProto, inputs: Inputs, budget: Budget | None = None, states: str = "replace") -> "Rewritten":
@@ -215,12 +218,36 @@ def _visit(stream: Stream, node: NodeProto) -> None:
     if rule is None:
         raise without_rule(node, len(RULES))
     try:
-        rule(stream, node)
+        rule(stream, _on_time(stream, node))
     except RtspecError:
         raise
     except Exception as error:  # whatever a rule stumbles over is told with the name of the node
         raise stumbles(node, error) from error
     _check_lengths(stream, node)
+    _fit_leads(stream, node)
+
+
+def _on_time(stream: Stream, node: NodeProto) -> NodeProto:
+    """The node on inputs that are not early, where nobody can tell what it makes of the frames before the first."""
+    early = any(name in stream.flows and stream.flows[name].delay < 0 for name in node.input)
+    others = [name for name in node.input if name and name not in stream.flows]
+    if not early or (node.op_type not in CARRY_ON and all(stream.value(name) is not None for name in others)):
+        return node
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    for i, name in enumerate(node.input):
+        copy.input[i] = stream.settled(name) if name in stream.flows else name
+    return copy
+
+
+def _fit_leads(stream: Stream, node: NodeProto) -> None:
+    """Early outputs keep as many constant frames as they are early; others have none."""
+    for name in node.output:
+        flow, lead = stream.flows.get(name), stream.leads.pop(name, None)
+        if flow and flow.delay < 0:
+            if lead is None or lead.shape[flow.axis] < -flow.delay:
+                raise stumbles(node, LookupError("frames before the first"))
+            stream.leads[name] = np.take(lead, range(-flow.delay), flow.axis)
 
 
 def _visit_again(longer: Stream, node: NodeProto, stream: Stream) -> None:

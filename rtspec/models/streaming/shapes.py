@@ -135,7 +135,7 @@ class Shapes:
         feeds = {name: self.constant(name) for name in node.input if name}
         if all(value is not None for value in feeds.values()):
             outputs = [name for name in node.output if name]
-            self._values.update(zip(outputs, self._run(node, feeds, outputs), strict=True))
+            self._values.update(zip(outputs, self.run(node, feeds, outputs), strict=True))
 
     def _measured(self, node: NodeProto) -> np.ndarray:
         shape = np.array(self.shape(node.input[0]), np.int64)
@@ -144,8 +144,10 @@ class Shapes:
         bounds = {a.name: a.i for a in node.attribute}
         return shape[bounds.get("start", 0) : bounds.get("end")]
 
-    def _run(self, node: NodeProto, feeds: dict, outputs: list[str]) -> list[np.ndarray]:
-        inputs = [helper.make_value_info(name, self._types[name]) for name in feeds]
+    def run(self, node: NodeProto, feeds: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
+        """What a node makes of given values."""
+        types = {name: helper.np_dtype_to_tensor_dtype(value.dtype) for name, value in feeds.items()}
+        inputs = [helper.make_tensor_value_info(name, types[name], value.shape) for name, value in feeds.items()]
         results = [helper.make_value_info(name, self._types.get(name) or _any_type()) for name in outputs]
         graph = helper.make_graph([node], "fold", inputs, results)
         model = helper.make_model(graph, opset_imports=self._imports, ir_version=onnx.IR_VERSION_2023_5_5)

@@ -58,16 +58,15 @@ class Stream:
         self.writer, self.source, self.budget = writer, source, budget
         self.validity = Validity(writer)
         self.flows: dict[str, Flow] = {}
+        self.leads: dict[str, np.ndarray] = {}
         self.dequantised: dict[str, NodeProto] = {}
         self._names: dict[tuple, str] = {}
 
     # ------------------------------------------------------------------ questions
 
     def length(self, name: str) -> int:
-        """Frames of a tensor in the measured clip, lazy padding included."""
-        flow = self.flows[name]
-        padding = flow.pad.before + flow.pad.after if flow.pad else 0
-        return flow.clock.length(self.clip.n_frames) + padding
+        """Frames of a tensor in the measured clip."""
+        return self.flows[name].clock.length(self.clip.n_frames)
 
     def consumers(self, name: str) -> list[NodeProto]:
         """Nodes of the offline graph that read a tensor."""
@@ -91,6 +90,12 @@ class Stream:
             )
         return value
 
+    def value(self, name: str) -> np.ndarray | None:
+        """Value of a constant of either graph, None of a tensor that is none."""
+        if any(tensor.name == name for tensor in self.writer.initializers):
+            return self.writer.value(name)
+        return self.shapes.constant(name)
+
     # ------------------------------------------------------------------ writing
 
     def emit(self, node: NodeProto, inputs: Sequence[str] | None = None, **attributes) -> None:
@@ -105,6 +110,15 @@ class Stream:
         copy.attribute.extend(kept)
         copy.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
         self.writer.write(copy)
+        if any(name in self.leads for name in copy.input):
+            self.leads.update(self._made_of_leads(copy))
+
+    def _made_of_leads(self, node: NodeProto) -> dict[str, np.ndarray]:
+        """What a node makes of the frames that lie before the stream's first."""
+        feeds = {n: self.leads[n] if n in self.leads else self.value(n) for n in node.input if n}
+        known = {name: value for name, value in feeds.items() if value is not None}
+        outputs = [name for name in node.output if name]
+        return dict(zip(outputs, self.shapes.run(node, known, outputs), strict=True))
 
     def weight(self, value: np.ndarray, hint: str) -> str:
         """A new constant that takes the place of an offline one."""
@@ -114,6 +128,8 @@ class Stream:
 
     def rename(self, made: str, output: str) -> None:
         """Give a tensor the name that an offline node's output has."""
+        if made in self.leads:
+            self.leads[output] = self.leads[made]
         if made not in self.dequantised:
             self.writer.node("Identity", [made], output, exact=True)
             return
@@ -139,34 +155,29 @@ class Stream:
     # ------------------------------------------------------------------ moves with frames
 
     def settled(self, name: str) -> str:
-        """The tensor with its lazy padding, if any, made of real frames."""
-        pad = self.flows[name].pad
-        if pad is None:
-            return name
-        key = ("settled", name)
-        if key not in self._names:
-            made, flow = self.window(name, 0, 1, (0, 0), pad.value)
-            self._names[key] = self.writer.name(f"{name}.padded")
-            self.rename(made, self._names[key])
-            self.adopt(self._names[key], name, flow)
-        return self._names[key]
+        """The tensor with none of its frames before the stream's first."""
+        return self.delayed(name, max(self.flows[name].delay, 0))
 
     def delayed(self, name: str, delay: int) -> str:
         """The tensor with its delay raised to `delay`."""
         flow = self.flows[name]
         late = delay - flow.delay
-        return self._past(name, late, late, 0.0, flow.but(delay=delay))
+        made = self._past(name, late, late, flow.but(delay=delay), self.leads.get(name))
+        if late and delay < 0:
+            self.leads[made] = np.take(self.leads[name], range(-delay), flow.axis)
+        return made
 
     def aligned(self, names: Sequence[str], node: NodeProto) -> tuple[list[str], Flow]:
         """Tensors of one clock brought to one delay (others pass as they are), and what they now have in common."""
-        settled = {name: self.settled(name) for name in names if name in self.flows}
-        flows = [self.flows[name] for name in settled.values()]
+        moving = [name for name in names if name in self.flows]
+        flows = [self.flows[name] for name in moving]
         clock = min((flow.clock for flow in flows), key=lambda c: (c.down, c.phase))
         if not all(flow.clock.meets(clock) for flow in flows):
             raise NotStreamable(node, "joins tensors of different lengths in time", "crop or pad them to one length")
         delay = max(flow.delay for flow in flows)
-        late = {name: self.delayed(made, delay) for name, made in settled.items()}
-        shared = Flow(flows[0].axis, clock, delay, all(f.silent for f in flows), all(f.finite for f in flows))
+        late = {name: self.delayed(name, delay) for name in moving}
+        silent, finite = all(f.silent for f in flows), all(f.finite for f in flows)
+        shared = Flow(flows[0].axis, clock, delay, silent, finite, min(f.tail for f in flows))
         return [late.get(name, name) for name in names], shared
 
     def window(
@@ -201,31 +212,73 @@ class Stream:
         Output j reads input frames step·j − before … step·j − before + span, complete at the stream's frame
         delay + step·j − before + span; it leaves as frame j + delay' for the smallest delay' that is late enough.
         """
-        if self.flows[name].pad and pads != (0, 0) and self._padding(name) != fill:
-            name = self.settled(name)
-        before, after, fill = self._absorbed(name, pads, fill)
-        flow = self.flows[name].but(pad=None)
-        reach = after - step * unused  # so far behind the last frame reads the last window, for some length of the clip
-        if not (flow.silent and fill == 0) and (reach > 0 or (before > 0 and flow.delay > 0)):
-            name = self.masked(name, fill)
-            flow = self.flows[name].but(pad=None)
-        delay = max(0, -((before + step - 1 - flow.delay - span) // step))
-        kept = step * delay + before - flow.delay
+        made, flow, lead = self.surrounded(name, *pads, fill, reach=pads[1] - step * unused)
+        delay = -((step - 1 - flow.delay - span) // step)
+        kept = step * delay - flow.delay
         drop = kept + step - 1 - span
-        made = self._past(name, kept, drop if exact or drop >= step else 0, fill, flow)
-        clock = flow.clock.strided(step, before + after - span - 1 + step)
+        frames = self._past(made, kept, drop if exact or drop >= step else 0, flow, lead)
+        if delay < 0:
+            frames = self._with_lead(frames, lead)
+        clock = flow.clock.strided(step, step - 1 - span)
         # Silence stays only where no frame of the clip is moved, spread or left outside of the new clip.
-        silent = flow.silent and fill == 0 and span == 0 and step == 1 and min(before, after) >= 0
-        return made, Flow(flow.axis, clock, delay, silent, flow.finite)
+        silent = flow.silent and span == 0 and step == 1
+        return frames, Flow(flow.axis, clock, delay, silent, flow.finite, flow.tail if span == 0 and step == 1 else 0)
+
+    def surrounded(
+        self, name: str, before: int, after: int, fill: float, reach: int | None = None
+    ) -> tuple[str, Flow, np.ndarray | None]:
+        """The tensor with frames of `fill` around it (fewer frames where negative), its new facts and its lead.
+
+        No frame is moved: those in front come before the stream's first or lie in what is masked, those behind come
+        while the clip is flushed, of which readers look at `reach`.
+        """
+        flow = self.flows[name]
+        read = after if reach is None else reach
+        if not (flow.silent and fill == 0) and (read > 0 or (before > 0 and flow.delay > 0)):
+            name = self.masked(name, fill)
+            flow = self.flows[name]
+        delay = flow.delay - before
+        silent = flow.silent and fill == 0 and min(before, after) >= 0
+        lead = self._longer_lead(name, before, fill) if delay < 0 else None
+        tail = max(flow.tail + after, 0)
+        return name, flow.but(clock=flow.clock.longer(before + after), delay=delay, silent=silent, tail=tail), lead
+
+    def _longer_lead(self, name: str, before: int, fill: float) -> np.ndarray:
+        """The frames before the stream's first with `before` more of them in front (or so many left out)."""
+        flow, old = self.flows[name], self.leads.get(name)
+        shape = list(self.shapes.shape(name))
+        shape[flow.axis] = max(min(before, before - flow.delay), 0)
+        dtype = helper.tensor_dtype_to_np_dtype(self.shapes.element_type(name))
+        more = np.full(shape, fill).astype(dtype)
+        if old is None:
+            return more
+        kept = np.take(old, range(max(-before, 0), old.shape[flow.axis]), flow.axis)
+        return np.concatenate([more, kept], flow.axis)
+
+    def _with_lead(self, name: str, lead: np.ndarray | None) -> str:
+        """The tensor with this lead: under another name where it has one of its own, or none."""
+        assert lead is not None
+        if name in self.leads and self.leads[name] is lead:
+            return name
+        if name in self.writer.requested:
+            self.leads[name] = lead
+            return name
+        alias = self.writer.name(f"{name}.early")
+        self.rename(name, alias)
+        self.adopt(alias, name, self.flows[name])
+        self.leads[alias] = lead
+        return alias
 
     def masked(self, name: str, fill: float) -> str:
         """The tensor with `fill` in every frame outside the clip; later if only then its end is known."""
         flow = self.flows[name]
-        known = flow.but(delay=max(flow.delay, -flow.clock.extra), pad=None)
+        known = flow.but(delay=max(flow.delay, -flow.clock.extra))
         key = ("masked", name, fill, known)
         if key not in self._names:
-            late = self._past(name, known.delay - flow.delay, known.delay - flow.delay, 0.0, known)
+            late = self.delayed(name, known.delay)
             self._names[key] = self._masked(late, fill, known.but(silent=fill == 0, finite=True))
+            if late in self.leads:
+                self.leads[self._names[key]] = self.leads[late]
         return self._names[key]
 
     def frames_now(self, clock: Clock) -> str:
@@ -266,43 +319,51 @@ class Stream:
             raise per_frame_parameters(node, name)
         return self.writer.constant(np.ascontiguousarray(one), "shared")
 
-    def as_frames(self, name: str, axis: int, clock: Clock, node: NodeProto) -> str:
-        """A frameless tensor that is the same in all frames, as a stream of real frames."""
+    def as_frames(self, name: str, flow: Flow, node: NodeProto) -> str:
+        """A frameless tensor that is the same in all frames, as a stream of real frames, as early as another is."""
+        axis, clock = flow.axis, flow.clock
         rank = len(self.shapes.shape(name))
         one = self.beside(name, rank - axis, clock.length(self.clip.n_frames), node)
         made = self.writer.node("Expand", [one, self.frame_shape([1] * rank, axis, clock)], f"{name}.frames")
-        self.adopt(made, name, Flow(axis, clock))
+        value = self.value(one)
+        delay = min(flow.delay, 0) if value is not None else 0
+        self.adopt(made, name, Flow(axis, clock, delay))
+        if value is not None and delay < 0:
+            self.leads[made] = np.repeat(value, -delay, axis)
         return made
 
     # ------------------------------------------------------------------ how the moves are made
 
-    def _padding(self, name: str) -> float | None:
-        pad = self.flows[name].pad
-        return pad.value if pad else None
-
-    def _absorbed(self, name: str, pads: tuple[int, int], fill: float) -> tuple[int, int, float]:
-        """The paddings of a kernel with those that a Pad node left to it."""
-        pad = self.flows[name].pad
-        return (pads[0] + pad.before, pads[1] + pad.after, pad.value) if pad else (*pads, fill)
-
-    def _past(self, name: str, before: int, drop: int, fill: float, flow: Flow) -> str:
+    def _past(self, name: str, before: int, drop: int, flow: Flow, lead: np.ndarray | None) -> str:
         """Frames of this call with `before` earlier ones in front (or so many left out), without the newest `drop`."""
         if before == 0 and drop == 0:
             return name
         if name in self.dequantised:
-            return self._on_quantised(name, fill, flow, lambda q, zero: self._past(q, before, drop, zero, flow))
+            return self._on_quantised(
+                name, flow, lambda q: self._past(q, before, drop, flow, self._as_levels(name, lead))
+            )
         if before <= 0:
             made = self.writer.name(f"{name}.cut")
             self.writer.write(self.writer.slice(name, -before, -drop if drop else TO_END, flow.axis, made))
         else:
-            kept = History(name, flow.axis, fill, self.shapes.shape(name), self.shapes.element_type(name))
+            kept = History(name, flow.axis, lead, self.shapes.shape(name), self.shapes.element_type(name))
             made = self.writer.history(kept, before, drop)
         self.adopt(made, name, flow)
         return made
 
+    def _as_levels(self, name: str, lead: np.ndarray | None) -> np.ndarray | None:
+        """A lead as the integers that stand for it; zeros where there is none, of which histories are full."""
+        node = self.dequantised[name]
+        dtype = helper.tensor_dtype_to_np_dtype(self.shapes.element_type(node.input[0]))
+        shape = list(self.shapes.shape(name))
+        shape[self.flows[name].axis] = 1
+        lead = np.zeros(shape) if lead is None else lead
+        return np.vectorize(lambda value: self._quantised(node, value))(lead).astype(dtype)
+
     def _masked(self, name: str, fill: float, flow: Flow) -> str:
         if name in self.dequantised:
-            return self._on_quantised(name, fill, flow, lambda q, zero: self._masked(q, zero, flow))
+            level = self._quantised(self.dequantised[name], fill)
+            return self._on_quantised(name, flow, lambda q: self._masked(q, level, flow))
         mask = self.validity.mask(flow.clock, flow.delay, len(self.shapes.shape(name)), flow.axis)
         element = self.shapes.element_type(name)
         if fill == 0 and self.flows[name].finite and element == TensorProto.FLOAT:
@@ -320,10 +381,10 @@ class Stream:
         made = self.writer.node("Where", [inside, source, outside], f"{name}.masked")
         return made if wide == element else self.writer.node("Cast", [made], f"{name}.masked", to=element)
 
-    def _on_quantised(self, name: str, fill: float, flow: Flow, move: Callable[[str, float], str]) -> str:
+    def _on_quantised(self, name: str, flow: Flow, move: Callable[[str], str]) -> str:
         """Make a move before DequantizeLinear, so that a runtime still finds that in front of the consumer to fuse."""
         node = self.dequantised[name]
-        moved = move(node.input[0], self._quantised(node, fill))
+        moved = move(node.input[0])
         key = ("dequantised", name, moved)
         if key not in self._names:
             again = NodeProto()

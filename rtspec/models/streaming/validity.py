@@ -37,9 +37,10 @@ class Validity:
             return self._node("Mul", [self._late(base, delay), ends])
         if clock.extra == 0:
             return self._late(base, delay)
-        # Frame j is real if any of j − extra … j was a frame before the padding.
-        reach = self._reshaped(self._late(base, delay + clock.extra, delay), [1, 1, -1])
-        pooled = self._node("MaxPool", [reach], kernel_shape=[clock.extra + 1])
+        # Frame j is real if any of j − extra … j was a frame before the padding; of an early tensor the newest of these
+        # have not come, but one before them has wherever one of them will.
+        reach = self._reshaped(self._late(base, delay + clock.extra, max(delay, 0)), [1, 1, -1])
+        pooled = self._node("MaxPool", [reach], kernel_shape=[delay + clock.extra - max(delay, 0) + 1])
         return self._reshaped(pooled, [-1])
 
     def _sampled(self, clock: Clock) -> str:
@@ -60,7 +61,7 @@ class Validity:
         drop = before if drop is None else drop
         if before == 0 and drop == 0:
             return base
-        kept = History(base, 0, 0.0, (1,), TensorProto.FLOAT)
+        kept = History(base, 0, None, (1,), TensorProto.FLOAT)
         return self._writer.history(kept, before, drop, early=True)
 
     def _reshaped(self, tensor: str, shape: list[int]) -> str:

@@ -11,7 +11,7 @@ from .registry import attribute, axes_of, main_input, positive, streams
 
 @streams("Transpose")
 def transpose(stream: Stream, node: NodeProto) -> None:
-    """Time goes where the permutation puts it; lazy padding goes with it."""
+    """Time goes where the permutation puts it."""
     flow = stream.flows[node.input[0]]
     rank = len(stream.shapes.shape(node.input[0]))
     order = list(attribute(node, "perm", range(rank)[::-1]))
@@ -115,6 +115,8 @@ def _reshaped(stream: Stream, node: NodeProto, name: str, after: tuple[int, ...]
     target = [-1 if axis == flow.axis else size for axis, size in enumerate(after)]
     made = stream.writer.constant(target, "shape")
     stream.writer.node("Reshape", [name, made], node.output[0], exact=True)
+    if name in stream.leads:
+        stream.leads[node.output[0]] = stream.leads[name].reshape(target)
     stream.flows[node.output[0]] = flow
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 from onnx import NodeProto
 
-from ..clock import Padding
 from ..refuse import NotStreamable
 from ..stream import Stream
 from .registry import attribute, main_input, positive, streams
@@ -17,7 +16,7 @@ def slice_(stream: Stream, node: NodeProto) -> None:
     """Other axes as they are; along time a crop only renumbers frames, and a step is a stride."""
     begin, end, step = _time_bounds(stream, node)
     others = [bound for bound in _bounds(stream, node) if bound[0] != stream.flows[node.input[0]].axis]
-    name, unpicked = stream.settled(node.input[0]), node.output[0]
+    name, unpicked = node.input[0], node.output[0]
     time_only = not others
     if begin or end or step != 1:
         name, flow = stream.window(name, 0, step, (-begin, -end), 0.0)
@@ -68,7 +67,7 @@ def concat(stream: Stream, node: NodeProto) -> None:
     if any(stream.flows[name].axis != stream.flows[first].axis for name in node.input if name in stream.flows):
         raise NotStreamable(node, "joins tensors whose time lies on different axes", "transpose them alike first")
     flow = stream.flows[first]
-    inputs = [n if n in stream.flows else stream.as_frames(n, flow.axis, flow.clock, node) for n in node.input]
+    inputs = [n if n in stream.flows else stream.as_frames(n, flow, node) for n in node.input]
     inputs, flow = stream.aligned(inputs, node)
     stream.emit(node, inputs)
     stream.flows[node.output[0]] = flow
@@ -77,7 +76,7 @@ def concat(stream: Stream, node: NodeProto) -> None:
 
 @streams("Pad")
 def pad(stream: Stream, node: NodeProto) -> None:
-    """Pad other axes here; frames before and after are left to the next window, which often has them at no cost."""
+    """Pad other axes here; frames in front make the stream early, frames behind come while it is flushed."""
     name, flow, shape = main_input(stream, node)
     begins, ends = _pads(stream, node, len(shape))
     before, after = begins[flow.axis], ends[flow.axis]
@@ -88,13 +87,36 @@ def pad(stream: Stream, node: NodeProto) -> None:
     value = stream.optional(node, 2)
     if any(begins) or any(ends):
         pads = stream.writer.constant([*begins, *ends], "pads")
-        stream.emit(node, [name, pads, *(stream.static(n, node) if n else "" for n in node.input[2:3])])
-    else:
-        stream.rename(name, node.output[0])
+        wide = stream.writer.name(f"{node.output[0]}.wide") if before or after else node.output[0]
+        stream.emit(_named(node, wide), [name, pads, *(stream.static(n, node) if n else "" for n in node.input[2:3])])
+        stream.shapes.declare(wide, stream.shapes.element_type(name), _but(stream, node.output[0], flow.axis))
+        name = wide
     number = 0.0 if value is None else float(value.flat[0])
-    silent = flow.silent and number == 0
-    flow = flow.but(silent=silent, pad=Padding(before, after, number) if before or after else None)
-    stream.flows[node.output[0]] = flow
+    stream.flows[name] = flow.but(silent=flow.silent and number == 0)
+    _surround(stream, name, node.output[0], before, after, number)
+
+
+def _surround(stream: Stream, name: str, output: str, before: int, after: int, number: float) -> None:
+    """Frames of one number before and after a tensor, under the name of a node's output."""
+    made, flow, lead = stream.surrounded(name, before, after, number)
+    if made != output:
+        stream.rename(made, output)
+    stream.flows[output] = flow
+    stream.leads.pop(output, None)
+    if lead is not None:
+        stream.leads[output] = lead
+
+
+def _named(node: NodeProto, output: str) -> NodeProto:
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.output[0] = output
+    return copy
+
+
+def _but(stream: Stream, name: str, axis: int) -> list[int]:
+    """Shape of a tensor with one frame."""
+    return [1 if i == axis else size for i, size in enumerate(stream.shapes.shape(name))]
 
 
 def trailing_crop(stream: Stream, output: str, time: int) -> int:
@@ -141,7 +163,7 @@ def _emit_slice(stream: Stream, node: NodeProto, name: str, bounds: list[tuple[i
 
 def _look_up(stream: Stream, node: NodeProto) -> None:
     """A table looked up by frame-wise indices (an embedding)."""
-    name = stream.settled(node.input[1])
+    name = node.input[1]
     flow = stream.flows[name]
     axis = positive(attribute(node, "axis", 0), len(stream.shapes.shape(node.input[0])))
     stream.emit(node, [stream.static(node.input[0], node), name])
@@ -150,19 +172,44 @@ def _look_up(stream: Stream, node: NodeProto) -> None:
 
 def _join_in_time(stream: Stream, node: NodeProto, axis: int) -> None:
     """Constant frames before and after one stream are padding; two streams cannot follow each other."""
+    refusal = NotStreamable(
+        node, "joins pieces one after the other in time", "join channels, or pad time with frames of one value"
+    )
     moving = [i for i, name in enumerate(node.input) if name in stream.flows]
-    values = [stream.shapes.constant(name) for name in node.input if name not in stream.flows]
-    known = [value for value in values if value is not None]
-    if len(moving) != 1 or len(known) != len(values) or np.unique(np.concatenate([v.ravel() for v in known])).size > 1:
-        raise NotStreamable(node, "joins pieces one after the other in time", "join channels, or pad time with zeros")
-    sizes = [stream.shapes.shape(name)[axis] for name in node.input]
-    before, after = sum(sizes[: moving[0]]), sum(sizes[moving[0] + 1 :])
-    name = stream.settled(node.input[moving[0]])
-    stream.rename(name, node.output[0])
-    number = float(known[0].flat[0])
-    flow = stream.flows[name]
-    flow = flow.but(silent=flow.silent and number == 0, pad=Padding(before, after, number))
-    stream.flows[node.output[0]] = flow
+    if len(moving) != 1:
+        raise refusal
+    pieces = [stream.shapes.constant(n) if i != moving[0] else None for i, n in enumerate(node.input)]
+    front, back = pieces[: moving[0]], pieces[moving[0] + 1 :]
+    if any(piece is None for piece in [*front, *back]):
+        raise refusal
+    name = node.input[moving[0]]
+    before, first = _frames_of([p for p in front if p is not None], axis)
+    after, last = _frames_of([p for p in back if p is not None], axis)
+    if (after and last is None) or (before and first is None and stream.flows[name].delay > 0):
+        raise refusal
+    if before:
+        middle = stream.writer.name(f"{node.output[0]}.from_start") if after else node.output[0]
+        if after:
+            stream.shapes.declare(middle, stream.shapes.element_type(name), stream.shapes.shape(name))
+        _surround(stream, name, middle, before, 0, first or 0.0)
+        if first is None:
+            given = np.concatenate([p for p in front if p is not None], axis)
+            kept = np.take(stream.leads[middle], range(before, stream.leads[middle].shape[axis]), axis)
+            stream.leads[middle] = np.concatenate([given.astype(kept.dtype), kept], axis)
+            stream.flows[middle] = stream.flows[middle].but(silent=False)
+        name = middle
+    if after:
+        _surround(stream, name, node.output[0], 0, after, last or 0.0)
+    elif not before:
+        stream.rename(name, node.output[0])
+        stream.flows[node.output[0]] = stream.flows[name]
+
+
+def _frames_of(pieces: list[np.ndarray], axis: int) -> tuple[int, float | None]:
+    """Number of frames of constant pieces, and their one value; None where they have more than one."""
+    pieces = [piece for piece in pieces if piece.size]
+    values = np.unique(np.concatenate([piece.ravel() for piece in pieces])) if pieces else np.zeros(1)
+    return sum(piece.shape[axis] for piece in pieces), float(values[0]) if values.size == 1 else None
 
 
 def _pads(stream: Stream, node: NodeProto, rank: int) -> tuple[list[int], list[int]]:

@@ -164,7 +164,7 @@ def _over_another_axis(stream: Stream, node: NodeProto, name: str) -> None:
         value = stream.shapes.constant(other) if other else np.zeros(1)
         if value is None:
             raise NotStreamable(node, f'computes its initial state "{other}" at run time', "start it from zeros")
-        inputs.append(stream.as_frames(other, 1, flow.clock, node) if np.any(value) else "")
+        inputs.append(stream.as_frames(other, flow.but(axis=1), node) if np.any(value) else "")
     stream.emit(node, _trimmed(inputs))
     for output, axis in zip(node.output, (2, 1, 1), strict=False):
         if output:

@@ -94,7 +94,7 @@ def global_pool(stream: Stream, node: NodeProto) -> None:
 
 
 def _frame_wise(stream: Stream, node: NodeProto, finite: bool = True) -> None:
-    name = stream.settled(node.input[0])
+    name = node.input[0]
     flow: Flow = stream.flows[name]
     stream.emit(node, [name, *(stream.static(other, node) if other else "" for other in node.input[1:])])
     made = flow.but(silent=False, finite=flow.finite and finite)

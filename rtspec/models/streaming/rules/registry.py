@@ -42,9 +42,9 @@ def positive(axis: int, rank: int) -> int:
 
 
 def main_input(stream: Stream, node: NodeProto) -> tuple[str, Flow, tuple[int, ...]]:
-    """Settled first input of a node, with its facts and its shape in the measured clip."""
-    name = stream.settled(node.input[0])
-    return name, stream.flows[name], stream.shapes.shape(node.input[0])
+    """First input of a node, with its facts and its shape in the measured clip."""
+    name = node.input[0]
+    return name, stream.flows[name], stream.shapes.shape(name)
 
 
 def axes_of(stream: Stream, node: NodeProto, index: int = 1) -> list[int] | None:

@@ -31,7 +31,7 @@ def transposed_convolution(stream: Stream, node: NodeProto) -> None:
     _explicit_pads(stream, node, kernel, shape)
     step, span, before = kernel.strides[time], kernel.span(time), kernel.begins[time]
     extra = stream.shapes.shape(node.output[0])[flow.axis] - step * stream.length(name)
-    if not flow.silent and (extra + before > 0 or (flow.delay and span)):
+    if not flow.silent and (extra + before > 0 or (flow.delay > 0 and span)):
         name = stream.masked(name, 0.0)
         flow = stream.flows[name]
     kept = span // step
@@ -40,8 +40,10 @@ def transposed_convolution(stream: Stream, node: NodeProto) -> None:
     padding[time] = max(step - span - 1, 0)
     raw = _raw_output(stream, node, frames, kernel.pads_but(time), padding)
     _cut_out(stream, raw, node.output[0], flow.axis, step * kept, max(span + 1 - step, 0))
-    clock = made.clock.repeated(step).longer(extra)
-    stream.flows[node.output[0]] = Flow(flow.axis, clock, step * made.delay + before, finite=flow.finite)
+    clock, delay = made.clock.repeated(step).longer(extra), step * made.delay + before
+    stream.flows[node.output[0]] = Flow(flow.axis, clock, delay, finite=flow.finite)
+    if raw in stream.leads and delay < 0:
+        stream.leads[node.output[0]] = np.take(stream.leads[raw], range(before, before - delay), flow.axis)
 
 
 @streams("Resize")

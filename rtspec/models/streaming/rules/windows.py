@@ -136,6 +136,8 @@ def _time_first(stream: Stream, node: NodeProto, kernel: Kernel, unused: int) ->
     swapped = Kernel(*(values[::-1] for values in vars(kernel).values()))
     _windowed(stream, turned, swapped, 0, 0.0, unused, **options)
     stream.writer.node("Transpose", [turned.output[0]], node.output[0], exact=True, perm=[0, 1, 3, 2])
+    if turned.output[0] in stream.leads:
+        stream.leads[node.output[0]] = np.swapaxes(stream.leads[turned.output[0]], 2, 3)
     stream.flows[node.output[0]] = stream.flows[turned.output[0]].but(axis=3)
 
 
@@ -145,6 +147,8 @@ def _turned(stream: Stream, name: str) -> str:
     if key not in stream.flows:
         stream.writer.node("Transpose", [name], _declared_turned(stream, name), exact=True, perm=[0, 1, 3, 2])
         stream.flows[key] = stream.flows[name].but(axis=2)
+        if name in stream.leads:
+            stream.leads[key] = np.swapaxes(stream.leads[name], 2, 3)
     return key
 
 
@@ -195,8 +199,8 @@ def _with_less_look_ahead(stream: Stream, node: NodeProto, kernel: Kernel, time:
         kernel.begins[time] += excess
         kernel.ends[time] -= excess
         return node
-    pad, dilation = stream.flows[node.input[0]].pad, kernel.dilations[time]
-    after = kernel.ends[time] + (pad.after if pad else 0)
+    dilation = kernel.dilations[time]
+    after = kernel.ends[time] + stream.flows[node.input[0]].tail
     taps = min(-(-excess // dilation), after // dilation, kernel.sizes[time] - 1)
     kernel.sizes[time] -= taps
     kernel.ends[time] -= taps * dilation
@@ -210,19 +214,18 @@ def _with_less_look_ahead(stream: Stream, node: NodeProto, kernel: Kernel, time:
 def _excess(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> int:
     """Frames of look-ahead that must go: at most what this kernel has, and what padding after the end covers."""
     flow = stream.flows[node.input[0]]
-    before, after = (flow.pad.before, flow.pad.after) if flow.pad else (0, 0)
-    ahead = kernel.span(time) - kernel.begins[time] - before
+    ahead = kernel.span(time) - kernel.begins[time] + min(flow.delay, 0)
     allowed = stream.budget.delays.get(node.output[0])
     step = kernel.strides[time]
-    over = 0 if allowed is None else flow.delay + ahead - step + 1 - step * allowed
-    return min(over, ahead, kernel.ends[time] + after)
+    over = 0 if allowed is None else max(flow.delay, 0) + ahead - step + 1 - step * allowed
+    return min(over, ahead, kernel.ends[time] + flow.tail)
 
 
 def _beside_time(stream: Stream, node: NodeProto, axis: int) -> None:
     """A window over other axes: time as the batch is left alone, time as channels cannot be."""
     if axis == 1:
         raise dense_over_time(node)
-    name = stream.settled(node.input[0])
+    name = node.input[0]
     flow = stream.flows[name]
     stream.emit(node, [name, *(stream.static(other, node) if other else "" for other in node.input[1:])])
     silent = flow.silent and node.op_type != "Conv"
