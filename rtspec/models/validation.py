@@ -21,6 +21,7 @@ from . import manifest as package_manifest
 from .packages import DEFAULT_N_FFT, signatures
 from .session import control_arrays
 from .streaming.load import Inputs, inputs_of, load
+from .streaming.look_ahead import look_ahead
 from .streaming.run import METADATA_KEY, StreamingRun, difference, random_clip, run_offline, stream_manifest
 
 TOLERANCE = 1e-5
@@ -269,6 +270,17 @@ def _error(wanted: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> float
     return max(error if np.isfinite(error) else float("inf") for error in errors)
 
 
+def _look_ahead(case: _Case) -> tuple[bool, str]:
+    """One input frame is changed: the outputs that move tell how far the model truly looks ahead."""
+    declared, period = case.run.manifest["delay_frames"], case.period
+    n_frames = -(-max(case.n_frames, 3 * declared) // period) * period
+    measured = look_ahead(case.run, case.noise(n_frames))
+    case.figures["look_ahead_frames"] = measured
+    if case.run.manifest.get("inexact") or measured >= declared or period > 1:
+        return True, f"{measured} frames measured, delay {declared}"
+    return True, f"{measured} frames measured, delay {declared}: the model is later than its look-ahead asks for"
+
+
 def _finite(case: _Case) -> tuple[bool, str]:
     """Silence, noise and very loud noise give numbers."""
     noise = case.noise()
@@ -336,6 +348,7 @@ def _plucked_notes(sample_rate: int = 16000) -> np.ndarray:
 CHECKS: dict[str, Callable[[_Case], tuple[bool, str]]] = {
     "shapes": _shapes,
     "streaming equals offline": _equality,
+    "look-ahead": _look_ahead,
     "finite numbers": _finite,
     "speed": _speed,
 }

@@ -12,7 +12,7 @@ import numpy as np
 from .run import StreamingRun
 
 # Parts of the clip at which a frame is changed, and how loud the change is: what a dead ReLU hides, another shows.
-PLACES = (0.35, 0.5, 0.6)
+PLACES = (0.5,)
 LOUDNESS = (3.0, -3.0)
 
 

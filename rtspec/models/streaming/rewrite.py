@@ -30,8 +30,6 @@ from .shapes import Shapes
 from .stream import Budget, Clip, Stream
 
 VERSION = 1
-# Layers that start with the clip's first frame.
-CARRY_ON = ("LSTM", "GRU", "RNN", "CumSum")
 
 
 def rewrite(offline: ModelProto, inputs: Inputs, budget: Budget | None = None, states: str = "replace") -> "Rewritten":
@@ -231,7 +229,7 @@ def _on_time(stream: Stream, node: NodeProto) -> NodeProto:
     """The node on inputs that are not early, where nobody can tell what it makes of the frames before the first."""
     early = any(name in stream.flows and stream.flows[name].delay < 0 for name in node.input)
     others = [name for name in node.input if name and name not in stream.flows]
-    if not early or (node.op_type not in CARRY_ON and all(stream.value(name) is not None for name in others)):
+    if not early or all(stream.value(name) is not None for name in others):
         return node
     copy = NodeProto()
     copy.CopyFrom(node)

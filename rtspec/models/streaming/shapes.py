@@ -133,9 +133,10 @@ class Shapes:
         if any(math.prod(self.shape(name)) > LARGEST_FOLDED for name in node.output if name):
             return
         feeds = {name: self.constant(name) for name in node.input if name}
-        if all(value is not None for value in feeds.values()):
+        known = {name: value for name, value in feeds.items() if value is not None}
+        if len(known) == len(feeds):
             outputs = [name for name in node.output if name]
-            self._values.update(zip(outputs, self.run(node, feeds, outputs), strict=True))
+            self._values.update(zip(outputs, self.run(node, known, outputs), strict=True))
 
     def _measured(self, node: NodeProto) -> np.ndarray:
         shape = np.array(self.shape(node.input[0]), np.int64)
@@ -152,10 +153,10 @@ class Shapes:
         graph = helper.make_graph([node], "fold", inputs, results)
         model = helper.make_model(graph, opset_imports=self._imports, ir_version=onnx.IR_VERSION_2023_5_5)
         try:
-            made: Any = ReferenceEvaluator(model).run(None, feeds)
+            made: Any = ReferenceEvaluator(model).run(None, dict(feeds))
         except (RuntimeError, NotImplementedError):  # the reference lacks old versions of some operators
             session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-            made = session.run(None, feeds)
+            made = session.run(None, dict(feeds))
         return [np.asarray(value) for value in made]
 
 

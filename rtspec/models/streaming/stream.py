@@ -1,6 +1,6 @@
 """The streaming graph in the making: what each tensor's frames are, and the moves that the rules make with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,6 +68,11 @@ class Stream:
         """Frames of a tensor in the measured clip."""
         return self.flows[name].clock.length(self.clip.n_frames)
 
+    def shape_of(self, name: str, n_frames: int) -> tuple[int, ...]:
+        """Shape of so many frames of a tensor."""
+        axis = self.flows[name].axis
+        return tuple(n_frames if i == axis else size for i, size in enumerate(self.shapes.shape(name)))
+
     def consumers(self, name: str) -> list[NodeProto]:
         """Nodes of the offline graph that read a tensor."""
         return [node for node in self.graph.node if name in node.input]
@@ -111,11 +116,11 @@ class Stream:
         copy.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
         self.writer.write(copy)
         if any(name in self.leads for name in copy.input):
-            self.leads.update(self._made_of_leads(copy))
+            self.leads.update(self.made_of_leads(copy, self.leads))
 
-    def _made_of_leads(self, node: NodeProto) -> dict[str, np.ndarray]:
+    def made_of_leads(self, node: NodeProto, leads: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What a node makes of the frames that lie before the stream's first."""
-        feeds = {n: self.leads[n] if n in self.leads else self.value(n) for n in node.input if n}
+        feeds = {n: leads[n] if n in leads else self.value(n) for n in node.input if n}
         known = {name: value for name, value in feeds.items() if value is not None}
         outputs = [name for name in node.output if name]
         return dict(zip(outputs, self.shapes.run(node, known, outputs), strict=True))
@@ -246,8 +251,7 @@ class Stream:
     def _longer_lead(self, name: str, before: int, fill: float) -> np.ndarray:
         """The frames before the stream's first with `before` more of them in front (or so many left out)."""
         flow, old = self.flows[name], self.leads.get(name)
-        shape = list(self.shapes.shape(name))
-        shape[flow.axis] = max(min(before, before - flow.delay), 0)
+        shape = self.shape_of(name, max(min(before, before - flow.delay), 0))
         dtype = helper.tensor_dtype_to_np_dtype(self.shapes.element_type(name))
         more = np.full(shape, fill).astype(dtype)
         if old is None:
@@ -355,9 +359,7 @@ class Stream:
         """A lead as the integers that stand for it; zeros where there is none, of which histories are full."""
         node = self.dequantised[name]
         dtype = helper.tensor_dtype_to_np_dtype(self.shapes.element_type(node.input[0]))
-        shape = list(self.shapes.shape(name))
-        shape[self.flows[name].axis] = 1
-        lead = np.zeros(shape) if lead is None else lead
+        lead = np.zeros(self.shape_of(name, 1)) if lead is None else lead
         return np.vectorize(lambda value: self._quantised(node, value))(lead).astype(dtype)
 
     def _masked(self, name: str, fill: float, flow: Flow) -> str:

@@ -40,9 +40,9 @@ def test_a_sound_model_passes_every_check(files):
     report = validate(*files, hop_ms=1000.0)
     assert report.ok, str(report)
     assert [check.name for check in report.checks] == [
-        "file and manifest", "shapes", "streaming equals offline", "finite numbers", "speed",
+        "file and manifest", "shapes", "streaming equals offline", "look-ahead", "finite numbers", "speed",
     ]  # fmt: skip
-    assert report.figures["delay_frames"] == 2
+    assert report.figures["delay_frames"] == report.figures["look_ahead_frames"] == 2
     assert (report.figures["error"] or 0) <= 1e-5
     assert 0 < (report.figures["real_time_factor"] or 0) < 1
     assert str(report).endswith("\nvalid")

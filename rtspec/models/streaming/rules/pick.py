@@ -89,7 +89,8 @@ def pad(stream: Stream, node: NodeProto) -> None:
         pads = stream.writer.constant([*begins, *ends], "pads")
         wide = stream.writer.name(f"{node.output[0]}.wide") if before or after else node.output[0]
         stream.emit(_named(node, wide), [name, pads, *(stream.static(n, node) if n else "" for n in node.input[2:3])])
-        stream.shapes.declare(wide, stream.shapes.element_type(name), _but(stream, node.output[0], flow.axis))
+        shape = [1 if axis == flow.axis else size for axis, size in enumerate(stream.shapes.shape(node.output[0]))]
+        stream.shapes.declare(wide, stream.shapes.element_type(name), shape)
         name = wide
     number = 0.0 if value is None else float(value.flat[0])
     stream.flows[name] = flow.but(silent=flow.silent and number == 0)
@@ -112,11 +113,6 @@ def _named(node: NodeProto, output: str) -> NodeProto:
     copy.CopyFrom(node)
     copy.output[0] = output
     return copy
-
-
-def _but(stream: Stream, name: str, axis: int) -> list[int]:
-    """Shape of a tensor with one frame."""
-    return [1 if i == axis else size for i, size in enumerate(stream.shapes.shape(name))]
 
 
 def trailing_crop(stream: Stream, output: str, time: int) -> int:
@@ -193,9 +189,8 @@ def _join_in_time(stream: Stream, node: NodeProto, axis: int) -> None:
             stream.shapes.declare(middle, stream.shapes.element_type(name), stream.shapes.shape(name))
         _surround(stream, name, middle, before, 0, first or 0.0)
         if first is None:
-            given = np.concatenate([p for p in front if p is not None], axis)
             kept = np.take(stream.leads[middle], range(before, stream.leads[middle].shape[axis]), axis)
-            stream.leads[middle] = np.concatenate([given.astype(kept.dtype), kept], axis)
+            stream.leads[middle] = np.concatenate([*(p for p in front if p is not None), kept], axis)
             stream.flows[middle] = stream.flows[middle].but(silent=False)
         name = middle
     if after:

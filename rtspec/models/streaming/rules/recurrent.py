@@ -4,6 +4,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from ..clock import Flow
+from ..graph import TO_END
 from ..refuse import NotStreamable, runs_backwards
 from ..stream import Stream
 from .registry import attribute, main_input, positive, streams
@@ -15,7 +16,7 @@ SEQUENCE_LENGTHS = 4
 def recurrent(stream: Stream, node: NodeProto) -> None:
     """Start from the state of the last call; frames before the clip are passed by, so that they leave no trace."""
     _refuse_recurrent(stream, node)
-    name = stream.settled(node.input[0])
+    name = node.input[0]
     flow = stream.flows[name]
     if flow.axis == 1:
         return _over_another_axis(stream, node, name)
@@ -30,7 +31,7 @@ def recurrent(stream: Stream, node: NodeProto) -> None:
     flow = stream.flows[name]
     inputs = [name, *(stream.static(other, node) if other else "" for other in node.input[1:5])]
     inputs += [""] * (7 - len(inputs))
-    if flow.delay == 0:
+    if flow.delay <= 0:
         _carry_on(stream, node, inputs, node.output[0])
     else:
         _carry_on_from_first_frame(stream, node, inputs, flow)
@@ -40,29 +41,49 @@ def recurrent(stream: Stream, node: NodeProto) -> None:
 
 @streams("CumSum")
 def cumulative_sum(stream: Stream, node: NodeProto) -> None:
-    """Add the sum so far to the sums within the call."""
+    """The sum so far stands in front of the frames of a call; it is kept in double precision: clips may last days."""
     name, flow, shape = main_input(stream, node)
-    if positive(int(stream.constant(node, 1)), len(shape)) != flow.axis:
+    if positive(int(stream.constant(node, 1).reshape(-1)[0]), len(shape)) != flow.axis:
         stream.emit(node, [name, stream.static(node.input[1], node)])
         stream.flows[node.output[0]] = flow
         return
-    if attribute(node, "reverse", 0) or attribute(node, "exclusive", 0):
-        raise (
-            runs_backwards(node)
-            if attribute(node, "reverse", 0)
-            else NotStreamable(
-                node, "sums all frames but the present one", "use an inclusive sum and subtract the frame"
-            )
-        )
-    if flow.delay and not flow.silent:
+    if attribute(node, "reverse", 0):
+        raise runs_backwards(node)
+    if flow.delay > 0 and not flow.silent:
         name = stream.masked(name, 0.0)
         flow = stream.flows[name]
-    one = tuple(1 if axis == flow.axis else size for axis, size in enumerate(shape))
-    state = stream.writer.state(one, stream.shapes.element_type(node.input[0]), 0.0)
-    within = stream.writer.node("CumSum", [name, stream.static(node.input[1], node)], f"{node.output[0]}.within")
-    output = stream.writer.node("Add", [within, state.input], node.output[0], exact=True)
-    stream.writer.write(stream.writer.slice(output, -1, 2**31 - 1, flow.axis, state.output))
-    stream.flows[output] = flow.but(silent=False)
+    _running_sum(stream, node, name, flow)
+    exclusive = attribute(node, "exclusive", 0)  # the inclusive sum, a frame later
+    flow = flow.but(silent=False, delay=flow.delay - exclusive)
+    if flow.delay < 0:
+        empty = np.zeros(stream.shape_of(name, 0), helper.tensor_dtype_to_np_dtype(stream.shapes.element_type(name)))
+        sums = np.cumsum(stream.leads.get(name, empty), flow.axis, dtype=empty.dtype)
+        first = np.zeros(stream.shape_of(name, exclusive), empty.dtype)
+        stream.leads[node.output[0]] = np.concatenate([first, sums], flow.axis)
+    stream.flows[node.output[0]] = flow
+
+
+def _running_sum(stream: Stream, node: NodeProto, name: str, flow: Flow) -> None:
+    writer, output, element = stream.writer, node.output[0], stream.shapes.element_type(node.input[0])
+    wide = TensorProto.DOUBLE if element in (TensorProto.FLOAT, TensorProto.FLOAT16) else element
+    state = writer.state(*_sum_before(stream, name, flow, wide))
+    frames = name if wide == element else writer.node("Cast", [name], f"{output}.double", to=wide)
+    joined = writer.node("Concat", [state.input, frames], f"{output}.joined", axis=flow.axis)
+    sums = writer.node("CumSum", [joined, stream.static(node.input[1], node)], f"{output}.sums")
+    writer.write(writer.slice(sums, -1, TO_END, flow.axis, state.output))
+    made = output if wide == element else writer.name(f"{output}.exact")
+    writer.write(writer.slice(sums, 1, TO_END, flow.axis, made))
+    if made != output:
+        writer.node("Cast", [made], output, exact=True, to=element)
+
+
+def _sum_before(stream: Stream, name: str, flow: Flow, wide: int) -> tuple[tuple[int, ...], int, float | np.ndarray]:
+    """Shape, type and value of the sum of all frames before the stream's first."""
+    shape = stream.shape_of(name, 1)
+    lead = stream.leads.get(name)
+    if lead is None:
+        return shape, wide, 0.0
+    return shape, wide, lead.sum(flow.axis, helper.tensor_dtype_to_np_dtype(wide), keepdims=True)
 
 
 def _refuse_recurrent(stream: Stream, node: NodeProto) -> None:
@@ -76,20 +97,35 @@ def _refuse_recurrent(stream: Stream, node: NodeProto) -> None:
         raise runs_backwards(node)
 
 
-def _initial(stream: Stream, node: NodeProto, index: int, inputs: list[str]) -> np.ndarray:
+def _initial(stream: Stream, node: NodeProto, index: int) -> np.ndarray:
     """Offline initial state, zeros where there is none."""
     hidden, batch = attribute(node, "hidden_size"), stream.shapes.shape(node.input[0])[1]
     value = stream.optional(node, index)
-    inputs[index] = ""
     dtype = helper.tensor_dtype_to_np_dtype(stream.shapes.element_type(node.input[0]))
     return np.zeros((1, batch, hidden), dtype) if value is None else np.asarray(value)
+
+
+def _after_lead(stream: Stream, node: NodeProto, inputs: list[str]) -> list[np.ndarray]:
+    """States behind the frames that lie before the stream's first; empty where there are none."""
+    if inputs[0] not in stream.leads:
+        return []
+    whole = NodeProto()
+    whole.CopyFrom(node)
+    whole.ClearField("output")
+    whole.output.extend(
+        [node.output[0], *(f"{node.output[0]}.{part}" for part in "hc"[: 1 + (node.op_type == "LSTM")])]
+    )
+    made = stream.made_of_leads(whole, {node.input[0]: stream.leads[inputs[0]]})
+    stream.leads[node.output[0]] = made[node.output[0]]
+    return [made[name] for name in whole.output[1:]]
 
 
 def _states(stream: Stream, node: NodeProto, inputs: list[str]) -> list:
     """Declare the carried states (h, and c of an LSTM)."""
     states = []
-    for index in (5, 6) if node.op_type == "LSTM" else (5,):
-        value = _initial(stream, node, index, inputs)
+    indices = (5, 6) if node.op_type == "LSTM" else (5,)
+    values = _after_lead(stream, node, inputs) or [_initial(stream, node, index) for index in indices]
+    for index, value in zip(indices, values, strict=True):
         uniform = float(value.flat[0]) if np.all(value == value.flat[0]) else value
         states.append(stream.writer.state(value.shape, stream.shapes.element_type(node.input[0]), uniform))
         inputs[index] = states[-1].input
@@ -102,7 +138,9 @@ def _carry_on(stream: Stream, node: NodeProto, inputs: list[str], output: str) -
     copy.CopyFrom(node)
     copy.ClearField("output")
     copy.output.extend([output, *(state.output for state in states)])
-    stream.emit(copy, _trimmed(inputs))
+    del copy.input[:]
+    copy.input.extend(_trimmed(inputs))
+    stream.writer.write(copy)
 
 
 def _carry_on_from_first_frame(stream: Stream, node: NodeProto, inputs: list[str], flow: Flow) -> None:

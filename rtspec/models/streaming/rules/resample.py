@@ -43,7 +43,8 @@ def transposed_convolution(stream: Stream, node: NodeProto) -> None:
     clock, delay = made.clock.repeated(step).longer(extra), step * made.delay + before
     stream.flows[node.output[0]] = Flow(flow.axis, clock, delay, finite=flow.finite)
     if raw in stream.leads and delay < 0:
-        stream.leads[node.output[0]] = np.take(stream.leads[raw], range(before, before - delay), flow.axis)
+        start = step * kept + before
+        stream.leads[node.output[0]] = np.take(stream.leads[raw], range(start, start - delay), flow.axis)
 
 
 @streams("Resize")
