@@ -269,6 +269,11 @@ def _part(array: np.ndarray, axis: int, start: int, end: int | None) -> np.ndarr
 
 def _next_state(state: State, old: np.ndarray, made: np.ndarray) -> np.ndarray:
     if state.append_axis is None:
+        if made.shape != old.shape:
+            raise ModelError(
+                f'state "{state.output}" comes back as {list(made.shape)}, it went in as {list(old.shape)}; '
+                "a state keeps its shape: export it so"
+            )
         return made
     joined = np.concatenate([old, made], state.append_axis)
     return _part(joined, state.append_axis, joined.shape[state.append_axis] - old.shape[state.append_axis], None)

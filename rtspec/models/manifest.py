@@ -50,7 +50,7 @@ RESERVED = ("mix", "output_db", "bypass", "parameters", "process", "reset", "lat
 """Names that every processor has already, so that no parameter may take them."""
 
 MAX_FRAMES = 100_000
-MAX_STATE_BYTES = 1 << 29
+MAX_STATE_BYTES = 1 << 26
 MAX_JSON = 1 << 26
 LARGEST = 1e12
 

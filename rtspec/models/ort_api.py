@@ -4,6 +4,9 @@ Sessions are made here, from Python; compiled code then calls `Run` with tensors
 """
 
 import ctypes
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
 from importlib.util import find_spec
@@ -28,6 +31,8 @@ SLOTS = {
     "SetIntraOpNumThreads": 24,
     "SetInterOpNumThreads": 25,
     "CreateTensorWithDataAsOrtValue": 49,
+    "CreateRunOptions": 39,
+    "RunOptionsSetTerminate": 46,
     "GetTensorElementType": 60,
     "GetDimensionsCount": 61,
     "GetDimensions": 62,
@@ -36,6 +41,7 @@ SLOTS = {
     "ReleaseStatus": 93,
     "ReleaseSession": 95,
     "ReleaseValue": 96,
+    "ReleaseRunOptions": 97,
     "ReleaseTensorTypeAndShapeInfo": 99,
     "ReleaseSessionOptions": 100,
 }
@@ -47,6 +53,8 @@ ELEMENT_TYPES = {
 }  # fmt: skip
 """ONNXTensorElementDataType by numpy's name."""
 
+TRIAL_S = 10.0
+"""Longest that a trial call may take: a loop of a foreign model may never end."""
 _FATAL_ONLY = 4
 _ARENA_ALLOCATOR, _DEFAULT_MEMORY = 1, 0
 _LIBRARIES = ("libonnxruntime.so*", "libonnxruntime.*.dylib", "libonnxruntime.dylib", "onnxruntime.dll")
@@ -187,7 +195,7 @@ class CSession:
             self.api.release("Session", self.handle)
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
-        """Shapes of the outputs for one trial call, whose results are thrown away."""
+        """Shapes of the outputs for one trial call, whose results are thrown away; :data:`TRIAL_S` at most."""
         values = [self.api.tensor(array) for array in feeds.values()]
         made = (c_void_p * len(outputs))()
         try:
@@ -203,7 +211,48 @@ class CSession:
         named = [ctypes.cast(each, c_void_p) for each in texts]
         inputs = (named[0], ctypes.cast(given, c_void_p), c_size_t(len(values)))
         wanted = (named[1], c_size_t(len(outputs)), ctypes.cast(made, c_void_p))
-        self.api.call("Run", c_void_p(self.handle), c_void_p(), *inputs, *wanted)
+        with self._limited() as options:
+            self.api.call("Run", c_void_p(self.handle), options, *inputs, *wanted)
+
+    @contextmanager
+    def _limited(self) -> Iterator[c_void_p]:
+        """Options of a run that another thread ends when it takes too long (calls through ctypes leave the GIL)."""
+        options = c_void_p(self.api.made("CreateRunOptions"))
+        try:
+            with limited(lambda: self.api.call("RunOptionsSetTerminate", options)):
+                yield options
+        finally:
+            self.api.release("RunOptions", options.value or 0)
+
+
+@contextmanager
+def limited(end: Callable[[], None]) -> Iterator[None]:
+    """A trial call that `end` ends after :data:`TRIAL_S`.
+
+    Raises
+    ------
+    ModelError
+        If it had to.
+    """
+    ended = threading.Event()
+
+    def out_of_time() -> None:
+        ended.set()
+        end()
+
+    timer = threading.Timer(TRIAL_S, out_of_time)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except ModelError as error:
+        if ended.is_set():
+            why = f"a trial call took longer than {TRIAL_S:g} s and was ended; the model may loop for ever"
+            raise ModelError(why) from error
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 class Values:

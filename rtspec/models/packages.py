@@ -1,7 +1,7 @@
 """The package format: one ONNX file with its manifest inside, written whole or not at all, read with suspicion."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ from ..storage import WholeFile
 from .manifest import METADATA_KEY, STREAM_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 DEFAULT_SAMPLE_RATE, DEFAULT_N_FFT = 44100, 2048
-_LARGEST_FILE = 2**31 - 1
+LARGEST_FILE = 1 << 29
+MOST_NODES = 10_000
+"""Bounds of what is read as a model: far above any that plays in real time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +218,14 @@ def _checked(proto: "ModelProto", fields: Mapping[str, Any] | None, path: Path |
 def _check_graph_alone(proto: "ModelProto") -> None:
     import onnx
 
-    outside = [tensor.name for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    if (count := sum(1 for _ in nodes_of(proto.graph))) > MOST_NODES:
+        raise ModelError(f"the graph has {count} nodes, at most {MOST_NODES} are taken; simplify the model")
+    inside = [tensor for function in proto.functions for node in function.node for tensor in _held(node)]
+    outside = [
+        tensor.name
+        for tensor in (*tensors_of(proto.graph), *inside)
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+    ]
     if outside:
         raise ModelError(
             f'weight "{outside[0]}" lies in another file; a package is one file: save it with its weights inside'
@@ -226,6 +235,33 @@ def _check_graph_alone(proto: "ModelProto") -> None:
     except (onnx.checker.ValidationError, ValueError) as error:
         line = (str(error).strip().splitlines() or ["?"])[0][:160]
         raise ModelError(f"the model is not valid ONNX ({line}); export it again") from error
+
+
+def nodes_of(graph: "GraphProto") -> Iterator["NodeProto"]:
+    """All nodes of a graph and of its sub-graphs."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from nodes_of(inner)
+
+
+def tensors_of(graph: "GraphProto") -> Iterator["TensorProto"]:
+    """All tensors that a graph holds: initialisers (sparse ones too) and those of nodes, in sub-graphs as well."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        yield from _held(node)
+
+
+def _held(node: "NodeProto") -> Iterator["TensorProto"]:
+    for attribute in node.attribute:
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from tensors_of(inner)
 
 
 def _old_manifest(proto: "ModelProto") -> dict[str, Any]:
@@ -247,8 +283,8 @@ def _proto(model: "str | Path | ModelProto") -> "ModelProto":
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise ModelError(f'"{path}" is larger than the 2 GiB that an ONNX file may have; is it a model?')
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelError(f'"{path}" is larger than the {LARGEST_FILE >> 20} MiB that a model may have; is it one?')
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(

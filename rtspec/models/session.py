@@ -27,7 +27,7 @@ from ..buffers.memory import (
     memset,
     pointer,
 )
-from ..buffers.step import Stage, step
+from ..buffers.step import Row, Stage, step
 from ..errors import InvalidValue, ModelError
 from . import ort_api
 from .manifest import Manifest, Port, Signature, State
@@ -35,6 +35,8 @@ from .packages import PackagedModel
 
 SessionPath = Literal["auto", "c-api", "binding"]
 MESSAGE_BYTES = 256
+LARGEST_BYTES = 256 << 20
+"""Most that the tensors of one stage may take together: frames, answers and states."""
 
 SESSION = np.dtype(
     [
@@ -209,6 +211,24 @@ class ModelStage(Stage):
         """Where compiled code writes a parameter as float32, once a frame."""
         return address(self.parameter(name))
 
+    def row(self, x: np.ndarray | int, y: np.ndarray | int) -> Row:
+        """This stage as a row of a table.
+
+        Raises
+        ------
+        ModelError
+            If `x` holds less than the frame that the model reads, or `y` has no room for the one that it gives: what a
+            foreign file says of its sizes ends here.
+        """
+        for side, place, shape in (("takes", x, self.input_shape), ("gives", y, self.output_shape)):
+            if not isinstance(place, np.ndarray) or place.nbytes < 4 * prod(shape):
+                room = place.nbytes // 4 if isinstance(place, np.ndarray) else 0
+                raise ModelError(
+                    f"{self.manifest.name} {side} frames of {prod(shape)} numbers, {list(shape)}; there is room for "
+                    f"{room} here: export it for this plan, or choose the plan that it was made for"
+                )
+        return super().row(x, y)
+
     @property
     def counters(self) -> dict[str, int]:
         """Since the last reset: `runs`, `failures` (Run gave an error), `not_finite` (a frame held NaN or infinity)."""
@@ -274,11 +294,14 @@ class _Parts:
         self.period = model.call_frames
         _check_rate(m)
         self.controls = control_arrays(m, model.inputs)
+        check_room(m.name, [(shape, "float32"), *((s.shape, s.dtype) for s in m.states)])
         session, why = _session(model, session_path)
         trial = [np.zeros(shape, np.float32), *(aligned_copy(s.value()) for s in m.states)]
         feeds = dict(zip(self._input_names, [trial[0], *self._constants(), *trial[1:]], strict=True))
         shapes = session.shapes(feeds, self._output_names)
         _check_output(m, shape, shapes[0])
+        for state, made in zip(m.states, shapes[1:], strict=True):
+            _check_state(m, state, made)
         self._allocate(shape, shapes)
         self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)
 
@@ -303,6 +326,7 @@ class _Parts:
         wanted = [(shape, "float32"), (shapes[0], "float32")]
         for state, made in zip(states, shapes[1:], strict=True):
             wanted += [(state.shape, state.dtype), (made, state.dtype)]
+        check_room(self.manifest.name, wanted)
         self.memory, tensors = _block(wanted)
         self.input, self.output, self.pairs = (
             tensors[0],
@@ -381,6 +405,10 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
     if dtype != "float32":
         raise ModelError(f"{m.name} takes frames of {dtype}, stages give float32; export it in float32")
     shape = tuple(n if isinstance(n, int) else usual[axis] for axis, n in zip(m.input.layout, sizes, strict=True))
+    if not all(shape):
+        raise ModelError(
+            f'{m.name}: input "{m.input.name}" of shape {list(shape)} holds nothing; every axis needs 1 or more'
+        )
     if model.call_frames % m.period:
         raise ModelError(f"{m.name} takes {model.call_frames} frames a call, no multiple of its period {m.period}")
     return shape
@@ -406,8 +434,24 @@ def _check_rate(m: Manifest) -> None:
         )
 
 
+def check_room(name: str, wanted: Sequence[tuple[tuple[int, ...], str]]) -> None:
+    """Refuse tensors that take more than :data:`LARGEST_BYTES` together."""
+    total = sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted)
+    if total > LARGEST_BYTES:
+        raise ModelError(
+            f"{name} needs {total >> 20} MiB for its frames and states; a stage has at most {LARGEST_BYTES >> 20}: "
+            "export a smaller one"
+        )
+
+
 def _check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) -> None:
-    """One frame out for each frame in, with as many bins unless they were bands."""
+    """What really came out: one frame for each frame in, with as many bins unless they were bands, and as many numbers
+    a bin as its representation says."""
+    if len(shape) != len(m.output.layout) or not all(shape):
+        raise ModelError(
+            f'{m.name}: output "{m.output.name}" has shape {list(shape)}; its layout {",".join(m.output.layout)} needs '
+            "one size of 1 or more for each axis"
+        )
     source = dict(zip(m.input.layout, taken, strict=True))
     sizes = dict(zip(m.output.layout, shape, strict=True))
     same = [] if "tensor" in (m.input.representation, m.output.representation) or m.input.bands else ["bins"]
@@ -415,6 +459,24 @@ def _check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) -
         raise ModelError(
             f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold as many frames and bins as '
             f"the input's {list(taken)}, in one batch"
+        )
+    channels = sizes.get("channels", 1)
+    if m.output.representation != "tensor" and channels != m.output.n_channels:
+        raise ModelError(
+            f'{m.name}: output "{m.output.name}" has {channels} channels; representation="{m.output.representation}" '
+            f"has {m.output.n_channels}: export it so, or name what it gives"
+        )
+
+
+def _check_state(m: Manifest, state: State, made: tuple[int, ...]) -> None:
+    """A state comes back as it went in; one of which only the newest frames come, along that axis alone shorter."""
+    axis = state.append_axis
+    kept = [n for i, n in enumerate(state.shape) if i != axis]
+    same = len(made) == len(state.shape) and [n for i, n in enumerate(made) if i != axis] == kept
+    if not same or (axis is not None and made[axis] < 1):
+        raise ModelError(
+            f'{m.name}: state "{state.output}" comes back as {list(made)}, it went in as {list(state.shape)}; a state '
+            "keeps its shape: export it so"
         )
 
 
@@ -484,11 +546,15 @@ class _BindingSession:
             raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
-        """Shapes of the outputs for one trial call."""
-        try:
-            return [made.shape for made in self.session.run(outputs, feeds)]
-        except Exception as error:
-            raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
+        """Shapes of the outputs for one trial call, which is ended when it takes too long."""
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        with ort_api.limited(lambda: setattr(options, "terminate", True)):
+            try:
+                return [made.shape for made in self.session.run(outputs, feeds, options)]
+            except Exception as error:
+                raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
 
     def caller(self, inputs: list[str], outputs: list[str], phases: list, why: str | None) -> _Run:
         table = _constant(np.zeros((2, len(inputs) + len(outputs)), np.int64))

@@ -15,11 +15,13 @@ import numpy as np
 import onnx
 from onnx import ModelProto
 
-from rtspec.errors import ModelError, RtspecError
+from rtspec.errors import ModelError
 
 from . import manifest as package_manifest
 from .packages import DEFAULT_N_FFT, signatures
-from .session import control_arrays
+from .packages import load as load_package
+from .sandbox import sandboxed
+from .session import control_arrays, model_stage
 from .streaming.load import Inputs, inputs_of, load
 from .streaming.look_ahead import look_ahead
 from .streaming.run import METADATA_KEY, StreamingRun, difference, random_clip, run_offline, stream_manifest
@@ -82,6 +84,7 @@ class Report:
 class _Case:
     """The model at hand and all that the checks share."""
 
+    path: str
     model: ModelProto
     inputs: Inputs
     run: StreamingRun
@@ -129,23 +132,43 @@ def validate(
     -------
     Report
         Never raises for a fault of the model: a file that cannot be read is a report with one failed check.
+
+    Notes
+    -----
+    The checks run in a process of their own, which has :data:`rtspec.models.sandbox.MEMORY_BYTES` (2 GiB) and
+    :data:`rtspec.models.sandbox.TIME_S` (300 s); a model that takes more, or crashes, is a report too.
     """
-    report = Report(str(model))
+    sound = None if audio is None else np.asarray(audio, np.float32).ravel().tolist()
+    other = None if against is None else str(against)
+    try:
+        found = sandboxed(f"{__name__}:checked", model=str(model), against=other, audio=sound, hop_ms=hop_ms)
+    except ModelError as error:
+        return Report(str(model), [Check("file and manifest", False, str(error))])
+    return Report(str(model), [Check(**each) for each in found["checks"]], found["figures"])
+
+
+def checked(model: str, against: str | None, audio: list[float] | None, hop_ms: float | None) -> dict[str, Any]:
+    """:func:`validate`, here and now: what its report holds."""
+    report = Report(model)
+    _run_checks(report, model, against, audio, hop_ms)
+    return report.to_dict()
+
+
+def _run_checks(report: Report, model: str, against: str | None, audio, hop_ms: float | None) -> None:
     case = _checked(report, "file and manifest", lambda: _opened(model, against, audio, hop_ms, report.figures))
     if case is None:
-        return report
+        return
     report.checks[-1] = Check("file and manifest", True, _summary(case))
     for name, check in CHECKS.items():
-        if _checked(report, name, lambda check=check: check(case)) is None:
+        if _checked(report, name, lambda check=check: check(case)) is None or (name in FIRST and not report.ok):
             break
-    return report
 
 
 def _checked(report: Report, name: str, step: Callable[[], Any]) -> Any:
     """Run one step; what it raises becomes a failed check and None."""
     try:
         made = step()
-    except (RtspecError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of a foreign file: onnx, onnxruntime and protobuf have errors of no common kind
         report.checks.append(Check(name, False, " ".join(str(error).split())[:300]))
         return None
     ok, detail = made if isinstance(made, tuple) else (True, "")
@@ -162,7 +185,7 @@ def _opened(model: str | Path, against: str | Path | None, audio, hop_ms: float 
     sound = _plucked_notes() if audio is None else np.asarray(audio, np.float32)
     offline = load(against) if against is not None else None
     run = StreamingRun(loaded, manifest)
-    return _Case(loaded, inputs, run, offline, sound, hop_ms or own_hop_ms, figures, controls)
+    return _Case(str(model), loaded, inputs, run, offline, sound, hop_ms or own_hop_ms, figures, controls)
 
 
 def _manifests(model: ModelProto) -> tuple[dict[str, Any], float | None]:
@@ -229,7 +252,20 @@ def _shapes(case: _Case) -> tuple[bool, str]:
     changed = [name for name, value in case.run.states.items() if (value.shape, value.dtype) != before[name]]
     if changed:
         return False, f'state "{changed[0]}" comes back with another shape or type than it went in'
-    return True, ", ".join(f"{name} {list(value.shape)}" for name, value in outputs.items())
+    return True, ", ".join(f"{name} {list(value.shape)}" for name, value in outputs.items()) + _played(case)
+
+
+def _played(case: _Case) -> str:
+    """How a stage plays a package: what it really takes and gives fits what its manifest says, or ModelError."""
+    entries = {entry.key for entry in case.model.metadata_props}
+    if package_manifest.METADATA_KEY not in entries:
+        return ""
+    package = load_package(case.path)
+    if package.manifest.rate.frames_in != package.manifest.rate.frames_out:
+        return "; its rate is not 1:1, so FrameModel runs it and no stage does"
+    bins = None if package.fixed_bins else (package.manifest.n_fft or DEFAULT_N_FFT) // 2 + 1
+    stage = model_stage(package, bins)
+    return f"; played as frames of {list(stage.input_shape)} to {list(stage.output_shape)}"
 
 
 def _equality(case: _Case) -> tuple[bool, str]:
@@ -352,3 +388,5 @@ CHECKS: dict[str, Callable[[_Case], tuple[bool, str]]] = {
     "finite numbers": _finite,
     "speed": _speed,
 }
+FIRST = ("shapes",)
+"""Checks without which the others mean nothing."""

@@ -11,6 +11,7 @@ from onnx.inliner import inline_local_functions
 
 from rtspec.errors import InvalidValue, ModelError
 
+LARGEST_BYTES = 1 << 29
 OLDEST_OPSET, NEWEST_OPSET = 9, min(onnx.defs.onnx_opset_version(), 26)
 # A clip length that no other axis is likely to have and that most rates divide.
 PROBE_FRAMES = 40320
@@ -67,6 +68,8 @@ def inputs_of(model: ModelProto, time_axes: Mapping[str, int] | None, sizes: Map
 def _read(path: Path) -> ModelProto:
     if not path.is_file():
         raise ModelError(f'there is no model file "{path}"; check the path')
+    if path.stat().st_size > LARGEST_BYTES:
+        raise ModelError(f'"{path}" is larger than the {LARGEST_BYTES >> 20} MiB that a model may have; is it one?')
     try:
         loaded = onnx.load(path, load_external_data=False)
     except (DecodeError, ValueError) as error:

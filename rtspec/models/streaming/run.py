@@ -137,6 +137,11 @@ def difference(wanted: np.ndarray, given: np.ndarray) -> tuple[float, float]:
 
 def _next_state(old: np.ndarray, made: np.ndarray, entry: Mapping[str, Any]) -> np.ndarray:
     axis = entry.get("append_axis")
+    if axis is None and made.shape != old.shape:
+        raise ModelError(
+            f'state "{entry["output"]}" comes back as {list(made.shape)}, it went in as {list(old.shape)}; '
+            "a state keeps its shape: export it so"
+        )
     if axis is None:
         return made
     joined = np.concatenate([old, made], axis)

@@ -76,7 +76,7 @@ WRONG = [
     ({"rate": {"in": 2, "out": 2}, "period": 3}, "period=3 must be a multiple of rate.in=2"),
     ({"states": {}}, "states={} must be a list"),
     ({"states": [STATE | {"shape": [-1]}]}, r"states\[0\].shape\[0\]=-1 must be 0 to"),
-    ({"states": [STATE | {"shape": [1 << 28, 1 << 28]}]}, "states=.* must take at most 536870912 bytes together"),
+    ({"states": [STATE | {"shape": [1 << 28, 1 << 28]}]}, "states=.* must take at most 67108864 bytes together"),
     ({"states": [STATE | {"dtype": "object"}]}, r'states\[0\].dtype="object" must be one of float32'),
     ({"states": [STATE | {"initial": float("nan")}]}, r"states\[0\].initial=nan must be a finite number"),
     ({"states": [STATE | {"initial": "%%"}]}, r'states\[0\].initial="%%" must be a number or base64'),
