@@ -60,7 +60,8 @@ def _limit_memory() -> None:
 
         with open("/proc/self/statm") as file:
             now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY_BYTES,) * 2)
+        limit = now + MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     except (ImportError, OSError, ValueError):
         return  # a system without such limits bounds time alone
 
