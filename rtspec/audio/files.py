@@ -20,6 +20,7 @@ from ..frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from ..storage import WholeFile
 from .decoding import Refused, open_decoder
 from .decoding.external import DEMUXERS
+from .decoding.ogg import ORDERS
 
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 """Endings of the files that rtspec writes."""
@@ -207,7 +208,8 @@ class Reader:
 class Writer:
     """A sound file written in chunks; a context manager. There is a file once its block has ended without an error.
 
-    `like` is a sound file whose tags, cover, time and loop points the new one keeps.
+    `like` is a sound file whose tags, cover, time and loop points the new one keeps; `notes` says, once the block has
+    ended, what could not be kept.
     """
 
     def __init__(
@@ -218,8 +220,9 @@ class Writer:
         bit_depth: int = 24,
         like: str | os.PathLike | None = None,
     ):
-        self.path = Path(path)
-        suffix = self.path.suffix.lower()
+        self.path, self.notes = Path(path), list[str]()
+        self._like = None if like is None else Path(like)
+        self._suffix = suffix = self.path.suffix.lower()
         if suffix not in FORMATS:
             raise AudioFileError(f"{self.path}: the name must end in one of {', '.join(FORMATS)}, not {suffix!r}")
         _check_rate(self.path, sample_rate)
@@ -228,17 +231,43 @@ class Writer:
             self._whole = WholeFile(self.path)
         with self._guarded():
             self._file = AudioFile(self._whole.file, "w", sample_rate, channels, format=suffix[1:], **quality)
+        self._bits = bit_depth if suffix not in _LOSSY and bit_depth in (16, 24) else None
+        self._order = ORDERS.get(channels) if suffix == ".ogg" else None
         self._n_samples = 0
 
     def write(self, audio: np.ndarray) -> None:
         """Append float audio, shape (channels, n_samples); all formats but 32-bit WAV clip values beyond ±1."""
         _check_finite(self.path, audio, "would hold")
         with self._guarded():
-            self._file.write(np.ascontiguousarray(audio, np.float32))
+            self._file.write(np.ascontiguousarray(self._encoded(audio)))
         self._n_samples += audio.shape[-1]
 
     def __enter__(self) -> "Writer":
         return self
+
+    def _encoded(self, audio: np.ndarray) -> np.ndarray:
+        """In the format's order of channels; whole numbers rounded here, since the encoder cuts off the last bit."""
+        if self._order is not None:
+            audio = audio[np.argsort(self._order)]
+        if self._bits is None:
+            return np.asarray(audio, np.float32)
+        top = 1 << self._bits - 1
+        return np.clip(np.rint(audio * np.float64(top)), -top, top - 1).astype(np.int32) << 32 - self._bits
+
+    def _keep_tags(self, source: Path) -> None:
+        """Take over what the source says of itself; a line where something of it cannot be."""
+        from .tags import read_tags, write_tags
+
+        try:
+            tags = read_tags(source)
+        except Exception as error:  # mutagen lets many kinds through, and tags are no reason to lose the sound
+            self.notes.append(
+                f"{source}: its tags cannot be read and are not kept ({' '.join(str(error).split())[:99]})"
+            )
+            return
+        lost = write_tags(self._whole.file, self._suffix, tags)
+        if lost:
+            self.notes.append(f"{self.path}: {', '.join(lost)} of {source} not kept: a place for them is in WAV alone")
 
     def __exit__(self, kind, *_) -> None:
         if kind is not None:
@@ -249,6 +278,8 @@ class Writer:
             raise AudioFileError(f"{self.path} would hold no sound: there are 0 samples to write")
         with self._guarded():
             self._file.close()
+            if self._like is not None:
+                self._keep_tags(self._like)
             self._whole.keep()
 
     @contextmanager
