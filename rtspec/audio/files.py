@@ -256,16 +256,18 @@ class Writer:
 
     def _keep_tags(self, source: Path) -> None:
         """Take over what the source says of itself; a line where something of it cannot be."""
-        from .tags import read_tags, write_tags
+        from .tags import MutagenError, read_tags, write_tags
 
         try:
             tags = read_tags(source)
         except Exception as error:  # mutagen lets many kinds through, and tags are no reason to lose the sound
-            self.notes.append(
-                f"{source}: its tags cannot be read and are not kept ({' '.join(str(error).split())[:99]})"
-            )
+            said = " ".join(str(error).split())[:99]
+            self.notes.append(f"{source}: its tags cannot be read and are not kept ({said})")
             return
-        lost = write_tags(self._whole.file, self._suffix, tags)
+        try:
+            lost = write_tags(self._whole.file, self._suffix, tags)
+        except MutagenError as error:
+            raise AudioFileError(f"cannot write {self.path}: its tags: {' '.join(str(error).split())}") from error
         if lost:
             self.notes.append(f"{self.path}: {', '.join(lost)} of {source} not kept: a place for them is in WAV alone")
 

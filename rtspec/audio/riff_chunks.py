@@ -25,6 +25,7 @@ INFO = {
     b"ICRD": "date",
     b"ICMT": "comment",
     b"IGNR": "genre",
+    b"IPRT": "tracknumber",
     b"ITRK": "tracknumber",
     b"ICOP": "copyright",
 }

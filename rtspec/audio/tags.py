@@ -1,7 +1,7 @@
 """Tags and covers, taken over from one sound file to another of whatever format, by mutagen.
 
-What is said of the sound's loudness or of its encoder (ReplayGain, encoder settings, length) is left out: it would not be
-true of the new sound.
+What is said of the sound's loudness or of its encoder (ReplayGain, encoder settings, length) is left out: it would not
+be true of the new sound.
 """
 
 import base64
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import mutagen
-from mutagen import id3
+from mutagen import MutagenError, id3
 from mutagen.aiff import AIFF
 from mutagen.flac import FLAC, Picture
 from mutagen.mp3 import MP3
@@ -19,6 +19,8 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from .riff_chunks import INFO, NAMES, append_chunks, info_chunk, read_chunks, read_info
+
+__all__ = ["MutagenError", "Tags", "read_tags", "write_tags"]
 
 _ID3 = {
     "TIT2": "title",
@@ -69,9 +71,11 @@ class Tags:
 
     def add(self, name: str, *values: object) -> None:
         """One more comment, unless it would be stale."""
-        texts = [text for value in values if (text := str(value).strip())]
-        if texts and not name.lower().startswith(_STALE):
-            self.comments.setdefault(name.lower(), []).extend(texts)
+        if name.lower().startswith(_STALE):
+            return
+        for text in (str(value).strip() for value in values):
+            if text and text not in self.comments.setdefault(name.lower(), []):
+                self.comments[name.lower()].append(text)
 
 
 def read_tags(path: Path) -> Tags:
@@ -137,15 +141,12 @@ def _picture(data: bytes, mime: str, kind: int, description: str = "") -> Pictur
 
 def write_tags(file: BinaryIO, suffix: str, tags: Tags) -> list[str]:
     """Put them into a finished file, in the way of its format; gives what there was no place for, in words."""
-    lost = []
     if suffix == ".wav":
-        lost = _into_wav(file, tags)
-    else:
-        lost = [NAMES[name] for name in dict(tags.chunks) if name in NAMES]
+        return _into_wav(file, tags)
     if suffix in _INTO and (tags.comments or tags.pictures):
         file.seek(0)
         _INTO[suffix](file, tags)
-    return lost
+    return [NAMES[name] for name in dict(tags.chunks) if name in NAMES]
 
 
 def _into_wav(file: BinaryIO, tags: Tags) -> list[str]:
@@ -165,19 +166,20 @@ def _into_id3(file: BinaryIO, tags: Tags, kind: Any) -> None:
     target = kind(file)
     if target.tags is None:
         target.add_tags()
+    held: Any = target.tags
     frames = {name: frame for frame, name in _ID3.items()}
     for name, values in tags.comments.items():
         if name in frames:
-            target.tags.add(getattr(id3, frames[name])(encoding=3, text=values))
-        elif name == "comment":
-            target.tags.add(id3.COMM(encoding=3, lang="XXX", desc="", text=values))
+            held.add(getattr(id3, frames[name])(encoding=3, text=values))
+        elif name in ("comment", "description"):
+            held.add(id3.COMM(encoding=3, lang="XXX", desc="" if name == "comment" else name, text=values))
         elif name == "lyrics":
-            target.tags.add(id3.USLT(encoding=3, lang="XXX", desc="", text="\n".join(values)))
+            held.add(id3.USLT(encoding=3, lang="XXX", desc="", text="\n".join(values)))
         else:
-            target.tags.add(id3.TXXX(encoding=3, desc=name, text=values))
+            held.add(id3.TXXX(encoding=3, desc=name, text=values))
     for i, p in enumerate(tags.pictures):
         description = p.desc or (str(i) if i else "")
-        target.tags.add(id3.APIC(encoding=3, mime=p.mime, type=p.type, desc=description, data=p.data))
+        held.add(id3.APIC(encoding=3, mime=p.mime, type=p.type, desc=description, data=p.data))
     file.seek(0)
     target.save(file)
 

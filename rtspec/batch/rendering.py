@@ -101,6 +101,7 @@ def render_file(
         with _playing(board, reader, moves) as (play, faults):
             _stream(reader, writer, play, heard, advance)
             _note(record, heard, faults(), reader)
+    record.notes += writer.notes
     _keep_private(source, target)
     record.times_real_time = round(record.seconds / (time.perf_counter() - start), 1)
     return record
