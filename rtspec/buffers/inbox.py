@@ -68,7 +68,7 @@ class Inbox:
         What compiled code passes to :func:`push` and :func:`pop`.
     """
 
-    def __init__(self, capacity: int = 1024):
+    def __init__(self, capacity: int = 4096):
         self._messages, self._record = aligned(capacity, MESSAGE), aligned(1, INBOX)
         self._record["capacity"], self._record["messages"] = capacity, address(self._messages)
         self.address = address(self._record)

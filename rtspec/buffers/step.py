@@ -86,6 +86,15 @@ class Stage:
         for array, initial in zip(self._owned, self._initial, strict=True):
             np.copyto(array, initial)
 
+    def kept_state(self) -> list[np.ndarray]:
+        """What the stage holds now, for :meth:`restore`."""
+        return [array.copy() for array in self._owned]
+
+    def restore(self, state: list[np.ndarray]) -> None:
+        """Back to what :meth:`kept_state` gave."""
+        for array, then in zip(self._owned, state, strict=True):
+            np.copyto(array, then)
+
     def row(self, x: np.ndarray | int, y: np.ndarray | int) -> "Row":
         """This stage as a row of a table, reading at `x` and writing at `y` (arrays or addresses)."""
         entry = self.step.address if isinstance(self.step, Step) else self.step

@@ -1,12 +1,14 @@
 """How a controller's travel, 0 to 1, becomes a value and back."""
 
-from math import exp, log, log1p
+from math import exp, log, log1p, log10
 
 from ..errors import InvalidValue
 
-CURVES = ("linear", "log", "exp", "switch")
-"""linear; log: equal ratios for equal travel (frequencies, times); exp: slow first, then fast; switch: either end."""
+CURVES = ("linear", "log", "exp", "switch", "volume")
+"""linear; log: equal ratios for equal travel (frequencies, times); exp: slow first, then fast; switch: either end;
+volume: decibels by MIDI's law, 40·log10 of the travel below the top."""
 
+_VOLUME_DB = 40.0
 _STEEPNESS = log(100.0)
 """Of "exp": half the travel gives 1/11 of the range."""
 
@@ -28,6 +30,8 @@ def to_value(curve: str, position: float, low: float, high: float) -> float:
         return high if position >= 0.5 else low
     if curve == "log":
         return _between(low * (high / low) ** position, low, high)
+    if curve == "volume":
+        return _between(max(low, high) + _VOLUME_DB * log10(position if high >= low else 1.0 - position), low, high)
     share = (exp(_STEEPNESS * position) - 1.0) / (exp(_STEEPNESS) - 1.0) if curve == "exp" else position
     return _between(low + share * (high - low), low, high)
 
@@ -39,6 +43,9 @@ def to_position(curve: str, value: float, low: float, high: float) -> float:
     value = _between(value, low, high)
     if curve == "log":
         return _between(log(value / low) / log(high / low), 0.0, 1.0)
+    if curve == "volume":
+        position = 10.0 ** ((value - max(low, high)) / _VOLUME_DB) if value > min(low, high) else 0.0
+        return position if high >= low else 1.0 - position
     share = (value - low) / (high - low)
     if curve == "exp":
         return _between(log1p(share * (exp(_STEEPNESS) - 1.0)) / _STEEPNESS, 0.0, 1.0)

@@ -22,21 +22,35 @@ NEAR = 1.5 / 127
 """A control this close to a parameter has met it: soft take-over."""
 
 DEFAULTS: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
-    ("cc 1", ("morph", "amount", "pad/x"), None),
-    ("cc 7", ("output_db",), None),
-    ("cc 11", ("expression",), None),
-    ("cc 12", ("pad/x",), None),
-    ("cc 13", ("pad/y",), None),
-    ("cc 16", ("latent_1",), None),
-    ("cc 17", ("latent_2",), None),
-    ("cc 18", ("latent_3",), None),
-    ("cc 19", ("latent_4",), None),
-    ("cc 64", ("freeze", "sustain"), "switch"),
-    ("cc 74", ("brightness",), None),
-    ("bend", ("bend", "pitch_bend"), None),
+    ("cc 1", ("timbre.morph", "pad.x"), None),
+    ("cc 7", ("channel.volume",), "volume"),
+    ("cc 11", ("channel.expression",), None),
+    ("cc 12", ("pad.x",), None),
+    ("cc 13", ("pad.y",), None),
+    ("cc 16", ("timbre.latent.1",), None),
+    ("cc 17", ("timbre.latent.2",), None),
+    ("cc 18", ("timbre.latent.3",), None),
+    ("cc 19", ("timbre.latent.4",), None),
+    ("cc 64", ("pedal.hold",), "switch"),
+    ("cc 74", ("timbre.brightness",), None),
+    ("bend", ("pitch.bend",), None),
 )
-"""What each control moves by default: the first of the names that the chain has, and the curve (None: its own).
-CC 7 moves the level of the last processor, the others the first processor that has the name."""
+"""What each control moves by default: the first of the roles that the chain has, and the curve (None: its own). CC 7
+moves the level of the last processor, 0 dB at the top; the others the first processor that has the role. An instrument
+reads many controllers itself (:attr:`~rtspec.processors.base.Instrument.reads`): these move nothing else."""
+
+CUSTOMARY = {
+    "morph": "timbre.morph",
+    "amount": "timbre.morph",
+    "output_db": "channel.volume",
+    "expression": "channel.expression",
+    "freeze": "pedal.hold",
+    "brightness": "timbre.brightness",
+    "bend": "pitch.bend",
+    "pitch_bend": "pitch.bend",
+    **{f"latent_{n}": f"timbre.latent.{n}" for n in (1, 2, 3, 4)},
+}
+"""Roles of parameters that state none, as those of a model's package, by names that mean one thing only."""
 
 
 @dataclass(frozen=True)
@@ -193,12 +207,22 @@ class MidiMap:
         taken = {assignment.control for assignment in proposed}
         return [*proposed, *(a for a in found if a is not None and a.control not in taken)]
 
-    def _default(self, control: Control, names: tuple[str, ...], curve: str | None) -> Assignment | None:
-        for name in names:
-            fitting = [address for address in self.directory if f"/{address}".endswith(f"/{name}")]
+    def _default(self, control: Control, roles: tuple[str, ...], curve: str | None) -> Assignment | None:
+        if self._is_read(control):
+            return None
+        for role in roles:
+            fitting = [address for address, parameter in self.directory.items() if role_of(parameter) == role]
             if fitting:
-                return Assignment(fitting[-1 if name == "output_db" else 0], control, curve=curve)
+                address = fitting[-1 if role == "channel.volume" else 0]
+                top = self.directory[address].spec.maximum
+                return Assignment(address, control, maximum=min(0.0, top) if curve == "volume" else None, curve=curve)
         return None
+
+    def _is_read(self, control: Control) -> bool:
+        """Whether an instrument of the chain reads a controller itself."""
+        played = [p for p in self.directory.processors() if getattr(p, "accepts_midi", False)]
+        numbers = frozenset().union(*(getattr(p, "reads", ()) for p in played))
+        return bool(numbers) and (control.kind == "bend" or (control.kind == "cc" and control.number in numbers))
 
     # Playing ------------------------------------------------------------------------------------------------------
 
@@ -295,6 +319,11 @@ class MidiMap:
         loaded = MidiMap(self.directory, read_assignments(path))
         with self._lock:
             self._assignments, self._hands = list(loaded), {}
+
+
+def role_of(parameter: Parameter) -> str:
+    """What a parameter is to a player, as it states or by custom; "" for nothing of that kind."""
+    return parameter.spec.role or CUSTOMARY.get(parameter.name, "")
 
 
 def _at_once(parameter: Parameter, value: float, time_s: float | None) -> None:

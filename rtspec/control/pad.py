@@ -10,8 +10,16 @@ PLACE = "pad"
 """Where the pad's parameters lie: ``pad/x`` and ``pad/y``."""
 
 _SPECS = [
-    ParameterSpec("x", "", 0.0, 1.0, 0.0, description="place between the first preset and the second"),
-    ParameterSpec("y", "", 0.0, 1.0, 0.0, description="with four presets: place between the first two and the others"),
+    ParameterSpec("x", "", 0.0, 1.0, 0.0, description="place between the first preset and the second", role="pad.x"),
+    ParameterSpec(
+        "y",
+        "",
+        0.0,
+        1.0,
+        0.0,
+        description="with four presets: place between the first two and the others",
+        role="pad.y",
+    ),
 ]
 
 

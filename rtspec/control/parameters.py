@@ -34,6 +34,10 @@ class ParameterSpec:
         How a controller's travel maps onto the range: one of :data:`rtspec.control.curves.CURVES`.
     cc : int or None
         MIDI controller number that moves it by default, 0 to 127.
+    role : str
+        What it is to a player, for maps: "channel.volume", "timbre.morph", "pedal.hold"; "" for nothing of that kind.
+    setup : bool
+        How an instrument is set up rather than how it sounds: pads, programs and timbre presets leave it alone.
     """
 
     name: str
@@ -45,6 +49,8 @@ class ParameterSpec:
     description: str = ""
     curve: str = "linear"
     cc: int | None = None
+    role: str = ""
+    setup: bool = False
 
     def check(self, value: float) -> float:
         """`value` as a float, or :class:`InvalidValue` naming value, parameter and range."""

@@ -23,13 +23,14 @@ _FORBIDDEN = '<>:"/\\|?*'
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 FACTORY: dict[str, dict[str, float]] = {"Default": {}, "Dry": {"mix": 0.0}, "Half": {"mix": 0.5}}
-"""Factory presets of every processor: what differs from its defaults."""
+"""Factory presets of every processor: what differs from its defaults. What is setup (voices, MPE) they leave alone."""
 
 FACTORY_OF: dict[str, dict[str, dict[str, float]]] = {
     "spectral-inversion": {"Sketch in the background": {"mix": 0.3}, "Sketch alone": {"mix": 1.0}},
     "onnx": {"Careful": {"mix": 0.7, "output_db": -3.0}},
 }
-"""Further ones of single processors, by :func:`~rtspec.control.directory.processor_name`."""
+"""Further ones of single processors, by :func:`~rtspec.control.directory.processor_name`. A processor may have its own
+as `factory_presets`; these are of its timbre, and set what they name and nothing else."""
 
 FACTORY_PROGRAM = 100
 """MIDI program of the first factory preset. Not 0: many keyboards send that when they are switched on."""
@@ -100,9 +101,31 @@ def apply(target: Any, preset: Preset) -> list[str]:
     found, missing = _resolved(directory, preset)
     for address, value in found.items():
         directory[address].spec.check(value)
-    for address, value in found.items():
-        directory[address].value = value
+    _set(directory, found)
     return missing
+
+
+def _set(directory: Directory, values: dict[str, float]) -> None:
+    """Set values by address; processors whose place in a timbre's space is among them are told that it was chosen."""
+    moved = {id(directory[address]) for address in values}
+    for address, value in values.items():
+        directory[address].value = value
+    for processor in directory.processors():
+        names = getattr(processor, "latent_names", ())
+        if names and hasattr(processor, "place_chosen"):
+            if all(id(processor.parameters[name]) in moved for name in names):
+                processor.place_chosen()
+
+
+def without_setup(target: Any, preset: Preset) -> Preset:
+    """The preset without what is setup rather than sound: what a program change may move."""
+    directory = _directory(target)
+    known = {a for a, p in directory.items() if p.spec.setup}
+    listed = [
+        (place, {key: v for key, v in values.items() if directory.find(f"{place}/{key}") not in known})
+        for place, values in preset.processors
+    ]
+    return replace(preset, processors=tuple(listed))
 
 
 def _resolved(directory: Directory, preset: Preset) -> tuple[dict[str, float], list[str]]:
@@ -121,20 +144,40 @@ def factory_presets(target: Any) -> list[Preset]:
     """The presets that come with rtspec for these processors: those of all, and those of the single ones among them.
 
     They have the MIDI programs from :data:`FACTORY_PROGRAM` on."""
-    places = _directory(target).places()
-    names = dict.fromkeys([*FACTORY, *(name for place, _ in places for name in FACTORY_OF.get(_kind(place), {}))])
-    values = [tuple((place, _factory(name, place, table)) for place, table in places) for name in names]
+    directory = _directory(target)
+    places, own = directory.places(), {id(p.parameters): p for p in directory.processors() if hasattr(p, "parameters")}
+    offered = [(place, table, _offered(own.get(id(table)))) for place, table in places]
+    further = [name for place, _, of in offered for name in (*FACTORY_OF.get(_kind(place), {}), *of)]
+    names = dict.fromkeys([*FACTORY, *further])
+    values = [tuple((place, _factory(name, place, table, of)) for place, table, of in offered) for name in names]
+    values = [tuple((place, found) for place, found in preset if found) for preset in values]
     numbers = [n if n < 128 else None for n in range(FACTORY_PROGRAM, FACTORY_PROGRAM + len(names))]
     return [Preset(*preset) for preset in zip(names, values, numbers, strict=True)]
 
 
-def _factory(name: str, place: str, table: ParameterTable) -> dict[str, float]:
-    changes = FACTORY_OF.get(_kind(place), {}).get(name, FACTORY.get(name, {}))
-    return {key: changes.get(key, parameter.spec.default) for key, parameter in table.items()}
+def _offered(processor: Any) -> dict[str, dict[str, float]]:
+    return getattr(processor, "factory_presets", {})
+
+
+def _factory(name: str, place: str, table: ParameterTable, offered: dict[str, dict[str, float]]) -> dict[str, float]:
+    """A factory preset's values for one processor: all of its sound, or for one of the timbre what it names."""
+    if name in offered:
+        return dict(offered[name])
+    changes = FACTORY_OF.get(_kind(place), {}).get(name, FACTORY.get(name))
+    if changes is None:
+        return {}
+    sound = {key: parameter for key, parameter in table.items() if not parameter.spec.setup}
+    return {key: changes.get(key, parameter.spec.default) for key, parameter in sound.items()}
 
 
 def _kind(place: str) -> str:
     return place.partition("-")[2]
+
+
+def _meant(name: str, names: list[str]) -> str | None:
+    """The one of `names` that `name` means: itself, or the only one that differs by case alone."""
+    alike = [known for known in names if known.casefold() == name.casefold()]
+    return name if name in names else alike[0] if len(alike) == 1 else None
 
 
 def _directory(target: Any) -> Directory:
@@ -164,7 +207,8 @@ class Morph:
             raise InvalidValue(f"{len(corners)} presets cannot be morphed; give 2, or 4 for an XY pad")
         self.directory = _directory(target)
         resolved = [_resolved(self.directory, corner)[0] for corner in corners]
-        shared = [address for address in resolved[0] if all(address in values for values in resolved)]
+        common = [address for address in resolved[0] if all(address in values for values in resolved)]
+        shared = [address for address in common if not self.directory[address].spec.setup]
         self._values = {a: [self.directory[a].spec.check(values[a]) for values in resolved] for a in shared}
         self._n_corners = len(corners)
 
@@ -178,8 +222,7 @@ class Morph:
 
     def move(self, x: float, y: float = 0.0) -> None:
         """Go there."""
-        for address, value in self.at(x, y).items():
-            self.directory[address].value = value
+        _set(self.directory, self.at(x, y))
 
 
 def _share(name: str, value: float) -> float:
@@ -355,14 +398,17 @@ class Bank:
         return sorted(p.stem for p in self.folder.glob(f"*{SUFFIX}") if p.is_file() and not p.name.startswith("."))
 
     def get(self, name: str) -> Preset:
-        """A preset by name, saved or from the factory."""
-        if name in self.saved():
-            return read_preset(self._path(name))
+        """A preset by name, saved or from the factory; large and small letters are the same, where that is clear."""
+        saved = self.saved()
+        meant = _meant(name, saved)
+        if meant is not None:
+            return read_preset(self._path(meant))
         factory = {preset.name: preset for preset in factory_presets(self.target)}
-        if name not in factory:
+        meant = _meant(name, list(factory))
+        if meant is None:
             listed = documents.candidates(self.names(), name)
             raise InvalidValue(f"{documents.shown(name)} is no preset; choose one of {listed}")
-        return factory[name]
+        return factory[meant]
 
     def load(self, name: str) -> list[str]:
         """Apply a preset; what :func:`apply` returns."""
@@ -387,7 +433,7 @@ class Bank:
         preset = self.of_program(program)
         if preset is None:
             return None
-        apply(self.target, preset)
+        apply(self.target, without_setup(self.target, preset))
         return preset.name
 
     def of_program(self, program: int) -> Preset | None:

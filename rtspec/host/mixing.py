@@ -15,7 +15,7 @@ MIX_PARAMETERS = [
     ParameterSpec(
         "mix", "", 0.0, 1.0, 1.0, description="share of the processed sound; the rest is the input, delayed to match"
     ),
-    ParameterSpec("output_db", "dB", -60.0, 24.0, 0.0, description="level of the output"),
+    ParameterSpec("output_db", "dB", -60.0, 24.0, 0.0, description="level of the output", role="channel.volume"),
     ParameterSpec("bypass", "", 0.0, 1.0, 0.0, curve="switch", description="1: the input alone, delayed to match"),
 ]
 

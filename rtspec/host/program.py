@@ -86,6 +86,15 @@ class Program:
         for inbox in self.inboxes:
             inbox.clear()
 
+    def kept_state(self) -> list[list[np.ndarray]]:
+        """What its stages hold now, for :meth:`restore`."""
+        return [stage.kept_state() for stage in self.stages]
+
+    def restore(self, state: list[list[np.ndarray]]) -> None:
+        """Back to what :meth:`kept_state` gave."""
+        for stage, then in zip(self.stages, state, strict=True):
+            stage.restore(then)
+
     def run(self, audio: np.ndarray, block: int = MAX_BLOCK, events: Iterable[Event] = ()) -> np.ndarray:
         """Stream audio through, float32 C-contiguous (channels, n) → the same shape, delayed; without the GIL.
 
@@ -111,10 +120,12 @@ class Playback:
 
     def __init__(self, program: Program):
         self.program, self._to_skip = program, program.latency_samples
+        self._waiting: list[Event] = []
 
     def reset(self) -> None:
         """Back to the start."""
         self.program.reset()
+        self._waiting = []
         self._to_skip = self.program.latency_samples
 
     def whole(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
@@ -123,6 +134,19 @@ class Playback:
         delay = self.program.latency_samples
         padded = np.concatenate([audio, np.zeros((len(audio), delay), np.float32)], axis=1)
         return np.ascontiguousarray(self.program.run(padded, block, events)[:, delay:])
+
+    def played(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
+        """The next piece of what an instrument plays, as long as `audio` and without the delay: pieces joined are what
+        one piece would be, to the bit. Events that are due later wait for the next."""
+        n = audio.shape[1]
+        due = sorted([*self._waiting, *events], key=lambda event: event.time)
+        self._waiting = [event._replace(time=event.time - n) for event in due if event.time >= n]
+        out = self.program.run(audio, block, [event for event in due if event.time < n])
+        delay = self.program.latency_samples
+        kept = self.program.kept_state()
+        rest = self.program.run(np.zeros((len(audio), delay), np.float32), block)
+        self.program.restore(kept)
+        return np.ascontiguousarray(np.concatenate([out, rest], axis=1)[:, delay:])
 
     def piece(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
         """The next piece of a sound: fewer samples come out while the delay fills, then as many; `events` act at their

@@ -36,6 +36,9 @@ class Processor(ABC):
     """
 
     default_sample_rate = 44100
+    factory_presets: dict[str, dict[str, float]] = {}  # noqa: RUF012 (replaced, never changed)
+    """Presets that this object brings along, by name: each sets what it names and nothing else."""
+
     accepts_midi = False
     """Whether its programs have an inbox, to which a stream sends MIDI messages (:class:`Instrument`)."""
 
@@ -188,6 +191,8 @@ class Instrument(Processor):
     """
 
     accepts_midi = True
+    reads: frozenset[int] = frozenset()
+    """Controllers that it reads itself, by MIDI's standard: no map gives them to anything else by default."""
 
     @abstractmethod
     def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
@@ -248,7 +253,7 @@ class Instrument(Processor):
         buffer_size : int
             Samples a block; changes no sample of the result.
         reset : bool
-            Begin in silence; else notes that are held go on.
+            Begin in silence; else all goes on where the last call ended, and both together are what one call would be.
 
         Returns
         -------
@@ -261,7 +266,7 @@ class Instrument(Processor):
         silence = np.zeros((num_channels, round(duration * rate)), np.float32)
         if reset:
             playback.reset()
-        return playback.whole(silence, block, events) if reset else playback.piece(silence, block, events)
+        return playback.played(silence, block, events)
 
 
 def timed_message(message: Any) -> tuple[Any, float]:

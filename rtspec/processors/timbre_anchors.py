@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..control.presets import FACTORY_OF
 from ..errors import InvalidValue, ModelError
 from ..models.packages import PackagedModel, metadata, read_proto
 from ..storage import WholeFile
@@ -64,10 +63,9 @@ def read_map(model: PackagedModel) -> LatentMap:
         raise ModelError(f"the latent map of {model.manifest.name} is damaged; export the model again") from None
 
 
-def offer_presets(processor: str, names: list[str], places: LatentMap) -> None:
-    """Make the anchors factory presets of a processor: each sets the parameters `names` to an anchor's latents."""
-    made = {anchor: dict(zip(names, place, strict=False)) for anchor, place in places.anchors.items()}
-    FACTORY_OF[processor] = {anchor.capitalize(): values for anchor, values in made.items()}
+def anchor_presets(names: list[str], places: LatentMap) -> dict[str, dict[str, float]]:
+    """The anchors as factory presets of one processor: each sets the parameters `names` to an anchor's latents."""
+    return {a.capitalize(): dict(zip(names, place, strict=False)) for a, place in places.anchors.items()}
 
 
 def write_map(path: str | Path, places: LatentMap) -> None:

@@ -13,7 +13,7 @@ from ..models import load
 from ..models.session import model_stage
 from .base import Processor, specs_of
 from .inversion import chain
-from .timbre_anchors import offer_presets, read_map
+from .timbre_anchors import anchor_presets, read_map
 from .timbre_levels import N_LEVELS
 from .timbre_listen import FEATURES, heard_at_rest, listen_stage, sound_stage
 
@@ -68,7 +68,7 @@ class TimbreMorph(Processor):
             specs_of(self._model.manifest.controls),
             {"amount": amount, **parameters, "mix": mix, "output_db": output_db},
         )
-        offer_presets("timbre-morph", self._targets(), self._map)
+        self.factory_presets = anchor_presets(self._targets(), self._map)
         self._towards = ""
         self.towards = towards
 

@@ -13,10 +13,11 @@ from ..models import load
 from ..models.session import model_stage
 from .base import Instrument, specs_of
 from .phases import PhaseChoice
-from .timbre_anchors import LatentMap, offer_presets, read_map
+from .timbre_anchors import LatentMap, anchor_presets, read_map
 from .timbre_frames import frame_plan
-from .timbre_keyboard import MAX_VOICES
+from .timbre_keyboard import MAX_VOICES, READS
 from .timbre_notes import encode_note
+from .timbre_programs import Home, program_places
 from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
 
 SINUSOIDS = "sinusoids"
@@ -25,15 +26,15 @@ HOP_S = 64 / 48000
 
 _SPECS = [
     ParameterSpec("attack_ms", "ms", 1.0, 5000.0, 1.0,
-                  description="rise of a note, beside its timbre's own", curve="log", cc=73),
+                  description="rise of a note, beside its timbre's own", curve="log", role="envelope.attack"),
     ParameterSpec("decay_ms", "ms", 1.0, 10000.0, 300.0,
-                  description="time to the sustained level", curve="log", cc=75),
-    ParameterSpec("sustain", "", 0.0, 1.0, 1.0, description="level of a held note"),
+                  description="time to the sustained level", curve="log", role="envelope.decay"),
+    ParameterSpec("sustain", "", 0.0, 1.0, 1.0, description="level of a held note", role="envelope.sustain"),
     ParameterSpec("release_ms", "ms", 5.0, 10000.0, 150.0,
-                  description="time in which a released note falls by 60 dB", curve="log", cc=72),
-    ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", cc=5),
-    ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel"),
-    ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, description="range of a note's own bend in MPE"),
+                  description="time in which a released note falls by 60 dB", curve="log", role="envelope.release"),
+    ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", role="glide.time"),
+    ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel", setup=True),
+    ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, description="range of a note's own bend in MPE", setup=True),
     ParameterSpec("velocity_db", "dB", 0.0, 60.0, 24.0, description="between the softest and the hardest stroke"),
     ParameterSpec("pressure_db", "dB", 0.0, 24.0, 6.0, description="by which full pressure makes a note louder"),
     ParameterSpec("vibrato_cents", "cents", 0.0, 200.0, 0.0, description="depth of the LFO on pitch"),
@@ -47,8 +48,10 @@ _SPECS = [
     ParameterSpec("pressure_axis", "", 1.0, N_LATENTS, 1.0, description="which latent pressure moves"),
     ParameterSpec("slide_depth", "", -2.0, 2.0, 0.5, description="of a finger's slide (controller 74) on a latent"),
     ParameterSpec("slide_axis", "", 1.0, N_LATENTS, 2.0, description="which latent a slide moves"),
-    ParameterSpec("voices", "", 1.0, MAX_VOICES, MAX_VOICES, description="notes that sound at once"),
-    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, description="1: each note on a channel of its own (MPE, lower zone)"),
+    ParameterSpec("voices", "", 1.0, MAX_VOICES, MAX_VOICES, description="notes that sound at once", setup=True),
+    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, description="1: each note on a channel of its own (MPE, lower zone)", setup=True),
+    ParameterSpec("drums", "", 0.0, 1.0, 0.0, curve="switch", setup=True,
+                  description="1: channel 10, General MIDI's drums, plays notes too"),
 ]  # fmt: skip
 
 
@@ -84,6 +87,8 @@ class TimbreSynth(Instrument):
     (2, 44100)
     """
 
+    reads = READS
+
     def __init__(
         self,
         anchor: str = "strings",
@@ -101,7 +106,9 @@ class TimbreSynth(Instrument):
         if self._choice is not None:
             self._choice.delay_frames(frame_plan(48000, 64))  # a wrong name fails here
         place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
-        offer_presets("timbre-synth", list(place), self._map)
+        self.factory_presets = anchor_presets(list(place), self._map)
+        self._home, self._programs = Home(len(specs)), program_places(self._map.anchors, len(specs))
+        self._home.choose(place.values())
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
 
     @property
@@ -128,6 +135,11 @@ class TimbreSynth(Instrument):
         """Move the latents to an anchor; notes that sound follow smoothly."""
         for latent, value in zip(self._model.manifest.latents, self._map.at(anchor), strict=True):
             self.parameters[latent.name].value = value
+        self.place_chosen()
+
+    def place_chosen(self) -> None:
+        """The latents were sent to a place: it is home, from which knobs move programs, and no channel keeps its own."""
+        self._home.choose(self.parameters[name].value for name in self.latent_names)
 
     def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:
         """Move the latents to where a recorded note lies (:func:`~rtspec.processors.timbre_notes.encode_note`)."""
@@ -135,6 +147,7 @@ class TimbreSynth(Instrument):
         for name, value in zip(self.latent_names, found, strict=True):
             low, high, _ = self.parameters[name].range
             self.parameters[name].value = min(high, max(low, float(value)))
+        self.place_chosen()
 
     def latency(self, sample_rate: float) -> dict[str, int]:
         hop = hop_samples(sample_rate)
@@ -150,7 +163,7 @@ class TimbreSynth(Instrument):
         places |= {p.name: model.parameter_address(p.name) for p in self._model.manifest.latents}
         ramps = ramp_stage(self.parameters, places, sample_rate / hop)
         return voices_stage(
-            *(self.parameters, ramps, model, controls),
+            *(self.parameters, ramps, model, controls, self._programs, self._home),
             hop=hop,
             rate=sample_rate,
             channels=channels,

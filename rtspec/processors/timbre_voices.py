@@ -10,6 +10,19 @@ from ..buffers.step import ROW, Row, Stage, run_rows, step, table
 from ..control.parameters import ParameterTable
 from ..host.program import STRIDE
 from .phases import PhaseChoice
+from .timbre_channels import (
+    HAND,
+    N_CHANNELS,
+    bend_keys,
+    follow_levels,
+    glide_of,
+    hands,
+    lead_channel,
+    level_of,
+    pressure_of,
+    slide_of,
+    wheel_of,
+)
 from .timbre_frames import (
     FRAME_FIELDS,
     FRAME_NUMBERS,
@@ -18,23 +31,10 @@ from .timbre_frames import (
     forget_frame,
     frame_fields,
 )
-from .timbre_keyboard import (
-    ATTACK,
-    DECAY,
-    HAND,
-    MAX_VOICES,
-    N_CHANNELS,
-    RELEASE,
-    VOICE,
-    act,
-    bend_keys,
-    hands,
-    lead,
-    silence_all,
-    voices,
-)
+from .timbre_keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all, voices
 from .timbre_levels import N_LEVELS, N_PARTIALS
 from .timbre_noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
+from .timbre_programs import PROGRAM_FIELDS, Home, forget_programs, lay_place, program_fields
 from .timbre_tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
 
 CONTROLS = (
@@ -61,15 +61,29 @@ SYNTH = np.dtype(
     [
         (name, "i8")
         for name in (
-            *("hop", "fill", "serial", "mpe", "channels", "inbox", "message", "voices", "hands", "tables"),
+            *(
+                "hop",
+                "fill",
+                "serial",
+                "mpe",
+                "lower",
+                "upper",
+                "channels",
+                "inbox",
+                "message",
+                "voices",
+                "hands",
+                "tables",
+            ),
             *("rows", "asked", "told", "controls", "busy"),
+            *PROGRAM_FIELDS,
             *TABLE_FIELDS,
-            *("voices_target", "mpe_target", "lost", "noise_at"),
+            *("voices_target", "mpe_target", "drums_target", "lost", "noise_at"),
             *NOISE_FIELDS,
             *FRAME_FIELDS,
         )
     ]
-    + [(name, "f8") for name in ("sample_rate", "lfo", "last_pitch", *FRAME_NUMBERS)]
+    + [(name, "f8") for name in ("sample_rate", "lfo", *FRAME_NUMBERS)]
 )
 
 
@@ -91,21 +105,21 @@ def _hz(key):
 @njit
 def _bent(s, control, all_hands, voice, pitch):
     """A pitch with all that bends it now, in keys."""
-    wobble = control[_VIBRATO] + control[_WHEEL] * all_hands[voice.channel].wheel
+    wobble = control[_VIBRATO] + control[_WHEEL] * wheel_of(s, all_hands, voice.channel)
     bend = bend_keys(s, all_hands, voice.channel, control[_BEND], control[_MPE_BEND])
     return pitch + bend + 0.01 * wobble * np.sin(2.0 * np.pi * s.lfo)
 
 
 @njit
-def _pressed(all_hands, voice):
-    return max(voice.pressure, all_hands[voice.channel].pressure)
+def _pressed(s, all_hands, voice):
+    return max(voice.pressure, pressure_of(s, all_hands, voice.channel))
 
 
 @njit
-def _loudness(control, all_hands, voice, velocity):
-    """Gain of a note: by its stroke and by pressure, linear in dB."""
-    db = control[_VELOCITY] * (velocity - 1.0) + control[_PRESSURE] * _pressed(all_hands, voice)
-    return HEADROOM * np.sqrt(2.0) * 10.0 ** (db / 20.0)
+def _loudness(s, control, all_hands, voice, velocity):
+    """Gain of a note: by its stroke and by pressure, linear in dB; and by its channel."""
+    db = control[_VELOCITY] * (velocity - 1.0) + control[_PRESSURE] * _pressed(s, all_hands, voice)
+    return level_of(s, all_hands, voice.channel) * HEADROOM * np.sqrt(2.0) * 10.0 ** (db / 20.0)
 
 
 @njit
@@ -120,13 +134,11 @@ def _shift(asked, axis, amount):
 def _ask(s, control, all_hands, voice, i, key, velocity, age):
     """What the network is asked for voice `i`."""
     asked = floats(s.asked + 4 * ASKED * i, ASKED)
-    for k in range(N_LATENTS):
-        asked[k] = 0.0
-    hand = all_hands[voice.channel]
+    lay_place(s, voice, i, s.asked + 4 * ASKED * i)
     _shift(asked, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
     _shift(asked, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
-    _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(all_hands, voice))
-    _shift(asked, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * hand.slide)
+    _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
+    _shift(asked, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * slide_of(s, all_hands, voice.channel))
     asked[N_LATENTS], asked[N_LATENTS + 1], asked[N_LATENTS + 2] = key, velocity, age / s.sample_rate
 
 
@@ -150,11 +162,11 @@ def _ask_all(s, control, all_voices, all_hands):
 def _go_on(s, control, all_hands, voice, i):
     """The hop to come of a voice that sounds: from where it is to what the network told."""
     told = s.told + 4 * N_LEVELS * i
-    glide = control[_GLIDE]
+    glide = glide_of(all_hands[voice.channel], control[_GLIDE])
     share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
     voice.pitch += share * (voice.key - voice.pitch)
     voice.frequency, voice.next_frequency = voice.next_frequency, _hz(_bent(s, control, all_hands, voice, voice.pitch))
-    voice.gain, voice.next_gain = voice.next_gain, _loudness(control, all_hands, voice, voice.velocity)
+    voice.gain, voice.next_gain = voice.next_gain, _loudness(s, control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
     fill_table(s, told, max(voice.frequency, voice.next_frequency), _table(s, i, voice.b))
     if s.noise_at == 0:
@@ -172,6 +184,7 @@ def _stay(s, voice, i):
 def _begin_hop(s, control, all_voices, all_hands):
     """All that happens once a hop: smoothed parameters, one call of the network, new tables, a frame of noise."""
     run_rows(s.rows, 1, 1)
+    follow_levels(s, all_hands)
     s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
     s.busy = _ask_all(s, control, all_voices, all_hands)
     s.noise_at = (s.noise_at + s.hop) % (NOISE_HOPS * s.hop)
@@ -218,10 +231,13 @@ def _start(s, control, all_hands, voice, i):
     voice.b, voice.fresh = voice.fresh, voice.b
     memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
     voice.key, voice.velocity = voice.next_key, voice.next_velocity
-    voice.pitch = s.last_pitch if control[_GLIDE] >= 1.0 and s.last_pitch >= 0.0 else voice.key
-    s.last_pitch = voice.key
+    voice.program = voice.next_program
+    hand = all_hands[lead_channel(s, voice.channel)]
+    glides = glide_of(all_hands[voice.channel], control[_GLIDE]) >= 1.0 and hand.last_pitch >= 0.0
+    voice.pitch = hand.last_pitch if glides else voice.key
+    hand.last_pitch = voice.key
     voice.frequency = voice.next_frequency = _hz(_bent(s, control, all_hands, voice, voice.pitch))
-    voice.gain = voice.next_gain = _loudness(control, all_hands, voice, voice.velocity)
+    voice.gain = voice.next_gain = _loudness(s, control, all_hands, voice, voice.velocity)
     voice.busy, voice.hush, voice.stage = 1, 0, ATTACK
     voice.age, voice.level, voice.fade, voice.phase = 0.0, 0.0, 1.0, 0.0
 
@@ -256,9 +272,10 @@ def _count_down(s, control, all_hands, voice, i):
 @njit
 def _sound(s, control, all_hands, voice, i, out, n):
     """Add `n` samples of a voice."""
-    rise = 1000.0 / (control[_ATTACK] * s.sample_rate)
-    fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * s.sample_rate))
-    release = np.exp(-6900.0 / (control[_RELEASE] * s.sample_rate))
+    hand = all_hands[voice.channel]
+    rise = 1000.0 / (control[_ATTACK] * hand.attack * s.sample_rate)
+    fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * hand.decay * s.sample_rate))
+    release = np.exp(-6900.0 / (control[_RELEASE] * hand.release * s.sample_rate))
     for j in range(n):
         if voice.busy:
             share = (s.fill + j) / s.hop
@@ -276,16 +293,19 @@ def _sound(s, control, all_hands, voice, i, out, n):
 
 
 @njit
-def _take_messages(s, all_voices, all_hands):
+def _take_messages(s, control, all_voices, all_hands):
     n_voices = min(MAX_VOICES, max(1, int(np.round(load_double(s.voices_target)))))
     s.mpe = 1 if load_double(s.mpe_target) >= 0.5 else 0
+    drums = load_double(s.drums_target) >= 0.5
+    forget_programs(s, all_voices, all_hands)
     lost = carray(pointer(s.inbox), 1, INBOX)[0].lost
     if lost != s.lost:  # a key's end may be among them
         silence_all(all_voices)
         s.lost = lost
     while pop(s.inbox, s.message):
         m = carray(pointer(s.message), 1, MESSAGE)[0]
-        act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value)
+        ranges = control[_BEND], control[_MPE_BEND]
+        act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value, drums, ranges[0], ranges[1])
 
 
 @njit
@@ -307,7 +327,7 @@ def play_voices(state, x, n, y):
     s = carray(pointer(state), 1, SYNTH)[0]
     control = floats(s.controls, len(CONTROLS))
     all_voices, all_hands = carray(pointer(s.voices), MAX_VOICES, VOICE), carray(pointer(s.hands), N_CHANNELS, HAND)
-    _take_messages(s, all_voices, all_hands)
+    _take_messages(s, control, all_voices, all_hands)
     done = 0
     while done < n:
         if s.fill == s.hop:
@@ -337,6 +357,8 @@ def voices_stage(
     ramps: Stage,
     model: Stage,
     controls: np.ndarray,
+    programs: np.ndarray,
+    home: Home,
     *,
     hop: int,
     rate: float,
@@ -349,12 +371,16 @@ def voices_stage(
     Parameters
     ----------
     table_of : ParameterTable
-        With the parameters "voices" and "mpe", which act at once.
+        With the parameters "voices", "mpe" and "drums", which act at once.
     ramps : Stage
         Writes smoothed parameters to `controls` and to the network's latents.
     model : Stage
         The network: (MAX_VOICES, ASKED) → (MAX_VOICES, N_LEVELS).
     controls : ndarray, float32, shape (len(CONTROLS),)
+    programs : ndarray, float32, shape (128, N_LATENTS)
+        Latents of General MIDI's programs.
+    home : Home
+        The place that they count from.
     hop : int
         Samples between calls of the network.
     rate : float
@@ -373,7 +399,7 @@ def voices_stage(
     voices_played = Stage(
         play_voices,
         SYNTH,
-        keep=(inbox, tuple(rows), table_of, kept),
+        keep=(inbox, tuple(rows), table_of, kept, home),
         hop=hop,
         fill=hop,
         noise_at=(NOISE_HOPS - 1) * hop,
@@ -385,11 +411,11 @@ def voices_stage(
         controls=address(controls),
         voices=aligned_copy(voices()),
         hands=aligned_copy(hands()),
-        last_pitch=-1.0,
         tables=aligned((MAX_VOICES, 3, TABLE)),
         asked=asked,
         told=told,
-        **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe")},
+        **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe", "drums")},
+        **program_fields(programs, home),
         **table_fields(),
         **noise_fields(NOISE_HOPS * hop, rate),
         **frames,

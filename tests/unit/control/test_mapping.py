@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from math import log10
 
 import mido
 import pytest
@@ -11,6 +12,7 @@ from control_toys import MixToyProcessor, Native, TimbreToy, chain, in_range, va
 import rtspec
 from rtspec.control.mapping import Assignment, Control, MidiMap, read_assignments
 from rtspec.control.messages import MidiEvent
+from rtspec.control.parameters import ParameterSpec, ParameterTable
 from rtspec.errors import InvalidValue
 
 
@@ -47,8 +49,31 @@ def test_a_controllers_travel_covers_the_parameters_range_along_its_curve():
 
 def test_a_real_processor_is_moved():
     board = rtspec.Pedalboard([rtspec.SpectralInversion()])
+    board[0].output_db = 12
     assert MidiMap(board).feed(cc(7, 127)) == 1
-    assert board[0].output_db == 24
+    assert board[0].output_db == 0
+    MidiMap(board).feed(cc(7, 64))
+    assert board[0].output_db == pytest.approx(40 * log10(64 / 127))
+
+
+def test_an_instrument_reads_its_controllers_itself_and_no_map_takes_them_for_something_else():
+    synth = rtspec.TimbreSynth("organ")
+    midi_map = MidiMap([synth, rtspec.SpectralInversion()])
+    before = values([synth])
+    moved = [midi_map.feed(cc(n, v)) for n in (1, 5, 7, 11, 64, 65, 66, 67, 72, 73, 74, 75) for v in (0, 127)]
+    assert not any(moved) and values([synth]) == before
+
+
+def test_a_default_asks_for_a_role_and_a_name_that_only_sounds_like_one_is_left_alone():
+    class Toy:
+        parameters = ParameterTable(
+            [
+                ParameterSpec("sustain", "", 0.0, 1.0, 0.5, role="envelope.sustain"),
+                ParameterSpec("anything", "", 0.0, 1.0, 0.5, role="timbre.morph"),
+            ]
+        )
+
+    assert assigned(MidiMap(Toy())) == {"cc 1": "1-toy/anything"}
 
 
 def test_an_assignment_has_its_own_range_curve_and_channel():

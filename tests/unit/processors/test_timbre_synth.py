@@ -151,11 +151,10 @@ def largest_bend(audio):
     return float(np.abs(np.diff(audio, 2)).max())
 
 
-@pytest.mark.parametrize("controller", [120, 123])
-def test_all_notes_off_silences_within_ten_milliseconds(synth, controller):
+def test_all_sound_off_silences_within_ten_milliseconds(synth):
     synth.release_ms = 5000
     held = [((ON, 40 + 4 * i, 110), 0.0) for i in range(12)]
-    audio = play(synth, [*held, ((CONTROL, controller, 0), 0.5)], 0.7)
+    audio = play(synth, [*held, ((CONTROL, 120, 0), 0.5)], 0.7)
     assert level(audio, 0.4, 0.5) > 0.01
     assert np.abs(audio[round(0.510 * RATE) :]).max() < SILENT
 
