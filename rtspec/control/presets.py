@@ -111,10 +111,9 @@ def _set(directory: Directory, values: dict[str, float]) -> None:
     for address, value in values.items():
         directory[address].value = value
     for processor in directory.processors():
-        names = getattr(processor, "latent_names", ())
-        if names and hasattr(processor, "place_chosen"):
-            if all(id(processor.parameters[name]) in moved for name in names):
-                processor.place_chosen()
+        names = getattr(processor, "latent_names", ()) if hasattr(processor, "place_chosen") else ()
+        if names and all(id(processor.parameters[name]) in moved for name in names):
+            processor.place_chosen()
 
 
 def without_setup(target: Any, preset: Preset) -> Preset:

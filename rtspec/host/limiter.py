@@ -1,7 +1,7 @@
-"""A true-peak limiter for what is rendered: bit-transparent below its ceiling, no peak above it between samples either.
+"""A true-peak limiter for what is rendered: bit-transparent below its ceiling, no peak above it between samples.
 
-The gain that a peak needs is known before the peak comes: the smallest of a window is averaged over a window as long, so
-the gain has arrived when the sample does, and moves without a kink.
+The gain that a peak needs is known before it comes: the smallest of a window is averaged over a window as long, so the
+gain has arrived when the sample does, and moves without a kink.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""MIDI channels: what their controllers say, as the standard has it, and MPE zones, whose master speaks for its members.
+"""MIDI channels: what their controllers say, as the standard has it, and MPE zones, where one speaks for all.
 
 References
 ----------
@@ -82,7 +82,7 @@ def _set_zone(s, all_hands, master, count):
         all_hands[c].range, all_hands[c].bend = -1.0, 0.0
 
 
-# What channel and master say together -----------------------------------------------------------------------------------
+# What channel and master say together ---------------------------------------------------------------------------------
 
 
 @njit
@@ -176,7 +176,7 @@ def settle_level(hand):
     hand.level = hand.level_way = _level_goal(hand)
 
 
-# Registered parameters --------------------------------------------------------------------------------------------------
+# Registered parameters ------------------------------------------------------------------------------------------------
 
 
 @njit
@@ -217,7 +217,7 @@ def enter_data(s, all_hands, channel, data, is_fine, own_range, mpe_range):
         hand.fine = float((now & (127 << 7)) | data) if is_fine else float(data << 7)
     elif hand.parameter == _COARSE_TUNE and not is_fine:
         hand.coarse = float(data - 64)
-    elif hand.parameter == _ZONE and not is_fine and (channel == _LOWER or channel == _UPPER):
+    elif hand.parameter == _ZONE and not is_fine and (channel in (_LOWER, _UPPER)):
         _set_zone(s, all_hands, channel, data)
 
 

@@ -50,9 +50,11 @@ _SUSTAIN, _GLIDE_ON, _SOSTENUTO, _SOFT, _RELEASE_TIME, _ATTACK_TIME, _SLIDE, _DE
 _UP, _DOWN, _PARAMETERS, _NO_SOUND, _RESET, _NO_NOTES = 96, 97, (98, 101), 120, 121, 123
 
 READS = frozenset(
-    (_WHEEL, _BREATH, _GLIDE_TIME, _DATA, _VOLUME, _EXPRESSION, _DATA_FINE, _UP, _DOWN)
-    + (_SUSTAIN, _GLIDE_ON, _SOSTENUTO, _SOFT, _RELEASE_TIME, _ATTACK_TIME, _SLIDE, _DECAY_TIME)
-    + (*range(98, 102), *range(_NO_SOUND, 128))
+    [
+        *(_WHEEL, _BREATH, _GLIDE_TIME, _DATA, _VOLUME, _EXPRESSION, _DATA_FINE, _UP, _DOWN),
+        *(_SUSTAIN, _GLIDE_ON, _SOSTENUTO, _SOFT, _RELEASE_TIME, _ATTACK_TIME, _SLIDE, _DECAY_TIME),
+        *(*range(98, 102), *range(_NO_SOUND, 128)),
+    ]
 )
 """Controllers that the keyboard reads."""
 
@@ -258,10 +260,10 @@ def _rest(s, all_voices, all_hands, channel):
 
 @njit
 def _sounds(s, all_voices, channel):
+    found = False
     for i in range(MAX_VOICES):
-        if not _is_quiet(all_voices[i]) and reaches(s, channel, all_voices[i].channel):
-            return True
-    return False
+        found = found or (not _is_quiet(all_voices[i]) and reaches(s, channel, all_voices[i].channel))
+    return found
 
 
 @njit
@@ -293,19 +295,19 @@ def _wheels(s, all_voices, all_hands, channel, number, value):
         hand.volume = value
     elif number == _EXPRESSION:
         hand.expression = value
-    if (number == _VOLUME or number == _EXPRESSION) and not _sounds(s, all_voices, channel):
+    if (number in (_VOLUME, _EXPRESSION)) and not _sounds(s, all_voices, channel):
         settle_level(hand)
 
 
 @njit
 def _control(s, all_voices, all_hands, channel, number, data, value, own_range, mpe_range):
-    if number == _SUSTAIN or number == _SOSTENUTO or number == _SOFT:
+    if number in (_SUSTAIN, _SOSTENUTO, _SOFT):
         _pedal(s, all_voices, all_hands, channel, number, 1 if data >= 64 else 0)
     elif _PARAMETERS[0] <= number <= _PARAMETERS[1]:
         select_parameter(all_hands[channel], number, data)
-    elif number == _DATA or number == _DATA_FINE:
+    elif number in (_DATA, _DATA_FINE):
         enter_data(s, all_hands, channel, data, number == _DATA_FINE, own_range, mpe_range)
-    elif number == _UP or number == _DOWN:
+    elif number in (_UP, _DOWN):
         step_data(s, all_hands, channel, 1.0 if number == _UP else -1.0, own_range, mpe_range)
     elif number == _NO_SOUND:
         _silence(s, all_voices, channel)
@@ -350,7 +352,7 @@ def act(s, all_voices, all_hands, n_voices, status, data1, data2, value, drums, 
     if kind == _NOTE_ON and data2 > 0:
         if not is_silent(s, channel, drums):
             _note_on(s, all_voices, all_hands, n_voices, channel, data1, value)
-    elif kind == _NOTE_ON or kind == _NOTE_OFF:
+    elif kind in (_NOTE_ON, _NOTE_OFF):
         _note_off(s, all_voices, all_hands, channel, data1)
     elif kind == _POLY:
         _press(all_voices, channel, data1, value)

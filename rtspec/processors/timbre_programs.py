@@ -25,7 +25,8 @@ _FAMILIES = (
     ("saxophone", 4), ("oboe", 3), ("clarinet", 1), ("flute", 3), ("pan flute", 3), ("flute", 2),
     ("square", 1), ("saw", 1), ("pan flute", 2), ("saw", 1), ("choir", 1), ("saw", 2),
     ("pad", 3), ("choir", 1), ("pad", 12),
-    ("sitar", 1), ("guitar", 1), ("sitar", 1), ("harp", 1), ("marimba", 1), ("accordion", 1), ("violin", 1), ("oboe", 1),
+    ("sitar", 1), ("guitar", 1), ("sitar", 1), ("harp", 1), ("marimba", 1), ("accordion", 1),
+    ("violin", 1), ("oboe", 1),
     ("vibraphone", 1), ("marimba", 1), ("vibraphone", 1), ("marimba", 4), ("pad", 9),
 )  # fmt: skip
 PROGRAMS = tuple(anchor for anchor, n in _FAMILIES for _ in range(n))

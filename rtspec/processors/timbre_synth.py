@@ -34,7 +34,8 @@ _SPECS = [
                   description="time in which a released note falls by 60 dB", curve="log", role="envelope.release"),
     ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", role="glide.time"),
     ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel", setup=True),
-    ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, description="range of a note's own bend in MPE", setup=True),
+    ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, setup=True,
+                  description="range of a note's own bend in MPE"),
     ParameterSpec("velocity_db", "dB", 0.0, 60.0, 24.0, description="between the softest and the hardest stroke"),
     ParameterSpec("pressure_db", "dB", 0.0, 24.0, 6.0, description="by which full pressure makes a note louder"),
     ParameterSpec("vibrato_cents", "cents", 0.0, 200.0, 0.0, description="depth of the LFO on pitch"),
@@ -49,7 +50,8 @@ _SPECS = [
     ParameterSpec("slide_depth", "", -2.0, 2.0, 0.5, description="of a finger's slide (controller 74) on a latent"),
     ParameterSpec("slide_axis", "", 1.0, N_LATENTS, 2.0, description="which latent a slide moves"),
     ParameterSpec("voices", "", 1.0, MAX_VOICES, MAX_VOICES, description="notes that sound at once", setup=True),
-    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, description="1: each note on a channel of its own (MPE, lower zone)", setup=True),
+    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, setup=True,
+                  description="1: each note on a channel of its own (MPE, lower zone)"),
     ParameterSpec("drums", "", 0.0, 1.0, 0.0, curve="switch", setup=True,
                   description="1: channel 10, General MIDI's drums, plays notes too"),
 ]  # fmt: skip
@@ -138,7 +140,7 @@ class TimbreSynth(Instrument):
         self.place_chosen()
 
     def place_chosen(self) -> None:
-        """The latents were sent to a place: it is home, from which knobs move programs, and no channel keeps its own."""
+        """The latents were sent to a place: it is home, and no channel keeps a program."""
         self._home.choose(self.parameters[name].value for name in self.latent_names)
 
     def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:
