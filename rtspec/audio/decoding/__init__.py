@@ -114,7 +114,10 @@ class Decoder:
         """Go on from this sample."""
         if sample != self._at and (self._at >= 0 or self._content.skip):
             with overheard(self._content.talks):
-                self._sound.seek(sample + self._content.skip)
+                self._at = max(0, sample - self._content.run_up)
+                self._sound.seek(self._at + self._content.skip)
+            while self._at < sample and self.read(sample - self._at).size:
+                pass
         self._at = sample
 
     def count(self) -> int:

@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 from .content import Content
 from .views import Span, View
-from .wav import MAX_CHUNKS, chunks
+from .wav import MAX_CHUNKS, UNTOLD, chunks
 
-_UNTOLD = (0xFFFFFFFF, (1 << 64) - 1)
+_UNTOLD = ((1 << 64) - 1,)
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 
 
@@ -19,7 +19,7 @@ def container(file: BinaryIO, start: int, end: int) -> Content:
     content = Content(View([Span(file, start, end)]))
     if found is not None:
         promised, there = found
-        if promised > there and promised not in _UNTOLD:
+        if promised > there and (promised < UNTOLD or (promised >> 32 and promised not in _UNTOLD)):
             content.missing = f"its header promises {promised} bytes of sound, {max(0, there)} are there"
         elif promised > there:
             content.notes.append("its header does not say where the sound ends; it is read to the file's end")

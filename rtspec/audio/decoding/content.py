@@ -34,6 +34,8 @@ class Content:
         The kind in ffmpeg's words, where only ffmpeg reads it.
     talks : bool
         Whether the decoder writes to the process's standard error what it thinks of damaged frames.
+    run_up : int
+        Samples before a place from which it has to be sought for the place to be right.
     notes : list of str
         What was in doubt and how it was settled.
     """
@@ -47,4 +49,5 @@ class Content:
     fault: str = "truncated"
     external: str | None = None
     talks: bool = False
+    run_up: int = 0
     notes: list[str] = field(default_factory=list)

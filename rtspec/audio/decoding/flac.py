@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from .content import Content, Refused
 from .views import Given, Span, View
+from .wav import UNTOLD
 
 _TAIL = 1 << 20
 """Bytes at the end among which the last frame is looked for: the longest frame of 65535 × 8 × 32 bits is 2 MiB, which
@@ -57,8 +58,13 @@ def flac(file: BinaryIO, start: int, end: int) -> Content:
             return Content(View([]), 0, missing=f"none of its {info.n_samples} samples are there whole")
         return Content(View([]), 0)
     n_samples, stop = last
-    missing, notes = None, []
-    if info.n_samples > n_samples:
+    missing, notes = None, list[str]()
+    bytes_stated = info.n_samples * info.channels * info.bits // 8
+    if info.n_samples > n_samples and stop == end and bytes_stated >= UNTOLD - 0xFFFF:
+        notes.append(
+            f"its header says {info.n_samples} samples, as of a sound of unknown length; all {n_samples} are read"
+        )
+    elif info.n_samples > n_samples:
         missing = f"its header promises {info.n_samples} samples, {n_samples} are there"
     elif info.n_samples and n_samples > info.n_samples:
         notes.append(f"its header promises {info.n_samples} samples, all {n_samples} that are there are read")

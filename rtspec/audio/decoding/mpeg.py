@@ -287,7 +287,7 @@ def _say(way: Walk, content: Content, promises: list[Promise], promise: Promise,
     if promise.frames is not None and promise.frames > way.frames:
         content.missing = f"its header promises {promise.frames} frames of sound, {way.frames} are there"
     elif way.cut and promise.frames is None:
-        content.notes.append("its last frame is cut off and left out")
+        content.missing = f"of its last frame {way.cut} bytes alone are there"
     if way.other is not None:
         content.missing = f"at {way.at_other * seconds:.1f} s it goes on as another kind of MP3, of {way.other.rate} Hz"
         content.fault = "joined from unlike parts"

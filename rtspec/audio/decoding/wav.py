@@ -28,12 +28,12 @@ _RAW = {
     (ALAW, 8): "ALAW",
     (MULAW, 8): "ULAW",
 }
-_NAMES = {PCM: "PCM", FLOAT: "float", ALAW: "A-law", MULAW: "µ-law", MS_ADPCM: "ADPCM", IMA_ADPCM: "IMA ADPCM"}
-_ADPCM = (MS_ADPCM, IMA_ADPCM)
+_NAMES = {PCM: "PCM", FLOAT: "float", ALAW: "A-law", MULAW: "µ-law"}
+_BLOCKS = (MS_ADPCM, IMA_ADPCM, GSM)
 _USUAL = (b"data", b"fmt ", b"fact", b"LIST", b"bext", b"smpl", b"cue ", b"COMM", b"SSND")
-_UNTOLD = 0x7FFF0000
+UNTOLD = 0x7F000000
 """Sizes from here on that a file does not have are a writer's way to say "to the end": ffmpeg's 0xFFFFFFFF, sox's
-0x7FFFF000."""
+0x7FFFF000, or 0x7F000008 in AIFF."""
 
 
 @dataclass
@@ -112,8 +112,8 @@ def _content(file: BinaryIO, form: Form, at: int, end: int, stated: int, order: 
     length, missing, notes = _data_length(file, stated, at, end)
     if form.tag in (MP2, MP3):
         content = mpeg(file, at, at + length)
-    elif form.tag in _ADPCM:
-        content = _adpcm(file, form, at, length)
+    elif form.tag in _BLOCKS:
+        content = _blocks(file, form, at, length)
     else:
         content = _plain(file, form, at, length, order)
     content.missing = missing or content.missing
@@ -128,7 +128,7 @@ def _data_length(file: BinaryIO, stated: int, at: int, end: int) -> tuple[int, s
     if stated == 0 and there and not _holds_chunks(file, at, end):
         return there, None, [f"its header says 0 bytes of sound; all {there} to its end are read"]
     if stated > there:
-        if stated >= _UNTOLD and (stated >> 32 == 0 or stated == (1 << 64) - 1):
+        if stated >= UNTOLD and (stated >> 32 == 0 or stated == (1 << 64) - 1):
             return there, None, ["its header does not say where the sound ends; it is read to the file's end"]
         return there, f"its header promises {stated} bytes of sound, {there} are there", []
     if there - stated >= 1 << 32 and stated >> 32 == 0 and not _holds_chunks(file, at + stated + stated % 2, end):
@@ -148,10 +148,13 @@ def _holds_chunks(file: BinaryIO, at: int, end: int) -> bool:
 
 def _plain(file: BinaryIO, form: Form, at: int, length: int, order: str) -> Content:
     """Samples of one size, which need no header."""
+    if form.tag not in (PCM, FLOAT, ALAW, MULAW):
+        raise Refused(f"its samples are coded in format {form.tag:#06x}, which is not read; convert it by ffmpeg")
     subtype = _RAW.get((form.tag, _bits(form)))
     if subtype is None:
-        name = _NAMES.get(form.tag, f"format {form.tag:#06x}")
-        raise Refused(f"its samples are {name} of {form.bits} bits in {form.align} bytes a frame, which is not read")
+        raise Refused(
+            f"its samples are {_NAMES[form.tag]} of {form.bits} bits in {form.align} bytes a frame, which is not read"
+        )
     width = _bits(form) // 8 * form.channels
     raw = {
         "samplerate": form.sample_rate,
@@ -177,30 +180,37 @@ def _bits(form: Form) -> int:
     return held
 
 
-def _adpcm(file: BinaryIO, form: Form, at: int, length: int) -> Content:
-    """Blocks of 4-bit differences, behind a header of our own: the samples of a block follow from its bytes."""
+def _blocks(file: BinaryIO, form: Form, at: int, length: int) -> Content:
+    """Blocks of 4-bit differences, or of GSM, behind a header of our own: samples follow from the number of blocks."""
+    a_block, extra = _block_samples(form)
+    blocks = length // form.align
+    rate = form.sample_rate * form.align // a_block
+    fmt = struct.pack("<HHIIHH", form.tag, form.channels, form.sample_rate, rate, form.align, form.bits) + extra
+    size = blocks * form.align
+    parts = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + struct.pack("<4sII", b"fact", 4, blocks * a_block)
+    header = struct.pack("<4sI", b"RIFF", len(parts) + 8 + size) + parts + struct.pack("<4sI", b"data", size)
+    pad = b"\0" * (size % 2)
+    return Content(View([Given(header), Span(file, at, at + size), Given(pad)]), blocks * a_block)
+
+
+def _block_samples(form: Form) -> tuple[int, bytes]:
+    """Samples of a block, and what the fmt chunk says beyond its usual fields."""
+    if form.tag == GSM:
+        if form.channels != 1 or form.align != 65:
+            raise Refused(f"its header says {form.channels} channels in blocks of {form.align} bytes, which is no GSM")
+        return 320, struct.pack("<HH", 2, 320)
     head = 7 if form.tag == MS_ADPCM else 4
     if form.bits != 4 or form.channels > 2 or not head * form.channels < form.align <= 1 << 15:
         raise Refused(
             f"its header says {form.bits} bits, {form.channels} channels and {form.align} bytes a block,"
             " which is no ADPCM"
         )
-    first = 2 if form.tag == MS_ADPCM else 1
-    a_block = (form.align - head * form.channels) * 2 // form.channels + first
-    blocks = length // form.align
-    if form.tag == MS_ADPCM:
-        if form.extra[4:32] != _MS_COEFFICIENTS:
-            raise Refused("its ADPCM has coefficients of its own, which is not read")
-        extra = struct.pack("<HHH", 32, a_block, 7) + _MS_COEFFICIENTS
-    else:
-        extra = struct.pack("<HH", 2, a_block)
-    rate = form.sample_rate * form.align // a_block
-    fmt = struct.pack("<HHIIHH", form.tag, form.channels, form.sample_rate, rate, form.align, 4) + extra
-    size = blocks * form.align
-    parts = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + struct.pack("<4sII", b"fact", 4, blocks * a_block)
-    header = struct.pack("<4sI", b"RIFF", len(parts) + 8 + size) + parts + struct.pack("<4sI", b"data", size)
-    pad = b"\0" * (size % 2)
-    return Content(View([Given(header), Span(file, at, at + size), Given(pad)]), blocks * a_block)
+    a_block = (form.align - head * form.channels) * 2 // form.channels + (2 if form.tag == MS_ADPCM else 1)
+    if form.tag == IMA_ADPCM:
+        return a_block, struct.pack("<HH", 2, a_block)
+    if form.extra[6:34] != _MS_COEFFICIENTS:
+        raise Refused("its ADPCM has coefficients of its own, which is not read")
+    return a_block, struct.pack("<HHH", 32, a_block, 7) + _MS_COEFFICIENTS
 
 
 _MS_COEFFICIENTS = struct.pack("<14h", 256, 0, 512, -256, 0, 0, 192, 64, 240, 0, 460, -208, 392, -232)
