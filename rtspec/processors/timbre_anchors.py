@@ -3,10 +3,15 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..errors import InvalidValue, ModelError
 from ..models.packages import PackagedModel, metadata, read_proto
 from ..storage import WholeFile
+from .timbre_course_kernels import course_arrays
+from .timbre_courses import Courses, nobody
 
 KEY = "rtspec_timbre"
 
@@ -25,12 +30,16 @@ class LatentMap:
         Share of the training notes' variance that each principal axis explains.
     f1 : dict of str to float
         How many partials of unseen instruments are found again, where it was measured.
+    courses : dict
+        How the anchors' notes go on, as :meth:`~rtspec.processors.timbre_courses.Courses.to_dict` tells it; may be
+        empty: then all notes stay as they begin.
     """
 
     anchors: dict[str, list[float]]
     instruments: dict[str, list[float]]
     explained: list[float]
     f1: dict[str, float] = field(default_factory=dict)
+    courses: dict[str, Any] = field(default_factory=dict)
 
     def at(self, name: str) -> list[float]:
         """Latents of an anchor or a training instrument."""
@@ -38,6 +47,12 @@ class LatentMap:
         if name not in known:
             raise InvalidValue(f"{name!r} is no anchor; choose one of {', '.join(self.anchors)}")
         return known[name]
+
+    def course_arrays(self, n_latents: int) -> dict[str, np.ndarray]:
+        """Courses and where they lie, as the voices follow them."""
+        courses = Courses.from_dict(self.courses) if self.courses else nobody(n_latents)
+        places = np.array([self.anchors[name] for name in courses.names]).reshape(-1, n_latents)
+        return course_arrays(courses, places)
 
     def to_json(self) -> str:
         """As the model's file carries it."""

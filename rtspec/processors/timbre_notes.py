@@ -1,4 +1,4 @@
-"""A whole note as latents: the mean of its moments, how it begins and how it dies away."""
+"""A whole note as latents: the mean of its moments."""
 
 from functools import cache
 
@@ -16,19 +16,15 @@ TIMES_S = np.array(
 )
 """Moments of a note, close together where it changes fast."""
 
-FADE_DB_PER_S = 60.0
-"""Decay of a note whose latent `fade` is 1."""
-
-_QUICKEST_S, _SLOWEST_S = 0.005, 1.0
 _LEAST_DB = -60.0
 
 
 def note_latents(timbre: np.ndarray, whole_db: np.ndarray, times_s: np.ndarray = TIMES_S) -> np.ndarray:
-    """Latents of notes from their paths.
+    """Latents of notes from their paths: the mean moment, weighted by amplitude and time.
 
     Parameters
     ----------
-    timbre : ndarray, float32, shape (n_notes, n_times, n_timbre)
+    timbre : ndarray, float32, shape (n_notes, n_times, n_latents)
         Latents of their moments.
     whole_db : ndarray, float32, shape (n_notes, n_times)
         Level relative to the loudest moment.
@@ -37,35 +33,31 @@ def note_latents(timbre: np.ndarray, whole_db: np.ndarray, times_s: np.ndarray =
 
     Returns
     -------
-    ndarray, float32, shape (n_notes, n_timbre + 2)
-        Mean timbre, weighted by amplitude and time; onset; fade.
+    ndarray, float32, shape (n_notes, n_latents)
     """
     weight = np.gradient(times_s) * 10.0 ** (np.maximum(whole_db, _LEAST_DB) / 20.0)
-    mean = (timbre * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)
-    ends = onset(whole_db, times_s)[:, None], fade(whole_db, times_s)[:, None]
-    return np.concatenate([mean, *ends], axis=1).astype(np.float32)
-
-
-def onset(whole_db: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """How slowly notes begin: the time to 3 dB below their loudest, 0 for 5 ms, 1 for 1 s, by its logarithm."""
-    first = times_s[np.argmax(whole_db > -3.0, axis=1)]
-    return np.clip(np.log(np.maximum(first, _QUICKEST_S) / _QUICKEST_S) / np.log(_SLOWEST_S / _QUICKEST_S), 0.0, 1.0)
-
-
-def fade(whole_db: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """How fast notes die away after their loudest moment: 0 not at all, 1 for FADE_DB_PER_S."""
-    slopes = np.empty(len(whole_db))
-    for i, db in enumerate(whole_db):
-        top = int(np.argmax(db))
-        last = int((np.flatnonzero(db[top:] > _LEAST_DB) + top)[-1])
-        span = times_s[last] - times_s[top]
-        slopes[i] = (db[top] - db[last]) / span if span > 0 else FADE_DB_PER_S
-    return np.clip(slopes / FADE_DB_PER_S, 0.0, 1.0)
+    return ((timbre * weight[..., None]).sum(1) / weight.sum(1, keepdims=True)).astype(np.float32)
 
 
 @cache
 def _encoder() -> FrameModel:
     return FrameModel(ENCODER)
+
+
+def note_moments(audio: np.ndarray, sample_rate: int, key: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moments of a recorded note: seconds (n_times,), levels in dB (n_times, N_LEVELS), whole level in dB below the
+    loudest (n_times,)."""
+    times_s = TIMES_S[max(0.05, len(audio) / sample_rate - 0.05) >= TIMES_S]
+    levels, whole_db = note_levels(audio, sample_rate, key, times_s)
+    return times_s, levels, whole_db - whole_db.max()
+
+
+def encode_moments(levels: np.ndarray, key: float, velocity: int) -> np.ndarray:
+    """Latents of moments (n_times, N_LEVELS), (n_times, n_latents)."""
+    known = np.tile(np.array([key, velocity / 127], np.float32), (len(levels), 1))
+    model = _encoder()
+    model.reset()
+    return model.process(np.concatenate([levels, known], axis=1))
 
 
 def encode_note(audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> np.ndarray:
@@ -86,10 +78,5 @@ def encode_note(audio: np.ndarray, sample_rate: int, key: float, velocity: int =
     -------
     ndarray, float32, shape (n_latents,)
     """
-    times_s = TIMES_S[max(0.05, len(audio) / sample_rate - 0.05) >= TIMES_S]
-    levels, whole_db = note_levels(audio, sample_rate, key, times_s)
-    known = np.tile(np.array([key, velocity / 127], np.float32), (len(levels), 1))
-    model = _encoder()
-    model.reset()
-    timbre = model.process(np.concatenate([levels, known], axis=1))
-    return note_latents(timbre[None], whole_db[None] - whole_db.max(), times_s)[0]
+    times_s, levels, whole_db = note_moments(audio, sample_rate, key)
+    return note_latents(encode_moments(levels, key, velocity)[None], whole_db[None], times_s)[0]

@@ -14,10 +14,13 @@ from ..models.session import model_stage
 from .base import Instrument, specs_of
 from .phases import PhaseChoice
 from .timbre_anchors import LatentMap, anchor_presets, read_map
+from .timbre_course_kernels import remember
+from .timbre_courses import level_course
 from .timbre_frames import frame_plan
 from .timbre_keyboard import MAX_VOICES, READS
-from .timbre_notes import encode_note
+from .timbre_notes import encode_moments, note_latents, note_moments
 from .timbre_programs import Home, program_places
+from .timbre_refine import refined
 from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
 
 SINUSOIDS = "sinusoids"
@@ -49,6 +52,8 @@ _SPECS = [
     ParameterSpec("pressure_axis", "", 1.0, N_LATENTS, 1.0, description="which latent pressure moves"),
     ParameterSpec("slide_depth", "", -2.0, 2.0, 0.5, description="of a finger's slide (controller 74) on a latent"),
     ParameterSpec("slide_axis", "", 1.0, N_LATENTS, 2.0, description="which latent a slide moves"),
+    ParameterSpec("onset", "", 0.0, 1.0, 0.0, description="slows a note's beginning beside the instrument's own"),
+    ParameterSpec("fade", "", 0.0, 1.0, 0.0, description="lets a held note die away, at 1 by 60 dB a second"),
     ParameterSpec("voices", "", 1.0, MAX_VOICES, MAX_VOICES, description="notes that sound at once", setup=True),
     ParameterSpec("mpe", "", 0.0, 1.0, 0.0, setup=True,
                   description="1: each note on a channel of its own (MPE, lower zone)"),
@@ -74,13 +79,14 @@ class TimbreSynth(Instrument):
     output_db : float
         -60 to 24 dB.
     **parameters
-        Starting values: latents `z1` … `z14`, `onset`, `fade`, and what :attr:`parameters` lists.
+        Starting values: latents `z1` … `z16`, and what :attr:`parameters` lists.
 
     Notes
     -----
     A message sounds half a hop, 0.7 ms, after its sample, always: in that time the network is asked for the note.
     Latents `z1` … are principal axes of the training notes, the one that explains most first, -1 to 1 being their
-    range.
+    range. How a note begins, goes on and dies away is its instrument's own, key by key; between instruments the nearer
+    counts more. `onset`, `fade` and the envelope (`attack_ms`, `decay_ms`, `sustain`) come on top of that.
 
     Examples
     --------
@@ -111,6 +117,7 @@ class TimbreSynth(Instrument):
         self.factory_presets = anchor_presets(list(place), self._map)
         self._home, self._programs = Home(len(specs)), program_places(self._map.anchors, len(specs))
         self._home.choose(place.values())
+        self._courses = self._map.course_arrays(len(specs))
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
 
     @property
@@ -144,12 +151,19 @@ class TimbreSynth(Instrument):
         self._home.choose(self.parameters[name].value for name in self.latent_names)
 
     def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:
-        """Move the latents to where a recorded note lies (:func:`~rtspec.processors.timbre_notes.encode_note`)."""
-        found = encode_note(audio, sample_rate, key, velocity)
-        for name, value in zip(self.latent_names, found, strict=True):
-            low, high, _ = self.parameters[name].range
-            self.parameters[name].value = min(high, max(low, float(value)))
+        """Move the latents to where a recorded note lies, and take its level from it: how it begins and goes on.
+
+        The level belongs to the place that was found and is forgotten with the next note that is imitated; presets
+        keep the place alone.
+        """
+        times_s, levels, whole_db = moments = note_moments(audio, sample_rate, key)
+        start = note_latents(encode_moments(levels, key, velocity)[None], whole_db[None], times_s)[0]
+        place = refined(np.clip(start, -1.0, 1.0), self._model, moments, key, velocity)
+        for name, value in zip(self.latent_names, place, strict=True):
+            self.parameters[name].value = float(value)
         self.place_chosen()
+        place = np.array([self.parameters[name].value for name in self.latent_names])
+        remember(self._courses, place, *level_course(audio, sample_rate, key))
 
     def latency(self, sample_rate: float) -> dict[str, int]:
         hop = hop_samples(sample_rate)
@@ -162,10 +176,12 @@ class TimbreSynth(Instrument):
         hop = hop_samples(sample_rate)
         model, controls = model_stage(self._model), aligned(len(CONTROLS))
         places = {name: address(controls) + 4 * i for i, name in enumerate(CONTROLS)}
-        places |= {p.name: model.parameter_address(p.name) for p in self._model.manifest.latents}
+        latents = {p.name: model.parameter_address(p.name) for p in self._model.manifest.latents}
+        places |= latents
         ramps = ramp_stage(self.parameters, places, sample_rate / hop)
         return voices_stage(
             *(self.parameters, ramps, model, controls, self._programs, self._home),
+            *(min(latents.values()), self._courses),
             hop=hop,
             rate=sample_rate,
             channels=channels,

@@ -5,7 +5,7 @@ from numba import carray, njit
 
 from ..buffers.atomics import load_double
 from ..buffers.inbox import INBOX, MESSAGE, Inbox, pop
-from ..buffers.memory import address, aligned, aligned_copy, floats, memmove, pointer
+from ..buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
 from ..buffers.step import ROW, Row, Stage, run_rows, step, table
 from ..control.parameters import ParameterTable
 from ..host.program import STRIDE
@@ -23,6 +23,7 @@ from .timbre_channels import (
     slide_of,
     wheel_of,
 )
+from .timbre_course_kernels import COURSE_FIELDS, course_drift, course_fields, course_gain, weigh_courses
 from .timbre_frames import (
     FRAME_FIELDS,
     FRAME_NUMBERS,
@@ -41,12 +42,14 @@ CONTROLS = (
     *("attack_ms", "decay_ms", "sustain", "release_ms", "glide_ms", "bend_semitones", "mpe_semitones", "velocity_db"),
     *("pressure_db", "vibrato_cents", "wheel_cents", "lfo_hz", "lfo_depth", "lfo_axis"),
     *("envelope_depth", "envelope_axis", "pressure_depth", "pressure_axis", "slide_depth", "slide_axis"),
+    *("onset", "fade"),
 )
 """What the stage reads each hop, float32, in this order."""
 
 N_LATENTS = 16
-ASKED = N_LATENTS + 3
-"""Values of a voice that the network takes: shifts of its latents, key, velocity (0 to 1), age in seconds."""
+ASKED = N_LATENTS + 3 + N_LATENTS
+"""Values of a voice that the network takes: shifts of its latents, key, velocity (0 to 1), age in seconds, and where
+its instrument's own course leads the latents."""
 
 HEADROOM = 0.125
 """Effective value of the loudest note: eight of them at once just do not clip."""
@@ -61,21 +64,10 @@ SYNTH = np.dtype(
     [
         (name, "i8")
         for name in (
-            *(
-                "hop",
-                "fill",
-                "serial",
-                "mpe",
-                "lower",
-                "upper",
-                "channels",
-                "inbox",
-                "message",
-                "voices",
-                "hands",
-                "tables",
-            ),
-            *("rows", "asked", "told", "controls", "busy"),
+            *("hop", "fill", "serial", "mpe", "lower", "upper", "channels", "inbox", "message"),
+            *("voices", "hands", "tables"),
+            *("rows", "asked", "told", "controls", "busy", "latents", "course"),
+            *COURSE_FIELDS,
             *PROGRAM_FIELDS,
             *TABLE_FIELDS,
             *("voices_target", "mpe_target", "drums_target", "lost", "noise_at"),
@@ -90,6 +82,7 @@ SYNTH = np.dtype(
 _ATTACK, _DECAY, _SUSTAIN, _RELEASE, _GLIDE, _BEND, _MPE_BEND, _VELOCITY = range(8)
 _PRESSURE, _VIBRATO, _WHEEL, _LFO_HZ, _LFO_DEPTH, _LFO_AXIS = range(8, 14)
 _ENV_DEPTH, _ENV_AXIS, _PRESS_DEPTH, _PRESS_AXIS, _SLIDE_DEPTH, _SLIDE_AXIS = range(14, 20)
+_ONSET, _FADE = range(20, 22)
 
 
 @njit
@@ -123,6 +116,12 @@ def _loudness(s, control, all_hands, voice, velocity):
 
 
 @njit
+def _course(s, control, key, age):
+    """Gain of a note of this key, `age` samples old: as its instrument goes, and as the player bends that."""
+    return course_gain(s, key, age / s.sample_rate, control[_ONSET], control[_FADE])
+
+
+@njit
 def _shift(asked, axis, amount):
     """Move a latent, numbered from 1."""
     i = int(np.round(axis)) - 1
@@ -131,10 +130,12 @@ def _shift(asked, axis, amount):
 
 
 @njit
-def _ask(s, control, all_hands, voice, i, key, velocity, age):
-    """What the network is asked for voice `i`."""
+def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
+    """What the network is asked for voice `i`, struck at a key and bent to another; its course is weighed then."""
     asked = floats(s.asked + 4 * ASKED * i, ASKED)
     lay_place(s, voice, i, s.asked + 4 * ASKED * i)
+    weigh_courses(s, s.latents, s.shifts + 4 * N_LATENTS * i)
+    course_drift(s, struck, age / s.sample_rate, s.asked + 4 * (ASKED * i + N_LATENTS + 3))
     _shift(asked, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
     _shift(asked, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
     _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
@@ -144,16 +145,17 @@ def _ask(s, control, all_hands, voice, i, key, velocity, age):
 
 @njit
 def _ask_all(s, control, all_voices, all_hands):
-    """One row a voice; returns how many are not quiet."""
-    n = 0
+    """One row a voice, and how loud its course is a hop later; returns how many are not quiet."""
+    n, course = 0, doubles(s.course, MAX_VOICES)
     for i in range(MAX_VOICES):
         voice = all_voices[i]
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
-            _ask(s, control, all_hands, voice, i, key, voice.next_velocity, 0.0)
+            _ask(s, control, all_hands, voice, i, voice.next_key, key, voice.next_velocity, 0.0)
         elif voice.busy:
             key = _bent(s, control, all_hands, voice, voice.pitch)
-            _ask(s, control, all_hands, voice, i, key, voice.velocity, voice.age)
+            _ask(s, control, all_hands, voice, i, voice.key, key, voice.velocity, voice.age)
+            course[i] = _course(s, control, voice.key, voice.age + s.hop)
         n += voice.busy or voice.wait > 0
     return n
 
@@ -166,7 +168,8 @@ def _go_on(s, control, all_hands, voice, i):
     share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
     voice.pitch += share * (voice.key - voice.pitch)
     voice.frequency, voice.next_frequency = voice.next_frequency, _hz(_bent(s, control, all_hands, voice, voice.pitch))
-    voice.gain, voice.next_gain = voice.next_gain, _loudness(s, control, all_hands, voice, voice.velocity)
+    course = doubles(s.course, MAX_VOICES)[i]
+    voice.gain, voice.next_gain = voice.next_gain, course * _loudness(s, control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
     fill_table(s, told, max(voice.frequency, voice.next_frequency), _table(s, i, voice.b))
     if s.noise_at == 0:
@@ -226,8 +229,19 @@ def _half_way(s, control, all_voices, all_hands):
 
 
 @njit
-def _start(s, control, all_hands, voice, i):
-    """The note that waited begins."""
+def _start_gain(s, control, all_hands, voice, i, at):
+    """Gains of a note that begins `at` samples into a hop: on the line through them its own begins there."""
+    weigh_courses(s, s.latents, s.shifts + 4 * N_LATENTS * i)
+    loud, share = _loudness(s, control, all_hands, voice, voice.velocity), at / s.hop
+    first = loud * _course(s, control, voice.key, 0.0)
+    last = loud * _course(s, control, voice.key, float(s.hop - at))
+    voice.gain = first if at == s.hop else (first - share * last) / (1.0 - share)
+    voice.next_gain = last
+
+
+@njit
+def _start(s, control, all_hands, voice, i, at):
+    """The note that waited begins, `at` samples into a hop."""
     voice.b, voice.fresh = voice.fresh, voice.b
     memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
     voice.key, voice.velocity = voice.next_key, voice.next_velocity
@@ -237,7 +251,7 @@ def _start(s, control, all_hands, voice, i):
     voice.pitch = hand.last_pitch if glides else voice.key
     hand.last_pitch = voice.key
     voice.frequency = voice.next_frequency = _hz(_bent(s, control, all_hands, voice, voice.pitch))
-    voice.gain = voice.next_gain = _loudness(s, control, all_hands, voice, voice.velocity)
+    _start_gain(s, control, all_hands, voice, i, at)
     voice.busy, voice.hush, voice.stage = 1, 0, ATTACK
     voice.age, voice.level, voice.fade, voice.phase = 0.0, 0.0, 1.0, 0.0
 
@@ -258,11 +272,11 @@ def _envelope(s, voice, rise, fall, sustain, release):
 
 
 @njit(inline="always")
-def _count_down(s, control, all_hands, voice, i):
+def _count_down(s, control, all_hands, voice, i, at):
     if voice.wait > 0:
         voice.wait -= 1
         if voice.wait == 0:
-            _start(s, control, all_hands, voice, i)
+            _start(s, control, all_hands, voice, i, at)
     if voice.off_wait > 0:
         voice.off_wait -= 1
         if voice.off_wait == 0:
@@ -289,7 +303,7 @@ def _sound(s, control, all_hands, voice, i, out, n):
             voice.age += 1.0
             if voice.fade == 0.0 or (voice.stage == RELEASE and voice.level < 1e-5):
                 voice.busy = voice.hush = 0
-        _count_down(s, control, all_hands, voice, i)
+        _count_down(s, control, all_hands, voice, i, s.fill + j + 1)
 
 
 @njit
@@ -359,6 +373,8 @@ def voices_stage(
     controls: np.ndarray,
     programs: np.ndarray,
     home: Home,
+    latents: int,
+    courses: dict,
     *,
     hop: int,
     rate: float,
@@ -381,6 +397,10 @@ def voices_stage(
         Latents of General MIDI's programs.
     home : Home
         The place that they count from.
+    latents : int
+        Address of the network's latents.
+    courses : dict
+        Of :func:`~rtspec.processors.timbre_course_kernels.course_arrays`.
     hop : int
         Samples between calls of the network.
     rate : float
@@ -399,7 +419,10 @@ def voices_stage(
     voices_played = Stage(
         play_voices,
         SYNTH,
-        keep=(inbox, tuple(rows), table_of, kept, home),
+        keep=(inbox, tuple(rows), table_of, kept, home, courses),
+        latents=latents,
+        course=aligned(MAX_VOICES, np.float64),
+        **course_fields(courses),
         hop=hop,
         fill=hop,
         noise_at=(NOISE_HOPS - 1) * hop,

@@ -15,6 +15,12 @@ from .packages import DataError, Unpacked, fetch
 TRAINING_FONT, TEST_FONT = "fluid-soundfont-gm", "timgm6mb-soundfont"
 """Debian packages: FluidR3 (MIT) trains, TimGM6mb, which shares no recording with it, tests."""
 
+FURTHER_FONTS = {
+    "musescore-general-soundfont-lossless": (5, 10, 39, 42, 88, 92, 98),
+    "opl3-soundfont": (),
+}
+"""More Debian packages to train on, and the programs of each that are left out: recordings of the test font."""
+
 PROGRAMS = range(112)
 """General MIDI's pitched programs; beyond lie percussion and effects."""
 
@@ -135,6 +141,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="data/notes", metavar="FOLDER", help="fonts and notes (default data/notes)")
     parser.add_argument("--font", metavar="FILE", help="another .sf2 for training than Debian's FluidR3")
     parser.add_argument("--quick", action="store_true", help="a seventh of the notes")
+    parser.add_argument("--further", action="store_true", help="moments of two more fonts, for training alone")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -149,6 +156,11 @@ def run(args: argparse.Namespace) -> None:
                 path, found = fetched_font(package, root, job.say)
                 licences[package] = found.licence
             rows.append({"part": part, **job.prepare(path, root / part, part)})
+        for i, package in enumerate(FURTHER_FONTS if args.further else ()):
+            path, found = fetched_font(package, root, job.say)
+            licences[package] = found.licence
+            notes = job.further(path, root / "further" / str(i + 1), package)
+            rows.append({"part": package, "notes": notes, "pictures": 0})
     lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
     emit(args, {"folder": str(root), "parts": rows, "licences": licences}, f"{table(rows)}\n\n{lines}")
 
@@ -176,6 +188,16 @@ class _Preparation:
             n, font = log_mel.N_NOTES // step, SoundFont(path, log_mel.SAMPLE_RATE)
             log_mel.write(log_mel.rendered_pictures(font, n, self._counted(f"{part}: pictures", n)), folder)
         return {"notes": len(notes_cache.read(folder).notes), "pictures": len(log_mel.read(folder).programs)}
+
+    def further(self, path: Path, folder: Path, package: str) -> int:
+        """Moments of a third of another font's notes; returns how many there are."""
+        from ..timbre import notes_cache
+
+        if not (folder / notes_cache.FILE).exists():
+            notes = [n for n in notes_cache.training_notes() if n.program not in FURTHER_FONTS[package]]
+            notes, font = notes[:: 3 * self._thinned], SoundFont(path, notes_cache.SAMPLE_RATE)
+            notes_cache.write(notes_cache.rendered(font, notes, self._counted(package, len(notes))), folder)
+        return len(notes_cache.read(folder).notes)
 
     def _counted(self, text: str, total: int) -> Callable[[], None]:
         self._bar.reset(self._task, total=total, description=text)

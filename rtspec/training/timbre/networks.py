@@ -1,16 +1,14 @@
 """Networks of the playable model: what a moment of a note is like, and a note's way through moments."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...processors.timbre_levels import FLOOR_DB, HIGHEST_KEY, LOWEST_KEY, N_LEVELS
-from ...processors.timbre_notes import FADE_DB_PER_S
 
-N_TIMBRE = 14
-"""Latent dimensions of a moment."""
-
-N_LATENTS = N_TIMBRE + 2
-"""Latents of a note: its mean moment, how slowly it begins (`onset`) and how fast it dies away (`fade`)."""
+N_LATENTS = 16
+"""Latent dimensions of a moment, and of a note: its mean moment. How a note's level goes is none of theirs: see
+:mod:`rtspec.processors.timbre_courses`."""
 
 _PITCH_CENTRES = torch.linspace(LOWEST_KEY, HIGHEST_KEY, 9)
 _AGE_CONSTANTS_S = torch.tensor([0.005, 0.015, 0.05, 0.15, 0.5, 1.5])
@@ -51,19 +49,19 @@ N_NOTE = 11
 
 def usual() -> nn.Linear:
     """The timbre that is usual for a key and velocity; nothing until :meth:`Autoencoder.turn` sets it."""
-    layer = nn.Linear(N_NOTE, N_TIMBRE)
+    layer = nn.Linear(N_NOTE, N_LATENTS)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer.requires_grad_(False)
 
 
 class Encoder(nn.Module):
-    """Levels (n, N_LEVELS) in dB, key (n,) and velocity (n,) from 0 to 1 → timbre (n, N_TIMBRE), relative to what is
+    """Levels (n, N_LEVELS) in dB, key (n,) and velocity (n,) from 0 to 1 → timbre (n, N_LATENTS), relative to what is
     usual there."""
 
     def __init__(self, hidden: int = 256):
         super().__init__()
-        self.body, self.usual = mlp(N_LEVELS + N_NOTE, hidden, 2, N_TIMBRE), usual()
+        self.body, self.usual = mlp(N_LEVELS + N_NOTE, hidden, 2, N_LATENTS), usual()
 
     def forward(self, levels_db: Tensor, key: Tensor, velocity: Tensor) -> Tensor:
         note = note_features(key, velocity)
@@ -71,11 +69,11 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Timbre (n, N_TIMBRE), key and velocity → levels (n, N_LEVELS) in dB, not yet brought to a sum of 0 dB."""
+    """Timbre (n, N_LATENTS), key and velocity → levels (n, N_LEVELS) in dB, not yet brought to a sum of 0 dB."""
 
     def __init__(self, hidden: int = 320):
         super().__init__()
-        self.body, self.usual = mlp(N_TIMBRE + N_NOTE, hidden, 3, N_LEVELS), usual()
+        self.body, self.usual = mlp(N_LATENTS + N_NOTE, hidden, 3, N_LEVELS), usual()
 
     def forward(self, timbre: Tensor, key: Tensor, velocity: Tensor) -> Tensor:
         note = note_features(key, velocity)
@@ -91,37 +89,49 @@ class Autoencoder(nn.Module):
         self.encoder, self.decoder = Encoder(), Decoder()
 
     @torch.no_grad()
+    def start_from(self, weights: dict[str, np.ndarray]) -> None:
+        """Take the weights of an earlier one (tensors by name), which may have had fewer latents: the new ones begin
+        at chance, and unheard."""
+        there = {name: torch.from_numpy(weights[name].copy()) for name in self.state_dict() if ".body." in name}
+        last, first = self.encoder.body[-1], self.decoder.body[0]
+        assert isinstance(last, nn.Linear) and isinstance(first, nn.Linear)
+        n = len(there["encoder.body.4.bias"])
+        rows = torch.cat([there["encoder.body.4.weight"], 0.02 * torch.randn(N_LATENTS - n, last.in_features)])
+        there["encoder.body.4.weight"] = rows
+        there["encoder.body.4.bias"] = torch.cat([there["encoder.body.4.bias"], torch.zeros(N_LATENTS - n)])
+        old, silent = there["decoder.body.0.weight"], torch.zeros(first.out_features, N_LATENTS - n)
+        there["decoder.body.0.weight"] = torch.cat([old[:, :n], silent, old[:, n:]], 1)
+        self.load_state_dict(there, strict=False)
+
+    @torch.no_grad()
     def turn(self, usual_weight: Tensor, usual_bias: Tensor, axes: Tensor) -> None:
         """Make ``axes @ (timbre - usual)`` the latents, `axes` being square, without changing what comes out.
 
-        Until now nothing may be usual; `usual_weight` (N_TIMBRE, N_NOTE) and `usual_bias` say what is.
+        Until now nothing may be usual; `usual_weight` (N_LATENTS, N_NOTE) and `usual_bias` say what is.
         """
         encode, decode = self.encoder.body[-1], self.decoder.body[0]
         assert isinstance(encode, nn.Linear) and isinstance(decode, nn.Linear)
         encode.bias.copy_(axes @ encode.bias)
         encode.weight.copy_(axes @ encode.weight)
-        decode.weight[:, :N_TIMBRE] = decode.weight[:, :N_TIMBRE] @ torch.linalg.inv(axes)
+        decode.weight[:, :N_LATENTS] = decode.weight[:, :N_LATENTS] @ torch.linalg.inv(axes)
         for side in (self.encoder, self.decoder):
             side.usual.weight.copy_(axes @ usual_weight)
             side.usual.bias.copy_(axes @ usual_bias)
 
 
 class Performer(nn.Module):
-    """A note's latents, key and age → its moment and its level.
+    """A note's latents, key and age → its moment.
 
-    Latents (n, N_LATENTS), key (n,), age in seconds (n,) → timbre (n, N_TIMBRE) and level (n,) in dB. Velocity moves
-    neither, so that a harder stroke is never softer.
+    Latents (n, N_LATENTS), key (n,), age in seconds (n,) → timbre (n, N_LATENTS). Velocity does not move it, so that a
+    harder stroke differs as the decoder says and no further.
     """
 
     def __init__(self, hidden: int = 128):
         super().__init__()
-        self.body = mlp(N_LATENTS + 10 + 6, hidden, 2, N_TIMBRE + 1)
+        self.body = mlp(N_LATENTS + 10 + 6, hidden, 2, N_LATENTS)
 
-    def forward(self, latents: Tensor, key: Tensor, age_s: Tensor) -> tuple[Tensor, Tensor]:
-        made = self.body(torch.cat([latents, pitch_features(key), age_features(age_s)], -1))
-        timbre = latents[..., :N_TIMBRE] + made[..., :N_TIMBRE]
-        fade_db_per_s = FADE_DB_PER_S * torch.clamp(latents[..., N_TIMBRE + 1], 0.0, 1.0)
-        return timbre, torch.clamp(10.0 * made[..., N_TIMBRE], max=0.0) - fade_db_per_s * age_s
+    def forward(self, latents: Tensor, key: Tensor, age_s: Tensor) -> Tensor:
+        return latents + self.body(torch.cat([latents, pitch_features(key), age_features(age_s)], -1))
 
 
 def brought_to_unit(levels_db: Tensor) -> Tensor:
@@ -129,6 +139,13 @@ def brought_to_unit(levels_db: Tensor) -> Tensor:
     below = levels_db - levels_db.amax(-1, keepdim=True)  # no power of ten overflows
     total = 10.0 * torch.log10(torch.sum(10.0 ** (below / 10.0), -1, keepdim=True))
     return torch.clamp(below - total, min=FLOOR_DB)
+
+
+N_ASKED = N_LATENTS + 3 + N_LATENTS
+"""Values of a voice that the instrument takes: shifts, key, velocity, age, drift."""
+
+FURTHEST = 2.5
+"""No moment lies further out on an axis."""
 
 
 class Instrument(nn.Module):
@@ -150,25 +167,34 @@ class Instrument(nn.Module):
         self.decoder, self.performer, self.reach = autoencoder.decoder, performer, reach
         self.register_buffer("deviations", deviations)
 
+    @classmethod
+    def inside(cls, autoencoder: Autoencoder, performer: Performer, latents: np.ndarray) -> "Instrument":
+        """With the hull that holds 99.5 % of these notes' latents, (n_notes, N_LATENTS)."""
+        deviations = latents.std(0)
+        reach = float(np.quantile(np.sqrt(((latents / deviations) ** 2).sum(1)), 0.995))
+        return cls(autoencoder, performer, torch.from_numpy(deviations.astype(np.float32)), reach).eval()
+
     def forward(self, voices: Tensor, latents: Tensor) -> Tensor:
-        """Voices (1, n, N_LATENTS + 3): shifts, key, velocity, age; latents (N_LATENTS,) → amplitudes."""
+        """Voices (1, n, N_ASKED): shifts, key, velocity, age, drift; latents (N_LATENTS,) → amplitudes of unit power.
+
+        Drift is where an instrument's own course leads beside what the performer knows of all instruments.
+        """
         key = torch.clamp(voices[..., N_LATENTS], LOWEST_KEY, HIGHEST_KEY)
         velocity = torch.clamp(voices[..., N_LATENTS + 1], 0.0, 1.0)
         inside = self.within_hull(latents + voices[..., :N_LATENTS])
-        timbre, level_db = self.performer(inside, key, torch.clamp(voices[..., N_LATENTS + 2], 0.0, 100.0))
-        levels_db = brought_to_unit(self.decoder(timbre, key, velocity)) + level_db[..., None]
-        return 10.0 ** (torch.clamp(levels_db, min=-160.0) / 20.0)
+        timbre = self.performer(inside, key, torch.clamp(voices[..., N_LATENTS + 2], 0.0, 100.0))
+        timbre = torch.clamp(timbre + voices[..., N_LATENTS + 3 :], -FURTHEST, FURTHEST)
+        return 10.0 ** (brought_to_unit(self.decoder(timbre, key, velocity)) / 20.0)
 
     def within_hull(self, latents: Tensor) -> Tensor:
         """Each axis held to its range, and all together to the ellipsoid that holds the training notes."""
-        timbre = torch.clamp(latents[..., :N_TIMBRE], -1.0, 1.0)
+        timbre = torch.clamp(latents, -1.0, 1.0)
         length = torch.sqrt(torch.sum((timbre / self.deviations) ** 2, -1, keepdim=True) + 1e-12)
-        timbre = timbre * torch.clamp(self.reach / length, max=1.0)
-        return torch.cat([timbre, torch.clamp(latents[..., N_TIMBRE:], 0.0, 1.0)], -1)
+        return timbre * torch.clamp(self.reach / length, max=1.0)
 
 
 class Ear(nn.Module):
-    """The encoder alone: features (n, N_LEVELS + 2) → timbre (n, N_TIMBRE)."""
+    """The encoder alone: features (n, N_LEVELS + 2) → timbre (n, N_LATENTS)."""
 
     def __init__(self, autoencoder: Autoencoder):
         super().__init__()
@@ -181,7 +207,7 @@ class Ear(nn.Module):
 class Morph(nn.Module):
     """Live sound: a frame's levels → latents, moved → levels.
 
-    Features (n, N_LEVELS + 2): levels in dB, key, velocity; shift, target (N_TIMBRE,) and amount (1,) → amplitudes
+    Features (n, N_LEVELS + 2): levels in dB, key, velocity; shift, target (N_LATENTS,) and amount (1,) → amplitudes
     (n, N_LEVELS) of unit power.
     """
 

@@ -17,6 +17,7 @@ HEARD_DB = 50.0
 """Frames further below a note's loudest one are not learned from."""
 
 FILE = "levels.npz"
+FONT_STEP = 128
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class NoteLevels:
     Attributes
     ----------
     notes : ndarray, int64, shape (n_notes, 3)
-        Program, key, velocity.
+        Program (of the k-th further font FONT_STEP·k more), key, velocity.
     levels : ndarray, float16, shape (n_notes, len(TIMES_S), N_LEVELS)
         dB relative to each frame's whole level.
     whole_db : ndarray, float32, shape (n_notes, len(TIMES_S))
@@ -45,7 +46,7 @@ class NoteLevels:
     @property
     def is_validation(self) -> np.ndarray:
         """Which notes are of programs kept out of training, bool of shape (n_notes,)."""
-        return np.isin(self.notes[:, 0], VALIDATION_PROGRAMS)
+        return np.isin(self.notes[:, 0] % FONT_STEP, VALIDATION_PROGRAMS)
 
 
 def rendered(font: SoundFont, notes: Sequence[Note], advance: Callable[[], None] = lambda: None) -> NoteLevels:
@@ -83,3 +84,13 @@ def read(folder: str | Path) -> NoteLevels:
     """What :func:`write` kept."""
     with np.load(Path(folder) / FILE) as bundle:
         return NoteLevels(bundle["notes"], bundle["levels"], bundle["whole_db"])
+
+
+def read_all(data: str | Path) -> NoteLevels:
+    """Training notes of all fonts in a folder of ``rtspec data notes``; those of further fonts have programs of their
+    own."""
+    folders = sorted((Path(data) / "further").glob("[0-9]*"), key=lambda folder: int(folder.name))
+    parts = [read(Path(data) / "train"), *map(read, folders)]
+    for part, folder in zip(parts[1:], folders, strict=True):
+        part.notes[:, 0] += FONT_STEP * int(folder.name)
+    return NoteLevels(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("notes", "levels", "whole_db")))

@@ -4,25 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from ...processors.timbre_anchors import LatentMap, write_map
 from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
-from .networks import N_LATENTS, N_LEVELS, N_TIMBRE, Autoencoder, Ear, Instrument, Morph, Performer
+from .networks import N_ASKED, N_LATENTS, N_LEVELS, Autoencoder, Ear, Instrument, Morph
 from .notes_cache import NoteLevels
 from .paper import StackedAutoencoder, StreamedAutoencoder
 from .playable import Paths
-
-ANCHORS = {
-    "piano": 0, "electric piano": 4, "harpsichord": 6, "vibraphone": 11, "marimba": 12, "organ": 19, "accordion": 21,
-    "guitar": 24, "bass": 32, "violin": 40, "cello": 42, "harp": 46, "strings": 48, "choir": 52, "trumpet": 56,
-    "brass": 61, "saxophone": 65, "oboe": 68, "clarinet": 71, "flute": 73, "pan flute": 75, "square": 80, "saw": 81,
-    "pad": 89, "sitar": 104,
-}  # fmt: skip
-"""General MIDI programs whose places get names."""
+from .programs import ANCHORS
 
 _VOICES = 16
 _CONTROLLERS = (16, 17, 18, 19, 80, 81, 82, 83)
@@ -40,32 +32,17 @@ def latent_map(paths: Paths, share: np.ndarray, names: dict[int, str]) -> Latent
 def _place(paths: Paths, program: int) -> list[float]:
     key = paths.notes[:, 1]
     mine = (paths.notes[:, 0] == program) & (key >= _PLAYED[0]) & (key <= _PLAYED[1])
-    place = np.clip(paths.latents[mine].mean(0), *_ranges())
+    place = np.clip(paths.latents[mine].mean(0), -1.0, 1.0)
     return [round(float(value), 4) for value in place]
-
-
-def _ranges() -> tuple[np.ndarray, np.ndarray]:
-    low = np.r_[np.full(N_TIMBRE, -1.0), 0.0, 0.0]
-    return low, np.ones(N_LATENTS)
 
 
 def latents() -> list[dict]:
     """The latents as the manifest tells them."""
-    listed = [
+    return [
         {"name": f"z{i + 1}", "tensor": "latents", "index": i, "min": -1.0, "max": 1.0, "default": 0.0,
          "label": f"principal axis {i + 1} of timbre", "cc": _CONTROLLERS[i] if i < len(_CONTROLLERS) else None}
-        for i in range(N_TIMBRE)
+        for i in range(N_LATENTS)
     ]  # fmt: skip
-    for i, (name, label) in enumerate([("onset", "how slowly a note begins"), ("fade", "how fast it dies away")]):
-        listed.append({"name": name, "tensor": "latents", "index": N_TIMBRE + i, "label": label, "cc": None})
-    return listed
-
-
-def hull(paths: Paths) -> tuple[np.ndarray, float]:
-    """Standard deviations of the timbre latents, and the radius that holds 99.5 % of the notes."""
-    timbre = paths.latents[:, :N_TIMBRE]
-    deviations = timbre.std(0)
-    return deviations, float(np.quantile(np.sqrt(((timbre / deviations) ** 2).sum(1)), 0.995))
 
 
 _SHARED = {
@@ -88,13 +65,10 @@ def _ship(
     return ship(network.eval(), inputs, manifest, folder, time_axes={taken: time, given: time}, card=card)
 
 
-def ship_instrument(
-    autoencoder: Autoencoder, performer: Performer, paths: Paths, places: LatentMap, folder: Path, card: str
-) -> Path:
-    """Write the instrument's package, with the map of its latents inside."""
-    deviations, reach = hull(paths)
+def ship_instrument(instrument: Instrument, paths: Paths, places: LatentMap, folder: Path, card: str) -> Path:
+    """Write the instrument's package, with the map of its latents and the anchors' courses inside."""
     path = _ship(
-        Instrument(autoencoder, performer, torch.from_numpy(deviations.astype(np.float32)), reach),
+        instrument,
         {"voices": example_voices(paths), "latents": np.zeros(N_LATENTS, np.float32)},
         "levels",
         *(folder, card),
@@ -109,7 +83,7 @@ def ship_instrument(
 def example_voices(paths: Paths, n_frames: int = 40) -> np.ndarray:
     """Voices whose latents are those of training notes, one after another: what the golden file holds."""
     generator = np.random.default_rng(0)
-    voices = np.zeros((n_frames, _VOICES, N_LATENTS + 3), np.float32)
+    voices = np.zeros((n_frames, _VOICES, N_ASKED), np.float32)
     voices[..., :N_LATENTS] = paths.latents[generator.integers(len(paths.latents), size=(n_frames, _VOICES))]
     voices[..., N_LATENTS] = generator.uniform(LOWEST_KEY, HIGHEST_KEY, (n_frames, _VOICES))
     voices[..., N_LATENTS + 1] = generator.uniform(0, 1, (n_frames, _VOICES))
@@ -119,7 +93,7 @@ def example_voices(paths: Paths, n_frames: int = 40) -> np.ndarray:
 
 def morph_controls() -> dict[str, list[dict]]:
     """Shifts as latents, target and amount as parameters."""
-    shifts = [{**latent, "tensor": "shift", "min": -2.0, "max": 2.0} for latent in latents()[:N_TIMBRE]]
+    shifts = [{**latent, "tensor": "shift", "min": -2.0, "max": 2.0} for latent in latents()]
     targets = [
         {"name": f"target_{each['name']}", "tensor": "target", "index": i, "min": -1.0, "max": 1.0,
          "label": f"the target's {each['label']}"}
@@ -131,7 +105,7 @@ def morph_controls() -> dict[str, list[dict]]:
 
 def ship_morph(autoencoder: Autoencoder, levels: NoteLevels, places: LatentMap, folder: Path, card: str) -> Path:
     """Write the package that morphs live sound."""
-    controls = {"shift": np.zeros(N_TIMBRE), "target": np.zeros(N_TIMBRE), "amount": np.zeros(1)}
+    controls = {"shift": np.zeros(N_LATENTS), "target": np.zeros(N_LATENTS), "amount": np.zeros(1)}
     path = _ship(
         Morph(autoencoder),
         {"features": example_features(levels), **{name: x.astype(np.float32) for name, x in controls.items()}},

@@ -6,17 +6,22 @@ from pathlib import Path
 from textwrap import fill
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
-from ...cli.output import emit
+from ...cli.output import emit, progress
 from ...errors import InvalidValue
+from ...models.catalogue import find
+from ...models.packages import read_proto
 from ..arguments import add_run_arguments, begin
+from ..data.fluid import FluidFont
 from ..data.notes import PROGRAMS, TRAINING_FONT, SoundFont
 from ..data.packages import DataError, licence_list, unpacked
 from ..fit import Fitted, Recipe, fit, load_best
 from . import log_mel, notes_cache
-from .networks import Autoencoder, Performer
+from .courses import measured_courses
+from .networks import Autoencoder, Instrument, Performer
 from .paper import FAR_WEIGHT, NEAR_DB, TABLES, StackedAutoencoder, Variant, reconstruction_loss
 from .playable import (
     MomentBatches,
@@ -27,9 +32,12 @@ from .playable import (
     onto_principal_axes,
     path_loss,
 )
+from .programs import ANCHORS
 from .shipping import latent_map, ship_encoder, ship_instrument, ship_morph, ship_paper
 
 MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 5000, 3000, 20000
+FURTHER_STEPS, FURTHER_RATE = 2500, 6e-4
+"""Of moments, where an earlier timbre-morph is the start."""
 PAPER_BATCH, PAPER_RATE = 8, 3e-3
 """Chosen on the validation notes: after as many notes, the paper's 64 (or 16) at its 0.001 is behind."""
 
@@ -52,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--peaks", action="store_true", help="train by a loss that sees peaks, not the paper's")
     parser.add_argument(
-        "--start", metavar="RUN", help="of no-dense, from which a variant goes on or on which it is stacked"
+        "--start",
+        metavar="RUN",
+        help="of no-dense, from which a variant goes on or on which it is stacked; playable: a timbre-morph package",
     )
     parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
     add_run_arguments(parser, "runs/timbre")
@@ -81,7 +91,7 @@ def chosen(name: str) -> Variant:
 
 def train_playable(args: argparse.Namespace) -> dict[str, float]:
     """Moments, then the way of notes through them; packages where asked."""
-    levels, out = notes_cache.read(Path(args.data) / "train"), Path(args.out)
+    levels, out = notes_cache.read_all(args.data), Path(args.out)
     moments = fit_moments(levels, args, out / "moments")
     autoencoder = moments.network
     assert isinstance(autoencoder, Autoencoder)
@@ -95,12 +105,16 @@ def train_playable(args: argparse.Namespace) -> dict[str, float]:
 def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder: Path) -> Fitted:
     """The autoencoder of moments; programs kept out of training choose the best weights."""
     torch.manual_seed(args.seed)
-    recipe = Recipe(args.steps or MOMENT_STEPS, 320, 2e-3, seed=args.seed, validate_every=500, average=0.999)
+    usual, rate = (FURTHER_STEPS, FURTHER_RATE) if args.start else (MOMENT_STEPS, 2e-3)
+    recipe = Recipe(args.steps or usual, 320, rate, seed=args.seed, validate_every=500, average=0.999)
+    network = Autoencoder()
+    if args.start:
+        network.start_from(weights_of(args.start))
     held = levels.is_validation
     validate = moment_validation(levels, held) if held.any() else None
     batches = MomentBatches(levels, ~held)
     return fit(
-        Autoencoder(),
+        network,
         batches.draw,
         moment_loss,
         recipe,
@@ -109,6 +123,12 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
         device=args.device,
         workers=args.workers,
     )
+
+
+def weights_of(package: str) -> dict[str, np.ndarray]:
+    """Tensors of a packaged model by their names."""
+    proto = read_proto(find(package))
+    return {each.name: onnx.numpy_helper.to_array(each) for each in proto.graph.initializer}
 
 
 def fit_paths(
@@ -138,10 +158,15 @@ def _export(
     assert isinstance(performer, Performer)
     font = _font(args.data)
     places = latent_map(told, share, {program: font.name(program) for program in PROGRAMS})
+    instrument = Instrument.inside(autoencoder, performer, told.latents)
     card, folder = _card(args), Path(args.export)
+    with progress(args.json) as bar:
+        task = bar.add_task("courses of the anchors", total=len(ANCHORS))
+        networks, fluid = (autoencoder, instrument), FluidFont(font.path)
+        courses = measured_courses(fluid, ANCHORS, places.anchors, networks, lambda: bar.advance(task))
     ship_encoder(autoencoder, levels, folder / "timbre-encoder", card)
     ship_morph(autoencoder, levels, places, folder / "timbre-morph", card)
-    ship_instrument(autoencoder, performer, told, places, folder / "timbre-synth", card)
+    ship_instrument(instrument, told, replace(places, courses=courses.to_dict()), folder / "timbre-synth", card)
 
 
 def _font(data: str) -> SoundFont:
