@@ -109,6 +109,8 @@ def _fall(times: np.ndarray, level: np.ndarray, held_s: float) -> float:
 
 def _release(times: np.ndarray, level: np.ndarray, held_s: float) -> float:
     end = int(held_s * 1000)
+    if end >= len(level):
+        return float("nan")
     start = level[max(0, end - 100) : end].mean()
     below = np.flatnonzero(level[end:] < start - 20.0)
     return float(times[below[0]]) if len(below) and start > level.max() - _HEARD_DB else np.nan
