@@ -155,7 +155,7 @@ def ratio(ours: float, theirs: float, least: float = 0.0) -> float:
 
 def click_db(audio: np.ndarray, at_s: float, background_s: tuple[float, float]) -> float:
     """Level above 6 kHz in the 10 ms after a moment, relative to the loudest such 10 ms in a span of background."""
-    above = sosfilt(butter(4, _CLICK_HZ, "high", fs=SAMPLE_RATE, output="sos"), audio.astype(np.float64))
+    above = np.asarray(sosfilt(butter(4, _CLICK_HZ, "high", fs=SAMPLE_RATE, output="sos"), audio.astype(np.float64)))
     n = SAMPLE_RATE // 100
 
     def loudest(low_s: float, high_s: float) -> float:

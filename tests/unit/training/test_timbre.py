@@ -121,7 +121,8 @@ def test_an_earlier_network_is_gone_on_from_and_sounds_the_same_though_it_had_fe
     )
     first = weights["decoder.body.0.weight"]
     weights["decoder.body.0.weight"] = np.concatenate([first[:, :14], first[:, N_LATENTS:]], axis=1)
-    earlier.decoder.body[0].weight.data[:, 14:N_LATENTS] = 0.0
+    with torch.no_grad():
+        earlier.state_dict()["decoder.body.0.weight"][:, 14:N_LATENTS] = 0.0
     network.start_from(weights)
     frames = torch.from_numpy(toy_levels().levels[:5, 3].astype(np.float32))
     note = torch.full((5,), 55.0), torch.full((5,), 0.5)
