@@ -15,6 +15,7 @@ from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.memory import address, aligned, floats, integers, memmove, memset, pointer
 from ..buffers.ring import Ring, writable, write
 from ..buffers.semaphore import Semaphore, sem_post
+from .channels import SILENT, input_map
 from .conceal import PAST, fetch, put_between
 from .hold import Hold
 from .period import LONGEST, ready_frames, watch_period
@@ -47,12 +48,13 @@ _FLAGS = ("finished", "marked")
 _NUMBERS = (
     *("channels", "device_inputs", "device_outputs", "drain", "prefill"),
     *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted"),
-    *("period", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
+    *("period", "provided", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
     *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
     *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute", "offset"),
+    *("in_map", "out_map"),
 )
 _REALS = ("ns_a_frame", "burst", "peak_in", "peak_out")
 EXCHANGE = np.dtype(
@@ -75,10 +77,10 @@ def _gather(s, device, n):
     elif device == 0 or s.device_inputs == 0:
         memset(s.staged_in, 0, 4 * n * s.channels)
     else:
-        samples = floats(device, n * s.device_inputs)
+        samples, places = floats(device, n * s.device_inputs), integers(s.in_map, s.channels)
         for i in range(n):
             for c in range(s.channels):
-                staged[i * s.channels + c] = samples[i * s.device_inputs + min(c, s.device_inputs - 1)]
+                staged[i * s.channels + c] = samples[i * s.device_inputs + places[c]]
 
 
 @njit
@@ -123,9 +125,11 @@ def _scatter(s, device, n):
     if device == 0:
         return
     staged, samples = floats(s.staged_out, n * s.channels), floats(device, n * s.device_outputs)
+    places = integers(s.out_map, s.device_outputs)
     for i in range(n):
         for c in range(s.device_outputs):
-            samples[i * s.device_outputs + c] = staged[i * s.channels + min(c, s.channels - 1)]
+            heard = staged[i * s.channels + places[c]] if places[c] != SILENT else np.float32(0.0)
+            samples[i * s.device_outputs + c] = heard
 
 
 @njit
@@ -218,13 +222,20 @@ def _work_space(channels: int) -> dict[str, np.ndarray]:
     return {**staged, **clock, "past": aligned((PAST, channels)), "offset": aligned(channels)}
 
 
+def _kept(places: np.ndarray) -> np.ndarray:
+    """A channel map where compiled code finds it, one entry at least."""
+    kept = aligned(max(1, len(places)), np.int64)
+    kept[: len(places)] = places
+    return kept
+
+
 class Exchange:
     """What callback and engine share: two rings, a semaphore, counters; where wanted a source, an injection, a tape.
 
     Parameters
     ----------
     channels : int
-        Of the engine; missing device inputs repeat the last one.
+        Of the engine.
     device_inputs, device_outputs : int
         Channels of the device, 0 for none.
     block : int
@@ -243,6 +254,9 @@ class Exchange:
         Frames of input and output to keep.
     engine_block : int, optional
         Frames that the engine takes at a time; a block where None.
+    inputs, outputs : ndarray of int64, optional
+        For each channel of the engine the device's, for each of the device the engine's
+        (:mod:`rtspec.audio.channels`); the first ones where None, missing ones repeating the last.
     split : int
         Frames of the shortest callback that may be one of several in a burst, for which the delay then grows; 0 where
         the period is known for ever.
@@ -263,6 +277,8 @@ class Exchange:
         drain: int = 0,
         tape_frames: int = 0,
         engine_block: int | None = None,
+        inputs: np.ndarray | None = None,
+        outputs: np.ndarray | None = None,
         split: int = 0,
     ):
         self.record = aligned(1, EXCHANGE)
@@ -272,11 +288,15 @@ class Exchange:
         self.wake, self.histogram = Semaphore(), Histogram()
         self._words = self.record.view(np.int64)
         self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
-        self._arrays = {**_work_space(channels), "tape_in": self.tape_in, "tape_out": self.tape_out}
-        for array in self._arrays.values():
-            array.fill(0)  # touches every page now, so that the callback never waits for one
+        inputs = input_map(None, channels, max(1, device_inputs), "") if inputs is None else inputs
+        outputs = np.minimum(np.arange(device_outputs), channels - 1) if outputs is None else outputs
+        maps = {"in_map": _kept(inputs), "out_map": _kept(outputs)}
+        self._arrays = {**maps, **_work_space(channels), "tape_in": self.tape_in, "tape_out": self.tape_out}
+        for name in self._arrays.keys() - maps:
+            self._arrays[name].fill(0)  # touches every page now, so that the callback never waits for one
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
         self._set(period=block, engine_block=engine_block or block, split=split, tape_frames=tape_frames)
+        self._set(provided=int(ready_frames(block, engine_block or block)))
         self.record["ns_a_frame"], self._block, self.sample_rate = 1e9 / sample_rate, block, sample_rate
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
         self._set(held=-1, hole=-1, prefill=prefill, wake=self.wake.address, histogram=self.histogram.address)
@@ -306,7 +326,7 @@ class Exchange:
     @property
     def ready(self) -> int:
         """Frames that lie ready for such a period: the time that the engine has, less what it was given beyond."""
-        return int(ready_frames(self.period, int(self.record["engine_block"][0])))
+        return int(self.record["provided"][0])
 
     @property
     def widened(self) -> int:

@@ -6,10 +6,14 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from ..errors import DeviceError
+from .jack_look import leave_server, monitors, server_lives, stand_beside
+from .pulse_look import default_monitors
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,14 @@ class Device:
         return f"{marks}{self.index:3d} {self.name}, {self.host_api} ({channels}) {self.sample_rate:g} Hz"
 
 
+_playing: WeakSet[Any] = WeakSet()
+"""Streams that are open, which PortAudio's own end would close."""
+
+_left = [False]
+"""Whether a device was left open because closing it could hang, or abort the process."""
+
+
+@cache
 def portaudio():
     """The sounddevice module, or :class:`DeviceError` where PortAudio is not installed."""
     try:
@@ -39,7 +51,40 @@ def portaudio():
         raise DeviceError(
             f"{error}: audio devices need PortAudio; install it (Debian: apt-get install libportaudio2)"
         ) from None
+    atexit.unregister(sounddevice._exit_handler)
+    atexit.register(_end, sounddevice)
+    stand_beside()
     return sounddevice
+
+
+def _end(sd: Any) -> None:
+    """Close PortAudio at the interpreter's end, unless it has a dead server's client: that would abort the process."""
+    if not _left[0] and not _has_dead_client(sd):
+        leave_server()
+        sd._exit_handler()
+
+
+def _has_dead_client(sd: Any) -> bool:
+    if not sd._initialized:
+        return False
+    on_jack = any("JACK" in api["name"] and api["devices"] for api in sd.query_hostapis())
+    return on_jack and not server_lives()
+
+
+def note_open(stream: object) -> None:
+    """A stream of PortAudio's has been opened: until :func:`note_closed` no new look at the devices is possible."""
+    _playing.add(stream)
+
+
+def note_closed(stream: object, left: bool = False) -> None:
+    """It is closed, or `left` alone for ever."""
+    _playing.discard(stream)
+    _left[0] = _left[0] or left
+
+
+def can_look_again() -> bool:
+    """Whether nothing plays that a new look at the devices would end."""
+    return not _playing
 
 
 def look_again(died: bool = False) -> None:
@@ -53,16 +98,17 @@ def look_again(died: bool = False) -> None:
         takes over.
     """
     sd: Any = portaudio()
-    copy = _copied(sd) if died else None
+    copy = _copied(sd) if died or _left[0] or _has_dead_client(sd) else None
     if copy is not None:
         for library in (sd._lib, copy):  # threads of the sound system run in their code until the process ends
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
         sd._lib, sd._initialized = copy, 0
-        atexit.unregister(sd._exit_handler)
+        _left[0] = False
     try:
         if copy is None:
             sd._terminate()
         sd._initialize()
+        stand_beside()
     except sd.PortAudioError as error:
         raise DeviceError(f"PortAudio does not start: {str(error).splitlines()[0]}") from None
 
@@ -114,14 +160,32 @@ def _is_detour(device: Device) -> bool:
     return device.host_api == "ALSA" and device.name == "jack"
 
 
-def find_device(name: str | int | None, kind: str) -> Device:
-    """The device with this index, name or part of a name; the default one where None. `kind` is "input" or "output"."""
+def find_device(name: str | int | None, kind: str, allow_feedback: bool = False) -> Device:
+    """The device with this index, name or part of a name; the default one where None. `kind` is "input" or "output".
+
+    The default input is none that hears the own output, unless `allow_feedback`. Before a refusal the devices are
+    looked at anew.
+    """
+    if can_look_again() and _has_dead_client(portaudio()):
+        look_again()
+    try:
+        return _found(name, kind, allow_feedback)
+    except DeviceError:
+        if not can_look_again():
+            raise
+    look_again()
+    return _found(name, kind, allow_feedback)
+
+
+def _found(name: str | int | None, kind: str, allow_feedback: bool) -> Device:
     usable = [d for d in list_devices() if (d.inputs if kind == "input" else d.outputs) > 0]
     if not usable:
         raise DeviceError(
             f"there is no audio {kind} device; plug one in, start a JACK server, or use the virtual device"
         )
     if name is None:
+        if kind == "input" and not allow_feedback:
+            usable = _without_monitors(usable)
         default = [d for d in usable if (d.is_default_input if kind == "input" else d.is_default_output)]
         return (default or usable)[0]
     exact = [d for d in usable if name in (d.index, d.name) or str(name) == str(d.index)]
@@ -131,6 +195,19 @@ def find_device(name: str | int | None, kind: str) -> Device:
     problem = "fits several devices" if matches else f"is no {kind} device"
     listed = "; ".join(f"{d.index} {d.name!r}" for d in matches or usable)
     raise DeviceError(f"{kind} device {name!r} {problem}; choose one of {listed}")
+
+
+def _without_monitors(usable: list[Device]) -> list[Device]:
+    """Inputs that hear something else than what this machine plays."""
+    heard = monitors() | default_monitors()
+    found = [d for d in usable if d.name not in heard]
+    if not found:
+        named = ", ".join(repr(d.name) for d in usable)
+        raise DeviceError(
+            f"the only input is the monitor of the machine's own output ({named}): it would howl; plug in an input,"
+            " name one, play a source, or allow feedback"
+        )
+    return found
 
 
 def find_again(device: Device) -> Device:

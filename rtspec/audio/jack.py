@@ -139,13 +139,16 @@ class JackServer(JackGraph):
         Hz.
     period : int
         Frames.
+    inputs, outputs : int
+        Channels.
     """
 
-    def __init__(self, sample_rate: int = 48000, period: int = 128):
+    def __init__(self, sample_rate: int = 48000, period: int = 128, inputs: int = 2, outputs: int = 2):
         problem = why_unavailable()
         if problem:
             raise DeviceError(f"no JACK server can be started: {problem}")
         self._command = ["-R", "-d", "dummy", "-r", str(sample_rate), "-p", str(period)]
+        self._command += ["-C", str(inputs), "-P", str(outputs)]
         complaint = "all names are taken"
         for name in NAMES:
             super().__init__(name)

@@ -1,15 +1,17 @@
-"""What the running JACK or PipeWire server says of itself, asked of the library that PortAudio plays through."""
+"""What the running JACK or PipeWire server says of itself, asked of the library that PortAudio plays through.
+
+A client of our own that only asks stands beside PortAudio's. It is told when its server dies, and so is known what
+PortAudio does not tell: that to touch its client again would hang or abort the process.
+"""
 
 import ctypes
-import os
 from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_int, c_uint32, c_ulong, c_void_p
 from functools import cache
 from typing import Any
 
 _NO_START_SERVER, _IS_OUTPUT = 1, 2
-_PORTAUDIO = ("PortAudio", *(f"PortAudio-{i:02d}" for i in range(1, 10)))
-"""Names that PortAudio's client has: a server numbers those that are taken."""
+_SEMAPHORE_BYTES = 64
 
 
 @cache
@@ -25,8 +27,8 @@ def _library() -> Any:
     for name, result, arguments in (
         ("jack_client_open", c_void_p, (c_char_p, c_int, POINTER(c_int))),
         ("jack_client_close", c_int, (c_void_p,)),
+        ("jack_on_shutdown", None, (c_void_p, c_void_p, c_void_p)),
         ("jack_get_buffer_size", c_uint32, (c_void_p,)),
-        ("jack_get_client_pid", c_int, (c_char_p,)),
         ("jack_get_ports", POINTER(c_char_p), (c_void_p, c_char_p, c_char_p, c_ulong)),
         ("jack_free", None, (c_void_p,)),
     ):
@@ -35,45 +37,86 @@ def _library() -> Any:
     return jack
 
 
-def _asked(question: Callable[[Any, Any], Any]) -> Any:
-    """An answer of the default server, to a client that only asks; None where no server answers."""
-    jack = _library()
-    client = jack and jack.jack_client_open(b"rtspec look", _NO_START_SERVER, ctypes.byref(c_int()))
-    if not client:
-        return None
-    try:
-        return question(jack, client)
-    finally:
-        jack.jack_client_close(client)
+class Witness:
+    """A client that only asks, and is told when its server dies: libjack then posts a semaphore."""
+
+    def __init__(self):
+        self._jack, self._c = _library(), ctypes.CDLL(None)
+        self._died = ctypes.create_string_buffer(_SEMAPHORE_BYTES)
+        self._c.sem_init(self._died, 0, 0)
+        opened = self._jack and self._jack.jack_client_open(b"rtspec look", _NO_START_SERVER, ctypes.byref(c_int()))
+        self._client = opened or None
+        if self._client:
+            tell = ctypes.cast(self._c.sem_post, c_void_p)
+            self._jack.jack_on_shutdown(self._client, tell, ctypes.addressof(self._died))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server that it belongs to is there."""
+        posted = c_int()
+        self._c.sem_getvalue(self._died, ctypes.byref(posted))
+        return self._client is not None and posted.value == 0
+
+    def ask(self, question: Callable[[Any, Any], Any]) -> Any:
+        """What the library's functions answer for this client; None without a server."""
+        return question(self._jack, self._client) if self.alive else None
+
+    def close(self) -> None:
+        """Leave the server; one that is dead is left alone."""
+        if self.alive:
+            self._jack.jack_client_close(self._client)
+            self._client = None
+
+
+_witnesses: list[Witness] = []
+"""The present one is the last; those of dead servers stay where libjack can find them."""
+
+
+def stand_beside() -> None:
+    """Have a witness of the server that PortAudio has just found."""
+    if _witnesses:
+        _witnesses[-1].close()
+    _witnesses.append(Witness())
+
+
+def server_lives() -> bool:
+    """Whether the server that PortAudio found is still there."""
+    return bool(_witnesses) and _witnesses[-1].alive
+
+
+def leave_server() -> None:
+    """Let the witness go, at the end."""
+    if _witnesses:
+        _witnesses[-1].close()
 
 
 def jack_period() -> int | None:
-    """Frames a period of the default server; None where no server answers."""
-    return _asked(lambda jack, client: int(jack.jack_get_buffer_size(client)) or None)
+    """Frames a period of the server that PortAudio found; None where there is none."""
+    if not _witnesses:
+        return None
+    return _witnesses[-1].ask(lambda jack, client: int(jack.jack_get_buffer_size(client)) or None)
 
 
-def knows_us() -> bool:
-    """Whether the server that answers now is the one that PortAudio's client in this process belongs to."""
-    us = os.getpid()
-    return bool(_asked(lambda jack, _: any(jack.jack_get_client_pid(name.encode()) == us for name in _PORTAUDIO)))
+def jack_devices() -> dict[str, bool] | None:
+    """Names of the devices whose inputs there are; whether they hear nothing but what their own outputs play."""
+    ports = _witnesses[-1].ask(_output_ports) if _witnesses else None
+    if ports is None:
+        return None
+    found: dict[str, bool] = {}
+    for port in ports:
+        device, _, name = port.rpartition(":")
+        found[device] = found.get(device, True) and name.startswith("monitor")
+    return found
+
+
+def _output_ports(jack: Any, client: Any) -> list[str]:
+    listed, ports = jack.jack_get_ports(client, None, b"audio", _IS_OUTPUT), []
+    while listed and listed[len(ports)]:
+        ports.append(listed[len(ports)])
+    jack.jack_free(listed)
+    return [bytes(port).decode(errors="replace") for port in ports]
 
 
 def monitors() -> set[str]:
-    """Names of devices whose inputs are nothing but what their own outputs play."""
-
-    def look(jack: Any, client: Any) -> set[str]:
-        listed = jack.jack_get_ports(client, None, b"audio", _IS_OUTPUT)
-        ports = [bytes(name).decode(errors="replace") for name in _until_null(listed)]
-        jack.jack_free(listed)
-        names = {port.rsplit(":", 1)[0] for port in ports}
-        real = {port.rsplit(":", 1)[0] for port in ports if not port.rsplit(":", 1)[1].startswith("monitor")}
-        return names - real
-
-    return _asked(look) or set()
-
-
-def _until_null(listed: Any) -> list[bytes]:
-    found: list[bytes] = []
-    while listed and listed[len(found)]:
-        found.append(listed[len(found)])
-    return found
+    """Devices on the server whose inputs are nothing but what their own outputs play."""
+    return {name for name, monitor in (jack_devices() or {}).items() if monitor}

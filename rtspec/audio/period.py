@@ -38,29 +38,33 @@ def ready_frames(period, block):
 
 
 @njit
-def _widen(s, period):
-    """Provide for a longer period; frames that were late until now are late no more."""
-    period = min(period, LONGEST)
-    more = ready_frames(period, s.engine_block) - ready_frames(s.period, s.engine_block)
+def _provide(s, period):
+    """Provide for a period: where that needs more than lies ready, the delay grows, and frames that were late until now
+    are late no more."""
+    needed = ready_frames(min(period, LONGEST), s.engine_block)
+    s.period = max(s.period, min(period, LONGEST))
+    more = max(0, needed - s.provided)
     forgiven = max(0, min(s.debt, more))
     s.debt -= forgiven
     s.owed += more - forgiven
     s.drain += more
-    s.period, s.widened, s.short = period, s.widened + (more if s.callbacks > 0 else 0), 0
+    s.provided += more
+    s.widened += more if s.callbacks > 0 else 0
 
 
 @njit
 def watch_period(s, n, now):
-    """Before a callback of `n` frames at a moment: widen the delay where the device has begun to ask for more."""
+    """Before a callback of `n` frames at a moment: widen the delay where the device asks for more, or otherwise."""
     if s.split == 0:
         return
     passed = (now - s.called_ns) / s.ns_a_frame
     s.burst = max(0.0, s.burst - LEAK * passed) + n
-    s.called_ns, s.asked = now, n
-    if n > s.period:
-        _widen(s, n)
+    if n != s.asked:
+        _provide(s, n)
     elif n >= s.split and s.burst > LARGER * s.period and s.underruns > s.noted:
         s.short = s.short + 1 if now - s.short_ns < FORGET_NS else 1
         s.short_ns, s.noted = now, s.underruns
         if s.short >= PATIENCE:
-            _widen(s, n * int(-(-s.burst // n)))
+            _provide(s, n * int(-(-s.burst // n)))
+            s.short = 0
+    s.called_ns, s.asked = now, n

@@ -3,7 +3,6 @@
 Both have `start`, `stop`, `active` and `latency_samples`, so the host does not know which one runs.
 """
 
-import atexit
 import ctypes
 import threading
 from contextlib import suppress
@@ -18,12 +17,16 @@ from ..buffers.memory import address, aligned
 from ..buffers.priority import become_real_time
 from ..errors import DeviceError
 from .callback import Exchange, exchange, portaudio_callback
-from .devices import Device, portaudio
-from .jack_look import jack_period
+from .devices import Device, note_closed, note_open, portaudio
+from .jack_look import jack_period, server_lives
 from .period import JACK_SPLIT
+from .refusals import refusal
 
 DEVICE_PRIORITY = 10
 """SCHED_FIFO priority of the virtual device, above the engine's as an audio server's threads are."""
+
+MOST_LATENCY_S = 10.0
+"""What a driver may say of itself and be believed."""
 
 CLOSE_TIMEOUT_S = 3.0
 """How long a lost device may take to close before it is left alone: closing one whose server died can hang for ever."""
@@ -33,6 +36,7 @@ class Stream(Protocol):
     """What drives an :class:`Exchange`; `on_jack` says whether it is the client of a JACK server."""
 
     on_jack: bool
+    doubted: str | None
 
     @property
     def latency_samples(self) -> int: ...
@@ -68,6 +72,7 @@ class PortAudioStream:
     ):
         self._sd, self._lost, self._started = portaudio(), False, False
         self.on_jack = any("JACK" in device.host_api for device in (input_device, output_device) if device)
+        self._devices = input_device, output_device
         self._kept = (exchange, portaudio_callback())
         sides = {"input": input_device, "output": output_device}
         used = [(side, device) for side, device in sides.items() if device is not None]
@@ -82,9 +87,12 @@ class PortAudioStream:
             "channels": [counts[side] for side, _ in used] if duplex else counts[used[0][0]],
         }
         self._stream = self._open(settings, exchange, sample_rate, 0 if self.on_jack else block)
-        latencies = np.atleast_1d(self._stream.latency)
+        note_open(self)
         self._exchange, self._opened_at = exchange, exchange.period
-        self._latency_samples = round(float(np.sum(latencies)) * sample_rate)
+        said = [float(seconds) for seconds in np.atleast_1d(self._stream.latency)]
+        self.doubted = _doubt(said)
+        periods = len(said) * exchange.period
+        self._latency_samples = periods if self.doubted else round(sum(said) * sample_rate)
 
     def _open(self, settings: dict, exchange: Exchange, sample_rate: float, block: int):
         ffi = self._sd._ffi
@@ -100,10 +108,8 @@ class PortAudioStream:
                 wrap_callback=None,
             )
         except (self._sd.PortAudioError, ValueError) as error:
-            raise DeviceError(
-                f"device {settings['device']} refuses {sample_rate:g} Hz with blocks of {block}: {_reason(error)};"
-                " try the sample rate that 'rtspec devices' shows"
-            ) from None
+            name = " and ".join(sorted({device.name for device in self._devices if device}))
+            raise DeviceError(f"device {name!r} refuses {sample_rate:g} Hz: {refusal(error)}") from None
 
     @property
     def latency_samples(self) -> int:
@@ -131,12 +137,12 @@ class PortAudioStream:
             self._stream.start()
             self._started = True
         except self._sd.PortAudioError as error:
-            raise DeviceError(f"the device does not start: {_reason(error)}; is another program using it?") from None
+            raise DeviceError(f"the device does not start: {refusal(error)}") from None
 
     def stop(self) -> None:
         """Stop and close. A device that has vanished is given some seconds and then left alone; one on a JACK server
         that has died at once, since PortAudio would hang or abort the process."""
-        if self._lost or (self.on_jack and self._started and not self.active):
+        if self._lost or (self.on_jack and self._started and not (self.active and server_lives())):
             self._leave()
             return
         closing = threading.Thread(target=self._close, daemon=True)
@@ -144,6 +150,7 @@ class PortAudioStream:
         closing.join(CLOSE_TIMEOUT_S)
         if closing.is_alive():
             self._leave()
+        note_closed(self)
         self._started = False
 
     def _leave(self) -> None:
@@ -152,7 +159,7 @@ class PortAudioStream:
         self._lost = True
         for needed in (self, self._sd._lib):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(needed))
-        atexit.unregister(self._sd._exit_handler)
+        note_closed(self, left=True)
 
     def _close(self) -> None:
         for end in (self._stream.abort, self._stream.close):
@@ -160,8 +167,12 @@ class PortAudioStream:
                 end()
 
 
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def _doubt(said_s: list[float]) -> str | None:
+    """A line where a driver says of itself what cannot be."""
+    if all(0.0 <= seconds <= MOST_LATENCY_S for seconds in said_s):
+        return None
+    named = " and ".join(f"{1000 * seconds:g}" for seconds in said_s)
+    return f"the driver's own latency of {named} ms cannot be: a period each way is stated instead; measure it"
 
 
 _RUNNING = 0
@@ -187,6 +198,7 @@ class VirtualStream:
     """
 
     latency_samples, on_jack = 0, False
+    doubted: str | None = None
 
     def __init__(self, exchange: Exchange, channels: int, sample_rate: float, block: int):
         self._exchange, self._block, self._period_ns = exchange, block, round(1e9 * block / sample_rate)

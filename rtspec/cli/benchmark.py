@@ -1,4 +1,4 @@
-"""``rtspec benchmark engine|latency|model|phase|soak``."""
+"""``rtspec benchmark engine|latency|model|periods|phase|soak``."""
 
 import argparse
 from collections.abc import Callable
@@ -10,6 +10,7 @@ _FIGURES = {
     "engine": "live streams while another Python thread burns the GIL: callbacks, underruns, equality with render",
     "latency": "an impulse around a JACK loop-back against the itemised latency; MIDI to sound, in two processes",
     "model": "a model's time per frame through the C API, beside plain onnxruntime",
+    "periods": "every period of a JACK server, also changed while playing, with every block: equal to render or not",
     "phase": "phase reconstruction: quality and time per frame of every method",
     "soak": "ten minutes of live sound, MIDI, OSC, edits and model swaps at once: nothing lost, late or longer",
 }
@@ -43,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["soak"].add_argument("--seconds", type=float, default=600.0, metavar="N", help="default 600; at least 30")
     made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
+    made["periods"].add_argument(
+        "--periods", type=_whole_numbers, metavar="N,N", help="of the server (default: ten from 32 to 2048)"
+    )
+    made["periods"].add_argument("--seconds", type=float, default=2.0, metavar="N", help="for each (default 2)")
     made["model"].add_argument("models", nargs="*", metavar="MODEL", help="files or names (default: all that ship)")
     made["phase"].add_argument("--audio", metavar="FOLDER", help="measure on these sound files")
     made["phase"].add_argument("--picture", metavar="FILE", help="draw quality against latency and cost, as PNG")
@@ -50,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure one figure; 1 where a promise does not hold."""
-    return {"engine": _engine, "latency": _latency, "model": _model, "phase": _phase, "soak": _soak}[args.figure](args)
+    figures = {"engine": _engine, "latency": _latency, "model": _model, "periods": _periods}
+    return {**figures, "phase": _phase, "soak": _soak}[args.figure](args)
 
 
 def _engine(args: argparse.Namespace) -> int:
@@ -107,6 +113,21 @@ def _model(args: argparse.Namespace) -> int:
     rows = [model_benchmark.run(name) for name in args.models or models()]
     emit(args, {"rows": rows}, table(rows))
     return 0
+
+
+def _periods(args: argparse.Namespace) -> int:
+    from ..evaluation import period_benchmark
+
+    periods = args.periods or period_benchmark.PERIODS
+    with progress(args.json) as bar:
+        task = bar.add_task("periods", total=None)
+        rows = period_benchmark.run(
+            periods, seconds=args.seconds, report=lambda row: bar.update(task, description=f"period {row['period']}")
+        )
+    columns = ("what", "period", "block", "channels", "chain", "equal", "underruns", "delay", "measured_samples")
+    shown = [{name.replace("_", " "): row.get(name, "") for name in columns} for row in rows]
+    emit(args, {"rows": rows}, table(shown))
+    return 0 if all(row["equal"] for row in rows) else 1
 
 
 def _phase(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from .live import play, statistics_text
 from .output import emit
 
 EXAMPLE = "rtspec demo --seconds 6 --out out"
-SAMPLE_RATE, BLOCK = 48000, 128
+SAMPLE_RATE = 48000
 _PACKAGE = Path(__file__).resolve().parent.parent
 FOLDERS = (_PACKAGE / "examples", _PACKAGE.parent / "examples" / "audio")
 """Where the demo's sound lies: in a wheel, in a checkout."""
@@ -77,12 +77,14 @@ def open_stream(sound, virtual: bool):
     """A stream on the default device if one opens, else on the virtual one; and which it is, in words."""
     if not virtual:
         try:
-            return _stream(sound, False), f"{_default_device()}, {SAMPLE_RATE} Hz, blocks of {BLOCK}"
+            stream = _stream(sound, False)
+            return stream, f"{_default_device()}, {SAMPLE_RATE} Hz, blocks of {stream.buffer_size}"
         except DeviceError as error:
             why = f"no sound card: {error}"
     else:
         why = "as asked"
-    return _stream(sound, True), f"the paced virtual one ({why}), {SAMPLE_RATE} Hz, blocks of {BLOCK}"
+    stream = _stream(sound, True)
+    return stream, f"the paced virtual one ({why}), {SAMPLE_RATE} Hz, blocks of {stream.buffer_size}"
 
 
 def _default_device() -> str:
@@ -97,7 +99,6 @@ def _stream(sound, virtual: bool):
     return rtspec.AudioStream(
         plugins=[rtspec.SpectralInversion(), rtspec.OnnxProcessor("tilt-gate")],
         sample_rate=SAMPLE_RATE,
-        buffer_size=BLOCK,
         source=sound,
         record_seconds=sound.shape[1] / SAMPLE_RATE + 1.0,
         virtual=virtual,

@@ -23,7 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--input", metavar="NAME", help="input device: name, part of it, or index")
     parser.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
-    parser.add_argument("--block", type=int, default=128, metavar="N", help="samples a device block (default 128)")
+    parser.add_argument(
+        "--block", type=_block, metavar="N", help="samples a block, or auto (default): the device's own, else 128"
+    )
+    for side in ("input", "output"):
+        parser.add_argument(
+            f"--{side}-channels", metavar="N,N:N", help=f"the device's {side} channels in the chain's order, from 1"
+        )
+    parser.add_argument(
+        "--allow-feedback", action="store_true", help="let the default input be the monitor of the own output"
+    )
     parser.add_argument(
         "--worker",
         type=int,
@@ -74,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
 
     rate = args.rate or _own_rate(args)
     chain = make_chain(args)
-    view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz, blocks of {args.block}")
+    view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz")
     if is_sensor(args.source):
         source, endless = silent_source(chain, args.source, rate, view.say)
     else:
@@ -85,6 +94,9 @@ def run(args: argparse.Namespace) -> None:
         plugins=chain,
         sample_rate=rate,
         buffer_size=args.block,
+        input_channels=args.input_channels,
+        output_channels=args.output_channels,
+        allow_feedback=args.allow_feedback,
         source=source,
         loop=endless,
         record=_record(args),
@@ -104,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
     if args.preset:
         _apply_preset(stream, args.preset)
     if not args.json:
-        print(f"{describe(args)}, {rate:g} Hz, blocks of {args.block}\n{stream.latency}", flush=True)
+        print(f"{describe(args)}, {rate:g} Hz, blocks of {stream.buffer_size}\n{stream.latency}", flush=True)
     play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it", view)
     data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
     data["recorded"] = [str(path) for path in stream.recording_paths]
@@ -177,6 +189,15 @@ def _source(path: str | None, rate: float):
     from ..audio.files import read
 
     return read(path, round(rate))[0]
+
+
+def _block(text: str) -> int | None:
+    """A number, or the device's own."""
+    if text == "auto":
+        return None
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number of samples, or auto")
+    return int(text)
 
 
 def _positive(text: str) -> float:

@@ -23,7 +23,8 @@ DEVICES = ("jack", "default", "virtual")
 class Job:
     """What a child is to measure: `module` has ``measure(job) -> dict``; `device` is one of :data:`DEVICES`; `phase` a
     phase method or empty; `chain` processors by their names on the command line; `cutoff_hz` a low-pass on what is
-    played, 0 for none."""
+    played, 0 for none;
+    `wanted_blocks`, `channels` and `chains` are what :mod:`rtspec.evaluation.period_benchmark` combines."""
 
     module: str
     device: str
@@ -36,6 +37,9 @@ class Job:
     phase: str = ""
     chain: tuple[str, ...] = ()
     cutoff_hz: float = 0.0
+    wanted_blocks: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
+    chains: tuple[tuple[str, ...], ...] = ()
 
 
 class Child:

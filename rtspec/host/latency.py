@@ -14,9 +14,10 @@ class Latency:
     Attributes
     ----------
     items : dict of str to int
-        Samples: "device" (what the driver says of itself, in and out), "block" (one device block, since the engine gets
-        whole blocks), "worker" (time that the engine has beyond it), "resampler", "window", "model", "phase",
-        "plugins", "reserve" (what keeps the total the same when an edit takes something out of the chain).
+        Samples: "device" (what the driver says of itself, in and out), "block" (one device period, or more where the
+        engine's blocks do not divide it), "worker" (time that the engine has beyond it), "resampler", "window",
+        "model", "phase", "plugins", "reserve" (what keeps the total the same when an edit takes something out of the
+        chain).
     sample_rate : float
         Hz.
     """

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..audio.callback import Exchange
+from ..audio.channels import input_map, output_map, repeated, unheard
 from ..audio.devices import Device
 from ..audio.jack_look import jack_period
 from ..audio.period import JACK_SPLIT, ready_frames
@@ -23,6 +24,10 @@ USUAL_BLOCK = 128
 """Frames a callback where nobody asks for another number and the driver leaves the choice."""
 
 
+LARGEST_OWN = 256
+"""Most frames that the engine takes at a time where the device's own period decides."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to play, on whatever device.
@@ -35,6 +40,8 @@ class Settings:
         Frames a device callback; the device's own where None.
     channels : int
         Of the chain.
+    input_channels, output_channels : tuple of int or None
+        The device's, from 1, in the chain's order; its first ones where None.
     worker_samples, reserve_samples : int
         Time that the engine has beyond a block; latency that the chain has at least.
     guard : bool
@@ -57,6 +64,8 @@ class Settings:
     inject: np.ndarray | None = None
     loop: bool = False
     tape_frames: int = 0
+    input_channels: tuple[int, ...] | None = None
+    output_channels: tuple[int, ...] | None = None
 
     def at_rate(self, sample_rate: float) -> "Settings":
         """The same at another sample rate, Hz: sounds and lengths go with it."""
@@ -89,7 +98,7 @@ class Rig:
         plugins: Pedalboard,
         say: Callable[[str], None],
     ):
-        self.settings, self.devices, self._plugins = settings, devices, plugins
+        self.settings, self.devices, self._plugins, self._say = settings, devices, plugins, say
         with compiled_aside(virtual=devices[1] is None):
             self.guard = Guard(settings.sample_rate, settings.channels) if settings.guard else None
             chain = (plugins.flat, settings.sample_rate, settings.channels)
@@ -97,22 +106,32 @@ class Rig:
         self.on_jack = any("JACK" in device.host_api for device in devices if device)
         self._period = (jack_period() if self.on_jack else None) or settings.buffer_size or USUAL_BLOCK
         self.buffer_size = settings.buffer_size or self._period
-        self._block = _engine_block(self.buffer_size)
+        self._block = _engine_block(self.buffer_size) if settings.buffer_size else _own_block(self._period)
         self.exchange = self._new_exchange()
         self.engine = Engine(self.exchange, settings.channels, self._block, self.player.program)
         self.device_stream = self._opened()
         plugins.play_on(self.engine, self.player)
+        if self.device_stream.doubted:
+            say(self.device_stream.doubted)
         self._told = (self._period, 0, self._period)
         if self._period != self.buffer_size:
             say(f"the device decides: it asks for {self._period} samples at once, not {self.buffer_size}")
 
     def _new_exchange(self) -> Exchange:
         settings, (reader, writer) = self.settings, self.devices
+        n = settings.channels
+        inputs = input_map(settings.input_channels, n, reader.inputs, reader.name) if reader else None
+        outputs = output_map(settings.output_channels, n, writer.outputs, writer.name) if writer else None
+        for line in (outputs is not None and unheard(outputs, n), inputs is not None and repeated(inputs, n)):
+            if line:
+                self._say(line)
         prefill = int(ready_frames(self._period, self._block)) + settings.worker_samples
         return Exchange(
             channels=settings.channels,
-            device_inputs=min(settings.channels, reader.inputs) if reader else 0,
-            device_outputs=min(max(settings.channels, 2), writer.outputs) if writer else 0,
+            inputs=inputs,
+            outputs=outputs,
+            device_inputs=0 if inputs is None else 1 + int(max(inputs)),
+            device_outputs=0 if outputs is None else len(outputs),
             block=self._period,
             engine_block=self._block,
             split=0 if writer is None else JACK_SPLIT if self.on_jack else 1,
@@ -137,9 +156,10 @@ class Rig:
         known, self._told = self._told, (made.period, made.widened, asked)
         if made.widened != known[1]:
             grown, total = made.widened - known[1], self.latency
+            now = asked if asked < JACK_SPLIT else made.period
             return (
-                f"the device now asks for {made.period} samples at once, not {known[0]}: the delay grew by {grown}"
-                f" samples to {total.total_samples} ({total.total_ms:.1f} ms)"
+                f"the device now asks for {now} samples at once: the delay grew by {grown} samples to"
+                f" {total.total_samples} ({total.total_ms:.1f} ms)"
             )
         if self.on_jack and asked != known[2] and asked < min(made.period, JACK_SPLIT):
             return (
@@ -177,3 +197,9 @@ def _resampled(frames: np.ndarray, old_rate: float, new_rate: float) -> np.ndarr
 def _engine_block(buffer_size: int) -> int:
     """The largest share of a device block that a program takes at once."""
     return next(n for n in range(min(buffer_size, MAX_BLOCK), 0, -1) if buffer_size % n == 0)
+
+
+def _own_block(period: int) -> int:
+    """A block for a device's own period: a share of it that also suits the periods that it may change to."""
+    shares = [n for n in range(min(period, LARGEST_OWN), 0, -1) if period % n == 0]
+    return shares[0] if period <= LARGEST_OWN or shares[0] >= LARGEST_OWN // 4 else USUAL_BLOCK

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..audio.channels import checked_channels
 from ..audio.devices import Device, find_again, find_device, look_again
 from ..audio.layout import check_block, check_sample_rate
 from ..audio.recording import Recording, checked_path
@@ -19,6 +20,7 @@ from ..errors import DeviceError, InvalidValue
 from .board import Pedalboard
 from .controllers import Controllers
 from .latency import Latency
+from .opening import opened, own_rate
 from .rig import Rig, Settings
 from .statistics import Statistics
 
@@ -54,13 +56,18 @@ class AudioStream:
         Name, part of a name or index; the default device where None. With a `source` no input is opened.
     plugins : Pedalboard, processor, native pedalboard plugin or list of these
         The chain; a :class:`rtspec.Pedalboard` may be edited while it plays.
-    sample_rate : float
-        Hz.
+    sample_rate : float, optional
+        Hz; the output device's own where None.
     buffer_size : int, optional
         Frames that the engine takes at a time, and that a device callback has where the driver leaves the choice. Where
         None, the device's own, else 128. A JACK or PipeWire server decides its period itself; the delay follows it.
     channels : int, optional
-        Channels of the chain; by default the source's, else the device's, at most 2.
+        Channels of the chain; by default the source's, else as many as `input_channels`, else the device's, at most 2.
+    input_channels, output_channels : int, str or sequence of int, optional
+        Channels of the device in the chain's order, from 1: ``2``, ``"1,2"``, ``"3:5"``, ``[2, 1]``; the first ones
+        where None.
+    allow_feedback : bool
+        Let the default input be the monitor of the own output, which howls.
     source : ndarray, float32, shape (channels, samples), optional
         Sound to play in place of the input.
     loop : bool
@@ -122,10 +129,13 @@ class AudioStream:
         input_device_name: str | int | None = None,
         output_device_name: str | int | None = None,
         plugins=None,
-        sample_rate: float = 48000,
+        sample_rate: float | None = 48000,
         buffer_size: int | None = None,
         *,
         channels: int | None = None,
+        input_channels: str | int | Sequence[int] | None = None,
+        output_channels: str | int | Sequence[int] | None = None,
+        allow_feedback: bool = False,
         source: np.ndarray | None = None,
         loop: bool = False,
         inject: np.ndarray | None = None,
@@ -147,13 +157,18 @@ class AudioStream:
         report: Callable[[str], None] | None = None,
     ):
         self._report, self._reopen, self._said = report, reopen, deque[str](maxlen=100)
-        rate, block = check_sample_rate(sample_rate), None if buffer_size is None else check_block(buffer_size)
+        block = None if buffer_size is None else check_block(buffer_size)
         self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
         devices: Devices = None, None
         if not virtual:
-            reader = None if source is not None else find_device(input_device_name, "input")
+            reader = None if source is not None else find_device(input_device_name, "input", allow_feedback)
             devices = reader, find_device(output_device_name, "output")
-        self.channels = channels or _natural_channels(source, devices)
+        rate = check_sample_rate(own_rate(devices) if sample_rate is None else sample_rate)
+        ins, outs = (
+            checked_channels("input_channels", input_channels),
+            checked_channels("output_channels", output_channels),
+        )
+        self.channels = channels or (len(ins) if ins and source is None else _natural_channels(source, devices))
         settings = Settings(
             sample_rate=rate,
             buffer_size=block,
@@ -164,6 +179,8 @@ class AudioStream:
             source=_frames("source", source, self.channels),
             inject=_frames("inject", inject, self.channels),
             loop=loop,
+            input_channels=ins,
+            output_channels=outs,
             tape_frames=round(record_seconds * rate),
         )
         self._record, self._overwrite = None if record is None else checked_path(record), overwrite
@@ -184,7 +201,7 @@ class AudioStream:
             pad=pad,
             report=self._say,
         )
-        self._rig = Rig(settings, devices, self.plugins, self._say)
+        self._rig = opened(settings, devices, self.plugins, self._say)
 
     @property
     def sample_rate(self) -> float:
