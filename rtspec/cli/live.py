@@ -195,9 +195,10 @@ def _block(text: str) -> int | None:
     """A number, or the device's own."""
     if text == "auto":
         return None
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number of samples, or auto")
-    return int(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number of samples, or auto") from None
 
 
 def _positive(text: str) -> float:
