@@ -58,7 +58,7 @@ def heard(inputs, outputs, channels, samples, device_outputs):
 
 
 def test_chosen_inputs_reach_the_chain_and_chosen_outputs_play_it():
-    samples = np.tile(np.float32([1, 2, 3, 4]), (8, 1))
+    samples = np.tile(np.array([1, 2, 3, 4], np.float32), (8, 1))
     np.testing.assert_array_equal(heard((2,), None, 1, samples, 4)[0], [2, 2])
     np.testing.assert_array_equal(heard((4, 1), (3, 2), 2, samples, 4)[0], [0, 1, 4])
     np.testing.assert_array_equal(heard(None, (4,), 1, samples, 4)[0], [0, 0, 0, 1])
