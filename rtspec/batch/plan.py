@@ -26,7 +26,8 @@ OTHER_SOUNDS = (
         ".ape",
         ".wv",
     ),
-    *(".amr", ".ac3", ".au", ".snd", ".w64", ".rf64", ".bwf", ".oga", ".spx", ".dsf", ".mid", ".midi"),
+    *(".amr", ".ac3", ".au", ".snd", ".w64", ".rf64", ".bwf", ".oga", ".spx", ".dsf"),
+    *(".mid", ".midi", ".kar", ".rmi", ".smf"),
 )
 """Endings of sound that a folder may hold and that is not taken from it, or not read at all: to be named."""
 
@@ -50,7 +51,9 @@ class Plan:
     is_batch: bool = False
 
 
-def make_plan(sources: list[str], target: str, file_format: str | None = None, resume: bool = False) -> Plan:
+def make_plan(
+    sources: list[str], target: str, file_format: str | None = None, resume: bool = False, scores: bool = False
+) -> Plan:
     """Every file to read with the file to write; a folder's shape is kept.
 
     Parameters
@@ -63,6 +66,8 @@ def make_plan(sources: list[str], target: str, file_format: str | None = None, r
         "wav", "flac", "ogg" or "mp3": what to write in place of the sources' own.
     resume : bool
         Leave out what is there already and is newer than its source.
+    scores : bool
+        Take the MIDI files of folders too: the chain has an instrument.
 
     Raises
     ------
@@ -74,7 +79,7 @@ def make_plan(sources: list[str], target: str, file_format: str | None = None, r
     if len(paths) > 1 and out.exists() and not out.is_dir():
         raise AudioFileError(f"{out} is a file; several files need a folder to go to")
     for path in paths:
-        _add_folder(plan, path, out, file_format) if path.is_dir() else _add_file(plan, path, out, file_format)
+        _add_folder(plan, path, out, file_format, scores) if path.is_dir() else _add_file(plan, path, out, file_format)
     _refuse_collisions(plan)
     if resume:
         _leave_out_done(plan)
@@ -105,8 +110,9 @@ def _result_name(source: Path, file_format: str | None) -> str:
     return target_name(source, file_format)
 
 
-def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None) -> None:
+def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, scores: bool) -> None:
     from ..audio.files import READABLE, is_audio
+    from .sources import is_score
 
     n_before = len(plan.jobs) + len(plan.failed)
     inside = Path(os.path.realpath(out))
@@ -115,7 +121,7 @@ def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None) ->
         if path.name.startswith("."):
             if is_audio(path):
                 plan.skipped.append(_skip(path, "hidden"))
-        elif is_audio(path):
+        elif is_audio(path) or (scores and is_score(path)):
             if (reason := _unreadable(path)) is not None:
                 plan.failed.append({"file": str(path), "error": f"cannot read {path}: {reason}"})
             elif own and own in Path(os.path.realpath(path)).parents:

@@ -4,15 +4,18 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
 from ..control.automation import Automation, read_automation
+from ..control.midi_files import endings, read_midi_file
+from ..errors import InvalidValue
 from ..host.board import Pedalboard
 from ..host.faults import Faults, faults_of
+from .mastering import Mastering
 from .recipe import Recipe
 from .records import Record
 from .sources import is_score, opened, tour
@@ -44,6 +47,10 @@ class Renderer:
     def render(self, source: Path, target: Path, advance: Advance = lambda done, total: None) -> Record:
         """Render one file, and draw it where that is asked for."""
         r = self.recipe
+        if is_score(source) and not any(getattr(p, "accepts_midi", False) for p in self.board.flat()):
+            raise InvalidValue(
+                f"{source.name} is a MIDI file, and nothing in the chain plays it; add --processor timbre-synth"
+            )
         options = {"bit_depth": r.bit_depth, "salvage": r.salvage}
         record = render_file(self.board, source, target, self._automation, advance=advance, **options)
         if r.picture:
@@ -98,26 +105,37 @@ def render_file(
         record.seconds = round(reader.n_samples / reader.sample_rate, 3)
         moves = automation(source, record.seconds) if automation else None
         heard = _Heard(reader.channels, clips=bit_depth != "32f" or target.suffix.lower() != ".wav")
+        mastering = Mastering(reader.sample_rate, reader.channels, reader.end) if is_score(source) else None
         with _playing(board, reader, moves) as (play, faults):
-            _stream(reader, writer, play, heard, advance)
+            _stream(reader, writer, play, heard, advance, mastering)
             _note(record, heard, faults(), reader)
+        if mastering is not None:
+            record.seconds = round(mastering.n_samples / reader.sample_rate, 3)
+            record.notes += [*(moves.notes if moves else ()), *mastering.notes()]
     record.notes += writer.notes
     _keep_private(source, target)
     record.times_real_time = round(record.seconds / (time.perf_counter() - start), 1)
     return record
 
 
-def _stream(reader, writer: Writer, play: Callable, heard: "_Heard", advance: Advance) -> None:
-    left = reader.n_samples
-    for chunk in _endless(reader, heard):
-        out = play(chunk)[:, :left]
+def _stream(
+    reader, writer: Writer, play: Callable, heard: "_Heard", advance: Advance, mastering: Mastering | None
+) -> None:
+    def write(out: np.ndarray) -> None:
         if out.shape[1]:
             writer.write(out)
             heard.output(out)
-            left -= out.shape[1]
+
+    left = reader.n_samples
+    for chunk in _endless(reader, heard):
+        out = play(chunk)[:, :left]
+        left -= out.shape[1]
+        write(mastering.process(out) if mastering else out)
         advance(reader.n_samples - left, reader.n_samples)
         if not left:
             break
+    if mastering:
+        write(mastering.finish())
 
 
 class _Heard:
@@ -186,13 +204,20 @@ def _automation(recipe: Recipe, board: Pedalboard) -> AutomationOf | None:
     given = read_automation(recipe.automation, board, midi_map) if recipe.automation else Automation([], [])
 
     def of(source: Path, seconds: float) -> Automation | None:
-        played = read_automation(source, board, midi_map) if is_score(source) else Automation([], [])
+        played = _score(source, board, midi_map) if is_score(source) else Automation([], [])
         swept = tour(board, recipe.sweep, seconds) if recipe.sweep else []
         changes, messages = [*given.changes, *played.changes, *swept], [*given.messages, *played.messages]
         moves = sorted(changes, key=lambda change: change.time_s), sorted(messages, key=lambda timed: timed[0])
-        return Automation(*moves) if changes or messages else None
+        return Automation(*moves, played.notes) if changes or messages else None
 
     return of
+
+
+def _score(source: Path, board: Pedalboard, midi_map) -> Automation:
+    """A MIDI file, and at its end the messages that let go what it leaves held."""
+    played = read_automation(source, board, midi_map)
+    end = read_midi_file(source).seconds
+    return replace(played, messages=[*played.messages, *endings(end)])
 
 
 def _keep_private(source: Path, target: Path) -> None:

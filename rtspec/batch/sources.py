@@ -4,25 +4,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SUFFIXES = (".mid", ".midi")
+from ..control.midi_files import Score, is_midi_file, read_midi_file
+
 SAMPLE_RATE, CHANNELS = 48000, 2
-TAIL_S = 1.5
-"""Silence after the last message, in which notes die away."""
+TAIL_S = 12.0
+"""The most that is played after a score's end; what is silent of it is cut off again."""
+
+REST_S = 1.5
+"""What is played after the last message of a score that ends with it."""
 
 TOUR_STEPS = 400
 
 
 def is_score(path: Path) -> bool:
     """Whether a file is a MIDI file by its name."""
-    return path.suffix.lower() in SUFFIXES
+    return is_midi_file(path)
 
 
 class Silence:
-    """What :class:`rtspec.audio.files.Reader` is to a sound file: the silence over which something plays by itself."""
+    """What :class:`rtspec.audio.files.Reader` is to a sound file: the silence over which something plays by itself,
+    `end` samples and a tail."""
 
-    def __init__(self, seconds: float, channels: int = CHANNELS):
+    def __init__(self, seconds: float, channels: int = CHANNELS, tail_s: float = 0.0):
+        self.end = max(1, round(seconds * SAMPLE_RATE))
         self.notes: list[str] = []
-        self.sample_rate, self.channels, self.n_samples = SAMPLE_RATE, channels, max(1, round(seconds * SAMPLE_RATE))
+        self.sample_rate, self.channels, self.n_samples = SAMPLE_RATE, channels, self.end + round(tail_s * SAMPLE_RATE)
 
     def __enter__(self) -> "Silence":
         return self
@@ -41,14 +47,19 @@ class Silence:
             yield np.zeros((self.channels, min(size, self.n_samples - start)), np.float32)
 
 
+def _score_seconds(score: Score) -> float:
+    """A score's length as its file says, to its end of track; where that is its last event, time for notes to die."""
+    last = score.messages[-1][0] if score.messages else 0.0
+    return score.seconds if score.seconds > last + 1e-3 else last + REST_S
+
+
 def opened(path: Path, salvage: bool = False):
     """A reader of a sound file; silence as long as a MIDI file and its tail, or as a sensor's levels."""
     from ..audio.files import Reader
     from ..audio.levels import is_levels, read_levels
-    from ..control.automation import timed_messages
 
     if is_score(path):
-        return Silence(TAIL_S + max((time_s for time_s, _ in timed_messages(path)), default=0.0))
+        return Silence(_score_seconds(read_midi_file(path)), tail_s=TAIL_S)
     if is_levels(path):
         return Silence(read_levels(path).seconds, channels=1)
     return Reader(path, salvage=salvage)

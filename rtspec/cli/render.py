@@ -10,6 +10,7 @@ from ..batch.recipe import Recipe
 from ..batch.records import Record, Report
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
+from ..processors import INSTRUMENTS
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .output import emit, progress
 from .pipes import PIPE, piped
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     if PIPE in (*args.source, args.target):
         with piped(args.source, args.target) as (sources, target, replace):
             return _render(args, make_plan(sources, target), replace)
-    plan = make_plan(args.source, args.target, args.format, args.resume)
+    scores = any(name.partition(":")[0] in INSTRUMENTS for name, _ in args.chain or ())
+    plan = make_plan(args.source, args.target, args.format, args.resume, scores)
     if plan.jobs and not plan.is_batch and args.format and Path(plan.jobs[0].target).suffix != f".{args.format}":
         raise InvalidValue(f"--format {args.format} is at odds with {args.target}; leave one of them out")
     return _render(args, plan, lambda path: path)

@@ -11,7 +11,7 @@ Names are addresses, full or short (:class:`~rtspec.control.directory.Directory`
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from . import documents
 from .directory import Directory
 from .mapping import MidiMap
 from .messages import MidiEvent
+from .midi_files import SUFFIXES as SCORES
+from .midi_files import is_midi_file, read_midi_file
 from .parameters import Parameter
+from .unplayed import Unplayed
 
-SUFFIXES = (".csv", ".json", ".mid", ".midi")
+SUFFIXES = (".csv", ".json", *SCORES)
 MAX_BYTES = 1 << 26
 LATEST_S = 1e6
 _HEAD = ["time_s", "name", "value"]
@@ -46,10 +49,13 @@ class Automation:
     changes : list of Change
     messages : list of (float, mido.Message)
         Channel messages with their time in seconds, for the instruments of the chain.
+    notes : list of str
+        What of a file is not played as it is written, a line each.
     """
 
     changes: list[Change]
     messages: list[tuple[float, Any]]
+    notes: list[str] = field(default_factory=list)
 
 
 def read_automation(path: str | Path, target: Any, midi_map: MidiMap | None = None) -> Automation:
@@ -58,7 +64,7 @@ def read_automation(path: str | Path, target: Any, midi_map: MidiMap | None = No
     Parameters
     ----------
     path : path
-        Ends in .csv, .json, .mid or .midi.
+        Ends in .csv, .json, or as a MIDI file does (.mid, .midi, .kar, .rmi, .smf).
     target : Directory, Pedalboard, processor or sequence of processors
     midi_map : MidiMap, optional
         What the controllers of a MIDI file move; the usual controls where None.
@@ -73,9 +79,11 @@ def read_automation(path: str | Path, target: Any, midi_map: MidiMap | None = No
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InvalidValue(f"{path.name} must end in one of {', '.join(SUFFIXES)} to be an automation; rename it")
+    if is_midi_file(path):
+        score = read_midi_file(path)
+        played = _played(score.messages, midi_map or MidiMap(directory))
+        return replace(played, notes=[*score.remarks, *played.notes])
     data = documents.read_bytes(path, MAX_BYTES)
-    if suffix in (".mid", ".midi"):
-        return _played(timed_messages(path), midi_map or MidiMap(directory))
     entries = _csv_entries(path, data) if suffix == ".csv" else _json_entries(path, data)
     changes = [_change(where, entry, directory) for where, entry in entries]
     return Automation(sorted(changes, key=lambda change: change.time_s), [])
@@ -133,22 +141,7 @@ def _change(where: str, entry: Sequence, directory: Directory) -> Change:
 def timed_messages(path: str | Path) -> list[tuple[float, Any]]:
     """The channel messages of a MIDI file with their times in seconds, all tracks merged; :class:`InvalidValue` where
     it is none."""
-    import mido
-
-    path = Path(path)
-    documents.read_bytes(path, MAX_BYTES)
-    try:
-        now_s, found = 0.0, []
-        for message in mido.MidiFile(path, clip=True):
-            now_s += message.time
-            if not message.is_meta and hasattr(message, "channel"):
-                found.append((now_s, message))
-    except Exception as error:  # the parser raises what it happens to stumble over
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise InvalidValue(f"{path.name} is no MIDI file, or damaged: {reason}; export it again") from None
-    if now_s > LATEST_S:
-        raise InvalidValue(f"{path.name} lasts {now_s:g} s; the most is {LATEST_S:g}; export a shorter one")
-    return found
+    return read_midi_file(path).messages
 
 
 def _played(messages: list[tuple[float, Any]], midi_map: MidiMap) -> Automation:
@@ -162,12 +155,15 @@ def _played(messages: list[tuple[float, Any]], midi_map: MidiMap) -> Automation:
         parameter.value = value
         changes.append(Change(time_s or 0.0, parameter, parameter.value))
 
+    instruments = [p for p in midi_map.directory.processors() if getattr(p, "accepts_midi", False)]
+    unplayed, lines = Unplayed(instruments, midi_map.moves), list[str]()
     midi_map.write = note
     try:
         for time_s, message in messages:
             midi_map.feed(MidiEvent(time_s, message))
+            lines += [line] if (line := unplayed.feed(message)) else []
     finally:
         midi_map.write = write
         for parameter, value in before.items():
             parameter.value = value
-    return Automation(changes, messages)
+    return Automation(changes, messages, lines)

@@ -10,6 +10,7 @@ JACK's C interface: jack/jack.h and jack/midiport.h.
 """
 
 import ctypes
+import time
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ulong, c_void_p
 from ctypes.util import find_library
 from functools import cache
@@ -21,19 +22,22 @@ from numba import carray, njit, types
 
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.memory import address, aligned, integers, memmove, pointer
+from ..buffers.semaphore import Semaphore, sem_post, sem_timedwait
 from ..buffers.step import call_step
 from ..errors import DeviceError
 
 _SHARED = ("head", "tail", "port", "lost")
 _HEAD, _TAIL, _PORT, _LOST = range(4)
 _PLACES = ("slots", "event", "client", "get_buffer", "count", "get", "last_frame", "time_us")
-STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", *_PLACES)])
-EVENT = np.dtype({"names": ["size", "data"], "formats": ["i8", "i8"], "offsets": [8, 16], "itemsize": 24})
-"""``jack_midi_event_t``, without its frame."""
+STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", "arrival", *_PLACES)])
+EVENT = np.dtype(
+    {"names": ["frame", "size", "data"], "formats": ["u4", "i8", "i8"], "offsets": [0, 8, 16], "itemsize": 24}
+)
+"""``jack_midi_event_t``."""
 
 HEADER_BYTES, LONGEST = 16, 48
 SLOT_BYTES = HEADER_BYTES + LONGEST
-"""Of a message on its way: when its period began in microseconds, its length, its bytes. Longer ones are system
+"""Of a message on its way: when its frame comes in microseconds, its length, its bytes. Longer ones are system
 exclusive; their first bytes and their last are kept."""
 
 _MIDI = b"8 bit raw midi"
@@ -69,14 +73,16 @@ def _process(n_frames, state):
     buffer = call_step(s.get_buffer, port, n_frames, 0, 0)
     n_events = call_step(s.count, buffer, 0, 0, 0) & 0xFFFFFFFF
     began_at = call_step(s.last_frame, s.client, 0, 0, 0) & 0xFFFFFFFF
-    time_us = call_step(s.time_us, s.client, began_at, 0, 0)  # by the server's clock: this thread may be late
     for i in range(n_events):
         failed = call_step(s.get, s.event, buffer, i, 0) & 0xFFFFFFFF
         within = buffer <= event.data and 0 < event.size <= buffer + s.port_bytes - event.data
         if failed != 0 or not within:
             s.lost += n_events - i
             break
-        _keep(s, state, event, time_us)
+        at = (began_at + min(np.int64(event.frame), n_frames)) & 0xFFFFFFFF
+        _keep(s, state, event, call_step(s.time_us, s.client, at, 0, 0))  # the server's: this thread may be late
+    if n_events > 0:
+        sem_post(s.arrival)
     return 0
 
 
@@ -109,6 +115,7 @@ def library() -> Any:
         ("jack_set_process_callback", c_int, (c_void_p, c_void_p, c_void_p)),
         ("jack_activate", c_int, (c_void_p,)),
         ("jack_get_ports", POINTER(c_char_p), (c_void_p, c_char_p, c_char_p, c_ulong)),
+        ("jack_get_time", ctypes.c_uint64, ()),
         ("jack_free", None, (c_void_p,)),
         ("jack_port_register", c_void_p, (c_void_p, c_char_p, c_char_p, c_ulong, c_ulong)),
         ("jack_port_unregister", c_int, (c_void_p, c_void_p)),
@@ -142,6 +149,11 @@ def _entries() -> dict[str, int]:
     return {field: ctypes.cast(getattr(library(), name), c_void_p).value or 0 for field, name in names.items()}
 
 
+@njit(cache=True, nogil=True)
+def _timed_wait(semaphore, until):
+    return sem_timedwait(semaphore, until)
+
+
 class Arrivals:
     """What the callback puts down, until it is read.
 
@@ -161,11 +173,13 @@ class Arrivals:
         self._slots, self._event = aligned(queue * SLOT_BYTES, np.uint8), aligned(1, EVENT)
         self._slots.fill(0)  # touches every page now, so that the callback never waits for one
         self._record, self._queue = aligned(1, STATE), queue
+        self._arrival, self._until = Semaphore(), aligned(2, np.int64)
         places = {"slots": address(self._slots), "event": address(self._event), "client": client}
+        places["arrival"] = self._arrival.address
         for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():
             self._record[name] = value
         self._words, self._last_us, self._in_sysex = self._record.view(np.int64), 0, False
-        self._told_lost = 0
+        self._told_lost, self.last_time_s = 0, 0.0
         self.address = address(self._record)
 
     def losses(self) -> int:
@@ -173,6 +187,14 @@ class Arrivals:
         total, before = read(self._words, _LOST), self._told_lost
         self._told_lost = total
         return total - before
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until a message has come, without the GIL, and no longer than this."""
+        whole, part = divmod(time.time() + timeout_s, 1.0)
+        self._until[:] = int(whole), int(1e9 * part)
+        if _timed_wait(self._arrival.address, address(self._until)) == 0:
+            while self._arrival.try_wait():  # one look takes all that is there
+                pass
 
     def listen_to(self, port: int) -> None:
         """Take what comes in at this port; 0 for none."""
@@ -187,7 +209,7 @@ class Arrivals:
             publish(self._words, _TAIL, at + 1)
             if self._is_wanted(data):
                 delta_s = 1e-6 * (time_us - self._last_us) if self._last_us else 0.0
-                self._last_us = time_us
+                self._last_us, self.last_time_s = time_us, 1e-6 * time_us
                 return data, delta_s
         return None
 
@@ -201,6 +223,15 @@ class Arrivals:
             return False
         self._in_sysex = False
         return True
+
+
+def _offset_s(jack: Any) -> float:
+    """From the server's clock to :func:`time.monotonic`, by the quickest of a few looks at both."""
+    looks = []
+    for _ in range(8):
+        before, server_us, after = time.monotonic(), jack.jack_get_time(), time.monotonic()
+        looks.append((after - before, 0.5 * (before + after) - 1e-6 * server_us))
+    return min(looks)[1]
 
 
 class JackMidiInput:
@@ -227,10 +258,16 @@ class JackMidiInput:
         port_bytes = self._jack.jack_port_type_get_buffer_size(self._client, _MIDI)
         self._arrivals, self._compiled = Arrivals(queue, port_bytes, _entries(), self._client), _callback()
         self.get_message, self.losses = self._arrivals.get_message, self._arrivals.losses
+        self.wait, self._clock_offset_s = self._arrivals.wait, _offset_s(self._jack)
         # The server calls until the client is closed, even while the interpreter ends.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
         self._jack.jack_set_process_callback(self._client, self._compiled.address, self._arrivals.address)
         self._jack.jack_activate(self._client)
+
+    def message_time_s(self) -> float:
+        """When the frame of the last message comes, on the clock of :func:`time.monotonic`: within the period that it
+        came in, so it may be to come."""
+        return self._arrivals.last_time_s + self._clock_offset_s
 
     def get_ports(self) -> list[str]:
         """Names of all MIDI ports that can be listened to."""

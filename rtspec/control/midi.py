@@ -1,7 +1,7 @@
 """MIDI in: ports by name over whatever back end there is, and an input that a Python thread polls off the audio path.
 
-The back end never calls Python: on JACK such a callback would take the GIL in the server's real-time thread. The thread
-asks every millisecond; times come from the back end's own clock, so that the asking adds no jitter to them.
+The back end never calls Python: on JACK such a callback would take the GIL in the server's real-time thread. There the
+thread is woken by a semaphore, elsewhere it asks every millisecond; times come from the back end's own clock, so that the asking adds no jitter to them.
 """
 
 import ctypes
@@ -21,6 +21,9 @@ from .jack_midi import JackMidiInput, library
 from .messages import MidiEvent, MidiParser
 
 POLL_S = 0.001
+WAIT_S = 0.02
+"""The longest that an input waits for a message that a back end would wake it for."""
+
 LOOK_S = 1.0
 """How often an input looks whether its port has vanished or come back."""
 
@@ -201,7 +204,7 @@ class MidiInput:
 
     Notes
     -----
-    Times are those at which the back end received the message: on JACK the start of the period in which it came.
+    Times are those at which the back end received the message: on JACK its frame within the period.
     """
 
     def __init__(
@@ -265,13 +268,21 @@ class MidiInput:
 
     def _run(self) -> None:
         become_real_time(PRIORITY)
-        while not self._ending.wait(POLL_S):
+        while not self._ending.is_set():
             try:
+                self._pause()
                 self._turn()
             except Exception as error:  # the thread must outlive whatever a driver comes up with
                 self._say(f"MIDI input failed: {type(error).__name__}: {error}; looking for the port again")
                 self._drop_clients()
         self._drop_clients()
+
+    def _pause(self) -> None:
+        """Until a message comes, where the back end can say so; else for a moment."""
+        if isinstance(self._client, JackMidiInput) and not self._lost.is_set():
+            self._client.wait(WAIT_S)
+        else:
+            self._ending.wait(POLL_S)
 
     def _turn(self) -> None:
         if self._lost.is_set():
@@ -285,7 +296,8 @@ class MidiInput:
     def _drain(self) -> None:
         taken = 0
         while taken < QUEUE and (item := self._client.get_message()) is not None:
-            self._take(item[0], self._clock.time_s(item[1], time.monotonic()))
+            at_s = self._clock.time_s(item[1], time.monotonic())
+            self._take(item[0], self._client.message_time_s() if isinstance(self._client, JackMidiInput) else at_s)
             taken += 1
         self.statistics.overflows += taken >= QUEUE - 1
         if isinstance(self._client, JackMidiInput):

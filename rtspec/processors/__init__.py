@@ -38,6 +38,9 @@ NAMES = {
     "timbre-synth": "TimbreSynth",
 }
 """Processors by their names on the command line."""
+INSTRUMENTS = ("timbre-synth",)
+"""Those of them that MIDI plays."""
+
 _WITH_MODEL = ("bandwidth", "onnx", "timbre-morph", "timbre-synth")
 """Those that take a model after a colon, or the anchor of a timbre."""
 

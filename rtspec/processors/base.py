@@ -1,5 +1,6 @@
 """What all processors share: pedalboard's calling rules, parameters as attributes, and programs made on demand."""
 
+import os
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from ..audio.layout import Layout, check_block, check_sample_rate
 from ..buffers.events import send_event
 from ..buffers.inbox import Inbox
 from ..buffers.step import Stage
+from ..control.midi_files import read_midi_file, read_mido
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
@@ -20,6 +22,9 @@ from ..host.pipeline import Lane, lanes_stage
 from ..host.program import Playback, Program, audio_buffer
 from ..host.resampling import Resampling
 from ..models.manifest import Parameter
+
+TAIL_S = 2.0
+"""What is played after the last message where nobody says how long."""
 
 
 class Processor(ABC):
@@ -231,9 +236,9 @@ class Instrument(Processor):
 
     def render(
         self,
-        midi_messages: Iterable[Any],
-        duration: float,
-        sample_rate: float,
+        midi_messages: Any,
+        duration: float | None = None,
+        sample_rate: float = 44100,
         num_channels: int = 2,
         buffer_size: int = 8192,
         reset: bool = True,
@@ -244,9 +249,9 @@ class Instrument(Processor):
         ----------
         midi_messages : iterable
             mido messages, `time` in seconds from the start of the result, or pairs (bytes, seconds). Only channel
-            messages count.
-        duration : float
-            Seconds.
+            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written.
+        duration : float, optional
+            Seconds; where left out, as long as the messages and :data:`TAIL_S`.
         sample_rate : float
             Hz.
         num_channels : int
@@ -261,12 +266,25 @@ class Instrument(Processor):
         """
         rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
         playback = self._playback_for(rate, num_channels)
-        timed = [(timed_message(message), inbox) for message in midi_messages for inbox in playback.program.inboxes]
-        events = [send_event(round(at * rate), inbox, message) for (message, at), inbox in timed if message is not None]
-        silence = np.zeros((num_channels, round(duration * rate)), np.float32)
+        listed, seconds = _timed(midi_messages)
+        timed = [(*message, inbox) for message in listed for inbox in playback.program.inboxes]
+        events = [send_event(round(at * rate), inbox, message) for message, at, inbox in timed]
+        silence = np.zeros(
+            (num_channels, round((seconds + TAIL_S if duration is None else duration) * rate)), np.float32
+        )
         if reset:
             playback.reset()
         return playback.played(silence, block, events)
+
+
+def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float]:
+    """Channel messages with their seconds, of whatever holds them, and how long they last."""
+    if hasattr(messages, "tracks") or isinstance(messages, str | os.PathLike):
+        score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(messages)
+        return [(message, at) for at, message in score.messages], score.seconds
+    pairs = [timed_message(message) for message in messages]
+    found = [(message, at) for message, at in pairs if message is not None]
+    return found, max((at for _, at in found), default=0.0)
 
 
 def timed_message(message: Any) -> tuple[Any, float]:

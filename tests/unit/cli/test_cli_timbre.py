@@ -78,3 +78,41 @@ def test_a_folder_without_notes_gives_one_line(rtspec, tmp_path):
 def test_file_names_of_notes_are_nsynths():
     assert Note(73, 60, 100).file_name == "pipe_sampled_073-060-100.wav"
     assert [family(p) for p in (0, 40, 111)] == ["piano", "strings", "folk"]
+
+
+def saved(path, *messages, end=0, ticks=480):
+    file, track = mido.MidiFile(ticks_per_beat=ticks), mido.MidiTrack()
+    track += [*messages, mido.MetaMessage("end_of_track", time=end)]
+    file.tracks.append(track)
+    file.save(path)
+    return path
+
+
+def test_a_score_without_an_instrument_is_an_error_that_names_the_remedy(rtspec, score, tmp_path):
+    ran = rtspec("render", score, tmp_path / "x.wav")
+    assert "add --processor timbre-synth" in ran.failed_in_one_line()
+    assert not (tmp_path / "x.wav").exists()
+
+
+def test_a_folder_of_scores_is_played_a_loop_keeps_its_bars_and_nothing_clips(rtspec, tmp_path):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    chord = [mido.Message("note_on", note=n, velocity=127) for n in range(40, 56)]
+    ends = [mido.Message("note_off", note=n, time=480 if n == 40 else 0) for n in range(40, 56)]
+    saved(songs / "loop.kar", chord[0], ends[0], end=1440)
+    saved(songs / "loud.mid", mido.Message("control_change", channel=9, control=7, value=1), *chord, *ends)
+    ran = rtspec("render", songs, tmp_path / "out", "--processor", "timbre-synth:trumpet", "--json")
+    done = {record["input"][-8:]: record for record in json.loads(ran.out)["done"]}
+    assert ran.status == 0 and done["loop.kar"]["seconds"] == pytest.approx(2.0)
+    assert done["loop.kar"]["notes"] == []
+    loud = done["loud.mid"]
+    assert loud["peak"] <= 10 ** (-1 / 20) + 1e-3 and loud["clipped_samples"] == 0
+    assert any("limited to -1 dBTP" in note for note in loud["notes"])
+
+
+def test_a_song_of_mido_is_played_as_it_is_written(score):
+    song, synth = mido.MidiFile(score), rt.TimbreSynth("flute")
+    played = synth(song, sample_rate=48000)
+    messages = [((0x90, 60, 100), 0.0), ((0x80, 60, 64), 0.5)]
+    assert np.array_equal(played, synth(messages, duration=2.5, sample_rate=48000))
+    assert np.array_equal(synth(score, sample_rate=48000), played)

@@ -1,5 +1,7 @@
 """The compiled JACK callback, with a library of the test's own: what it takes, and what it leaves where it is late."""
 
+import time
+
 import numba
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ def get(event, buffer, i, _):
     if kind == FAILS:
         return -105
     found = carray(pointer(event), 1, EVENT)[0]
-    found.size, found.data = size, buffer + BYTES_AT + 128 * i
+    found.frame, found.size, found.data = 10 * i, size, buffer + BYTES_AT + 128 * i
     if kind == OUTSIDE:
         found.data = buffer - 64
     elif kind == ENDLESS:
@@ -64,8 +66,10 @@ def arrived(*events, queue=64):
     assert _callback().ctypes(128, arrivals.address) == 0 and arrivals.get_message() is None  # no port yet
     arrivals.listen_to(address(buffer))
     assert _callback().ctypes(128, arrivals.address) == 0
+    arrivals.wait(5.0)  # woken by the callback, or the time is over
     found = []
     while (message := arrivals.get_message()) is not None:
+        assert not found or arrivals.last_time_s > 0.048, "the frame of an event counts"
         found.append(message[0])
     losses = arrivals.losses()
     assert arrivals.losses() == 0  # since the last call
@@ -75,8 +79,10 @@ def arrived(*events, queue=64):
 NOTES = [[0x90, 60 + i, 100] for i in range(6)]
 
 
-def test_whole_events_come_in_order():
+def test_whole_events_come_in_order_and_wake_whoever_waits():
+    start = time.monotonic()
     assert arrived(*((WHOLE, note) for note in NOTES)) == (NOTES, 0)
+    assert time.monotonic() - start < 4.0
 
 
 @pytest.mark.parametrize("kind", [FAILS, OUTSIDE, ENDLESS, EMPTY])
