@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .chain import add_chain_arguments, make_chain
+from .midi_map import edit_map
 from .output import emit
 
 EXAMPLE = "rtspec midi learn --processor onnx:tilt-gate --parameter tilt_db_per_octave --map my-map.json"
@@ -18,7 +19,12 @@ _TIMING = ("clock", "active_sensing")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, at which port, for how long; for learn: the chain, its parameters and the file."""
-    parser.add_argument("action", choices=tuple(ACTIONS), help="list ports, print what comes in, or learn a control")
+    parser.add_argument(
+        "action", choices=tuple(ACTIONS), help="list ports, print what comes in, learn a control, or edit a map"
+    )
+    parser.add_argument(
+        "edit", nargs="?", choices=("show", "set", "clear"), help="map: show it, set a control, clear a parameter's"
+    )
     parser.add_argument(
         "--port", default="auto", metavar="NAME", help="port: name, part of it, or index (default auto)"
     )
@@ -26,13 +32,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="monitor: end after N messages")
     parser.add_argument("--timing", action="store_true", help="monitor: clock ticks and active sensing too")
     parser.add_argument(
-        "--parameter", action="append", metavar="NAME", help="learn: move a knob for this parameter; repeats"
+        "--parameter",
+        action="append",
+        metavar="NAME",
+        help="learn: move a knob for this parameter; repeats; map set, map clear: which",
     )
-    parser.add_argument("--map", metavar="FILE", help="learn: the map to write; one that exists is kept and added to")
+    parser.add_argument(
+        "--map", metavar="FILE", help="learn, map: the map to write; one that exists is kept and added to"
+    )
     parser.add_argument(
         "--timeout", type=_positive, default=30.0, metavar="N", help="learn: wait N seconds (30) for each"
     )
-    parser.add_argument("--take-over", action="store_true", help="learn: the knob acts once it has met the value")
+    parser.add_argument("--take-over", action="store_true", help="learn, map set: it acts once it has met the value")
+    parser.add_argument("--control", metavar="NAME", help="map set: 'cc 21', 'rel-twos 21', 'nrpn 133', 'bend' …")
+    parser.add_argument("--channel", type=int, metavar="N", help="map set: 1 to 16 (default: any)")
+    parser.add_argument("--minimum", type=float, metavar="X", help="map set: the value at the control's lower end")
+    parser.add_argument("--maximum", type=float, metavar="X", help="map set: the value at its upper end")
+    parser.add_argument("--curve", metavar="NAME", help="map set: linear, log, exp, switch or volume")
     add_chain_arguments(parser)
 
 
@@ -137,4 +153,4 @@ def _positive(text: str) -> float:
     return value
 
 
-ACTIONS = {"list": _list, "monitor": _monitor, "learn": _learn}
+ACTIONS = {"list": _list, "monitor": _monitor, "learn": _learn, "map": edit_map}

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,14 @@ from ..errors import InvalidValue
 from . import documents
 from .curves import CURVES, check_curve, to_position, to_value
 from .directory import Directory
-from .messages import Control, MidiEvent, Motion, MotionReader
+from .learning import Learning
+from .messages import ENCODINGS, Control, MidiEvent, Motion, MotionReader, turned
 from .parameters import Parameter
 
 KIND = "MIDI map"
 Write = Callable[[Parameter, float, float | None], object]
-LEARN_TRAVEL = 4 / 127
-"""How far a control must move to be learnt; less may be a knob that trembles."""
+STEPS = 128
+"""Of an endless knob, from end to end."""
 
 NEAR = 1.5 / 127
 """A control this close to a parameter has met it: soft take-over."""
@@ -90,52 +91,6 @@ class Assignment:
     def as_dict(self) -> dict:
         """For JSON."""
         return {name: str(value) if name == "control" else value for name, value in vars(self).items()}
-
-
-@dataclass
-class Learning:
-    """A parameter that waits for its control; done when one has moved."""
-
-    address: str
-    options: dict
-    assignment: Assignment | None = None
-    _done: threading.Event = field(default_factory=threading.Event)
-    _seen: dict[tuple[Control, int], tuple[float, float]] = field(default_factory=dict)
-
-    def wait(self, timeout_s: float | None = None) -> Assignment | None:
-        """The assignment once a control has moved; None at the timeout."""
-        self._done.wait(timeout_s)
-        return self.assignment
-
-    def offer(self, motions: list[Motion]) -> Control | None:
-        """Look at motions; the control that has moved far enough, if any."""
-        for motion in motions:
-            key = motion.control, motion.channel
-            low, high = self._seen.get(key, (motion.position, motion.position))
-            self._seen[key] = min(low, motion.position), max(high, motion.position)
-        moved = [m for m in motions if self._travel(m) >= LEARN_TRAVEL or _key_down(m)]
-        return self._chosen(moved[0]) if moved else None
-
-    def settle(self, assignment: Assignment) -> None:
-        """The assignment is made."""
-        self.assignment = assignment
-        self._done.set()
-
-    def _travel(self, motion: Motion) -> float:
-        low, high = self._seen[motion.control, motion.channel]
-        return high - low
-
-    def _chosen(self, motion: Motion) -> Control:
-        """A controller both of whose halves have come is a 14-bit one."""
-        control, channel = motion.control, motion.channel
-        number = control.number % 32
-        halves = [(Control("cc", number), channel), (Control("cc", number + 32), channel)]
-        wide = control.kind in ("cc", "cc14") and control.number < 64 and all(half in self._seen for half in halves)
-        return Control("cc14", number) if wide else Control("cc", control.number) if control.kind == "cc14" else control
-
-
-def _key_down(motion: Motion) -> bool:
-    return motion.control.kind == "note" and motion.position > 0
 
 
 class MidiMap:
@@ -248,7 +203,12 @@ class MidiMap:
             return False
         try:
             parameter = self.directory[address]
-            value = self._hand(assignment).value(parameter, motion.position)
+            hand = self._hand(assignment)
+            value = (
+                hand.turned(parameter, motion.position)
+                if is_endless(assignment)
+                else hand.value(parameter, motion.position)
+            )
             if value is not None:
                 self.write(parameter, value, time_s)
             return value is not None
@@ -287,8 +247,9 @@ class MidiMap:
                 f"{', '.join(options)} must be of channel, minimum, maximum, curve and take_over; leave out the rest"
             ) from None
         with self._lock:
-            self._learning = Learning(address, options)
-            return self._learning
+            learning = self._learning = Learning(address, options)
+            learning.on_timeout = lambda control: self._settle(learning, control)
+            return learning
 
     def cancel(self) -> None:
         """Learn no longer."""
@@ -299,9 +260,16 @@ class MidiMap:
         learning = self._learning
         wanted = learning.options.get("channel") if learning else None
         control = learning.offer([m for m in motions if wanted in (None, m.channel)]) if learning else None
-        if learning is None or control is None:
-            return
-        self._learning = None
+        if learning is not None and control is not None:
+            self._settle(learning, control)
+
+    def _settle(self, learning: Learning, control: Control) -> None:
+        with self._lock:
+            if self._learning is learning:
+                self._learning = None
+                self._assign(learning, control)
+
+    def _assign(self, learning: Learning, control: Control) -> None:
         assignment = Assignment(learning.address, control, **learning.options)
         self.remove(learning.address)
         self.add(assignment)
@@ -335,8 +303,14 @@ def _at_once(parameter: Parameter, value: float, time_s: float | None) -> None:
     parameter.value = value
 
 
+def is_endless(assignment: Assignment) -> bool:
+    """Whether the control says how far it was turned, not where it is."""
+    return assignment.control.kind in ENCODINGS
+
+
 def _fits(assignment: Assignment, motion: Motion) -> bool:
-    return assignment.control == motion.control and assignment.channel in (None, motion.channel)
+    control = Control("cc", assignment.control.number) if is_endless(assignment) else assignment.control
+    return control == motion.control and assignment.channel in (None, motion.channel)
 
 
 class _Hand:
@@ -346,6 +320,18 @@ class _Hand:
         self.assignment = assignment
         self._last: float | None = None
         self._own: tuple[float | None, float | None] = (None, None)
+
+    def turned(self, parameter: Parameter, position: float) -> float:
+        """Where an endless knob takes the parameter: a step is 1/128 of the travel, half of it for a switch."""
+        curve, low, high = self.assignment.ends(parameter)
+        steps = turned(self.assignment.control.kind, round(127 * position))
+        before = to_position(curve, parameter.value, low, high)
+        if self._own[1] is not None and parameter.value == self._own[0]:
+            before = self._own[1]  # a timed change may be on its way still
+        place = min(1.0, max(0.0, before + steps / STEPS if curve != "switch" else float(steps > 0)))
+        value = to_value(curve, place, low, high)
+        self._own = parameter.value, place
+        return value
 
     def value(self, parameter: Parameter, position: float) -> float | None:
         """Where the parameter shall go; None while the control has yet to meet it."""

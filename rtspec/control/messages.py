@@ -105,18 +105,36 @@ def _message(raw: list[int]) -> "mido.Message":
 
 # Controls -------------------------------------------------------------------------------------------------------------
 
-KINDS = {"cc": 127, "cc14": 31, "note": 127, "poly": 127, "bend": None, "pressure": None}
+ENCODINGS = ("rel-twos", "rel-offset", "rel-sign")
+"""Of endless knobs, which say by how much they turn: two's complement (127 is -1), 64 and so much (63 is -1), and a
+sign bit with an amount (65 is -1)."""
+
+KINDS = {
+    "cc": 127,
+    "cc14": 31,
+    "nrpn": 16383,
+    "note": 127,
+    "poly": 127,
+    "bend": None,
+    "pressure": None,
+    **dict.fromkeys(ENCODINGS, 127),
+}
 """Kinds of control and the largest number of each; None: there is one on a channel. "note" is a key's velocity."""
+
+RESERVED = frozenset((0, 32, 6, 38, *range(96, 102), *range(120, 128)))
+"""Controllers that are parts of other messages or modes (bank, data entry, numbers): no knob of a player's."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """Something that a hand moves: ``cc 74``, ``cc14 1``, ``bend``, ``pressure``, ``poly 60``, ``note 36``.
+    """Something that a hand moves: ``cc 74``, ``cc14 1``, ``nrpn 133``, ``rel-twos 21``, ``bend``, ``pressure``,
+    ``poly 60``, ``note 36``.
 
     Attributes
     ----------
     kind : str
-        A key of :data:`KINDS`; "cc14" is controller `number` with its fine part at `number` + 32.
+        A key of :data:`KINDS`; "cc14" is controller `number` with its fine part at `number` + 32, "nrpn" a
+        non-registered parameter (128·MSB + LSB), "rel-…" an endless knob in one of :data:`ENCODINGS`.
     number : int
         0 where the kind has none.
     """
@@ -135,7 +153,7 @@ class Control:
     def parse(cls, text: str) -> "Control":
         """The control that `str` wrote."""
         kind, _, number = text.partition(" ")
-        if KINDS.get(kind) is not None and not (number.isascii() and number.isdigit() and len(number) <= 3):
+        if KINDS.get(kind) is not None and not (number.isascii() and number.isdigit() and len(number) <= 5):
             raise InvalidValue(f"control {text!r} needs a number from 0 to {KINDS[kind]}; write '{kind} 1'")
         if KINDS.get(kind, 0) is None and number:
             raise InvalidValue(f"control {text!r} has no number; write {kind!r}")
@@ -154,6 +172,20 @@ class Motion:
     position: float
 
 
+def turned(encoding: str, value: int) -> int:
+    """Steps that an endless knob was turned by, from its controller's value.
+
+    Two's complement and sign agree to the right; an amount behind 64 that no hand turns by at once is the other's.
+    """
+    if encoding == "rel-offset":
+        return value - 64
+    if value < 64:
+        return value
+    if encoding == "rel-sign":
+        return 64 - value
+    return value - 128
+
+
 class MotionReader:
     """Messages to motions. Keeps the halves of 14-bit controllers.
 
@@ -166,6 +198,7 @@ class MotionReader:
     def __init__(self) -> None:
         self._coarse: dict[tuple[int, int], int] = {}
         self._fine: set[tuple[int, int]] = set()
+        self._selected: dict[int, list[int | None]] = {}
 
     def read(self, message: Any) -> list[Motion]:
         """What a mido message moves, in order; empty for messages that move nothing."""
@@ -175,8 +208,10 @@ class MotionReader:
     def _moves(self, message: Any) -> Iterator[tuple[Control, float]]:
         kind = message.type
         if kind == "control_change":
-            yield Control("cc", message.control), message.value / 127
-            yield from self._wide(message)
+            yield from self._parameter(message)
+            if message.control not in _DATA or not self._selects(message.channel):
+                yield Control("cc", message.control), message.value / 127
+                yield from self._wide(message)
         elif kind == "pitchwheel":
             yield Control("bend"), _bend(message.pitch)
         elif kind == "aftertouch":
@@ -185,6 +220,31 @@ class MotionReader:
             yield Control("poly", message.note), message.value / 127
         elif kind in ("note_on", "note_off"):
             yield Control("note", message.note), message.velocity / 127 if kind == "note_on" else 0.0
+
+    def _selects(self, channel: int) -> bool:
+        """Whether data entry belongs to a parameter number there."""
+        return None not in self._selected.get(channel, [None])[:2]
+
+    def _parameter(self, message: Any) -> Iterator[tuple[Control, float]]:
+        """Non-registered parameters: number by 99 and 98, value by 6 and 38; a registered one (101, 100) ends them."""
+        number, channel = message.control, message.channel
+        state = self._selected.setdefault(channel, [None, None, 0, 0])  # MSB, LSB, whether non-registered, coarse value
+        if number in _NUMBERS:
+            if state[2] != (number in _NRPN):
+                state[:] = [None, None, int(number in _NRPN), 0]
+            state[0 if number in (99, 101) else 1] = message.value
+        elif number in _DATA and self._selects(channel) and state[2]:
+            control = Control("nrpn", (state[0] or 0) << 7 | (state[1] or 0))
+            key = channel, control.number + 128
+            if number == 6:
+                state[3] = message.value
+                if key not in self._fine:
+                    yield control, message.value / 127
+            else:
+                self._fine.add(key)
+                yield control, ((state[3] or 0) << 7 | message.value) / 16383
+        if state[:2] == [127, 127]:
+            self._selected.pop(channel, None)  # null: data entry is a controller like any other
 
     def _wide(self, message: Any) -> Iterator[tuple[Control, float]]:
         number, key = message.control % 32, (message.channel, message.control % 32)
@@ -196,6 +256,9 @@ class MotionReader:
             self._fine.add(key)
             if key in self._coarse:
                 yield Control("cc14", number), (self._coarse[key] << 7 | message.value) / 16383
+
+
+_NRPN, _NUMBERS, _DATA = (98, 99), (98, 99, 100, 101), (6, 38)
 
 
 def _bend(pitch: int) -> float:

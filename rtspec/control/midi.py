@@ -1,7 +1,8 @@
 """MIDI in: ports by name over whatever back end there is, and an input that a Python thread polls off the audio path.
 
-The back end never calls Python: on JACK such a callback would take the GIL in the server's real-time thread. There the
-thread is woken by a semaphore, elsewhere it asks every millisecond; times come from the back end's own clock, so that the asking adds no jitter to them.
+The back end never calls Python: on JACK such a callback would take the GIL in the server's real-time thread. There a
+semaphore wakes the thread, elsewhere it asks every millisecond; times come from the back end's own clock, so that the
+asking adds no jitter to them.
 """
 
 import ctypes

@@ -55,7 +55,7 @@ def is_midi_file(path: str | Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def read_midi_file(path: str | Path) -> Score:
+def read_midi_file(path: Any) -> Score:
     """Read a file; :class:`InvalidValue` where it is none, has no header, or lasts absurdly long."""
     path = Path(path)
     return read_midi(documents.read_bytes(path, MAX_BYTES), path.name)

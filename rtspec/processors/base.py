@@ -280,7 +280,7 @@ class Instrument(Processor):
 def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float]:
     """Channel messages with their seconds, of whatever holds them, and how long they last."""
     if hasattr(messages, "tracks") or isinstance(messages, str | os.PathLike):
-        score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(messages)
+        score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(os.fspath(messages))
         return [(message, at) for at, message in score.messages], score.seconds
     pairs = [timed_message(message) for message in messages]
     found = [(message, at) for message, at in pairs if message is not None]

@@ -20,6 +20,10 @@ def cc(number, value, channel=0):
     return mido.Message("control_change", control=number, value=value, channel=channel)
 
 
+def nrpn(high, low, value):
+    return [cc(99, high), cc(98, low), cc(6, value >> 7), cc(38, value & 127)]
+
+
 def assigned(midi_map):
     return {str(a.control): a.parameter for a in midi_map}
 
@@ -151,6 +155,20 @@ def learnt(messages, **options):
         ([mido.Message("pitchwheel", pitch=0), mido.Message("pitchwheel", pitch=3000)], "bend"),
         ([mido.Message("note_on", note=40, velocity=1)], "note 40"),
         ([cc(7, 50), cc(7, 51), cc(20, 0), cc(20, 90)], "cc 20"),
+        ([cc(21, 1), cc(21, 1), cc(21, 1), cc(21, 127)], "rel-twos 21"),
+        ([cc(21, 127)] * 6, "rel-twos 21"),
+        ([cc(21, 65), cc(21, 63), cc(21, 65)], "rel-offset 21"),
+        ([cc(21, 66), cc(21, 66), cc(21, 61)], "rel-offset 21"),
+        ([cc(21, 1), cc(21, 2), cc(21, 2), cc(21, 65)], "rel-sign 21"),
+        ([cc(21, v) for v in (1, 2, 3, 4, 5, 6)], "cc 21"),
+        ([cc(21, v) for v in (66, 65, 64, 63, 62, 61)], "cc 21"),
+        ([x for v in (5000, 6000) for x in nrpn(1, 5, v)], "nrpn 133"),
+        ([mido.Message("note_on", note=104), *(cc(21, v) for v in range(30, 40))], "cc 21"),
+        ([mido.Message("note_on", note=40), mido.Message("note_off", note=40)], "note 40"),
+        (
+            [*(cc(n, v) for n in (0, 6, 38, 98, 99, 100, 101, 121, 123) for v in (0, 127)), cc(20, 0), cc(20, 9)],
+            "cc 20",
+        ),
     ],
 )
 def test_the_control_that_moves_is_learnt_and_one_that_trembles_is_not(messages, control):
@@ -165,10 +183,10 @@ def test_learning_replaces_what_moved_the_parameter_and_moves_nothing_meanwhile(
     learning = midi_map.learn(toy.parameters["morph"], maximum=0.5, take_over=True)
     midi_map.feed(cc(16, 0))
     assert toy.parameters["latent_1"].value == 0, "it is not moved"
-    threading.Timer(0.05, lambda: [midi_map.feed(cc(99, v)) for v in (0, 127)]).start()
+    threading.Timer(0.05, lambda: [midi_map.feed(cc(89, v)) for v in (0, 127)]).start()
     assignment = learning.wait(10)
-    assert assignment == Assignment("1-timbre-toy/morph", Control("cc", 99), maximum=0.5, take_over=True)
-    assert assigned(midi_map)["cc 99"] == "1-timbre-toy/morph" and "cc 1" not in assigned(midi_map)
+    assert assignment == Assignment("1-timbre-toy/morph", Control("cc", 89), maximum=0.5, take_over=True)
+    assert assigned(midi_map)["cc 89"] == "1-timbre-toy/morph" and "cc 1" not in assigned(midi_map)
 
 
 def test_learning_can_listen_to_one_channel_and_be_cancelled():
@@ -189,6 +207,33 @@ def test_what_cannot_be_learnt_is_refused_at_once():
         midi_map.learn("output_db", curve="log")
     with pytest.raises(InvalidValue, match="speed must be of channel"):
         midi_map.learn("morph", speed=3)
+
+
+@pytest.mark.parametrize(
+    "kind, up, down", [("rel-twos", 1, 127), ("rel-offset", 65, 63), ("rel-sign", 1, 65), ("rel-twos", 5, 123)]
+)
+def test_an_endless_knob_moves_on_from_where_the_parameter_is(kind, up, down):
+    toy = TimbreToy()
+    morph, midi_map = toy.parameters["morph"], MidiMap(toy, [Assignment("morph", Control(kind, 21))])
+    morph.value = 0.5
+    step = (up if kind != "rel-offset" else up - 64) / 128
+    found = [midi_map.feed(cc(21, v)) and morph.value for v in (up, up, down)]
+    assert found == pytest.approx([0.5 + step, 0.5 + 2 * step, 0.5 + step])
+    for _ in range(200):
+        midi_map.feed(cc(21, down))
+    assert morph.value == 0.0
+
+
+def test_an_nrpn_knob_moves_by_its_number_alone_and_a_registered_parameter_moves_nothing():
+    toy = TimbreToy()
+    morph = toy.parameters["morph"]
+    midi_map = MidiMap(toy, [Assignment("morph", Control("nrpn", 133)), Assignment("latent_1", Control("cc", 6))])
+    for message in nrpn(1, 5, 16383):
+        midi_map.feed(message)
+    assert morph.value == 1.0
+    for message in (*nrpn(1, 6, 0), cc(101, 0), cc(100, 0), cc(6, 2), cc(38, 0)):
+        midi_map.feed(message)
+    assert morph.value == 1.0 and toy.parameters["latent_1"].value == 0.0
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
