@@ -11,7 +11,18 @@ from .plan import FramePlan
 ANALYSIS = np.dtype(
     [
         (name, "i8")
-        for name in ("length", "hop", "n_bins", "window", "history", "windowed", "spectrum", "fft", "fft_plan")
+        for name in (
+            "length",
+            "hop",
+            "n_bins",
+            "window",
+            "history",
+            "windowed",
+            "offset",
+            "spectrum",
+            "fft",
+            "fft_plan",
+        )
     ]
 )
 
@@ -31,7 +42,7 @@ def analyse(state, x, n, y):
     """`n` hops of float32 samples → `n` frames of n_bins complex64."""
     s = carray(pointer(state), 1, ANALYSIS)[0]
     for t in range(n):
-        window_newest(s.history, s.length, s.hop, x + 4 * t * s.hop, s.window, s.windowed)
+        window_newest(s.history, s.length, s.hop, x + 4 * t * s.hop, s.window, s.windowed + 4 * s.offset)
         execute(s.fft, s.fft_plan, s.windowed, s.spectrum)
         memmove(y + 8 * t * s.n_bins, s.spectrum, 8 * s.n_bins)
     return n
@@ -49,6 +60,7 @@ def analysis_stage(plan: FramePlan) -> Stage:
         window=plan.analysis,
         history=aligned(plan.length),
         windowed=aligned(plan.n_fft),
+        offset=plan.offset,
         spectrum=aligned(plan.n_bins, np.complex64),
         fft=fft,
         fft_plan=fft_plan,

@@ -7,7 +7,10 @@ import numpy as np
 
 from ..buffers.memory import aligned_copy
 from ..errors import InvalidValue
-from .windows import GAMMA, dual, window
+from .windows import GAMMA, closest_gamma, dual, window
+
+Shape = str | tuple[float, ...]
+"""A window by its name, or all its values."""
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 1000, 768000
 MIN_N_FFT, MAX_N_FFT = 16, 65536
@@ -19,7 +22,7 @@ class FramePlan:
 
     Frame t covers samples ``[t·hop - (window_length - hop), t·hop + hop)``: it is complete when its newest hop has
     arrived, and history before the start is zero. The window starts at index 0 of the transform, which zeros fill
-    up to `n_fft`.
+    up to `n_fft`; where it is `centred`, in the middle, with zeros on both sides.
 
     Parameters
     ----------
@@ -29,15 +32,22 @@ class FramePlan:
         Transform length, samples, even, 16 to 65536.
     hop : int
         Samples between frames; divides `n_fft` unless `uneven`.
-    window : str
-        Analysis window: "hann", "sqrt-hann", "hamming", "blackman" or "gauss" (periodic).
+    window : str or tuple of float
+        Analysis window: "hann", "sqrt-hann", "hamming", "blackman", "gauss", "rectangular", "sine", "vorbis", or all
+        its values.
     window_length : int, optional
         Samples, hop to n_fft; n_fft by default.
-    synthesis_window : str, optional
+    synthesis_window : str or tuple of float, optional
         Shape of the synthesis window, scaled for perfect reconstruction; the analysis window's own by default.
     uneven : bool
         Allow a hop that does not divide n_fft (some published plans do); the phase methods of the RTISI family
         refuse such a plan.
+    symmetric : bool
+        Named windows end as they begin (``torch.hann_window(periodic=False)``); periodic ones by default.
+    centred : bool
+        A window shorter than `n_fft` lies in its middle, as torch and librosa have it: equal magnitudes, other phases.
+    plain : bool
+        The synthesis window is taken as it is, with no regard to perfect reconstruction: some models want it so.
 
     Examples
     --------
@@ -48,10 +58,13 @@ class FramePlan:
     sample_rate: int = 44100
     n_fft: int = 2048
     hop: int = 512
-    window: str = "hann"
+    window: Shape = "hann"
     window_length: int | None = None
-    synthesis_window: str | None = None
+    synthesis_window: Shape | None = None
     uneven: bool = False
+    symmetric: bool = False
+    centred: bool = False
+    plain: bool = False
 
     def __post_init__(self):
         for name in ("sample_rate", "n_fft", "hop"):
@@ -60,6 +73,8 @@ class FramePlan:
         _within("n_fft", self.n_fft, MIN_N_FFT, MAX_N_FFT)
         if self.n_fft % 2:
             raise InvalidValue(f"n_fft={self.n_fft} must be even; try {self.n_fft + 1}")
+        for name in ("window", "synthesis_window"):
+            object.__setattr__(self, name, _shape(getattr(self, name)))
         length = self.n_fft if self.window_length is None else _whole("window_length", self.window_length)
         object.__setattr__(self, "window_length", length)
         _within("window_length", length, 2, self.n_fft)
@@ -92,18 +107,27 @@ class FramePlan:
     @property
     def gamma(self) -> float:
         """γ of the closest Gaussian, samples²: the constant of phase-gradient methods."""
-        return GAMMA[self.window] * self.length**2
+        share = GAMMA[self.window] if isinstance(self.window, str) else closest_gamma(self._window(self.window))
+        return share * self.length**2
+
+    @property
+    def offset(self) -> int:
+        """Where in the transform the window starts."""
+        return (self.n_fft - self.length) // 2 if self.centred else 0
 
     @cached_property
     def analysis(self) -> np.ndarray:
         """Analysis window, read-only float32 of shape (window_length,)."""
-        return _constant(window(self.window, self.length))
+        return _constant(self._window(self.window))
 
     @cached_property
     def synthesis(self) -> np.ndarray:
-        """Synthesis window for perfect reconstruction, read-only float32 of shape (window_length,)."""
-        shape = window(self.synthesis_window or self.window, self.length)
-        return _constant(dual(window(self.window, self.length), shape, self.hop))
+        """Synthesis window, for perfect reconstruction unless `plain`; read-only float32 of shape (window_length,)."""
+        shape = self._window(self.synthesis_window or self.window)
+        return _constant(shape if self.plain else dual(self._window(self.window), shape, self.hop))
+
+    def _window(self, shape: Shape) -> np.ndarray:
+        return window(shape, self.length, self.symmetric)
 
     @cached_property
     def frequencies_hz(self) -> np.ndarray:
@@ -119,6 +143,11 @@ def _constant(values: np.ndarray) -> np.ndarray:
     out = aligned_copy(values, np.float32)
     out.flags.writeable = False
     return out
+
+
+def _shape(value):
+    """A window's values as a tuple, so that a plan can be compared and hashed."""
+    return value if value is None or isinstance(value, str) else tuple(float(each) for each in value)
 
 
 def _whole(name: str, value) -> int:

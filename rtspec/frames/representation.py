@@ -1,20 +1,70 @@
 """Spectra as a model wants to see them, and what it says turned back into magnitudes or spectra."""
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 from numba import carray, njit
 
 from ..buffers.memory import aligned, complexes, floats, memmove, pointer
 from ..buffers.step import Stage, step
+from ..errors import InvalidValue
 from .plan import FramePlan
 
-MAGNITUDE, POWER, LOG_MAGNITUDE, COMPLEX, GAIN = range(5)
-REPRESENTATIONS = {"magnitude": 0, "power": 1, "log-magnitude": 2, "complex": 3, "gain": 4}
+MAGNITUDE, POWER, LOG_MAGNITUDE, COMPLEX, GAIN, COMPLEX_GAIN = range(6)
+REPRESENTATIONS = {"magnitude": 0, "power": 1, "log-magnitude": 2, "complex": 3, "gain": 4, "complex-gain": 5}
 LOGARITHMS = {None: 0, "ln": 0, "log10": 1, "db": 2, "log1p": 3}
 _LN10 = 2.302585092994046
 _PER_NEPER = np.array([1.0, 1.0 / _LN10, 20.0 / _LN10])
 """What ln is multiplied by to give ln, log10 and 20·log10."""
 
-ENCODING = np.dtype([(n, "i8") for n in ("n_bins", "kind", "log")] + [(n, "f8") for n in ("floor", "offset", "scale")])
+_LAYOUT = ("n_bins", "first_bin", "n_used", "bin_step", "part_step", "kind", "log")
+"""Which of the plan's bins a tensor holds, and how far apart in it two bins and the two parts of a number are."""
+_NUMBERS = ("offset", "scale", "exponent")
+
+ENCODING = np.dtype([(n, "i8") for n in _LAYOUT] + [(n, "f8") for n in ("floor", *_NUMBERS)])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a tensor's frame, time left out, holds which number of a spectrum.
+
+    Attributes
+    ----------
+    first_bin, n_used : int
+        Bins ``first_bin … first_bin + n_used - 1`` of the plan; `n_used` None means all up to Nyquist.
+    interleaved : bool
+        Real and imaginary part side by side (the last axis of ``view_as_real``) instead of all real parts first.
+    exponent : float
+        Magnitudes are raised to it, and complex numbers have such magnitudes with the phases that they had.
+    """
+
+    first_bin: int = 0
+    n_used: int | None = None
+    interleaved: bool = False
+    exponent: float = 1.0
+
+    def used(self, n_bins: int) -> int:
+        """Bins of the tensor where the plan has `n_bins`.
+
+        Raises
+        ------
+        InvalidValue
+            If they lie beyond Nyquist.
+        """
+        used = n_bins - self.first_bin if self.n_used is None else self.n_used
+        if used < 1 or self.first_bin + used > n_bins:
+            end = self.first_bin + used - 1
+            raise InvalidValue(f"bins {self.first_bin} to {end} must lie in 0 to {n_bins - 1}; choose a larger n_fft")
+        return used
+
+    def fields(self, n_bins: int) -> dict[str, Any]:
+        """Fields of a stage's record."""
+        used = self.used(n_bins)
+        steps = (2, 1) if self.interleaved else (1, used)
+        return {"n_bins": n_bins, "first_bin": self.first_bin, "n_used": used, "exponent": self.exponent} | dict(
+            zip(("bin_step", "part_step"), steps, strict=True)
+        )
 
 
 @njit
@@ -31,45 +81,67 @@ def _exponential(value, log):
     return np.exp(value / _PER_NEPER[log])
 
 
+@njit
+def _raised(magnitude, exponent):
+    """``magnitude ** exponent``; the usual exponent of 1 leaves every bit as it is."""
+    return magnitude if exponent == 1.0 else magnitude**exponent
+
+
+@njit
+def _stretch(size, exponent):
+    """By what a complex number of this magnitude is multiplied, so that its magnitude is raised to the exponent."""
+    return 1.0 if exponent == 1.0 or size == 0.0 else size ** (exponent - 1.0)
+
+
 @step
 def encode(state, x, n, y):
-    """One complex64 frame → the model's float32 frame: (n_bins,), or for "complex" real then imaginary parts."""
+    """One complex64 frame → the model's float32 frame: (n_used,), or twice as many numbers for "complex"."""
     s = carray(pointer(state), 1, ENCODING)[0]
     spectrum = complexes(x, s.n_bins)
-    out = floats(y, 2 * s.n_bins if s.kind == COMPLEX else s.n_bins)
-    for k in range(s.n_bins):
-        re, im = np.float64(spectrum[k].real), np.float64(spectrum[k].imag)
-        if s.kind == COMPLEX:
-            out[k], out[s.n_bins + k] = (re + s.offset) * s.scale, (im + s.offset) * s.scale
-            continue
+    out = floats(y, 2 * s.n_used if s.kind == COMPLEX else s.n_used)
+    for k in range(s.n_used):
+        number = spectrum[s.first_bin + k]
+        re, im = np.float64(number.real), np.float64(number.imag)
         value = re * re + im * im
+        if s.kind == COMPLEX:
+            factor, at = _stretch(np.sqrt(value), s.exponent), k * s.bin_step
+            out[at] = (re * factor + s.offset) * s.scale
+            out[at + s.part_step] = (im * factor + s.offset) * s.scale
+            continue
         if s.kind != POWER:
-            value = np.sqrt(value)
+            value = _raised(np.sqrt(value), s.exponent)
         if s.kind == LOG_MAGNITUDE:
             value = _logarithm(value, s.log, s.floor)
         out[k] = (value + s.offset) * s.scale
     return n
 
 
-def encoding_stage(plan: FramePlan, representation: str, log: str | None, floor: float, offset: float, scale: float):
+def encoding_stage(
+    plan: FramePlan,
+    representation: str,
+    log: str | None,
+    floor: float,
+    offset: float,
+    scale: float,
+    layout: Layout = Layout(),
+):
     """Spectra in a model's representation as a stage: (n_bins,) complex64 → its float32 frame, ``(value +
     offset)·scale``."""
-    kind = REPRESENTATIONS[representation]
     return Stage(
         encode,
         ENCODING,
-        n_bins=plan.n_bins,
-        kind=kind,
+        kind=REPRESENTATIONS[representation],
         log=LOGARITHMS[log],
         floor=floor,
         offset=offset,
         scale=scale,
+        **layout.fields(plan.n_bins),
     )
 
 
 DECODING = np.dtype(
-    [(n, "i8") for n in ("n_bins", "kind", "log", "keep_phase", "spectrum", "history", "n_held", "at")]
-    + [(n, "f8") for n in ("offset", "scale")]
+    [(n, "i8") for n in (*_LAYOUT, "keep_phase", "keep_rest", "spectrum", "history", "n_held", "at")]
+    + [(n, "f8") for n in _NUMBERS]
 )
 
 
@@ -84,13 +156,52 @@ def _recall(s):
 
 
 @njit
-def _magnitude(value, given, kind, log):
+def _magnitude(value, given, kind, log, exponent):
     """The linear magnitude that the model means by `value`, where the input has magnitude `given`."""
     if kind == POWER:
         return np.sqrt(max(0.0, value))
     if kind == LOG_MAGNITUDE:
-        return max(0.0, _exponential(value, log))
-    return max(0.0, value) * given if kind == GAIN else max(0.0, value)
+        value = _exponential(value, log)
+    wanted = _raised(max(0.0, value), exponent)
+    return wanted * given if kind == GAIN else wanted
+
+
+@njit
+def _number(s, values, k, given):
+    """The complex number of bin `k`, for models that give both parts; a complex gain multiplies the input's."""
+    at = k * s.bin_step
+    re, im = values[at] / s.scale - s.offset, values[at + s.part_step] / s.scale - s.offset
+    number = complex(re, im)
+    if s.exponent != 1.0:
+        number = number * _stretch(abs(number), s.exponent)
+    return number * np.complex128(given) if s.kind == COMPLEX_GAIN else number
+
+
+@njit
+def _decode_bin(s, values, k, given, y):
+    """Write bin `k` of the tensor, where the input has the complex number `given`."""
+    at = s.first_bin + k
+    if s.kind == COMPLEX or s.kind == COMPLEX_GAIN:
+        complexes(y, s.n_bins)[at] = np.complex64(_number(s, values, k, given))
+        return
+    size = np.sqrt(np.float64(given.real) ** 2 + np.float64(given.imag) ** 2)
+    wanted = _magnitude(values[k] / s.scale - s.offset, size, s.kind, s.log, s.exponent)
+    if not s.keep_phase:
+        floats(y, s.n_bins)[at] = wanted
+    elif size > 0.0:
+        complexes(y, s.n_bins)[at] = np.complex64(given * (wanted / size))
+    else:
+        complexes(y, s.n_bins)[at] = np.complex64(wanted)
+
+
+@njit
+def _fill_bin(s, k, given, y):
+    """Write a bin that the tensor does not hold: the input's, or zero."""
+    number = given if s.keep_rest else np.complex64(0)
+    if s.keep_phase:
+        complexes(y, s.n_bins)[k] = number
+    else:
+        floats(y, s.n_bins)[k] = abs(number)
 
 
 @step
@@ -98,21 +209,13 @@ def decode(state, x, n, y):
     """The model's frame → a complex64 frame with the input's phase (`keep_phase`), else float32 magnitudes."""
     s = carray(pointer(state), 1, DECODING)[0]
     given = complexes(_recall(s), s.n_bins)
-    values = floats(x, 2 * s.n_bins if s.kind == COMPLEX else s.n_bins)
-    spectrum, magnitudes = complexes(y, s.n_bins), floats(y, s.n_bins)
-    for k in range(s.n_bins):
-        value = values[k] / s.scale - s.offset
-        if s.kind == COMPLEX:
-            spectrum[k] = np.complex64(complex(value, values[s.n_bins + k] / s.scale - s.offset))
-            continue
-        size = np.sqrt(np.float64(given[k].real) ** 2 + np.float64(given[k].imag) ** 2)
-        wanted = _magnitude(value, size, s.kind, s.log)
-        if not s.keep_phase:
-            magnitudes[k] = wanted
-        elif size > 0.0:
-            spectrum[k] = np.complex64(given[k] * (wanted / size))
-        else:
-            spectrum[k] = np.complex64(wanted)
+    values = floats(x, 2 * s.n_used if s.kind == COMPLEX or s.kind == COMPLEX_GAIN else s.n_used)
+    for k in range(s.first_bin):
+        _fill_bin(s, k, given[k], y)
+    for k in range(s.n_used):
+        _decode_bin(s, values, k, given[s.first_bin + k], y)
+    for k in range(s.first_bin + s.n_used, s.n_bins):
+        _fill_bin(s, k, given[k], y)
     return n
 
 
@@ -126,6 +229,8 @@ def decoding_stage(
     spectrum: np.ndarray,
     delay: int,
     keep_phase: bool,
+    layout: Layout = Layout(),
+    keep_rest: bool = False,
 ) -> Stage:
     """A model's output as a stage: its float32 frame → (n_bins,) complex64 with the input's phase, or float32
     magnitudes.
@@ -137,19 +242,24 @@ def decoding_stage(
     delay : int
         Frames by which the model lags behind it.
     keep_phase : bool
-        Give complex frames; "complex" models always do.
+        Give complex frames; "complex" and "complex-gain" models always do.
+    layout : Layout
+        Of the tensor; its exponent is undone.
+    keep_rest : bool
+        Bins that the tensor does not hold are the input's; else zero.
     """
     return Stage(
         decode,
         DECODING,
         keep=(spectrum,),
-        n_bins=plan.n_bins,
         kind=REPRESENTATIONS[representation],
         log=LOGARITHMS[log],
-        keep_phase=keep_phase,
+        keep_phase=keep_phase or representation in ("complex", "complex-gain"),
+        keep_rest=keep_rest,
         spectrum=spectrum.ctypes.data,
         history=aligned((delay + 1, plan.n_bins), np.complex64),
         n_held=delay + 1,
         offset=offset,
         scale=scale,
+        **replace(layout, exponent=1.0 / layout.exponent).fields(plan.n_bins),
     )

@@ -9,7 +9,10 @@ from .fft import execute, real_fft
 from .plan import FramePlan
 
 SYNTHESIS = np.dtype(
-    [(name, "i8") for name in ("length", "hop", "n_fft", "window", "sum", "spectrum", "samples", "fft", "fft_plan")]
+    [
+        (name, "i8")
+        for name in ("length", "hop", "n_fft", "window", "sum", "spectrum", "samples", "offset", "fft", "fft_plan")
+    ]
 )
 
 
@@ -29,7 +32,7 @@ def overlap_add(state, x, n, y):
     for t in range(n):
         memmove(s.spectrum, x + 8 * t * n_bins, 8 * n_bins)
         execute(s.fft, s.fft_plan, s.spectrum, s.samples)
-        add_frame(s.sum, s.samples, s.window, s.length, np.float32(1.0 / s.n_fft))
+        add_frame(s.sum, s.samples + 4 * s.offset, s.window, s.length, np.float32(1.0 / s.n_fft))
         memmove(y + 4 * t * s.hop, s.sum, 4 * s.hop)
         memmove(s.sum, s.sum + 4 * s.hop, kept)
         memset(s.sum + kept, 0, 4 * s.hop)
@@ -52,6 +55,7 @@ def synthesis_stage(plan: FramePlan) -> Stage:
         sum=aligned(plan.length),
         spectrum=aligned(plan.n_bins, np.complex64),
         samples=aligned(plan.n_fft),
+        offset=plan.offset,
         fft=fft,
         fft_plan=fft_plan,
     )

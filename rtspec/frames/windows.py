@@ -1,6 +1,7 @@
-"""Analysis windows by name, and their canonical duals for synthesis. All are periodic, as in librosa."""
+"""Analysis windows by name or by their values, and their canonical duals for synthesis. Named ones are periodic, as in
+librosa, unless symmetric ones are asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,12 +27,22 @@ def _cosines(*weights: float) -> Callable[[int], np.ndarray]:
     return make
 
 
+def _half_sample_sine(length: int) -> np.ndarray:
+    return np.sin(np.pi * (np.arange(length) + 0.5) / length)
+
+
+HALF_SAMPLE = ("rectangular", "sine", "vorbis")
+"""Windows that are symmetric about the middle of their samples; the others are periodic."""
+
 WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
     "hann": _cosines(0.5, 0.5),
     "sqrt-hann": lambda length: np.sqrt(_cosines(0.5, 0.5)(length)),
     "hamming": _cosines(0.54, 0.46),
     "blackman": _cosines(0.42, 0.5, 0.08),
     "gauss": _truncated_gauss,
+    "rectangular": np.ones,
+    "sine": _half_sample_sine,
+    "vorbis": lambda length: np.sin(np.pi / 2 * _half_sample_sine(length) ** 2),
 }
 
 GAMMA: dict[str, float] = {
@@ -40,15 +51,50 @@ GAMMA: dict[str, float] = {
     "hamming": 0.29794,
     "blackman": 0.17954,
     "gauss": 0.17054704,
+    "rectangular": 0.85732,
+    "sine": 0.41532,
+    "vorbis": 0.3295,
 }
-"""Cg of the closest Gaussian: γ = Cg · window_length² (Průša, Balazs, Søndergaard 2017)."""
+"""Cg of the closest Gaussian: γ = Cg · window_length² (Průša, Balazs, Søndergaard 2017; that of "vorbis" by
+:func:`closest_gamma`)."""
 
 
-def window(name: str, length: int) -> np.ndarray:
-    """A periodic window, float64 of shape (length,), peak 1 at index length / 2."""
-    if name not in WINDOWS:
-        raise InvalidValue(f"window={name!r} is not known; choose one of {', '.join(WINDOWS)}")
-    return WINDOWS[name](length)
+def window(shape: str | Sequence[float], length: int, symmetric: bool = False) -> np.ndarray:
+    """A window, float64 of shape (length,).
+
+    Parameters
+    ----------
+    shape : str or sequence of float
+        A name (periodic, peak 1 at index length / 2), or all `length` values.
+    length : int
+        Samples.
+    symmetric : bool
+        Named windows end as they begin, as those for filters do; the half-sample windows "sine" and "vorbis" and
+        "rectangular" do so anyway.
+    """
+    if not isinstance(shape, str):
+        values = np.array(shape, np.float64)
+        if values.shape != (length,) or not np.isfinite(values).all() or not values.any():
+            raise InvalidValue(
+                f"a window given by its values needs {length} finite ones, not all 0; found {len(shape)}"
+            )
+        return values
+    if shape not in WINDOWS:
+        raise InvalidValue(f"window={shape!r} is not known; choose one of {', '.join(WINDOWS)}")
+    if not symmetric or shape in HALF_SAMPLE:
+        return WINDOWS[shape](length)
+    periodic = WINDOWS[shape](length - 1)
+    return np.append(periodic, periodic[0])
+
+
+def closest_gamma(values: np.ndarray) -> float:
+    """γ of the Gaussian ``exp(-π n²/γ)`` that is closest to a window by least squares, over the window's length²."""
+    n = (np.arange(len(values)) - np.average(np.arange(len(values)), weights=values**2)) / len(values)
+    shape = values / np.linalg.norm(values)
+    tried = np.geomspace(0.02, GAMMA["rectangular"], 400)
+    gaussians = np.exp(-np.pi * n * n / tried[:, None])
+    likeness = gaussians @ shape / np.linalg.norm(gaussians, axis=1)
+    return float(tried[likeness.argmax()])
 
 
 def overlap_sum(product: np.ndarray, hop: int) -> np.ndarray:

@@ -81,6 +81,18 @@ def number(low: float, high: float) -> Check:
     return check
 
 
+def flag(where: str, value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        fail(where, value, "must be true or false", "try false")
+    return value
+
+
+def either(first: Check, second: Check) -> Check:
+    """What passes `first` where it is text, else what passes `second`."""
+    return lambda where, value: (first if isinstance(value, str) else second)(where, value)
+
+
 def one_of(*choices: str) -> Check:
     """One of some words."""
 

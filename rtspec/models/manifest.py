@@ -16,11 +16,14 @@ import numpy as np
 
 from ..errors import ModelError
 from ..frames.plan import MAX_N_FFT, MAX_SAMPLE_RATE, MIN_N_FFT, MIN_SAMPLE_RATE
-from ..frames.windows import GAMMA
+from ..frames.representation import Layout
+from ..frames.windows import WINDOWS
 from .checks import (
     Check,
     axes,
+    either,
     fail,
+    flag,
     identifier,
     items,
     number,
@@ -41,7 +44,9 @@ FORMAT = 1
 AXES = ("batch", "channels", "bins", "time")
 SPECTRA = ("magnitude", "power", "log-magnitude", "complex")
 INPUTS = (*SPECTRA, "bands", "tensor")
-OUTPUTS = (*SPECTRA, "gain", "tensor")
+OUTPUTS = (*SPECTRA, "gain", "complex-gain", "tensor")
+COMPLEX = ("complex", "complex-gain")
+RESTS = ("zero", "input")
 LOGARITHMS = ("ln", "log10", "db", "log1p")
 BANDS = ("third-octave", "mel-htk", "mel-slaney")
 CURVES = ("linear", "log")
@@ -74,11 +79,11 @@ class Port:
     name : str
         Graph input or output.
     representation : str
-        "magnitude", "power", "log-magnitude" or "complex" (real and imaginary as 2 channels, before bins); inputs also
-        "bands", outputs also "gain" (multiplies the input's spectrum). "tensor" is anything else: such a model runs but
-        is not played.
+        "magnitude", "power", "log-magnitude" or "complex" (real and imaginary as 2 channels); inputs also "bands",
+        outputs also "gain" and "complex-gain" (multiply the input's spectrum, the latter by complex numbers). "tensor"
+        is anything else: such a model runs but is not played.
     layout : tuple of str
-        Order of the axes "batch", "channels", "bins", "time".
+        Order of the axes "batch", "channels", "bins", "time"; any.
     log : str
         For log-magnitude and bands: "ln", "log10", "db" (20·log10) or "log1p".
     floor : float
@@ -87,6 +92,12 @@ class Port:
         The tensor holds ``(value + offset) · scale``.
     bands : Bands or None
         For representation "bands".
+    first_bin, n_bins : int, int or None
+        The tensor holds bins ``first_bin … first_bin + n_bins - 1``; None: all up to Nyquist.
+    exponent : float
+        Magnitudes are raised to it, complex numbers keep their phases: .3 for ``|X|^.3``.
+    rest : str
+        Outputs: what the bins have that the tensor does not hold: "zero" or "input".
     """
 
     name: str
@@ -97,6 +108,10 @@ class Port:
     offset: float = 0.0
     scale: float = 1.0
     bands: Bands | None = None
+    first_bin: int = 0
+    n_bins: int | None = None
+    exponent: float = 1.0
+    rest: str = "zero"
 
     @property
     def time_axis(self) -> int:
@@ -106,7 +121,18 @@ class Port:
     @property
     def n_channels(self) -> int:
         """Values for each bin: 2 for complex frames."""
-        return 2 if self.representation == "complex" else 1
+        return 2 if self.representation in COMPLEX else 1
+
+    @property
+    def frame_layout(self) -> Layout:
+        """Where a frame of the tensor holds which number of the spectrum."""
+        channels_last = self.n_channels == 2 and self.layout.index("channels") > self.layout.index("bins")
+        return Layout(self.first_bin, self.n_bins, channels_last, self.exponent)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the tensor holds the whole spectrum, its magnitudes as they are, real parts first."""
+        return self.frame_layout == Layout() and self.representation != "complex-gain"
 
 
 @dataclass(frozen=True)
@@ -198,6 +224,30 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """A graph input that is the same in every call: a sample rate, a strength.
+
+    Attributes
+    ----------
+    input : str
+    values : tuple of float
+        One for all elements, or all of them in order.
+    shape : tuple of int
+        () for a scalar.
+    dtype : str
+    """
+
+    input: str
+    values: tuple[float, ...]
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+
+    def value(self) -> np.ndarray:
+        """The tensor."""
+        return np.resize(np.array(self.values), self.shape).astype(self.dtype)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a host must know of a model; null (None) in the plan means "any".
 
@@ -209,7 +259,13 @@ class Manifest:
         Hz.
     n_fft, hop, window_length : int or None
         Samples.
-    window : str or None
+    window, synthesis_window : str, tuple of float or None
+        By name, or all values; null as synthesis window means the analysis window's own.
+    symmetric, centred : bool
+        As in :class:`~rtspec.frames.FramePlan`: named windows end as they begin; one shorter than `n_fft` lies in its
+        middle.
+    overlap_add : str
+        "perfect" scales the synthesis window for perfect reconstruction, "plain" takes it as it is.
     input, output : Port
     states : tuple of State
     delay_frames : int
@@ -225,6 +281,7 @@ class Manifest:
     valid_input : str or None
         Graph input, float32 [frames]: 1 for frames of the clip, 0 for those that flush it.
     parameters, latents : tuple of Parameter
+    constants : tuple of Constant
     metrics : dict
         Figures by name: numbers or words.
     inexact : dict or None
@@ -242,8 +299,12 @@ class Manifest:
     sample_rate: int | None = None
     n_fft: int | None = None
     hop: int | None = None
-    window: str | None = None
+    window: str | tuple[float, ...] | None = None
     window_length: int | None = None
+    synthesis_window: str | tuple[float, ...] | None = None
+    symmetric: bool = False
+    centred: bool = False
+    overlap_add: str = "perfect"
     states: tuple[State, ...] = ()
     delay_frames: int = 0
     look_ahead_frames: int = 0
@@ -254,6 +315,7 @@ class Manifest:
     valid_input: str | None = None
     parameters: tuple[Parameter, ...] = ()
     latents: tuple[Parameter, ...] = ()
+    constants: tuple[Constant, ...] = ()
     training_data: str = ""
     metrics: dict[str, float | str] = field(default_factory=dict)
     inexact: dict[str, float | str] | None = None
@@ -332,6 +394,11 @@ def _initial(where: str, value: Any) -> float | str:
     return number(-LARGEST, LARGEST)(where, value)
 
 
+def _values(where: str, value: Any) -> tuple[float, ...]:
+    numbers = items(number(-LARGEST, LARGEST), most=1 << 20)
+    return numbers(where, value if isinstance(value, list | tuple) else [value])
+
+
 def _rate(where: str, value: Any) -> Rate:
     if isinstance(value, Mapping):
         value = {f"frames_{key}" if key in ("in", "out") else key: each for key, each in value.items()}
@@ -342,6 +409,7 @@ _FEW = whole(1, 4096)
 _FRAMES = whole(0, MAX_FRAMES)
 _FACTOR = number(-LARGEST, LARGEST)
 _TENSOR = text(longest=512, empty=False)
+_WINDOW = either(one_of(*WINDOWS), items(number(-1e6, 1e6), most=MAX_N_FFT))
 _BAND = record(
     Bands,
     kind=one_of(*BANDS),
@@ -362,6 +430,10 @@ def _port(representations: tuple[str, ...]) -> Check:
         offset=_FACTOR,
         scale=_FACTOR,
         bands=optional(_BAND),
+        first_bin=whole(0, MAX_N_FFT // 2),
+        n_bins=optional(whole(1, MAX_N_FFT // 2 + 1)),
+        exponent=number(1 / 64, 64),
+        rest=one_of(*RESTS),
     )
 
 
@@ -388,6 +460,13 @@ _PARAMETER = record(
     curve=one_of(*CURVES),
     cc=optional(whole(0, 127)),
 )
+_CONSTANT = record(
+    Constant,
+    input=_TENSOR,
+    values=_values,
+    shape=items(whole(1, 1 << 20), most=8),
+    dtype=one_of(*DTYPES),
+)
 _MANIFEST = record(
     Manifest,
     name=text(longest=256, empty=False),
@@ -401,8 +480,12 @@ _MANIFEST = record(
     sample_rate=optional(whole(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)),
     n_fft=optional(whole(MIN_N_FFT, MAX_N_FFT)),
     hop=optional(whole(1, MAX_N_FFT)),
-    window=optional(one_of(*GAMMA)),
+    window=optional(_WINDOW),
     window_length=optional(whole(2, MAX_N_FFT)),
+    synthesis_window=optional(_WINDOW),
+    symmetric=flag,
+    centred=flag,
+    overlap_add=one_of("perfect", "plain"),
     states=items(_STATE, most=10_000),
     delay_frames=_FRAMES,
     look_ahead_frames=_FRAMES,
@@ -413,6 +496,7 @@ _MANIFEST = record(
     valid_input=optional(_TENSOR),
     parameters=items(_PARAMETER, most=1024),
     latents=items(_PARAMETER, most=1024),
+    constants=items(_CONSTANT, most=1024),
     training_data=text(),
     metrics=worded_numbers,
     inexact=optional(worded_numbers),
@@ -431,6 +515,11 @@ def _plan_rule(m: Manifest) -> None:
         fail("n_fft", None, "must be given where hop or window_length is", "give it, or leave out all three")
     if m.n_fft is not None and length is not None and length > m.n_fft:
         fail("window_length", length, f"must be at most n_fft={m.n_fft}", f"try {m.n_fft}")
+    for name in ("window", "synthesis_window"):
+        values = getattr(m, name)
+        if isinstance(values, tuple) and (len(values) != length or not any(values)):
+            rule = f"must have the window's {length} values, not all 0"
+            fail(name, f"{len(values)} values", rule, "give them all, and n_fft or window_length")
     if m.hop is not None and length is not None and m.hop > length:
         fail("hop", m.hop, f"must be at most the window's {length} samples", f"try {max(1, length // 4)}")
 
@@ -446,21 +535,37 @@ def _representation_rule(m: Manifest) -> None:
             fail(
                 f"{side}.log", None, f"must be one of {', '.join(LOGARITHMS)} for log-magnitude", "say which logarithm"
             )
-        if port.representation == "complex":
+        if port.representation in COMPLEX:
             _complex_rule(side, port)
+        _bins_rule(m, side, port)
         if port.scale == 0:
             fail(f"{side}.scale", 0, "must not be 0", "leave it out for 1")
 
 
 def _complex_rule(side: str, port: Port) -> None:
-    order = [axis for axis in port.layout if axis in ("channels", "bins")]
-    if order != ["channels", "bins"]:
+    if not {"channels", "bins"} <= set(port.layout):
         fail(
             f"{side}.layout",
             ",".join(port.layout),
-            'must have "channels" before "bins"',
-            "real comes first, then imaginary",
+            f'must have "channels" (real, imaginary) and "bins" for representation="{port.representation}"',
+            'try "batch,channels,bins,time" or, after view_as_real, "batch,bins,time,channels"',
         )
+
+
+def _bins_rule(m: Manifest, side: str, port: Port) -> None:
+    """Parts of a spectrum and exponents, where they mean something."""
+    if port.exponent != 1 and port.representation in ("power", "bands", "tensor"):
+        fail(f"{side}.exponent", port.exponent, f'must be 1 for representation="{port.representation}"', "leave it out")
+    if (port.first_bin, port.n_bins) == (0, None):
+        return
+    if port.representation in ("bands", "tensor"):
+        fail(f"{side}.n_bins", port.n_bins, f'does not fit representation="{port.representation}"', "leave it out")
+    if m.n_fft is None:
+        fail("n_fft", None, f"must be given where {side} has first_bin or n_bins", "give it")
+    most = m.n_fft // 2 + 1 - port.first_bin
+    if most < 1 or (port.n_bins or 1) > most:
+        there = f"must lie in the {m.n_fft // 2 + 1} bins of n_fft={m.n_fft}"
+        fail(f"{side}.n_bins", f"{port.n_bins} from bin {port.first_bin}", there, f"try {max(most, 1)}")
 
 
 def _states_rule(m: Manifest) -> None:
@@ -498,10 +603,11 @@ def _base64_rule(where: str, state: State) -> None:
 
 def _names_rule(m: Manifest) -> None:
     taken = [m.input.name, *(s.input for s in m.states), *([m.valid_input] if m.valid_input else [])]
+    taken += [constant.input for constant in m.constants]
     _once(
         "input",
         [*taken, *sorted({p.tensor for p in m.controls})],
-        "must have one use: frames, state, valid or parameter",
+        "must have one use: frames, state, valid, parameter or constant",
     )
     _once("output", [m.output.name, *(s.output for s in m.states)], "must have one use: frames or one state")
     _once("parameter", [p.name for p in m.controls], "must be unique among parameters and latents")
@@ -530,7 +636,17 @@ def _frames_rule(m: Manifest) -> None:
         fail("period", m.period, f"must be a multiple of rate.in={m.rate.frames_in}", f"try {m.rate.frames_in}")
 
 
-_RULES = (_plan_rule, _representation_rule, _states_rule, _names_rule, _parameter_rule, _frames_rule)
+def _constants_rule(m: Manifest) -> None:
+    for k, constant in enumerate(m.constants):
+        if len(constant.values) not in (1, prod(constant.shape)):
+            rule = f"must be 1 or the {prod(constant.shape)} values of shape {list(constant.shape)}"
+            fail(f"constants[{k}].values", f"{len(constant.values)} values", rule, "correct one of them")
+        for value in constant.values:
+            if not _holds(np.dtype(constant.dtype), value):
+                fail(f"constants[{k}].values", value, f"must be values of {constant.dtype}", "change the dtype")
+
+
+_RULES = (_plan_rule, _representation_rule, _states_rule, _names_rule, _parameter_rule, _constants_rule, _frames_rule)
 
 
 # ------------------------------------------------------------------------------------------ the graph must agree
@@ -560,10 +676,20 @@ def check_graph(m: Manifest, inputs: Signature, outputs: Signature) -> None:
         _check_valid(m.valid_input, inputs)
     for p in m.controls:
         _check_parameter(p, inputs)
-    known = {m.input.name, m.valid_input, *(s.input for s in m.states), *(p.tensor for p in m.controls)}
+    for k, constant in enumerate(m.constants):
+        _check_constant(f"constants[{k}]", constant, inputs)
+    known = {
+        m.input.name,
+        m.valid_input,
+        *(c.input for c in m.constants),
+        *(s.input for s in m.states),
+        *(p.tensor for p in m.controls),
+    }
     for name in inputs.tensors:
         if name not in known:
-            fail("graph input", name, "must be named by the manifest", "declare it as a state or a parameter")
+            fail(
+                "graph input", name, "must be named by the manifest", "declare it as a state, a parameter or a constant"
+            )
 
 
 def _check_port(m: Manifest, side: str, port: Port, signature: Signature) -> None:
@@ -589,8 +715,10 @@ def _check_bins(m: Manifest, side: str, port: Port, sizes: tuple[int | str | Non
             fail("input.bands.n_bands", port.bands.n_bands, f"must be the tensor's {size} bands", f"try {size}")
     elif m.n_fft is None:
         fail("n_fft", None, f"must be given, for the {side} has a fixed size of {size} bins", f"try {2 * (size - 1)}")
-    elif size != m.n_fft // 2 + 1:
+    elif (port.first_bin, port.n_bins) == (0, None) and size != m.n_fft // 2 + 1:
         fail("n_fft", m.n_fft, f"must fit the {side}'s {size} bins (n_fft/2 + 1)", f"try {2 * (size - 1)}")
+    elif size != port.frame_layout.used(m.n_fft // 2 + 1):
+        fail(f"{side}.n_bins", port.n_bins, f"must be the tensor's {size} bins", f"try {size}")
 
 
 def _check_state(where: str, state: State, inputs: Signature, outputs: Signature) -> None:
@@ -601,6 +729,14 @@ def _check_state(where: str, state: State, inputs: Signature, outputs: Signature
         wanted = [None if side == "output" and axis == state.append_axis else n for axis, n in enumerate(state.shape)]
         if len(wanted) != len(sizes) or not all(map(_fits, wanted, sizes)):
             fail(f"{where}.shape", list(state.shape), f'must fit "{name}": {list(sizes)}', "correct one of them")
+
+
+def _check_constant(where: str, constant: Constant, inputs: Signature) -> None:
+    dtype, sizes = inputs.find(f"{where}.input", constant.input)
+    if dtype != constant.dtype:
+        fail(f"{where}.dtype", constant.dtype, f'must be that of "{constant.input}": {dtype}', f"write {dtype}")
+    if len(sizes) != len(constant.shape) or not all(map(_fits, constant.shape, sizes)):
+        fail(f"{where}.shape", list(constant.shape), f'must fit "{constant.input}": {list(sizes)}', "correct it")
 
 
 def _fits(wanted: int | None, size: int | str | None) -> bool:

@@ -83,6 +83,10 @@ class PackagedModel:
             window=m.window or "hann",
             window_length=m.window_length,
             uneven=n_fft % hop != 0,
+            synthesis_window=m.synthesis_window,
+            symmetric=m.symmetric,
+            centred=m.centred,
+            plain=m.overlap_add == "plain",
         )
 
 
@@ -383,7 +387,13 @@ def _product(sizes) -> int:
 
 def _plan_text(m: Manifest) -> str:
     rate = f"{m.sample_rate} Hz" if m.sample_rate else "any sample rate"
-    return f"{rate}, n_fft {m.n_fft or 'any'}, hop {m.hop or 'any'}, window {m.window or 'any'}"
+    return f"{rate}, n_fft {m.n_fft or 'any'}, hop {m.hop or 'any'}, window {_window_text(m)}"
+
+
+def _window_text(m: Manifest) -> str:
+    shape = m.window if isinstance(m.window, str) or m.window is None else "by its values"
+    words = [shape or "any", *(word for word in ("symmetric", "centred") if getattr(m, word))]
+    return " ".join([*words, "(plain overlap-add)"] if m.overlap_add == "plain" else words)
 
 
 def _port_text(port: Port, signature: Signature) -> str:

@@ -415,11 +415,11 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
 
 
 def control_arrays(m: Manifest, inputs: Signature) -> dict[str, np.ndarray]:
-    """An aligned float32 array for each tensor of parameters, filled with the defaults."""
+    """An aligned array for each tensor of parameters, float32 and filled with the defaults, and for each constant."""
     arrays = {name: aligned(_sizes(inputs, name)) for name in sorted({p.tensor for p in m.controls})}
     for p in m.controls:
         arrays[p.tensor].reshape(-1)[p.index] = p.default
-    return arrays
+    return arrays | {constant.input: aligned_copy(constant.value()) for constant in m.constants}
 
 
 def _sizes(signature: Signature, name: str) -> tuple[int, ...]:
@@ -454,8 +454,9 @@ def _check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) -
         )
     source = dict(zip(m.input.layout, taken, strict=True))
     sizes = dict(zip(m.output.layout, shape, strict=True))
-    same = [] if "tensor" in (m.input.representation, m.output.representation) or m.input.bands else ["bins"]
-    if any(sizes.get(axis) != source.get(axis) for axis in ["time", *same]) or sizes.get("batch", 1) != 1:
+    bins = _output_bins(m, source.get("bins"))
+    wrong = sizes.get("time") != source.get("time") or sizes.get("batch", 1) != 1
+    if wrong or (bins is not None and sizes.get("bins") != bins):
         raise ModelError(
             f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold as many frames and bins as '
             f"the input's {list(taken)}, in one batch"
@@ -466,6 +467,17 @@ def _check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) -
             f'{m.name}: output "{m.output.name}" has {channels} channels; representation="{m.output.representation}" '
             f"has {m.output.n_channels}: export it so, or name what it gives"
         )
+
+
+def _output_bins(m: Manifest, taken: int | None) -> int | None:
+    """Bins that the output must have where the input has `taken`; None where the manifest does not tell."""
+    if "tensor" in (m.input.representation, m.output.representation) or m.input.bands:
+        return None
+    if m.output.n_bins is not None or taken is None:
+        return m.output.n_bins
+    if m.input.n_bins is not None and m.n_fft:
+        return m.output.frame_layout.used(m.n_fft // 2 + 1)
+    return taken + m.input.first_bin - m.output.first_bin
 
 
 def _check_state(m: Manifest, state: State, made: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ without one, with itself) for calls of several sizes, finite numbers whatever co
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ class _Case:
 
     @property
     def period(self) -> int:
-        return self.run.manifest["period"]
+        return self.run.step
 
     @property
     def n_frames(self) -> int:
@@ -181,7 +181,7 @@ def _opened(model: str | Path, against: str | Path | None, audio, hop_ms: float 
     onnx.checker.check_model(loaded, full_check=True)
     manifest, own_hop_ms = _manifests(loaded)
     sizes, controls = _package_choices(loaded)
-    inputs = _main_inputs(loaded, manifest, sizes)
+    inputs = _main_inputs(loaded, manifest, sizes, controls)
     sound = _plucked_notes() if audio is None else np.asarray(audio, np.float32)
     offline = load(against) if against is not None else None
     run = StreamingRun(loaded, manifest)
@@ -217,13 +217,27 @@ def _package_choices(model: ModelProto) -> tuple[dict[str, int], dict[str, np.nd
     if package_manifest.METADATA_KEY not in entries:
         return {}, {}
     packaged = package_manifest.parse(entries[package_manifest.METADATA_KEY])
-    n_bins = (packaged.n_fft or DEFAULT_N_FFT) // 2 + 1
-    return {"bins": n_bins}, dict(control_arrays(packaged, signatures(model)[0]))
+    taken = signatures(model)[0]
+    return _open_sizes(packaged, taken), dict(control_arrays(packaged, taken))
 
 
-def _main_inputs(model: ModelProto, manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> Inputs:
-    """Inputs beside states and validity."""
-    own = {entry["input"] for entry in manifest["states"]} | {manifest["valid_input"]}
+def _open_sizes(packaged: "package_manifest.Manifest", taken: "package_manifest.Signature") -> dict[str, int]:
+    """Sizes of the input's axes that the graph leaves open, whatever it calls them; "?" where it does not name them."""
+    port = packaged.input
+    usual = {"batch": 1, "channels": port.n_channels}
+    if port.representation not in ("bands", "tensor"):
+        usual["bins"] = port.frame_layout.used((packaged.n_fft or DEFAULT_N_FFT) // 2 + 1)
+    elif port.bands is not None:
+        usual["bins"] = port.bands.n_bands
+    named = zip(port.layout, taken.tensors[port.name][1], strict=True)
+    return {str(size or "?"): usual[axis] for axis, size in named if axis in usual and not isinstance(size, int)}
+
+
+def _main_inputs(
+    model: ModelProto, manifest: Mapping[str, Any], sizes: Mapping[str, int], controls: Iterable[str]
+) -> Inputs:
+    """Inputs beside states, validity, parameters and constants."""
+    own = {entry["input"] for entry in manifest["states"]} | {manifest["valid_input"], *controls}
     names = [value.name for value in model.graph.input if value.name not in own]
     axes = {name: axis for name, axis in manifest["time_axes"].items() if name in names}
     bare = ModelProto()
@@ -263,8 +277,8 @@ def _played(case: _Case) -> str:
     package = load_package(case.path)
     if package.manifest.rate.frames_in != package.manifest.rate.frames_out:
         return "; its rate is not 1:1, so FrameModel runs it and no stage does"
-    bins = None if package.fixed_bins else (package.manifest.n_fft or DEFAULT_N_FFT) // 2 + 1
-    stage = model_stage(package, bins)
+    port, n_bins = package.manifest.input, (package.manifest.n_fft or DEFAULT_N_FFT) // 2 + 1
+    stage = model_stage(package, None if package.fixed_bins else port.frame_layout.used(n_bins))
     return f"; played as frames of {list(stage.input_shape)} to {list(stage.output_shape)}"
 
 
@@ -274,11 +288,14 @@ def _equality(case: _Case) -> tuple[bool, str]:
     worst, where = 0.0, ""
     for kind, clip in (("noise", case.noise()), ("real input", _real_clip(case))):
         wanted = _reference(case, clip)
-        for frames in FRAMES_PER_CALL:
+        for frames in (case.period,) if case.run.fixed_frames else FRAMES_PER_CALL:
             error = _error(wanted, case.run.clip(clip, frames))
             worst, where = max((worst, where), (error, f"{kind}, {frames} frames a call"))
     case.figures["error"] = worst
-    against = "offline" if case.offline is not None else "itself in one call (no offline model given)"
+    whole = (
+        f"itself, {case.period} frames a call as its graph fixes it" if case.run.fixed_frames else "itself in one call"
+    )
+    against = "offline" if case.offline is not None else f"{whole} (no offline model given)"
     if stated and case.offline is not None:
         return True, f"cut on purpose: {worst:.2g} of the peak from {against}"
     return worst <= TOLERANCE, f"within {worst:.2g} of the peak of {against}" + (

@@ -204,6 +204,7 @@ def _check_model(manifest: Manifest, n_features: int | None) -> None:
     """Refuse models that are made for something else."""
     answers = manifest.input.representation == "tensor" and n_features == N_FEATURES and manifest.delay_frames >= 1
     spectra = manifest.input.representation == manifest.output.representation == "complex"
+    spectra = spectra and manifest.input.is_plain and manifest.output.is_plain
     if not (answers or spectra) or manifest.n_fft != 2 * (N_BINS - 1):
         raise InvalidValue(
             f"model {manifest.name!r} does not extend bandwidth; choose one of {', '.join(SHIPPED)}, or a package made "

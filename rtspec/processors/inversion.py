@@ -308,10 +308,10 @@ def _fine_n_fft(sample_rate: float) -> int:
 def _checked_model(model):
     manifest = model.manifest
     for side, port in (("input", manifest.input), ("output", manifest.output)):
-        if port.representation != "magnitude" or port.scale != 1 or port.offset:
+        if port.representation != "magnitude" or port.scale != 1 or port.offset or not port.is_plain:
             raise InvalidValue(
                 f"{side}.representation={port.representation!r} of model {manifest.name!r} does not refine an"
-                " inversion; it must be magnitude, with neither scale nor offset"
+                " inversion; it must be magnitude of all bins, with neither scale, offset nor exponent"
             )
     return model
 

@@ -1,5 +1,7 @@
 """Any packaged model as a processor."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..buffers.memory import aligned
@@ -11,6 +13,7 @@ from ..frames.representation import decoding_stage, encoding_stage
 from ..frames.synthesis import synthesis_stage
 from ..host.pipeline import Lane
 from ..models import load
+from ..models.manifest import COMPLEX
 from ..models.session import model_stage
 from .base import Processor, specs_of
 from .phases import PhaseChoice
@@ -74,15 +77,16 @@ class OnnxProcessor(Processor):
 
     @property
     def _rebuilds_phase(self) -> bool:
-        return self._phase.method != KEEP and self.manifest.output.representation != "complex"
+        return self._phase.method != KEEP and self.manifest.output.representation not in COMPLEX
 
     def plan(self, sample_rate: float) -> FramePlan:
         own = self._model.plan(round(sample_rate))
         n_fft, hop = self._chosen("n_fft", self._n_fft), self._chosen("hop", self._hop)
         if n_fft is None and hop is None:
             return own
-        n_fft = n_fft or own.n_fft
-        return FramePlan(own.sample_rate, n_fft, hop or n_fft // 4, own.window)
+        if n_fft in (None, own.n_fft):
+            return replace(own, hop=hop or own.hop)
+        return replace(own, n_fft=n_fft, hop=hop or n_fft // 4, window_length=None)
 
     def _chosen(self, name: str, value: int | None) -> int | None:
         fixed = getattr(self.manifest, name)
@@ -96,18 +100,25 @@ class OnnxProcessor(Processor):
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         source, goal = self.manifest.input, self.manifest.output
-        model = model_stage(self._model, plan.n_bins)
+        taken, given = source.frame_layout, goal.frame_layout
+        model = model_stage(self._model, taken.used(plan.n_bins))
         spectrum, rebuilt = (aligned(plan.n_bins, np.complex64) for _ in range(2))
-        features, answer, magnitude = (aligned(2 * plan.n_bins) for _ in range(3))
+        features, magnitude = aligned(source.n_channels * taken.used(plan.n_bins)), aligned(plan.n_bins)
+        answer = aligned(goal.n_channels * given.used(plan.n_bins))
         places = {p.name: model.parameter_address(p.name) for p in self.manifest.controls}
-        analysis, synthesis = analysis_stage(plan), synthesis_stage(plan)
-        encoding = encoding_stage(plan, source.representation, source.log, source.floor, source.offset, source.scale)
+        analysis = analysis_stage(plan)
+        synthesis = synthesis_stage(replace(plan, centred=plan.centred and not self._rebuilds_phase))
+        encoding = encoding_stage(
+            plan, source.representation, source.log, source.floor, source.offset, source.scale, taken
+        )
         ramps = ramp_stage(self.parameters, places, plan.frame_rate_hz)
         decoding = decoding_stage(
             *(plan, goal.representation, goal.log, goal.offset, goal.scale),
             spectrum=spectrum,
             delay=model.delay,
             keep_phase=not self._rebuilds_phase,
+            layout=given,
+            keep_rest=goal.rest == "input",
         )
         decoded = magnitude if self._rebuilds_phase else rebuilt
         rows = [
@@ -129,5 +140,5 @@ def _check_playable(manifest) -> None:
         if port.representation in ("tensor", "bands"):
             raise InvalidValue(
                 f"{side}.representation={port.representation!r} of model {manifest.name!r} cannot be played by"
-                " OnnxProcessor; it must be magnitude, power, log-magnitude, complex or, as output, gain"
+                " OnnxProcessor; it must be magnitude, power, log-magnitude or complex; outputs also gain, complex-gain"
             )

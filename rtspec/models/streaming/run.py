@@ -57,9 +57,21 @@ class StreamingRun:
     def __init__(self, model: ModelProto, manifest: dict[str, Any] | None = None) -> None:
         self.manifest = manifest or stream_manifest(model)
         self._session = session(model)
+        self.fixed_frames = self._fixed_frames()
         self._names = [output.name for output in self._session.get_outputs()]
         self.states: dict[str, np.ndarray] = {}
         self.reset()
+
+    @property
+    def step(self) -> int:
+        """Frames of which a call takes a multiple, or so many exactly where the graph fixes them."""
+        return self.fixed_frames or self.manifest["period"]
+
+    def _fixed_frames(self) -> int | None:
+        """Frames of every call where the graph leaves no choice: many public models take one."""
+        axes = self.manifest["time_axes"]
+        sizes = [each.shape[axes[each.name]] for each in self._session.get_inputs() if each.name in axes]
+        return next((size for size in sizes if isinstance(size, int)), None)
 
     def reset(self) -> None:
         """Start again from the initial states."""
@@ -81,13 +93,13 @@ class StreamingRun:
         self.reset()
         axes = {name: axis for name, axis in self.manifest["time_axes"].items() if name in clip}
         n_frames = next(clip[name].shape[axis] for name, axis in axes.items())
-        period = self.manifest["period"]
+        period, pieces = self.step, self.fixed_frames or frames_per_call
         total = -(-(n_frames + self.manifest["flush_frames"]) // period) * period
         padded = {name: _lengthened(clip[name], axis, total) for name, axis in axes.items()}
         still = {name: value for name, value in clip.items() if name not in axes}
         valid = np.arange(total) < n_frames
         made = []
-        for start, end in _pieces(total, frames_per_call, period):
+        for start, end in _pieces(total, pieces, period):
             part = {name: np.take(padded[name], range(start, end), axis) for name, axis in axes.items()}
             made.append(self.process({**part, **still}, valid[start:end]))
         return {name: self._joined(name, [part[name] for part in made], n_frames) for name in made[0]}

@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import get_window
 
 from rtspec.errors import InvalidValue
-from rtspec.frames.windows import GAMMA, WINDOWS, dual, overlap_sum, window
+from rtspec.frames.windows import GAMMA, HALF_SAMPLE, WINDOWS, closest_gamma, dual, overlap_sum, window
 
 
 @pytest.mark.parametrize("length", [2, 15, 16, 1023, 2048])
@@ -19,12 +19,39 @@ def test_sqrt_hann_squared_is_hann(length):
     np.testing.assert_allclose(window("sqrt-hann", length) ** 2, get_window("hann", length), atol=1e-12)
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("name", sorted(set(WINDOWS) - set(HALF_SAMPLE)))
 def test_windows_are_periodic_and_peak_at_one_in_the_middle(name):
     values = window(name, 64)
     np.testing.assert_allclose(values[1:], values[1:][::-1], atol=1e-12)
     assert values.argmax() == 32 and values[32] == pytest.approx(1)
     assert values.min() > -1e-12
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("name", HALF_SAMPLE)
+def test_half_sample_windows_are_symmetric_anyway(name, symmetric):
+    values = window(name, 64, symmetric)
+    np.testing.assert_allclose(values, values[::-1], atol=1e-12)
+    np.testing.assert_array_equal(values, window(name, 64))
+    assert values[31] == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["hann", "hamming", "blackman"])
+def test_symmetric_windows_are_those_of_scipy(name):
+    np.testing.assert_allclose(window(name, 65, True), get_window(name, 65, fftbins=False), atol=1e-12)
+
+
+def test_a_window_of_values_is_taken_as_it_is():
+    values = np.random.default_rng(0).random(16)
+    np.testing.assert_array_equal(window(tuple(values), 16), values)
+    for wrong in (values[:3], np.zeros(16), np.full(16, np.nan)):
+        with pytest.raises(InvalidValue, match=r"needs 16 finite ones, not all 0"):
+            window(tuple(wrong), 16)
+
+
+@pytest.mark.parametrize("name", sorted(set(GAMMA) - {"rectangular"}))
+def test_the_closest_gaussian_is_the_published_one(name):
+    assert closest_gamma(window(name, 2048)) == pytest.approx(GAMMA[name], rel=0.04)
 
 
 def test_the_gauss_falls_to_a_hundredth_at_its_edge():

@@ -64,7 +64,7 @@ WRONG = [
     (port(layout="batch,bins"), 'input.layout="batch,bins" must name each axis once, "time" among them'),
     (port(layout="batch,freq,time"), r'input.layout\[1\]="freq" must be one of batch'),
     (port(representation="log-magnitude"), "input.log=null must be one of ln, log10"),
-    (port(representation="complex"), '"batch,bins,time" must have "channels" before "bins"'),
+    (port(representation="complex"), '"batch,bins,time" must have "channels" .real, imaginary. and "bins"'),
     (port(representation="bands"), 'input.bands=null does not fit representation="bands"'),
     (port(scale=0), "input.scale=0 must not be 0"),
     (port(scale=float("nan")), "input.scale=nan must be a finite number"),
