@@ -42,7 +42,7 @@ exclusive; their first bytes and their last are kept."""
 
 _MIDI = b"8 bit raw midi"
 _IS_INPUT, _IS_OUTPUT, _NO_START_SERVER = 1, 2, 1
-_SYSEX, _SYSEX_END, _ACTIVE_SENSING, _FIRST_STATUS, _FIRST_REAL_TIME = 0xF0, 0xF7, 0xFE, 0x80, 0xF8
+_SYSEX, _SYSEX_END, _FIRST_STATUS, _FIRST_REAL_TIME = 0xF0, 0xF7, 0x80, 0xF8
 
 
 # The callback ---------------------------------------------------------------------------------------------------------
@@ -214,10 +214,10 @@ class Arrivals:
         return None
 
     def _is_wanted(self, data: list[int]) -> bool:
-        """Whether it is neither active sensing nor part of a system exclusive, which may come in several pieces."""
+        """Whether it is no part of a system exclusive, which may come in several pieces."""
         first = data[0]
         if first >= _FIRST_REAL_TIME:
-            return first != _ACTIVE_SENSING
+            return True
         if first in (_SYSEX, _SYSEX_END) or (self._in_sysex and first < _FIRST_STATUS):
             self._in_sysex = data[-1] != _SYSEX_END
             return False
@@ -279,8 +279,8 @@ class JackMidiInput:
         return [name.decode(errors="replace") for name in names]
 
     def ignore_types(self, sysex: bool, timing: bool, active_sense: bool) -> None:
-        """As RtMidi has it; system exclusive and active sensing are always left out, the clock never."""
-        assert (sysex, timing, active_sense) == (True, False, True)
+        """As RtMidi has it; system exclusive is always left out, the clock and active sensing never."""
+        assert (sysex, timing, active_sense) == (True, False, False)
 
     def open_port(self, index: int, name: str) -> None:
         """Listen to the port of this index in :meth:`get_ports`."""

@@ -18,12 +18,16 @@ from typing import Any
 
 from ..buffers.priority import become_real_time
 from ..errors import DeviceError
+from .delta_clock import DeltaClock
 from .jack_midi import JackMidiInput, library
 from .messages import MidiEvent, MidiParser
 
 POLL_S = 0.001
 WAIT_S = 0.02
 """The longest that an input waits for a message that a back end would wake it for."""
+
+SENSING_S = 0.42
+"""Silence after which a controller with active sensing counts as gone; MIDI says 300 ms, and some are late."""
 
 LOOK_S = 1.0
 """How often an input looks whether its port has vanished or come back."""
@@ -36,6 +40,7 @@ QUEUE = 16384
 
 CLIENT = "rtspec"
 _THROUGH = "midi through"
+_ACTIVE_SENSING = [0xFE]
 _ALSA_SEQUENCER = "/dev/snd/seq"
 
 
@@ -127,34 +132,6 @@ def _client(api: int, direction: str = "input") -> Any:
     return rtmidi.MidiOut(rtapi=api, name=CLIENT)
 
 
-# Time -----------------------------------------------------------------------------------------------------------------
-
-
-class DeltaClock:
-    """A back end's delta times to monotonic time, free of the poll's jitter.
-
-    The sum of deltas runs with the back end's clock; the smallest lateness seen is the offset between both clocks. It
-    may grow by `DRIFT` only, so that a late poll does not move it; a sum off by more than `RESYNC_S` starts anew.
-    """
-
-    DRIFT = 200e-6
-    RESYNC_S = 0.25
-
-    def __init__(self) -> None:
-        self._sum, self._offset, self._at, self._last = 0.0, float("inf"), 0.0, float("-inf")
-
-    def time_s(self, delta_s: float, now_s: float) -> float:
-        """When a message with this delta that is read at `now_s` happened; never later than now, never backwards."""
-        self._sum += delta_s if 0.0 <= delta_s < 1e9 else 0.0
-        lateness = now_s - self._sum
-        slack = self.DRIFT * max(0.0, now_s - self._at)
-        if lateness - self._offset > self.RESYNC_S:
-            self._offset = lateness
-        self._offset, self._at = min(lateness, self._offset + slack), now_s
-        self._last = max(self._last, self._sum + self._offset)
-        return self._last
-
-
 # Input ----------------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +197,7 @@ class MidiInput:
         self._wanted = port if port == "auto" else find_port(port).stable_name
         self._listener, self._report, self._events = listener, report, deque[MidiEvent]()
         self._port: MidiPort | None = None
+        self._sensed_at = 0.0
         self._clients: dict[int, Any] = {}
         self._client: Any = None
         MidiParser().feed([0xB0, 0, 0])  # loads mido now: the first message must not wait for that
@@ -295,14 +273,26 @@ class MidiInput:
             self._look()
 
     def _drain(self) -> None:
-        taken = 0
+        taken, now_s = 0, time.monotonic()
         while taken < QUEUE and (item := self._client.get_message()) is not None:
             at_s = self._clock.time_s(item[1], time.monotonic())
+            self._sensed_at = now_s if item[0] == _ACTIVE_SENSING or self._sensed_at else 0.0
+            if item[0] == _ACTIVE_SENSING:
+                taken += 1
+                continue
             self._take(item[0], self._client.message_time_s() if isinstance(self._client, JackMidiInput) else at_s)
             taken += 1
         self.statistics.overflows += taken >= QUEUE - 1
+        self._watch(now_s)
         if isinstance(self._client, JackMidiInput):
             self.statistics.lost += self._client.losses()
+
+    def _watch(self, now_s: float) -> None:
+        """A controller that sends active sensing and falls silent is gone, and will never let its keys go."""
+        if self._sensed_at and now_s - self._sensed_at > SENSING_S:
+            self._sensed_at = 0.0
+            self._say("MIDI: the controller has fallen silent (active sensing): what it held is let go")
+            self._tell_loss()
 
     def _take(self, data: list[int], time_s: float) -> None:
         for message in self._parser.feed_whole(data):
@@ -355,7 +345,7 @@ class MidiInput:
         ports = [MidiPort(i, name, _api_name(api)) for i, name in enumerate(client.get_ports())]
         chosen = choose_port(ports, self._wanted)[:1]
         if chosen:
-            client.ignore_types(sysex=True, timing=False, active_sense=True)
+            client.ignore_types(sysex=True, timing=False, active_sense=False)
             client.open_port(chosen[0].index, "in")
             self._client, self._port, self._clock = client, chosen[0], DeltaClock()
             self._connected(chosen[0])

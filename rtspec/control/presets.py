@@ -435,21 +435,22 @@ class Bank:
         apply(self.target, without_setup(self.target, preset))
         return preset.name
 
-    def of_program(self, program: int) -> Preset | None:
+    def of_program(self, program: int, only_saved: bool = False) -> Preset | None:
         """The preset of a MIDI program, saved or from the factory; None where no readable one has it."""
-        return next((preset for preset in self._readable() if preset.program == program), None)
+        return next((preset for preset in self._readable(only_saved) if preset.program == program), None)
 
     def programs(self) -> dict[str, int]:
         """The MIDI programs that select presets, by name."""
         found = [(preset.name, preset.program) for preset in self._readable()]
         return {name: program for name, program in reversed(found) if program is not None}
 
-    def _readable(self) -> Iterator[Preset]:
+    def _readable(self, only_saved: bool = False) -> Iterator[Preset]:
         """Saved presets, then factory ones. One bad file must not keep a musician from the others."""
         for name in self.saved():
             with suppress(InvalidValue):
                 yield replace(read_preset(self._path(name)), name=name)
-        yield from factory_presets(self.target)
+        if not only_saved:
+            yield from factory_presets(self.target)
 
     def feed(self, message: Any) -> str | None:
         """Take a mido message into account: a program change selects; the preset's name, if one was applied."""

@@ -1,7 +1,8 @@
 """What moves a live stream from outside: a MIDI port through a map, an OSC server, presets and a pad.
 
 MIDI: controllers move parameters through the map, at their sample; notes play the instruments of the chain; a program
-change loads the preset of that program. OSC, besides what :mod:`rtspec.control.osc` lists:
+change loads the saved preset of that program, or else the channel plays General MIDI's. OSC, besides what
+:mod:`rtspec.control.osc` lists:
 
 ==============================  ======================================================================================
 ``/rtspec/preset name``         load a preset
@@ -24,6 +25,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..control.parameters import Parameter
+from ..control.presets import without_setup
 from ..errors import InvalidValue, RtspecError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from ..control.messages import MidiEvent
 
 _ROOT = "/rtspec"
-_SUSTAIN, _ALL_NOTES_OFF = 64, 123
+_PEDALS, _ALL_NOTES_OFF = (64, 66), 123
 _TEMPO = "tempo_bpm"
 _CLOSE_S = 2.0
 SWITCH_S = 5e-4
@@ -159,6 +161,7 @@ class Controllers:
         from ..control.messages import MidiClock
         from ..control.mpe import MpeZones
         from ..control.pad import PLACE, Pad
+        from ..control.unplayed import Unplayed
 
         self.pad = Pad(self._target)
         self.directory = Directory(self._target, {PLACE: self.pad})
@@ -166,6 +169,8 @@ class Controllers:
         self.history = History(self._target)
         self.zones = MpeZones()
         self.clock = MidiClock()
+        played = [p for p in self.directory.processors() if getattr(p, "accepts_midi", False)]
+        self._unplayed = Unplayed(played, lambda number: self.midi_map is not None and self.midi_map.moves(number))
         if self._corners:
             self.pad.set_corners([self.bank.get(name) for name in self._corners])
         self._thread = threading.Thread(target=self._run_errands, name="rtspec presets", daemon=True)
@@ -214,6 +219,8 @@ class Controllers:
             self._follow_tempo()
         elif message.type == "program_change":
             self._errands.put(lambda: self._select(message.program))
+        if (line := self._unplayed.feed(message)) is not None:
+            self._report(line)
         if self.midi_map is not None:
             self.midi_map.feed(event)
         self._play(message, event.time_s)
@@ -225,12 +232,12 @@ class Controllers:
             parameter.value = value
 
     def _play(self, message: Any, time_s: float) -> None:
-        """Give a message to the instruments: as it is to those that read MPE themselves, else made plain."""
+        """Give a message to the instruments: as it is to those that read it by the standard, MPE too; else plain."""
         plain = [m for m in self.zones.feed(message) if hasattr(m, "channel")]
         for plugin in self.directory.processors():
             if getattr(plugin, "accepts_midi", False):
                 own = [message] if hasattr(message, "channel") else []
-                for found in own if getattr(plugin, "mpe", False) else plain:
+                for found in own if getattr(plugin, "reads", ()) or getattr(plugin, "mpe", False) else plain:
                     self._player.send(found, time_s if self._timed else None, plugin)
 
     def silence(self) -> None:
@@ -238,7 +245,7 @@ class Controllers:
         from mido import Message
 
         for channel in range(16):
-            for control in (_SUSTAIN, _ALL_NOTES_OFF):
+            for control in (*_PEDALS, _ALL_NOTES_OFF):
                 self._player.send(Message("control_change", channel=channel, control=control, value=0))
 
     def _follow_tempo(self) -> None:
@@ -257,11 +264,16 @@ class Controllers:
         self._say_missing(name, self.history.apply(self.bank.get(name)))
 
     def _select(self, program: int) -> None:
-        preset = self.bank.of_program(program)
+        preset = self.bank.of_program(program, only_saved=self._has_programs())
+        if preset is None and self._has_programs():
+            return  # the instruments play General MIDI's
         if preset is None:
             self._report(f"no preset has MIDI program {program}; save one with it")
             return
-        self._say_missing(preset.name, self.history.apply(preset))
+        self._say_missing(preset.name, self.history.apply(without_setup(self._target, preset)))
+
+    def _has_programs(self) -> bool:
+        return any(getattr(p, "accepts_midi", False) and getattr(p, "reads", ()) for p in self.directory.processors())
 
     def _say_missing(self, name: str, missing: list[str]) -> None:
         unused = f", without {len(missing)} values that this chain has no place for" if missing else ""

@@ -95,10 +95,10 @@ def test_a_full_queue_keeps_the_oldest_and_counts_the_rest():
     assert arrived(*((WHOLE, note) for note in NOTES), queue=4) == (NOTES[:4], 2)
 
 
-def test_system_exclusive_in_pieces_and_active_sensing_are_left_out_and_nothing_else():
+def test_system_exclusive_in_pieces_is_left_out_and_nothing_else():
     sysex = [[0xF0, 1, 2], [3] * 100, [4, 0xF7]]
     events = [NOTES[0], sysex[0], [0xF8], sysex[1], [0xFE], sysex[2], NOTES[1]]
-    assert arrived(*((WHOLE, data) for data in events)) == ([NOTES[0], [0xF8], NOTES[1]], 0)
+    assert arrived(*((WHOLE, data) for data in events)) == ([NOTES[0], [0xF8], [0xFE], NOTES[1]], 0)
 
 
 def test_a_system_exclusive_without_end_takes_nothing_with_it():

@@ -133,7 +133,7 @@ def test_only_instruments_that_read_mpe_themselves_get_it_raw(make, stream, toys
 def test_what_a_vanished_port_held_is_let_go_on_every_channel(make, stream):
     make().silence()
     let_go = {(m.channel, m.control) for m, time_s, _ in stream.played if m.value == 0 and time_s is None}
-    assert let_go == {(channel, control) for channel in range(16) for control in (64, 123)}
+    assert let_go == {(channel, control) for channel in range(16) for control in (64, 66, 123)}
 
 
 def test_a_program_change_loads_the_preset_of_that_program_and_can_be_undone(make, toys, told):
