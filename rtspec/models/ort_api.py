@@ -33,6 +33,7 @@ SLOTS = {
     "CreateTensorWithDataAsOrtValue": 49,
     "CreateRunOptions": 39,
     "RunOptionsSetTerminate": 46,
+    "RunOptionsUnsetTerminate": 47,
     "GetTensorElementType": 60,
     "GetDimensionsCount": 61,
     "GetDimensions": 62,
@@ -253,6 +254,28 @@ def limited(end: Callable[[], None]) -> Iterator[None]:
     finally:
         timer.cancel()
         timer.join()
+
+
+class RunOptions:
+    """What a run looks at between nodes: whether it shall end. Released when the object goes.
+
+    Attributes
+    ----------
+    handle : int
+        Address of the OrtRunOptions, as `Run` takes it.
+    """
+
+    def __init__(self):
+        self._api = api()
+        self.handle = self._api.made("CreateRunOptions")
+
+    def __del__(self):
+        if getattr(self, "handle", 0):
+            self._api.release("RunOptions", self.handle)
+
+    def end(self, ended: bool) -> None:
+        """Let runs end at once, or go on again."""
+        self._api.call(f"RunOptions{'Set' if ended else 'Unset'}Terminate", c_void_p(self.handle))
 
 
 class Values:

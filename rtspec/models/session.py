@@ -32,6 +32,7 @@ from ..errors import InvalidValue, ModelError
 from . import ort_api
 from .manifest import Manifest, Port, Signature, State
 from .packages import PackagedModel
+from .watch import RUN_S, watch
 
 SessionPath = Literal["auto", "c-api", "binding"]
 MESSAGE_BYTES = 256
@@ -43,14 +44,14 @@ SESSION = np.dtype(
         (name, "i8")
         for name in (
             # How to call Run.
-            *("run", "message", "release", "session"),
+            *("run", "message", "release", "session", "options"),
             *("input_names", "n_inputs", "output_names", "n_outputs", "values"),
             # Where a frame lies in the tensors: `outer` pieces of `inner` bytes, `period` frames apart.
             *("period", "input", "input_outer", "input_inner", "output", "output_outer", "output_inner"),
             # States: one block, its initial values, and those of which the model gives only the newest frames.
             *("states", "initial_states", "states_bytes", "appends", "n_appends"),
             # What changes.
-            *("memory", "phase", "position", "runs", "failures", "not_finite", "text"),
+            *("memory", "phase", "position", "runs", "under_way", "failures", "not_finite", "text"),
         )
     ]
 )
@@ -133,9 +134,11 @@ def run_session(s):
     """Run the model once. A failed call leaves the states, one that gives NaN starts them afresh; both give zeros."""
     values = s.values + 8 * (s.n_inputs + s.n_outputs) * s.phase
     made = values + 8 * s.n_inputs
-    status = call_run(s.run, s.session, 0, s.input_names, values, s.n_inputs, s.output_names, s.n_outputs, made)
-    n_bytes = s.output_outer * s.period * s.output_inner
     s.runs += 1
+    s.under_way = s.runs
+    status = call_run(s.run, s.session, s.options, s.input_names, values, s.n_inputs, s.output_names, s.n_outputs, made)
+    s.under_way = 0
+    n_bytes = s.output_outer * s.period * s.output_inner
     if status != 0:
         note_failure(s, status)
         memset(s.output, 0, n_bytes)
@@ -188,8 +191,25 @@ class ModelStage(Stage):
         self.why_binding = parts.caller.why
         self.input_shape, self.output_shape = parts.frame_shapes
         self._controls = parts.controls
+        self._options, self._ended = parts.caller.options, False
         kept = (model, parts, *keep)
         super().__init__(run_model, SESSION, keep=kept, delay=model.stage_delay_frames, **parts.fields())
+        watch(self)
+
+    def reset(self) -> None:
+        if self._ended:
+            self._options.end(False)
+            self._ended = False
+        super().reset()
+
+    def run_under_way(self) -> int:
+        """Number of the run that is under way, 0 where none is."""
+        return int(self.record["under_way"][0])
+
+    def end_run(self) -> None:
+        """End the run that is under way; those after it fail at once, until the next :meth:`reset`."""
+        self._ended = True
+        self._options.end(True)
 
     def parameter(self, name: str) -> np.ndarray:
         """The float32 array of shape (1,) that the model reads for a parameter; :meth:`reset` leaves it alone.
@@ -237,6 +257,8 @@ class ModelStage(Stage):
     @property
     def last_error(self) -> str:
         """What onnxruntime said when it last failed; empty where it never did."""
+        if self._ended:
+            return f"a run took longer than {RUN_S:g} s and was ended; the model may loop for ever"
         return bytes(self._kept[1]["text"]).split(b"\0")[0].decode(errors="replace")
 
 
@@ -281,6 +303,7 @@ class _Run:
     release: int
     session: int
     values: np.ndarray
+    options: Any
     keep: tuple
 
 
@@ -361,6 +384,7 @@ class _Parts:
         initial = self.memory[len(self.memory) - n_bytes :].copy()
         return {
             **{name: getattr(c, name) for name in ("run", "message", "release", "session", "values")},
+            "options": c.options.handle,
             "input_names": self.names[0][0],
             "n_inputs": len(self._input_names),
             "output_names": self.names[1][0],
@@ -540,7 +564,8 @@ class _ApiSession(ort_api.CSession):
         values = [ort_api.Values([*given, *made]) for given, made in phases]
         table = _constant(np.array([each.handles for each in values], np.int64))
         run, message, release = map(self.api.address, ("Run", "GetErrorMessage", "ReleaseStatus"))
-        return _Run("c-api", None, run, message, release, self.handle, table, (self, values))
+        options = ort_api.RunOptions()
+        return _Run("c-api", None, run, message, release, self.handle, table, options, (self, values))
 
 
 class _BindingSession:
@@ -573,7 +598,7 @@ class _BindingSession:
         bindings = [self._binding(inputs, outputs, phase) for phase in phases]
         bound = _Bound(self.session, bindings, address(table), table.strides[0])
         run, message, release = (ctypes.cast(each, ctypes.c_void_p).value or 0 for each in bound.functions)
-        return _Run("binding", why, run, message, release, 0, table, (self, bound, phases))
+        return _Run("binding", why, run, message, release, 0, table, bound, (self, bound, phases))
 
     def _binding(self, inputs: list[str], outputs: list[str], phase: tuple[list[np.ndarray], list[np.ndarray]]):
         binding = self.session.io_binding()
@@ -589,8 +614,11 @@ class _Bound:
     """Functions with the signatures of Run, GetErrorMessage and ReleaseStatus; the table's address tells the phase."""
 
     def __init__(self, session, bindings: list, table: int, stride: int):
+        import onnxruntime
+
         self._session, self._bindings, self._table, self._stride = session, bindings, table, stride
         self._text = ctypes.create_string_buffer(MESSAGE_BYTES)
+        self._options, self.handle = onnxruntime.RunOptions(), 0
         i64 = ctypes.c_int64
         one = ctypes.CFUNCTYPE(i64, i64)
         self.functions = (
@@ -599,9 +627,13 @@ class _Bound:
             one(lambda status: 0),
         )
 
+    def end(self, ended: bool) -> None:
+        """Let runs end at once, or go on again."""
+        self._options.terminate = ended
+
     def _run(self, session, options, names, values, *_others) -> int:
         try:
-            self._session.run_with_iobinding(self._bindings[(values - self._table) // self._stride])
+            self._session.run_with_iobinding(self._bindings[(values - self._table) // self._stride], self._options)
         except Exception as error:  # nothing may escape into compiled code: it is counted there and told later
             self._text.value = str(error).encode()[: MESSAGE_BYTES - 1]
             return 1

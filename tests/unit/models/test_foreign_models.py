@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 import rtspec
 from rtspec.errors import ModelError, RtspecError
-from rtspec.models import load, ort_api, sandbox
+from rtspec.models import load, ort_api, sandbox, watch
 from rtspec.models.session import model_stage
 from rtspec.models.validation import validate
 
@@ -216,3 +216,38 @@ def die() -> None:
 
 def sleep() -> None:
     time.sleep(60)
+
+
+def looping(path):
+    """A model that is well behaved in silence, and loops for ever as soon as it hears something."""
+    flag, number = (
+        helper.make_tensor_value_info(n, t, []) for n, t in (("go", TensorProto.BOOL), ("i", TensorProto.INT64))
+    )
+    value, last = (helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("v", "w"))
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["v"], ["w"])],
+        *("body", [number, flag, value], [helper.make_tensor_value_info("on", TensorProto.BOOL, []), last]),
+    )
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Greater", ["sum", "least"], ["heard"]),
+        helper.make_node("Loop", ["", "heard", "x"], ["y"], body=body),
+    ]
+    return write(path, nodes, [helper.make_tensor("least", TensorProto.FLOAT, [], [1.0])])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("session_path", ["c-api", "binding"])
+def test_a_run_that_never_ends_while_it_plays_is_ended_and_counted(tmp_path, monkeypatch, session_path):
+    monkeypatch.setattr(watch, "RUN_S", 1.0)
+    stage = model_stage(load(looping(tmp_path / "loop.onnx")), K, session_path=session_path)
+    loud, silent, heard = np.ones(K, np.float32), np.zeros(K, np.float32), np.ones(K, np.float32)
+    stage.run(silent, 1, heard)
+    assert stage.counters == {"runs": 1, "failures": 0, "not_finite": 0}
+    for number in (1, 2):
+        stage.run(loud, 1, heard)
+        assert stage.counters["failures"] == number and not heard.any()
+    assert "took longer than" in stage.last_error
+    stage.reset()
+    stage.run(silent, 1, heard)
+    assert stage.counters == {"runs": 1, "failures": 0, "not_finite": 0} and stage.last_error == ""
