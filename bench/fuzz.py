@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -110,7 +111,7 @@ def document_changed(data: bytes, rng: random.Random) -> bytes:
     return json.dumps(document).encode()
 
 
-def _change_value(document: object, rng: random.Random) -> None:
+def _change_value(document: Any, rng: random.Random) -> None:
     places = list(_places(document))
     if not places:
         return
@@ -127,7 +128,7 @@ def _change_value(document: object, rng: random.Random) -> None:
         del holder[key]
 
 
-def _places(value: object):
+def _places(value: Any):
     """(holder, key) of everything inside a document."""
     pairs = (
         list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
@@ -349,7 +350,7 @@ def _child(work: Callable[[Callable[[int, str], None]], None]) -> tuple[list[tup
     if pid == 0:
         os.close(read)
         try:
-            work(lambda number, outcome: os.write(write, f"{number}\t{outcome}\n".encode()) and None)
+            work(lambda number, outcome: _told(write, f"{number}\t{outcome}\n"))
             os._exit(0)
         finally:  # of the harness itself
             os._exit(1)
@@ -357,6 +358,10 @@ def _child(work: Callable[[Callable[[int, str], None]], None]) -> tuple[list[tup
     with os.fdopen(read, "rb") as pipe:
         said = [line.decode(errors="replace").rstrip("\n").split("\t", 1) for line in pipe]
     return [(int(number), outcome) for number, outcome in said], os.waitpid(pid, 0)[1]
+
+
+def _told(pipe: int, line: str) -> None:
+    os.write(pipe, line.encode())
 
 
 def _cases(say: Callable[[int, str], None], name: str, kind: Kind, seed: int, first: int, end: int) -> None:
@@ -388,7 +393,7 @@ def _outcome(kind: Kind, path: Path) -> str:
 def main() -> int:
     """Run the cases, print a Markdown table and what went wrong."""
     known = kinds()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(chr(10))[0])
     parser.add_argument("--kind", choices=tuple(known), action="append", help="may be repeated (default: all)")
     parser.add_argument("--cases", type=int, default=20_000, help="of each kind (default 20000)")
     parser.add_argument("--seed", type=int, default=0)

@@ -317,6 +317,8 @@ def _read_json(path: Path) -> Table:
             times.append(time)
             rows.append(levels)
             centres = centres or named
+    if not rows:
+        raise LevelError(f"{path} holds no row of levels")
     return Table(np.array(times), np.array(rows).reshape(len(rows), -1), _checked_centres(path, centres, rows))
 
 
@@ -324,17 +326,22 @@ def _read_numpy(path: Path) -> Table:
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = {"levels_db": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-        levels = np.asarray(arrays["levels_db"], float)
-    except (ValueError, KeyError, EOFError) as error:
-        raise LevelError(
-            f"{path} holds no array levels_db ({str(error)[:80]}); save one of (n_frames, n_bands)"
-        ) from None
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            levels = np.asarray(_reals(arrays["levels_db"]), float)
+        time = _reals(arrays.get("time_s", np.full(len(levels), np.nan))).reshape(len(levels))
+        period = float(_reals(arrays["period_s"])) if "period_s" in arrays else None
+    except Exception as error:  # numpy's parser of headers, zipfile and zlib raise what they stumble over
+        why = " ".join(str(error).split())[:80] or type(error).__name__
+        raise LevelError(f"{path} holds no array levels_db ({why}); save one of (n_frames, n_bands)") from None
     if levels.ndim != 2 or not levels.shape[1]:
         raise LevelError(f"{path}: levels of shape {levels.shape} must be (n_frames, n_bands)")
-    time = np.asarray(arrays.get("time_s", np.full(len(levels), np.nan)), float)
-    period = float(arrays["period_s"]) if "period_s" in arrays else None
-    centres = _checked_centres(path, arrays.get("centres_hz"), levels)
-    return Table(time.reshape(len(levels)), levels, centres, period)
+    return Table(time.astype(float), levels, _checked_centres(path, arrays.get("centres_hz"), levels), period)
+
+
+def _reals(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"it holds {values.dtype}, not numbers")
+    return values
 
 
 def _checked_centres(path: Path, centres, rows) -> np.ndarray | None:
