@@ -12,6 +12,14 @@ class InvalidValue(RtspecError, ValueError):
     """An argument is out of range, of the wrong type or at odds with another one."""
 
 
+class InvalidType(InvalidValue, TypeError):
+    """An argument is of another type than asked for; pedalboard raises TypeError there."""
+
+
+class SharedPlugin(InvalidValue, RuntimeError):
+    """One object, which has one state, is asked to play at two places at once; pedalboard raises RuntimeError there."""
+
+
 class ModelError(RtspecError, ValueError):
     """A model file, its manifest or its tensors are wrong; the text names the field, the value and the rule."""
 

@@ -3,7 +3,7 @@ has the form of what came in."""
 
 import numpy as np
 
-from ..errors import InvalidValue
+from ..errors import InvalidType, InvalidValue
 
 MAX_CHANNELS = 64
 
@@ -14,11 +14,14 @@ class Layout:
 
     def __init__(self):
         self.channels: int | None = None
+        self._interleaved: bool | None = None
 
     def to_planar(self, audio) -> tuple[np.ndarray, "Form"]:
         """Any accepted audio as float32 (channels, samples), and the form to give the result back in."""
         audio = _checked(audio)
         form = Form(audio.ndim, audio.ndim == 2 and not self._channels_first(audio.shape))
+        if audio.ndim == 2:
+            self._interleaved = form.interleaved
         planar = audio[np.newaxis] if audio.ndim == 1 else audio.T if form.interleaved else audio
         if len(planar) > MAX_CHANNELS:
             raise InvalidValue(
@@ -29,10 +32,12 @@ class Layout:
 
     def _channels_first(self, shape: tuple[int, ...]) -> bool:
         rows, columns = shape
+        if rows == columns and self.channels == rows and self._interleaved is not None:
+            return not self._interleaved
         if self.channels in shape:
             return self.channels == rows
         if rows == columns:
-            if rows > 0:
+            if rows > 1:
                 raise InvalidValue(
                     f"audio of shape {shape} is square: its channels cannot be told from its samples;"
                     " pass another length, or process a longer block first"
@@ -55,9 +60,11 @@ class Form:
 
 
 def _checked(audio) -> np.ndarray:
+    if audio is None or isinstance(audio, list | tuple):
+        raise InvalidType(f"audio of type {type(audio).__name__} must be an array; try np.asarray(audio, np.float32)")
     audio = np.asarray(audio)
     if audio.dtype not in (np.float32, np.float64):
-        raise InvalidValue(
+        raise InvalidType(
             f"audio of dtype {audio.dtype} must be float32 or float64 with samples from -1 to 1; convert it with astype"
         )
     if audio.ndim not in (1, 2):
@@ -73,7 +80,9 @@ def _checked(audio) -> np.ndarray:
 
 
 def check_sample_rate(sample_rate) -> float:
-    """A usable sample rate in Hz, or :class:`InvalidValue`."""
+    """A usable sample rate in Hz, or :class:`InvalidValue`; where it is no number, :class:`InvalidType`."""
+    if isinstance(sample_rate, str | bytes) or not hasattr(sample_rate, "__float__"):
+        raise InvalidType(f"sample_rate={sample_rate!r} must be a number from 1000 to 768000 Hz; try 44100")
     try:
         rate = float(sample_rate)
     except (TypeError, ValueError):
@@ -84,7 +93,17 @@ def check_sample_rate(sample_rate) -> float:
 
 
 def check_block(buffer_size) -> int:
-    """A usable block size in samples, or :class:`InvalidValue`."""
-    if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | np.integer) or buffer_size < 1:
-        raise InvalidValue(f"buffer_size={buffer_size!r} must be a whole number of at least 1 sample; try 8192")
+    """A usable block size in samples, or :class:`InvalidValue`; where it is no integer, :class:`InvalidType`."""
+    rule = f"buffer_size={buffer_size!r} must be a whole number of at least 1 sample; try 8192"
+    if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | np.integer):
+        raise InvalidType(rule)
+    if buffer_size < 1:
+        raise InvalidValue(rule)
     return int(buffer_size)
+
+
+def check_reset(reset) -> bool:
+    """`reset` as pedalboard takes it: True, False or None; else :class:`InvalidType`."""
+    if reset is not None and not isinstance(reset, bool | np.bool_):
+        raise InvalidType(f"reset={reset!r} must be True (a sound of its own) or False (the stream goes on)")
+    return bool(reset)

@@ -1,16 +1,23 @@
 """Chains of rtspec processors and native pedalboard plugins, nested as deep as wanted, offline and live."""
 
+import copy
 import threading
 import weakref
 from collections.abc import Iterable, MutableSequence
+from typing import NamedTuple
 
 import numpy as np
 
-from ..audio.layout import Layout, check_block, check_sample_rate
-from ..errors import InvalidValue
+from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
+from ..errors import InvalidType, InvalidValue
 from .engine import Engine
+from .native_copy import made, recipe
+from .offline import OfflineChain
 from .player import Player
-from .program import Playback, Program
+from .program import Program, audio_buffer
+
+DEFAULT_RATE = 44100.0
+"""Hz; what latencies are told for before anything was played."""
 
 
 class Pedalboard(MutableSequence):
@@ -23,6 +30,7 @@ class Pedalboard(MutableSequence):
     Parameters
     ----------
     plugins : iterable, optional
+        None in place of a plugin is a wire.
 
     Examples
     --------
@@ -32,13 +40,15 @@ class Pedalboard(MutableSequence):
     (100,)
     """
 
-    def __init__(self, plugins: Iterable = ()):
+    def __init__(self, plugins: Iterable | None = ()):
         self._editing = threading.RLock()
         self._parents: weakref.WeakSet[Pedalboard] = weakref.WeakSet()
         self._players: list[Player] = []
+        self._calling = threading.RLock()
         self._layout = Layout()
-        self._playback: tuple[tuple, Playback] | None = None
-        self._plugins = [self._adopted(plugin) for plugin in plugins]
+        self._form: Form | None = None
+        self._chain: OfflineChain | None = None
+        self._plugins = [self._adopted(plugin) for plugin in _listed(plugins)]
 
     # A list -------------------------------------------------------------------------------------------------------
 
@@ -68,11 +78,24 @@ class Pedalboard(MutableSequence):
             self.changed()
 
     def __repr__(self) -> str:
-        return f"<rtspec.Pedalboard with {len(self)} plugins: {self._plugins}>"
+        return f"<rtspec.Pedalboard with {len(self)} plugin{'s' * (len(self) != 1)}: {self._plugins}>"
+
+    # Copies -------------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict:
+        return {"plugins": [_kept(plugin) for plugin in list(self._plugins)]}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__([made(p.recipe) if isinstance(p, _Native) else p for p in state["plugins"]])
+
+    def __copy__(self) -> "Pedalboard":
+        return copy.deepcopy(self)
 
     def _adopted(self, plugin):
         """A plugin that this board can play; one that is a board itself tells this one of its edits from now on."""
         plugin = _checked(plugin)
+        if plugin is None:
+            return None
         if isinstance(plugin, Pedalboard):
             if self in plugin.boards():
                 raise InvalidValue("a board cannot hold itself, not even inside another board; use a copy of it")
@@ -86,7 +109,6 @@ class Pedalboard(MutableSequence):
 
     def changed(self) -> None:
         """The chain, or the structure of something in it, is another now: whatever plays it follows."""
-        self._playback = None
         for player in self._all_players():
             player.update()
 
@@ -102,40 +124,65 @@ class Pedalboard(MutableSequence):
     def flat(self) -> list:
         """All plugins in the order of the sound's way; nested boards dissolved, native containers kept whole."""
         with self._editing:
-            return [q for p in self._plugins for q in (p.flat() if isinstance(p, Pedalboard) else [p])]
+            plugins = [plugin for plugin in self._plugins if plugin is not None]
+            return [q for p in plugins for q in (p.flat() if isinstance(p, Pedalboard) else [p])]
 
     # Offline ------------------------------------------------------------------------------------------------------
 
     def process(self, input_array, sample_rate: float, buffer_size: int = 8192, reset: bool = True) -> np.ndarray:
-        """Process audio by pedalboard's rules: see :meth:`rtspec.processors.base.Processor.process`."""
-        plugins = self.flat()
-        if not any(map(_is_ours, plugins)):
-            return _native_chain(plugins).process(input_array, sample_rate, buffer_size=buffer_size, reset=reset)
-        rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
-        planar, form = self._layout.to_planar(input_array)
-        if planar.size == 0:
-            return form.restore(planar)
-        playback = self._playback_for(rate, len(planar), reset)
-        return form.restore(playback.whole(planar, block) if reset else playback.piece(planar, block))
+        """Process audio by pedalboard's rules: see :meth:`rtspec.processors.base.Processor.process`.
+
+        Callers in several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
+        :meth:`flush` gives.
+        """
+        rate, block, alone = check_sample_rate(sample_rate), check_block(buffer_size), check_reset(reset)
+        with self._calling:
+            planar, form = self._layout.to_planar(input_array)
+            if planar.size == 0:
+                return form.restore(planar)
+            chain = self._chain_for(rate, len(planar), going_on=not alone)
+            self._form = form
+            return form.restore(chain.whole(planar, block) if alone else chain.piece(planar, block))
 
     __call__ = process
 
+    def flush(self) -> np.ndarray:
+        """The end of a sound that came in pieces, float32, laid out as those; the next piece begins a new sound.
+
+        All pieces and this one, joined, are as long as what went in.
+        """
+        with self._calling:
+            if self._chain is None or self._form is None:
+                return np.zeros((2, 0), np.float32)
+            return self._form.restore(self._chain.flush())
+
+    @property
+    def latency_samples(self) -> int:
+        """Delay from input to output in samples, at the sample rate last used (44100 Hz before the first use)."""
+        with self._calling:
+            known = (DEFAULT_RATE, 2) if self._chain is None else (self._chain.sample_rate, self._chain.channels)
+            return self._chain_for(*known, going_on=True).latency
+
     def reset(self) -> None:
         """Forget all sound."""
-        self._playback = None
-        for plugin in self.flat():
-            plugin.reset()
+        with self._calling:
+            if self._chain is not None:
+                self._chain.reset()
 
     @property
     def program(self) -> Program | None:
-        """What :meth:`process` plays since the last reset; None before its first block and for native plugins alone."""
-        return None if self._playback is None else self._playback[1].program
+        """What :meth:`process` plays our processors with, as parts of one; None before its first call."""
+        if self._chain is None:
+            return None
+        nothing = audio_buffer(self._chain.channels)
+        return Program([], [], nothing, nothing, {}, keep=tuple(self._chain.programs))
 
-    def _playback_for(self, rate: float, channels: int, reset: bool) -> Playback:
-        """The chain as one program, just as it plays live: a later processor's frames begin where they begin live."""
-        if reset or self._playback is None or self._playback[0] != (rate, channels):
-            self._playback = ((rate, channels), Playback(Player(self.flat, rate, channels).program))
-        return self._playback[1]
+    def _chain_for(self, rate: float, channels: int, going_on: bool) -> OfflineChain:
+        """The chain as it is now, in the state that it has."""
+        if self._chain is None or (self._chain.sample_rate, self._chain.channels) != (rate, channels):
+            self._chain, going_on = OfflineChain(rate, channels), False
+        self._chain.follow(self.flat(), going_on)
+        return self._chain
 
     # Live ---------------------------------------------------------------------------------------------------------
 
@@ -150,19 +197,45 @@ class Pedalboard(MutableSequence):
         """Edits no longer reach this player's engine."""
         with self._editing:
             self._players = [p for p in self._players if p is not player]
+        player.close()
 
 
 def _is_ours(plugin) -> bool:
-    return hasattr(plugin, "prepare")
+    return hasattr(plugin, "prepare") and not isinstance(plugin, type)
+
+
+class _Native(NamedTuple):
+    """A native plugin in a pickle."""
+
+    recipe: tuple
+
+
+def _kept(plugin):
+    if plugin is None or isinstance(plugin, Pedalboard) or _is_ours(plugin):
+        return plugin
+    instructions = recipe(plugin)
+    if instructions is None:
+        raise InvalidValue(
+            f"{plugin!r} can be neither copied nor pickled: pedalboard tells too little of it; make the board anew"
+        )
+    return _Native(instructions)
+
+
+def _listed(plugins) -> Iterable:
+    if plugins is None:
+        return []
+    if _is_ours(plugins) or not isinstance(plugins, Iterable):
+        raise InvalidType(f"{plugins!r} is no list of plugins; put it in brackets: Pedalboard([…])")
+    return plugins
 
 
 def _checked(plugin):
     """A plugin that a board can play; a plain list becomes a board."""
     if isinstance(plugin, list | tuple):
         return Pedalboard(plugin)
-    if _is_ours(plugin) or isinstance(plugin, (Pedalboard, _native_base())):
+    if plugin is None or _is_ours(plugin) or isinstance(plugin, (Pedalboard, _native_base())):
         return plugin
-    raise InvalidValue(
+    raise InvalidType(
         f"{plugin!r} is no plugin: a board takes rtspec processors, pedalboard plugins, other boards and lists of these"
     )
 
@@ -171,10 +244,3 @@ def _native_base() -> type:
     import pedalboard
 
     return pedalboard.Plugin
-
-
-def _native_chain(plugins: list):
-    """Native plugins alone as pedalboard itself would play them."""
-    import pedalboard
-
-    return pedalboard.Pedalboard(plugins)

@@ -1,73 +1,187 @@
 """Native pedalboard plugins as stages of a live chain. They need the GIL at their step; what is around them does
-not."""
+not.
+
+A stream plays an equal of the plugin that follows its values, so that nothing that happens to the plugin elsewhere is
+heard. A plugin of which no equal can be made (from a file, or a subclass) belongs to the stream as long as that plays.
+"""
 
 import ctypes
+import gc
 import time
+import weakref
 
 import numpy as np
 
 from ..buffers.step import Stage
-from .program import MAX_BLOCK, Program, audio_buffer
+from ..errors import SharedPlugin
+from .native_copy import Follower, copied, family, recipe
+from .native_probe import LONGEST_BLOCK, Feeding, begin, feeding
+from .program import Program, audio_buffer
 
 _STEP = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
 _EMPTY = np.dtype([("unused", "i8")])
-_LONGEST_LATENCY_S = 4.0
+
+
+class Feed:
+    """A native plugin in a stream: as many samples come out as go in, `delay` later.
+
+    Parameters
+    ----------
+    plugin : pedalboard.Plugin
+    sample_rate : float
+        Hz.
+    channels : int
+    how : Feeding
+
+    Attributes
+    ----------
+    short_samples : int
+        Samples that the plugin did not give in time (its values have made it slower); silence stands for them.
+    """
+
+    def __init__(self, plugin, sample_rate: float, channels: int, how: Feeding):
+        self.plugin, self.sample_rate, self.channels, self.how = plugin, sample_rate, channels, how
+        self.short_samples = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, in silence."""
+        begin(self.plugin, self.sample_rate, self.channels)
+        self._waiting = np.zeros((self.channels, 0), np.float32)
+        self._ready = np.zeros((self.channels, self.how.delay), np.float32)
+        self._owed = 0
+
+    def run(self, block: np.ndarray, buffer_size: int = LONGEST_BLOCK) -> np.ndarray:
+        """float32 (channels, n) → the same shape, delayed."""
+        if self.how.block == 0:
+            size = min(buffer_size, LONGEST_BLOCK)
+            return self.plugin.process(block, self.sample_rate, buffer_size=size, reset=False)
+        self._take(block)
+        return self._give(block.shape[1])
+
+    def _take(self, block: np.ndarray) -> None:
+        waiting, size, outs = np.concatenate([self._waiting, block], axis=1), self.how.block, [self._ready]
+        whole = waiting.shape[1] - waiting.shape[1] % size
+        for at in range(0, whole, size):
+            part = np.ascontiguousarray(waiting[:, at : at + size])
+            outs.append(self.plugin.process(part, self.sample_rate, buffer_size=size, reset=False))
+        self._waiting, ready = waiting[:, whole:], np.concatenate(outs, axis=1)
+        late = min(self._owed, ready.shape[1])
+        self._owed -= late
+        self._ready = ready[:, late:]
+
+    def _give(self, n: int) -> np.ndarray:
+        out, self._ready = self._ready[:, :n], self._ready[:, n:]
+        missing = n - out.shape[1]
+        if missing:
+            self._owed += missing
+            self.short_samples += missing
+            out = np.concatenate([out, np.zeros((self.channels, missing), np.float32)], axis=1)
+        return out
+
+
+_owners: weakref.WeakValueDictionary[int, "NativeStep"] = weakref.WeakValueDictionary()
+"""Who plays a plugin that cannot be copied, by the plugin's id."""
+
+
+def check_unowned(plugin) -> None:
+    """Raise :class:`SharedPlugin` where a plugin that cannot be copied is playing live."""
+    if any(id(one) in _owners for one in family(plugin)):
+        gc.collect()  # a stream that nobody holds any more may not have been cleared away yet
+    if any(id(one) in _owners for one in family(plugin)):
+        raise SharedPlugin(
+            f"{plugin!r} is playing in a live stream and cannot be copied; it has one state: stop that stream first, or"
+            " make a second plugin"
+        )
+
+
+class _NativeStage(Stage):
+    """A stage whose state is the plugin's own."""
+
+    def __init__(self, step: "NativeStep", entry: int):
+        super().__init__(entry, _EMPTY, keep=(step,), delay=step.feed.how.delay)
+        self._step = step
+
+    def reset(self) -> None:
+        super().reset()
+        self._step.restart()
 
 
 class NativeStep:
     """Calls one plugin from the engine's thread, counting what that costs.
 
+    Parameters
+    ----------
+    plugin : pedalboard.Plugin
+    sample_rate : float
+        Hz.
+    channels : int
+    lead : int
+        Samples of silence that come before the sound, which the plugin does not get: it begins with the sound, as it
+        does offline.
+
     Attributes
     ----------
+    lead : int
+        As above, from the next restart on.
     calls, seconds : int, float
         How often it ran and how long it took, waiting for the GIL included.
     errors : int
         Blocks that the plugin refused; they pass unprocessed.
     """
 
-    def __init__(self, plugin, sample_rate: float, channels: int):
-        self.plugin, self.sample_rate = plugin, sample_rate
+    def __init__(self, plugin, sample_rate: float, channels: int, lead: int = 0):
+        self.plugin, self.lead, self._left = plugin, lead, lead
         self.calls, self.seconds, self.errors = 0, 0.0, 0
         self._x, self._y = audio_buffer(channels), audio_buffer(channels)
-        self._latency = prime(plugin, sample_rate, channels)
+        check_unowned(plugin)
+        how, self._follower = feeding(plugin, sample_rate, channels), None
+        subject = plugin
+        if recipe(plugin) is None:
+            _owners.update({id(one): self for one in family(plugin)})
+        else:
+            subject = copied(plugin)
+            self._follower = Follower(plugin, subject)
+        self.feed = Feed(subject, sample_rate, channels, how)
         self._entry = _STEP(self._run)
 
     def program(self) -> Program:
         """The plugin as a program of its own, primed for streaming."""
-        entry = ctypes.cast(self._entry, ctypes.c_void_p).value or 0
-        stage = Stage(entry, _EMPTY, keep=(self,), delay=self._latency)
-        return Program([stage.row(self._x, self._y)], [stage], self._x, self._y, {"plugins": self._latency})
+        stage = _NativeStage(self, ctypes.cast(self._entry, ctypes.c_void_p).value or 0)
+        latency = {"plugins": self.feed.how.delay}
+        return Program([stage.row(self._x, self._y)], [stage], self._x, self._y, latency, natives=[self])
+
+    def restart(self) -> None:
+        """Begin anew, in silence."""
+        self._left = self.lead
+        self.feed.restart()
+
+    def release(self) -> None:
+        """The plugin may play elsewhere."""
+        for one in family(self.plugin):
+            if _owners.get(id(one)) is self:
+                del _owners[id(one)]
 
     def cost(self) -> dict[str, float]:
-        """Calls, mean time of a call in µs, and errors so far."""
+        """Calls, mean time of a call in µs, errors so far, and samples that did not come in time."""
         mean = 1e6 * self.seconds / self.calls if self.calls else 0.0
-        return {"calls": self.calls, "mean_us": round(mean, 1), "errors": self.errors}
+        counts = {"errors": self.errors, "short_samples": self.feed.short_samples}
+        return {"calls": self.calls, "mean_us": round(mean, 1), **counts}
 
     def _run(self, state: int, x: int, n: int, y: int) -> int:
         start = time.perf_counter()
-        block = np.ascontiguousarray(self._x[:, :n])
-        try:
-            out = self.plugin.process(block, self.sample_rate, buffer_size=n, reset=False)
-        except Exception:
-            # An exception cannot leave a C callback: the block passes dry, and the count tells.
-            out, self.errors = block, self.errors + 1
-        missing = n - out.shape[-1]
-        self._y[:, :missing], self._y[:, missing:n] = 0.0, out
+        before = min(self._left, n)
+        self._left -= before
+        self._y[:, :before] = 0.0
+        if before < n:
+            block = np.ascontiguousarray(self._x[:, before:n])
+            try:
+                if self._follower is not None:
+                    self._follower.follow()
+                out = self.feed.run(block)
+            except Exception:
+                # An exception cannot leave a C callback: the block passes dry, and the count tells.
+                out, self.errors = block, self.errors + 1
+            self._y[:, before:n] = out
         self.calls, self.seconds = self.calls + 1, self.seconds + time.perf_counter() - start
         return n
-
-
-def prime(plugin, sample_rate: float, channels: int, block: int = MAX_BLOCK) -> int:
-    """Warm a plugin with silence, reset it, and tell its latency in samples.
-
-    Without this its first block differs from what it gives inside a native chain.
-    """
-    silence = np.zeros((channels, block), np.float32)
-    latency = 0
-    for _ in range(int(_LONGEST_LATENCY_S * sample_rate / block) + 1):
-        missing = block - plugin.process(silence, sample_rate, buffer_size=block, reset=False).shape[-1]
-        latency += missing
-        if missing == 0:
-            break
-    plugin.reset()
-    return latency

@@ -24,7 +24,9 @@ from ..models.session import ModelStage
 from .engine import Engine
 from .fading import FADE_MS, delay_stage, fade_stage
 from .guard import Guard
-from .native import NativeStep
+from .native import NativeStep, check_unowned
+from .native_probe import feeding
+from .offline import check_distinct
 from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
 
 WIRE = np.dtype([("channels", "i8")])
@@ -106,7 +108,7 @@ class Player:
         self.engine: Engine | None = None
         self._plugins, self._spares = plugins, deque[Unit](maxlen=_SPARES)
         self._x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
-        units = [self._unit(plugin) for plugin in plugins()]
+        units = self._first_units(plugins())
         self._latency = max(reserve, _latency(units))
         self._units = [*units, *self._padding(self._latency - _latency(units))]
         self.program = self._program(self._rows(self._units, self._x), self._units)
@@ -138,18 +140,26 @@ class Player:
 
     # Programs -----------------------------------------------------------------------------------------------------
 
-    def _unit(self, plugin) -> Unit:
+    def _first_units(self, plugins: list) -> list[Unit]:
+        """The units of a chain that begins: native plugins begin with the sound, not with the silence before it."""
+        check_distinct(plugins)
+        units: list[Unit] = []
+        for plugin in plugins:
+            units.append(self._unit(plugin, _latency(units)))
+        return units
+
+    def _unit(self, plugin, lead: int = 0) -> Unit:
         """A unit in the state of a fresh one: one that was taken out before, or a new one."""
         for unit in self._spares:
             if unit.plays(plugin):
                 self._spares.remove(unit)
-                unit.program.reset()
                 if unit.native is not None:
-                    unit.native.plugin.reset()
+                    unit.native.lead = lead
+                unit.program.reset()
                 return unit
         if hasattr(plugin, "prepare"):
             return Unit(plugin, plugin.prepare(self.sample_rate, self.channels), _version(plugin))
-        native = NativeStep(plugin, self.sample_rate, self.channels)
+        native = NativeStep(plugin, self.sample_rate, self.channels, lead)
         return Unit(plugin, native.program(), native=native)
 
     def _padding(self, lag: int) -> list[Unit]:
@@ -184,6 +194,15 @@ class Player:
         """Raise where a plugin cannot play here, before it is in the chain."""
         if hasattr(plugin, "latency"):
             plugin.latency(self.sample_rate)
+        elif not any(unit.plugin is plugin for unit in self._units):
+            check_unowned(plugin)
+            feeding(plugin, self.sample_rate, self.channels)
+
+    def close(self) -> None:
+        """The stream is over: plugins that belonged to it may play elsewhere."""
+        for unit in (*self._units, *self._spares):
+            for native in unit.program.natives:
+                native.release()
 
     def update(self) -> None:
         """The chain was edited: play it as it is now. Returns at once; several edits may become one."""
@@ -227,6 +246,7 @@ class Player:
 
     def _change(self, plugins: list) -> None:
         """Play `plugins` from now on, by a cross-fade where the engine runs."""
+        check_distinct(plugins)
         first, last, wanted = _differing(self._units, plugins)
         if not wanted and all(unit.plugin is None for unit in self._units[first:last]):
             return

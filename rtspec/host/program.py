@@ -34,6 +34,8 @@ class Program:
         What else must live as long as the program: the programs that it was joined from.
     inboxes : sequence of Inbox
         Where its stages look for MIDI messages.
+    natives : sequence of NativeStep
+        The native plugins in it.
 
     Attributes
     ----------
@@ -50,9 +52,10 @@ class Program:
         latency: dict[str, int],
         keep: tuple = (),
         inboxes: Sequence[Inbox] = (),
+        natives: Sequence = (),
     ):
         self.rows, self.stages, self.x, self.y, self.latency = list(rows), list(stages), x, y, dict(latency)
-        self._kept, self.inboxes = keep, list(inboxes)
+        self._kept, self.inboxes, self.natives = keep, list(inboxes), list(natives)
         self.governed = self._governed()
         self.table = table(self.rows)
 
@@ -154,6 +157,13 @@ class Playback:
         skipped = min(self._to_skip, audio.shape[1])
         self._to_skip -= skipped
         return self.program.run(audio, block, events)[:, skipped:]
+
+    def flush(self) -> np.ndarray:
+        """The end of a sound that came in pieces; the next piece begins a new one."""
+        silence = np.zeros((self.program.channels, self.program.latency_samples), np.float32)
+        rest = self.program.run(silence)[:, self._to_skip :]
+        self.reset()
+        return rest
 
 
 @njit(cache=True, nogil=True)

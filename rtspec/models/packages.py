@@ -45,6 +45,14 @@ class PackagedModel:
     path: Path | None = None
     sessions: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    def __getstate__(self) -> dict:
+        """For pickles: all but the sessions, which belong to this process."""
+        return {**self.__dict__, "sessions": {}}
+
+    def __deepcopy__(self, memo: dict) -> "PackagedModel":
+        """Itself: nothing in it ever changes, and copies of a processor share its weights."""
+        return self
+
     @property
     def fixed_bins(self) -> int | None:
         """Size of the input's axis "bins" where the graph fixes it (bands, for models that take bands)."""

@@ -1,6 +1,8 @@
 """What all processors share: pedalboard's calling rules, parameters as attributes, and programs made on demand."""
 
+import copy
 import os
+import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -8,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.layout import Layout, check_block, check_sample_rate
+from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
 from ..buffers.events import send_event
 from ..buffers.inbox import Inbox
 from ..buffers.step import Stage
@@ -25,6 +27,9 @@ from ..models.manifest import Parameter
 
 TAIL_S = 2.0
 """What is played after the last message where nobody says how long."""
+
+_RUNNING = ("_calling", "_version", "_boards", "_playback", "_form", "_sample_rate", "_layout")
+"""What a copy has of its own."""
 
 
 class Processor(ABC):
@@ -51,8 +56,12 @@ class Processor(ABC):
         self._parameters = ParameterTable([*specs, *MIX_PARAMETERS])
         for name, value in values.items():
             self._parameters[name].value = value
-        self._version, self._boards = 0, weakref.WeakSet[Pedalboard]()
+        self._begin()
         self._forget()
+
+    def _begin(self) -> None:
+        self._calling = threading.RLock()
+        self._version, self._boards = 0, weakref.WeakSet[Pedalboard]()
 
     @abstractmethod
     def plan(self, sample_rate: float) -> FramePlan:
@@ -150,21 +159,33 @@ class Processor(ABC):
         -------
         ndarray, float32, laid out as the input
         """
-        rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
-        planar, form = self._layout.to_planar(input_array)
-        if planar.size == 0:
-            return form.restore(planar)
-        playback = self._playback_for(rate, len(planar))
-        if reset:
-            playback.reset()
-        return form.restore(playback.whole(planar, block) if reset else playback.piece(planar, block))
+        rate, block, alone = check_sample_rate(sample_rate), check_block(buffer_size), check_reset(reset)
+        with self._calling:
+            planar, form = self._layout.to_planar(input_array)
+            if planar.size == 0:
+                return form.restore(planar)
+            playback = self._playback_for(rate, len(planar))
+            self._form = form
+            if alone:
+                playback.reset()
+            return form.restore(playback.whole(planar, block) if alone else playback.piece(planar, block))
 
     __call__ = process
 
     def reset(self) -> None:
         """Forget all sound: the next sample is treated as a fresh object would treat it, to the bit."""
-        if self._playback is not None:
-            self._playback.reset()
+        with self._calling:
+            if self._playback is not None:
+                self._playback.reset()
+
+    def flush(self) -> np.ndarray:
+        """The end of a sound that came in pieces (`reset=False`), float32, laid out as those; the next piece begins a
+        new sound. All pieces and this one, joined, are as long as what went in."""
+        with self._calling:
+            if self._playback is None:
+                return np.zeros((2, 0), np.float32)
+            rest = self._playback.flush()
+            return rest if self._form is None else self._form.restore(rest)
 
     def _playback_for(self, sample_rate: float, channels: int) -> Playback:
         if self._playback is None or (self._sample_rate, self._playback.program.channels) != (sample_rate, channels):
@@ -177,12 +198,37 @@ class Processor(ABC):
 
     def _forget(self) -> None:
         """Drop the program, so that the next use makes one of the present structure."""
-        self._version += 1
-        self._playback: Playback | None = None
-        self._sample_rate: float | None = None
-        self._layout = Layout()
+        with self._calling:
+            self._version += 1
+            self._playback: Playback | None = None
+            self._form: Form | None = None
+            self._sample_rate: float | None = None
+            self._layout = Layout()
         for board in list(self._boards):
             board.changed()
+
+    # Copies -------------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict:
+        """What makes an independent equal: no sound, no programs, no boards."""
+        state = {name: value for name, value in self.__dict__.items() if name not in _RUNNING}
+        table = self._parameters
+        state["_parameters"] = [(parameter.spec, parameter.value) for parameter in table.values()]
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        pairs = state.pop("_parameters")
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        table = ParameterTable([spec for spec, _ in pairs])
+        for spec, value in pairs:
+            table[spec.name].value = value
+        object.__setattr__(self, "_parameters", table)
+        self._begin()
+        self._forget()
+
+    def __copy__(self) -> "Processor":
+        return copy.deepcopy(self)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={p.string_value}" for name, p in self._parameters.items())
@@ -265,16 +311,16 @@ class Instrument(Processor):
         ndarray, float32, shape (num_channels, samples)
         """
         rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
-        playback = self._playback_for(rate, num_channels)
         listed, seconds = _timed(midi_messages)
-        timed = [(*message, inbox) for message in listed for inbox in playback.program.inboxes]
-        events = [send_event(round(at * rate), inbox, message) for message, at, inbox in timed]
-        silence = np.zeros(
-            (num_channels, round((seconds + TAIL_S if duration is None else duration) * rate)), np.float32
-        )
-        if reset:
-            playback.reset()
-        return playback.played(silence, block, events)
+        n_samples = round((seconds + TAIL_S if duration is None else duration) * rate)
+        silence = np.zeros((num_channels, n_samples), np.float32)
+        with self._calling:
+            playback = self._playback_for(rate, num_channels)
+            timed = [(*message, inbox) for message in listed for inbox in playback.program.inboxes]
+            events = [send_event(round(at * rate), inbox, message) for message, at, inbox in timed]
+            if reset:
+                playback.reset()
+            return playback.played(silence, block, events)
 
 
 def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float]:

@@ -1,0 +1,109 @@
+"""What several threads, copies and processes may do with one processor or board."""
+
+import asyncio
+import copy
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pedalboard
+import pytest
+
+import rtspec
+from rtspec.errors import SharedPlugin
+
+RATE = 44100
+
+
+def processor():
+    return rtspec.OnnxProcessor("tilt-gate", tilt_db_per_octave=3.0, n_fft=512)
+
+
+def mixed():
+    return rtspec.Pedalboard([pedalboard.Reverb(0.3), processor(), [pedalboard.Gain(-7.3)]])
+
+
+def sound(seed=0, n=30000):
+    return (0.1 * np.random.default_rng(seed).standard_normal((2, n))).astype(np.float32)
+
+
+@pytest.mark.parametrize("make", [processor, mixed, lambda: rtspec.SpectralInversion()])
+def test_threads_that_share_an_object_get_their_own_sounds(make):
+    shared, sounds = make(), [sound(i) for i in range(4)]
+    wanted = [make()(s, RATE) for s in sounds]
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda i: shared(sounds[i % 4], RATE), range(16)))
+    for i, out in enumerate(got):
+        np.testing.assert_array_equal(out, wanted[i % 4])
+
+
+def test_asyncio_may_call_a_board_in_threads():
+    board, wanted = mixed(), mixed()(sound(), RATE)
+
+    async def client():
+        return [np.array_equal(await asyncio.to_thread(board, sound(), RATE), wanted) for _ in range(3)]
+
+    async def clients():
+        return await asyncio.gather(client(), client(), client())
+
+    assert all(all(each) for each in asyncio.run(clients()))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))])
+@pytest.mark.parametrize("make", [processor, mixed, lambda: rtspec.BandwidthExtension(), rtspec.TimbreMorph])
+def test_a_copy_is_an_independent_equal_of_one_in_use(make, copied):
+    original = make()
+    wanted = original(sound(), RATE)
+    other = copied(original)
+    first = other if isinstance(other, rtspec.processors.Processor) else other[1]
+    np.testing.assert_array_equal(other(sound(), RATE), wanted)
+    first.output_db = -20.0
+    np.testing.assert_array_equal(original(sound(), RATE), wanted)
+    assert np.abs(other(sound(), RATE)).max() < 0.2 * np.abs(wanted).max()
+
+
+def _played(board):
+    return board(sound(), RATE)
+
+
+def test_a_board_goes_to_another_process():
+    board = mixed()
+    wanted = board(sound(), RATE)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        np.testing.assert_array_equal(pool.submit(_played, board).result(120), wanted)
+
+
+def test_one_native_plugin_twice_in_a_chain_is_refused_as_pedalboard_does():
+    delay = pedalboard.Delay(0.01)
+    with pytest.raises(SharedPlugin, match="in this chain twice") as caught:
+        rtspec.Pedalboard([delay, processor(), pedalboard.Chain([delay])])(sound(), RATE)
+    assert isinstance(caught.value, RuntimeError)
+
+
+def test_a_plugin_that_cannot_be_copied_belongs_to_the_stream_that_plays_it():
+    class Mine(pedalboard.Gain):
+        """A subclass: what makes one is not known."""
+
+    mine = Mine(6.0)
+    with rtspec.AudioStream(plugins=[mine], source=sound(), loop=True, virtual=True, sample_rate=RATE):
+        with pytest.raises(SharedPlugin, match="playing in a live stream"):
+            rtspec.Pedalboard([mine])(sound(), RATE)
+        with pytest.raises(SharedPlugin, match="playing in a live stream"):
+            rtspec.AudioStream(plugins=[mine], source=sound(), virtual=True, sample_rate=RATE)
+    np.testing.assert_array_equal(rtspec.Pedalboard([mine])(sound(), RATE), pedalboard.Gain(6.0)(sound(), RATE))
+
+
+def test_an_offline_call_is_not_heard_in_a_live_stream():
+    click = np.zeros((2, RATE), np.float32)
+    click[:, RATE // 4] = 0.9
+    board = rtspec.Pedalboard([pedalboard.Delay(0.25, 0.0, 0.5), processor()])
+    with rtspec.AudioStream(
+        plugins=board, source=click, sample_rate=RATE, virtual=True, record_seconds=2, worker_samples=8192
+    ) as stream:
+        for i in range(5):
+            board(9 * sound(i, 4410), RATE)
+        assert stream.wait(10)
+        delay = stream.latency.total_samples
+        heard = stream.recorded[1][:, delay : delay + RATE]
+    np.testing.assert_allclose(heard, board(click, RATE)[:, : heard.shape[1]], atol=1e-6)
