@@ -28,31 +28,12 @@ def pieces(plugin, audio, block):
     return np.concatenate([*parts, plugin.flush()], axis=1)
 
 
-NATIVES = {
-    name: getattr(pedalboard, name)
-    for name in [
-        "Bitcrush",
-        "Chorus",
-        "Clipping",
-        "Compressor",
-        "Delay",
-        "Distortion",
-        "Gain",
-        "HighpassFilter",
-        "HighShelfFilter",
-        "Invert",
-        "LadderFilter",
-        "Limiter",
-        "LowpassFilter",
-        "LowShelfFilter",
-        "MP3Compressor",
-        "NoiseGate",
-        "PeakFilter",
-        "Phaser",
-        "Resample",
-        "Reverb",
-    ]
-} | {
+SIMPLE = """
+Bitcrush Chorus Clipping Compressor Delay Distortion Gain HighpassFilter HighShelfFilter Invert LadderFilter Limiter
+LowpassFilter LowShelfFilter MP3Compressor NoiseGate PeakFilter Phaser Resample Reverb
+"""
+
+NATIVES = {name: getattr(pedalboard, name) for name in SIMPLE.split()} | {
     "Mix": lambda: pedalboard.Mix([pedalboard.Gain(-3), pedalboard.Delay(0.01)]),
     "Chain": lambda: pedalboard.Chain([pedalboard.Gain(-3), pedalboard.Reverb()]),
     "Pedalboard": lambda: pedalboard.Pedalboard([pedalboard.Gain(-3), pedalboard.Phaser()]),
