@@ -37,7 +37,7 @@ NATIVES = {name: getattr(pedalboard, name) for name in SIMPLE.split()} | {
     "Mix": lambda: pedalboard.Mix([pedalboard.Gain(-3), pedalboard.Delay(0.01)]),
     "Chain": lambda: pedalboard.Chain([pedalboard.Gain(-3), pedalboard.Reverb()]),
     "Pedalboard": lambda: pedalboard.Pedalboard([pedalboard.Gain(-3), pedalboard.Phaser()]),
-    "Convolution": lambda: pedalboard.Convolution(np.float32([1, 0.5, 0.25, 0.1]), 0.5, RATE),
+    "Convolution": lambda: pedalboard.Convolution(np.array([1, 0.5, 0.25, 0.1], np.float32), 0.5, RATE),
 }
 
 
