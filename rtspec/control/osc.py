@@ -11,11 +11,16 @@
 =====================================  ===========================================================================
 
 A stream adds presets and more (:mod:`rtspec.host.controllers`). Short addresses (``/rtspec/mix``) mean the first
-parameter that fits. Bundles are taken apart and act at once.
+parameter that fits; patterns (``*``, ``?``, ``[12]``, ``{a,b}``) all that do. ``/rtspec/pad x y`` is one message for
+both. Switches take T and F; a value a hair outside its range is the range's end; a button that reports its release acts
+once, ``/rtspec/preset/NAME 1`` too. Bundles act at their time tag. An unknown address is answered with the nearest
+known one.
 """
 
 import logging
+import struct
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,11 +29,26 @@ from typing import Any
 from ..errors import InvalidValue
 from .datagrams import LARGEST, LOOPBACK, TURN_S, Listener
 from .directory import Directory
+from .mapping import role_of
+from .osc_patterns import is_pattern, is_press, is_release, matching, nearest
 from .parameters import Parameter
 
 ROOT = "/rtspec"
 MOST_SUBSCRIBERS = 16
 """Controllers that get changes; a further one takes the place of the oldest."""
+
+HAIR = 0.01
+"""Share of its range by which a value may lie outside and is taken for the range's end."""
+
+LATEST_S, MOST_WAITING = 3600.0, 4096
+"""How far ahead a bundle may be timed, and how many messages wait for their time."""
+
+ECHO_S = 1.0
+"""A value that comes back so soon after it was told, from somebody else than who set it, is an echo."""
+
+_BUTTONS = ("preset", "recall", "snapshot")
+_CLOSER_S = 0.5
+_LARGEST_SINGLE = 3e38
 
 Address = tuple[str, int]
 Answer = tuple[str, list]
@@ -39,7 +59,8 @@ Verb = Callable[[list], list[Answer]]
 @dataclass
 class OscStatistics:
     """What a server has seen. Each datagram that came holds messages or is garbage; each message was applied (a value
-    set), answered (a question, a subscription), refused (a wrong value) or unknown (no such address)."""
+    set), answered (a question, a subscription, a button let go), refused (a wrong value) or unknown (no such address).
+    `echoes` are values applied to nothing, since the server itself had told them a moment before."""
 
     datagrams: int = 0
     garbage: int = 0
@@ -47,6 +68,7 @@ class OscStatistics:
     answered: int = 0
     refused: int = 0
     unknown: int = 0
+    echoes: int = 0
 
     def as_dict(self) -> dict:
         """For JSON."""
@@ -95,6 +117,9 @@ class OscServer(Listener):
         self._told = self._values()
         self._setters: dict[str, tuple[Address, float]] = {}
         self._echo_at = 0.0
+        self._closer_at = 0.0
+        self._waiting: list[tuple[float, str, list, Address]] = []
+        self._recent: dict[str, deque[tuple[float, float, Address | None]]] = {}
         self._listen()
 
     @property
@@ -108,21 +133,50 @@ class OscServer(Listener):
         """Take what comes until it is time for an echo, so that echoes stay punctual in a flood."""
         with suppress(TimeoutError, ConnectionError):  # some systems say here that an earlier answer had no listener
             while time.monotonic() < self._echo_at:
+                self._socket.settimeout(self._until_next())
                 data, sender = self._socket.recvfrom(LARGEST)
                 self.receive(data, sender[:2])
+                self._act_due()
+        self._act_due()
         if time.monotonic() >= self._echo_at:
             self._echo_at = time.monotonic() + TURN_S
             self._echo()
 
+    def _until_next(self) -> float:
+        """Seconds to the next bundle's time, or a turn."""
+        due = min((at for at, *_ in self._waiting), default=time.time() + TURN_S)
+        return min(TURN_S, max(1e-4, due - time.time()))
+
+    def _act_due(self) -> None:
+        """Act on the bundles whose time has come, in the order of their times."""
+        if not self._waiting:
+            return
+        now = time.time()
+        due = sorted((item for item in self._waiting if item[0] <= now), key=lambda item: item[0])
+        self._waiting = [item for item in self._waiting if item[0] > now]
+        for _, address, arguments, sender in due:
+            self._act(address, arguments, sender)
+
+    def _put_off(self, at: float, address: str, arguments: list, sender: Address) -> None:
+        if at - time.time() > LATEST_S or len(self._waiting) >= MOST_WAITING:
+            self.statistics.refused += 1
+            line = f"{address[:99]} is timed {at - time.time():.0f} s ahead, and {len(self._waiting)} messages wait"
+            self._send(sender, f"{ROOT}/error", [f"{line}; the most are {LATEST_S:g} s and {MOST_WAITING}"])
+        else:
+            self._waiting.append((at, address, arguments, sender))
+
     def receive(self, datagram: bytes, sender: Address) -> None:
         """Act on a datagram, whatever is in it."""
         self.statistics.datagrams += 1
-        messages = parsed_messages(datagram)
+        messages = timed_messages(datagram)
         if messages is None:
             self.statistics.garbage += 1
             return
-        for address, arguments in messages:
-            self._act(address, arguments, sender)
+        for at, address, arguments in messages:
+            if at > time.time() + 1e-3:
+                self._put_off(at, address, arguments, sender)
+            else:
+                self._act(address, arguments, sender)
 
     def _act(self, address: str, arguments: list, sender: Address) -> None:
         verb = {f"{ROOT}/list": self._list, f"{ROOT}/subscribe": self._subscribe, f"{ROOT}/unsubscribe": self._forget}
@@ -130,27 +184,71 @@ class OscServer(Listener):
             if address in verb:
                 verb[address](arguments, sender)
                 self.statistics.answered += 1
-            elif address in self._verbs:
-                for answer in self._verbs[address](arguments):
+            elif (asked := self._verb(address, arguments)) is not None:
+                for answer in asked[0](asked[1]) if asked[0] else ():
                     self._send(sender, *answer)
                 self.statistics.answered += 1
             else:
-                self._parameter(address, arguments, sender)
+                self._parameters(address, arguments, sender)
         except InvalidValue as error:
             self.statistics.refused += 1
             self._send(sender, f"{ROOT}/error", [str(error)])
 
-    def _parameter(self, address: str, arguments: list, sender: Address) -> None:
+    def _verb(self, address: str, arguments: list) -> tuple[Verb | None, list] | None:
+        """What an address does and with which arguments; nothing for a button that is let go. None: no verb."""
+        place, _, name = address.rpartition("/")
+        if address in self._verbs:
+            if is_release(arguments):
+                return None, []
+            return self._verbs[address], [] if is_press(arguments) else arguments
+        if place in self._verbs and place.removeprefix(f"{ROOT}/") in _BUTTONS and name:
+            if is_release(arguments):
+                return None, []
+            return self._verbs[place], [name.replace("%20", " ")]
+        return None
+
+    def _parameters(self, address: str, arguments: list, sender: Address) -> None:
+        """One parameter, all that a pattern means, or the pad's two."""
+        if address in (f"{ROOT}/pad", f"{ROOT}/pad/xy") and len(arguments) == 2 and "pad/y" in self.directory:
+            for axis, value in zip("xy", arguments, strict=True):
+                self._parameter(f"{ROOT}/pad/{axis}", [value], sender)
+            return
+        meant = matching(address, self._known()) if is_pattern(address) else [address]
+        full = {self._found(each) if is_pattern(address) else each: each for each in reversed(meant)}
+        for each in reversed(full.values()) if full else [address]:
+            self._parameter(each, arguments, sender)
+
+    def _known(self) -> list[str]:
+        """Addresses of parameters, full and short, by number of what they mean and as raw."""
+        full = list(self.directory)
+        short = [word for a in full for word in (a.partition("-")[2], a.rpartition("/")[2]) if word]
+        return [f"{ROOT}/{a}{end}" for a in dict.fromkeys([*full, *short]) for end in ("", "/raw")]
+
+    def _found(self, address: str) -> tuple[str | None, bool]:
         name, raw = address.removeprefix(f"{ROOT}/"), address.endswith("/raw")
-        found = self.directory.find(name.removesuffix("/raw")) if address.startswith(f"{ROOT}/") else None
+        return self.directory.find(name.removesuffix("/raw")) if address.startswith(f"{ROOT}/") else None, raw
+
+    def _say_unknown(self, address: str, sender: Address) -> None:
+        """Tell the sender the nearest address; in a flood of unknown ones now and then."""
+        self.statistics.unknown += 1
+        if time.monotonic() >= self._closer_at:
+            self._closer_at = time.monotonic() + (0.0 if self.statistics.unknown < MOST_SUBSCRIBERS else _CLOSER_S)
+            near = nearest(address, [*(f"{ROOT}/{a}" for a in self.directory), *self._known(), *self._verbs])
+            self._send(sender, f"{ROOT}/error", [f"{ascii(address[:99])[1:-1]} is no address here; {near}"])
+
+    def _parameter(self, address: str, arguments: list, sender: Address) -> None:
+        found, raw = self._found(address)
         if found is None:
-            self.statistics.unknown += 1
+            self._say_unknown(address, sender)
             return
         parameter = self.directory[found]
         if arguments:
-            value = _number(address, arguments)
-            _set(parameter, value, raw)
-            self._setters[found] = sender, parameter.value
+            value = _value(address, arguments, parameter, raw)
+            if self._is_echo(found, value, raw, sender):
+                self.statistics.echoes += 1
+            else:
+                _set(parameter, value, raw)
+                self._setters[found] = sender, parameter.value
             self.statistics.applied += 1
         else:
             self._send(sender, address, [parameter.raw_value if raw else parameter.value])
@@ -187,9 +285,23 @@ class OscServer(Listener):
         for address, value in self._told.items():
             if before.get(address) != value:
                 setter, was_set = self._setters.get(address, (None, None))
+                if self._subscribers:
+                    self._note_told(address, value, setter if was_set == value else None)
                 for controller in self._subscribers:
                     if controller != setter or was_set != value:
                         self._tell(controller, address, value)
+
+    def _is_echo(self, found: str, value: float, raw: bool, sender: Address) -> bool:
+        """Whether a value was told a moment ago, and comes from another than who had set it."""
+        parameter, now = self.directory[found], time.monotonic()
+        for at, told, setter in self._recent.get(found, ()):
+            same = _single(_raw_of(parameter, told)) if raw else _single(told)
+            if now - at < ECHO_S and same == _single(value) and setter != sender:
+                return True
+        return False
+
+    def _note_told(self, address: str, value: float, setter: Address | None) -> None:
+        self._recent.setdefault(address, deque(maxlen=64)).append((time.monotonic(), value, setter))
 
     def _tell(self, controller: Address, address: str, value: float) -> None:
         self._send(controller, f"{ROOT}/{address}", [value])
@@ -214,12 +326,17 @@ def _is_not_of_the_parser(record: logging.LogRecord) -> bool:
 
 def parsed_messages(datagram: bytes) -> list[tuple[str, list]] | None:
     """Addresses and arguments of all messages in a datagram; None where it is no OSC."""
+    found = timed_messages(datagram)
+    return None if found is None else [(address, arguments) for _, address, arguments in found]
+
+
+def timed_messages(datagram: bytes) -> list[tuple[float, str, list]] | None:
+    """The same with the time at which each is to act, on the clock of :func:`time.time`."""
     from pythonosc.osc_packet import OscPacket
 
     logging.getLogger().addFilter(_is_not_of_the_parser)  # once: a filter that is there is not added again
     try:
-        messages = [timed.message for timed in OscPacket(datagram).messages]
-        return [(message.address, list(message.params)) for message in messages]
+        return [(t.time, t.message.address, list(t.message.params)) for t in OscPacket(datagram).messages]
     except Exception:  # the parser raises what it happens to stumble over: struct.error, IndexError, RecursionError, …
         return None
 
@@ -229,6 +346,27 @@ def _set(parameter: Parameter, value: float, raw: bool) -> None:
         parameter.raw_value = value
     else:
         parameter.value = value
+
+
+def _value(address: str, arguments: list, parameter: Parameter, raw: bool) -> float:
+    """The number that a message sets: T and F at a switch; what is a hair outside the range is its end."""
+    spec = parameter.spec
+    low, high = (0.0, 1.0) if raw else (spec.minimum, spec.maximum)
+    is_switch = spec.curve == "switch" or role_of(parameter) == "pedal.hold"
+    if len(arguments) == 1 and isinstance(arguments[0], bool) and is_switch:
+        return high if arguments[0] else low
+    value, hair = _number(address, arguments), HAIR * (high - low)
+    return min(max(value, low), high) if low - hair <= value <= high + hair else value
+
+
+def _single(value: float) -> float:
+    """As it comes back over OSC, whose numbers have single precision."""
+    return struct.unpack("f", struct.pack("f", value))[0] if abs(value) < _LARGEST_SINGLE else value
+
+
+def _raw_of(parameter: Parameter, value: float) -> float:
+    low, high = parameter.spec.minimum, parameter.spec.maximum
+    return (value - low) / (high - low)
 
 
 def _number(address: str, arguments: list) -> float:

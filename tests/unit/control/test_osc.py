@@ -155,6 +155,74 @@ def test_unknown_addresses_are_counted(server, peers, toys):
     assert values(toys) == before
 
 
+def test_an_unknown_address_is_answered_with_the_nearest_one(server, peers):
+    peers[0].send("/rtspec/1-timbre-toy/morf", 0.5)
+    where, text = peers[0].hear()
+    assert where == "/rtspec/error" and text.endswith("the nearest is /rtspec/1-timbre-toy/morph")
+
+
+@pytest.mark.parametrize(
+    "pattern, moved",
+    [
+        ("/rtspec/*/mix", 2),
+        ("/rtspec/[13]-*/mix", 2),
+        ("/rtspec/?-mix-toy/mi?", 1),
+        ("/rtspec/{mix,morph}", 2),
+        ("/rtspec/3-*/{output_db,mix}/raw", 2),
+        ("/rtspec/[!1]-*/mix", 1),
+        ("/rtspec/*/nothing", 0),
+        ("/rtspec/[", 0),
+        ("/rtspec/" + 40 * "*", 0),
+    ],
+)
+def test_a_pattern_sets_all_that_it_means(server, peers, toys, pattern, moved):
+    before = values(toys)
+    peers[0].send(pattern, 0.125)
+    until(lambda: server.statistics.applied + server.statistics.unknown > 0)
+    until(lambda: server.statistics.applied == moved)
+    after = values(toys)
+    assert sum(after[name] != before[name] for name in before) == moved
+
+
+def test_a_hair_beyond_the_range_is_its_end_and_switches_take_true_and_false(server, peers, toys):
+    freeze, morph = toys[0].parameters["freeze"], toys[0].parameters["morph"]
+    for address, sent, wanted, parameter in (
+        (MORPH, 1.0000001, 1.0, morph),
+        (MORPH + "/raw", -0.001, 0.0, morph),
+        ("/rtspec/freeze", True, 1.0, freeze),
+        ("/rtspec/freeze", False, 0.0, freeze),
+    ):
+        before = server.statistics.applied
+        peers[0].send(address, sent)
+        until(lambda: server.statistics.applied > before)  # noqa: B023
+        assert parameter.value == wanted
+
+
+def test_a_bundle_acts_at_its_time(server, peers, toys):
+    at = time.time() + 0.4
+    bundle = OscBundleBuilder(at)
+    bundle.add_content(message(MORPH, 0.75))
+    peers[0].raw(bundle.build().dgram)
+    peers[0].send("/rtspec/mix", 0.5)
+    until(lambda: server.statistics.applied == 1)
+    assert toys[0].parameters["morph"].value == 0.25, "not yet"
+    until(lambda: server.statistics.applied == 2)
+    assert -0.002 <= time.time() - at < 0.3 and toys[0].parameters["morph"].value == 0.75
+
+
+def test_two_surfaces_that_echo_what_they_hear_settle(server, peers, toys):
+    for peer in peers[:2]:
+        peer.send("/rtspec/subscribe")
+    until(lambda: len(server.subscribers) == 2)
+    for value in (0.3, 0.6, 0.9):
+        peers[0].send(MORPH, value)
+        time.sleep(0.05)
+        for late in (0.3, 0.6):
+            peers[1].send(MORPH, late)
+    time.sleep(0.3)
+    assert toys[0].parameters["morph"].value == pytest.approx(0.9) and server.statistics.echoes > 0
+
+
 # Echo -----------------------------------------------------------------------------------------------------------------
 
 
