@@ -183,7 +183,18 @@ class Controllers:
         listed = read_assignments(self._map) if isinstance(self._map, str | Path) else None
         self.midi_map = self._map if isinstance(self._map, MidiMap) else MidiMap(self.directory, listed)
         self.midi_map.write = self._write
+        self._warm()
         self.midi = MidiInput(self._port or 0, self.feed, self._report, self.silence)
+
+    def _warm(self) -> None:
+        """Let what a first message would wait for be loaded and looked up now."""
+        from mido import Message
+
+        still = Message("program_change")
+        self._unplayed.feed(still)
+        self.zones.feed(still)
+        if self.midi_map is not None:
+            self.midi_map.feed(still)
 
     def _open_osc(self) -> None:
         from ..control import OscServer

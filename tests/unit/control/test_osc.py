@@ -200,7 +200,7 @@ def test_a_hair_beyond_the_range_is_its_end_and_switches_take_true_and_false(ser
 
 def test_a_bundle_acts_at_its_time(server, peers, toys):
     at = time.time() + 0.4
-    bundle = OscBundleBuilder(at)
+    bundle = OscBundleBuilder(at)  # type: ignore[arg-type]  (it takes seconds with a part)
     bundle.add_content(message(MORPH, 0.75))
     peers[0].raw(bundle.build().dgram)
     peers[0].send("/rtspec/mix", 0.5)
