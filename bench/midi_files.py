@@ -1,4 +1,4 @@
-"""Real MIDI files through TimbreSynth beside fluidsynth: peak, loudness, silence where notes are, onset lag, stuck notes.
+"""Real MIDI files through TimbreSynth beside fluidsynth: peak, loudness, silence where notes are, onset lag, ends.
 
     python bench/midi_files.py FOLDER FONT.sf2 [--most N] [--seconds S]
 
