@@ -10,7 +10,7 @@ from .timbre_levels import N_LEVELS, N_PARTIALS
 
 _TURNS, _STEP = 6, 0.02
 _DAMPING, _PRIOR = 0.05, 0.02
-_FLOOR_DB, _HEARD_DB = -70.0, -45.0
+_FLOOR_DB, _HEARD_DB, _NOISE_SHARE = -70.0, -42.0, 0.3
 _VOICES = 16
 
 
@@ -36,15 +36,15 @@ def refined(
     ndarray, float32, shape (n_latents,), each from -1 to 1
     """
     told = _Told(model, moments[0], key, velocity / 127)
-    wanted, weight = np.maximum(moments[1], _FLOOR_DB), _weights(moments[1], moments[2])
+    wanted, heard = np.maximum(moments[1], _FLOOR_DB), 1.0 / (1.0 + np.exp(-(np.maximum(moments[2], -90) + 35.0) / 5.0))
+    shifts = np.vstack([np.zeros(len(place)), _STEP * np.eye(len(place))])
     best, damping = place.astype(np.float64), _DAMPING
-    rows = told.at(best + np.vstack([np.zeros(len(best)), _STEP * np.eye(len(best))]))
-    cost = _cost(rows[0], wanted, weight, best, place)
+    rows = told.at(best + shifts)
+    cost = _cost(rows[0], wanted, heard, best - place)
     for _ in range(_TURNS):
-        step = _step(rows, wanted, weight, best - place, damping)
-        tried = np.clip(best + step, -1.0, 1.0)
-        found = told.at(tried + np.vstack([np.zeros(len(best)), _STEP * np.eye(len(best))]))
-        now = _cost(found[0], wanted, weight, tried, place)
+        tried = np.clip(best + _step(rows, wanted, heard, best - place, damping), -1.0, 1.0)
+        found = told.at(tried + shifts)
+        now = _cost(found[0], wanted, heard, tried - place)
         if now < cost:
             best, rows, cost, damping = tried, found, now, damping / 3
         else:
@@ -52,24 +52,25 @@ def refined(
     return best.astype(np.float32)
 
 
-def _weights(levels_db: np.ndarray, whole_db: np.ndarray) -> np.ndarray:
-    """How much each level counts, of shape (n_times, N_LEVELS): what is heard, in moments that are."""
-    heard = 0.03 + 1.0 / (1.0 + np.exp(-np.clip((levels_db - _HEARD_DB) / 5.0, -30, 30)))
-    heard[:, N_PARTIALS:] *= 0.3
-    return heard / (1.0 + np.exp(-np.clip((whole_db + 35.0) / 5.0, -30, 30)))[:, None]
+def _weights(made: np.ndarray, wanted: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """How much each level counts, of shape (n_times, N_LEVELS): what is heard on either side, in moments that are."""
+    louder = np.maximum(made, wanted)
+    counts = 0.05 + 1.0 / (1.0 + np.exp(-np.clip((louder - _HEARD_DB) / 5.0, -30, 30)))
+    counts[:, N_PARTIALS:] *= _NOISE_SHARE
+    return counts * heard[:, None]
 
 
-def _cost(made, wanted, weight, place, start) -> float:
-    error = np.abs(made - wanted)
-    return float((weight * np.where(error < 6.0, error**2 / 12.0, error - 3.0)).sum() / weight.sum()) + _PRIOR * float(
-        ((place - start) ** 2).sum()
-    )
+def _cost(made: np.ndarray, wanted: np.ndarray, heard: np.ndarray, moved: np.ndarray) -> float:
+    """Weighted mean of errors, squares up to 6 dB; and how far it went."""
+    weight, error = _weights(made, wanted, heard), np.abs(made - wanted)
+    sums = (weight * np.where(error < 6.0, error**2 / 12.0, error - 3.0)).sum() / weight.sum()
+    return float(sums + _PRIOR * (moved**2).sum())
 
 
-def _step(rows, wanted, weight, moved, damping) -> np.ndarray:
+def _step(rows: np.ndarray, wanted: np.ndarray, heard: np.ndarray, moved: np.ndarray, damping: float) -> np.ndarray:
     """Of weighted least squares, in which an error beyond 6 dB counts as one that large."""
     error = wanted - rows[0]
-    robust = (weight / np.maximum(1.0, np.abs(error) / 6.0)).ravel()
+    robust = (_weights(rows[0], wanted, heard) / np.maximum(1.0, np.abs(error) / 6.0)).ravel()
     slopes = ((rows[1:] - rows[0]) / _STEP).reshape(len(rows) - 1, -1)
     normal = (slopes * robust) @ slopes.T / robust.sum() / 12.0
     pull = slopes @ (robust * error.ravel()) / robust.sum() / 12.0

@@ -48,7 +48,7 @@ def latents() -> list[dict]:
 _SHARED = {
     "authors": ["the rtspec authors"],
     "licence": "CC0-1.0",
-    "training_data": "notes rendered from FluidR3 (Debian fluid-soundfont-gm, MIT)",
+    "training_data": "notes rendered from FluidR3, MuseScore General and OPL-3 FM (Debian packages; see the card)",
 }
 
 

@@ -16,7 +16,7 @@ from ...models.catalogue import find
 from ...models.packages import read_proto
 from ..arguments import add_run_arguments, begin
 from ..data.fluid import FluidFont
-from ..data.notes import PROGRAMS, TRAINING_FONT, SoundFont
+from ..data.notes import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
 from ..data.packages import DataError, licence_list, unpacked
 from ..fit import Fitted, Recipe, fit, load_best
 from . import log_mel, notes_cache
@@ -178,19 +178,27 @@ def _font(data: str) -> SoundFont:
 
 
 def _licences(args: argparse.Namespace) -> str:
-    package = unpacked(TRAINING_FONT, args.data)
-    return licence_list([package]) if package else f"- {TRAINING_FONT}"
+    found = [unpacked(name, args.data) for name in (TRAINING_FONT, *FURTHER_FONTS)]
+    return licence_list([package for package in found if package]) or f"- {TRAINING_FONT}"
 
 
 def _card(args: argparse.Namespace) -> str:
+    more = f"--start {Path(args.start).name} " if args.start else ""
     return f"""The weights are CC0-1.0. Trained on notes rendered from
 
 {_licences(args)}
 
-with `rtspec data notes --out NOTES && rtspec train timbre --data NOTES --out RUN --export exports`; twenty of its 112
-programs were kept out and chose the best weights. `rtspec evaluate timbre` measures it on a sound font that it never
-heard. For one note at a time (timbre-morph), MIDI 36 to 96; partials are multiples of the pitch, so bells and drums
-become tuned, and a stop an octave below is lost."""
+with `rtspec data notes --further --out NOTES` and
+`rtspec train timbre {more}--data NOTES --out RUN --export exports`;
+twenty of the 112 programs were kept out of all fonts and chose the best weights. How the anchors' notes go on, level
+and timbre by key, is measured on fluid-soundfont-gm as fluidsynth plays it. `rtspec evaluate timbre` measures the
+network on a sound font that it never heard, `rtspec evaluate instrument` the anchors beside fluidsynth. For one note
+at a time (timbre-morph), MIDI 36 to 96; partials are multiples of the pitch, so bells and drums become tuned, and a
+stop an octave below is lost.{_began(args)}"""
+
+
+def _began(args: argparse.Namespace) -> str:
+    return f" It began with the weights of {Path(args.start).name}, an earlier timbre-morph." if args.start else ""
 
 
 # ------------------------------------------------------------------------------------------ the paper's autoencoders
