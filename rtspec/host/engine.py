@@ -5,7 +5,6 @@ into the other ring. The table is found through one pointer, so that a new chain
 engine itself is compiled once. A program may say what plays after it, and when: so an edit's cross-fade ends by itself.
 """
 
-import ctypes
 import threading
 import time
 
@@ -16,6 +15,7 @@ from ..audio.callback import Exchange
 from ..audio.hold import Hold, note_output
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
+from ..buffers.denormals import flush_denormals
 from ..buffers.events import EventQueue, apply_due, collect, samples_until_next
 from ..buffers.memory import address, aligned, floats, integers, pointer
 from ..buffers.priority import become_real_time
@@ -23,6 +23,7 @@ from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import Semaphore, sem_post, sem_wait
 from ..buffers.step import run_rows
 from .governor import Governor, apply_level, govern
+from .memory_lock import lock_memory, unlock_memory
 from .program import STRIDE, Program
 
 PRIORITY = 4
@@ -200,7 +201,7 @@ class Engine:
         self._words = self._record.view(np.int64)
         self._kept: list = []
         self._goal = 0
-        self.real_time = False
+        self.real_time = self._locked = False
         self.play(program)
         self._warm()
         self._thread: threading.Thread | None = None
@@ -250,8 +251,8 @@ class Engine:
 
     def _run(self) -> None:
         self.real_time = become_real_time(PRIORITY)
-        if self.real_time:
-            _lock_memory()
+        self._locked = self.real_time and lock_memory()
+        flush_denormals()
         self._ready.set()
         _engine_loop(address(self._record))
 
@@ -262,6 +263,9 @@ class Engine:
         self._settled.post()
         if self._thread is not None:
             self._thread.join(timeout)
+            if self._locked:
+                unlock_memory()
+                self._locked = False
             return not self._thread.is_alive()
         return True
 
@@ -303,9 +307,3 @@ def _entry(program: Program, following: np.ndarray | None = None, remaining: int
     if following is not None:
         entry["following"], entry["remaining"] = address(following), remaining
     return entry
-
-
-def _lock_memory() -> None:
-    """Keep the process's memory where it is, as far as it is touched."""
-    current_future_onfault = 1 | 2 | 4
-    ctypes.CDLL(None).mlockall(current_future_onfault)

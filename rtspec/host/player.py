@@ -18,7 +18,7 @@ from numba import carray
 
 from ..buffers.inbox import Inbox
 from ..buffers.memory import memmove, pointer
-from ..buffers.priority import become_real_time
+from ..buffers.priority import become_real_time_but_compile
 from ..buffers.step import Row, Stage, step
 from ..models.session import ModelStage
 from .engine import Engine
@@ -227,8 +227,8 @@ class Player:
 
     def _work(self) -> None:
         # The engine may wait for a lock that this thread holds, in onnxruntime say: nothing else may put it aside.
-        become_real_time(PRIORITY)
         while self._is_playing():
+            become_real_time_but_compile(PRIORITY)
             with self._edit:
                 self._edit.wait_for(lambda: self._made < self._asked, timeout=1.0)
                 asked = self._asked

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numba import njit
 
+from ..buffers.denormals import flushed
 from ..buffers.events import Event, apply_due, collect, queue_of, samples_until_next
 from ..buffers.inbox import Inbox
 from ..buffers.memory import address, aligned, memmove
@@ -104,11 +105,12 @@ class Program:
         `events` act at their sample of `audio`.
         """
         out, queue = np.empty_like(audio), queue_of(events)
-        _run_blocks(
-            *(address(self.table), len(self.table), address(self.x), address(self.y)),
-            *(address(audio), address(out), len(audio), audio.shape[1], min(block, MAX_BLOCK)),
-            queue.address,
-        )
+        with flushed():
+            _run_blocks(
+                *(address(self.table), len(self.table), address(self.x), address(self.y)),
+                *(address(audio), address(out), len(audio), audio.shape[1], min(block, MAX_BLOCK)),
+                queue.address,
+            )
         return out
 
 
