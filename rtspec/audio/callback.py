@@ -18,7 +18,7 @@ from ..buffers.semaphore import Semaphore, sem_post
 from .channels import SILENT, input_map
 from .conceal import PAST, fetch, put_between
 from .hold import Hold
-from .period import LONGEST, ready_frames, watch_period
+from .period import LISTEN_S, LONGEST, listen, ready_frames, watch_period
 
 STAGING = 8192
 """Frames that one turn of the callback handles at most; larger device blocks take several turns."""
@@ -47,7 +47,7 @@ _COUNTERS = (
 _FLAGS = ("finished", "marked")
 _NUMBERS = (
     *("channels", "device_inputs", "device_outputs", "drain", "prefill"),
-    *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted"),
+    *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted", "listening", "listened"),
     *("period", "provided", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
     *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
 )
@@ -56,7 +56,7 @@ _PLACES = (
     *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute", "offset"),
     *("in_map", "out_map"),
 )
-_REALS = ("ns_a_frame", "burst", "peak_in", "peak_out")
+_REALS = ("ns_a_frame", "burst", "most", "peak_in", "peak_out")
 EXCHANGE = np.dtype(
     [(name, "i8") for name in (*_COUNTERS, *_FLAGS, *_NUMBERS, *_PLACES)] + [(name, "f8") for name in _REALS]
 )
@@ -180,6 +180,10 @@ def exchange(state, device_in, device_out, n):
     s = carray(pointer(state), 1, EXCHANGE)[0]
     start = now_ns(s.timespec)
     watch_period(s, n, start)
+    if s.listening > 0:
+        listen(s, n)
+        memset(device_out, 0, 4 * n * s.device_outputs)
+        return
     done = 0
     while done < n:
         m = min(n - done, STAGING)
@@ -296,6 +300,8 @@ class Exchange:
             self._arrays[name].fill(0)  # touches every page now, so that the callback never waits for one
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
         self._set(period=block, engine_block=engine_block or block, split=split, tape_frames=tape_frames)
+        if split == 1:
+            self._set(listening=round(LISTEN_S * sample_rate), listened=round(LISTEN_S * sample_rate / 2))
         self._set(provided=int(ready_frames(block, engine_block or block)))
         self.record["ns_a_frame"], self._block, self.sample_rate = 1e9 / sample_rate, block, sample_rate
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
@@ -317,6 +323,11 @@ class Exchange:
     def period(self) -> int:
         """Frames that the device asks for at once, at most, as far as it has shown."""
         return int(self.record["period"][0])
+
+    @property
+    def called_ns(self) -> int:
+        """When the device last called, on the monotonic clock; 0 where it never did."""
+        return int(self.record["called_ns"][0])
 
     @property
     def asked(self) -> int:

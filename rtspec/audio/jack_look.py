@@ -97,6 +97,14 @@ def jack_period() -> int | None:
     return _witnesses[-1].ask(lambda jack, client: int(jack.jack_get_buffer_size(client)) or None)
 
 
+def device_there(name: str) -> bool:
+    """Whether a device of this name still has ports; True where nobody answers."""
+    if not _witnesses:
+        return True
+    ports = _witnesses[-1].ask(lambda jack, client: _ports(jack, client, 0))
+    return ports is None or any(port.rpartition(":")[0] == name for port in ports)
+
+
 def jack_devices() -> dict[str, bool] | None:
     """Names of the devices whose inputs there are; whether they hear nothing but what their own outputs play."""
     ports = _witnesses[-1].ask(_output_ports) if _witnesses else None
@@ -110,7 +118,11 @@ def jack_devices() -> dict[str, bool] | None:
 
 
 def _output_ports(jack: Any, client: Any) -> list[str]:
-    listed, ports = jack.jack_get_ports(client, None, b"audio", _IS_OUTPUT), []
+    return _ports(jack, client, _IS_OUTPUT)
+
+
+def _ports(jack: Any, client: Any, flags: int) -> list[str]:
+    listed, ports = jack.jack_get_ports(client, None, b"audio", flags), []
     while listed and listed[len(ports)]:
         ports.append(listed[len(ports)])
     jack.jack_free(listed)

@@ -6,6 +6,7 @@ callback watches: a period longer than any before makes the delay grow, once, by
 nothing, so no sound is lost.
 """
 
+import numpy as np
 from numba import njit
 
 LEAK = 1.05
@@ -22,6 +23,13 @@ FORGET_NS = 1_000_000_000
 
 JACK_SPLIT = 1024
 """PortAudio hands a longer JACK period over in pieces of this size."""
+
+LISTEN_S = 0.4
+"""How much sound a driver with buffers of its own takes before the first that counts: the first half fills them, the
+second shows its bursts."""
+
+SAME = 0.25
+"""Part of a callback by which a burst may be longer than so many, since no wake-up is exact."""
 
 LONGEST = 16384
 """Frames of the longest period that is provided for: twice what JACK allows."""
@@ -68,3 +76,12 @@ def watch_period(s, n, now):
             _provide(s, n * int(-(-s.burst // n)))
             s.short = 0
     s.called_ns, s.asked = now, n
+
+
+@njit
+def listen(s, n):
+    """Silence is played: learn from a callback how large the bursts are, before any sound can be late for one."""
+    s.listening -= n
+    s.most = max(s.most, s.burst) if s.listening < s.listened else 0.0
+    if s.listening <= 0:
+        _provide(s, n * max(1, int(np.ceil(s.most / n - SAME))))

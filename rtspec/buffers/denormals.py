@@ -1,7 +1,7 @@
 """Flushing numbers below 1.2e-38 to zero: processors take very long for them, in the silence after sound.
 
 The calling thread's floating-point control is set through the C library, so all that it runs (kernels, FFTW,
-onnxruntime with one thread) follows. The engine's thread and offline calls have the same, so both give the same samples.
+onnxruntime with one thread) follows. The engine's thread and offline calls do alike, so both give the same samples.
 """
 
 import ctypes

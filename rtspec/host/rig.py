@@ -1,5 +1,6 @@
 """What a stream builds on a device, and builds anew where that comes back: rings, engine, chain, device stream."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -9,7 +10,7 @@ import numpy as np
 from ..audio.callback import Exchange
 from ..audio.channels import input_map, output_map, repeated, unheard
 from ..audio.devices import Device
-from ..audio.jack_look import jack_period
+from ..audio.jack_look import device_there, jack_period
 from ..audio.period import JACK_SPLIT, ready_frames
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
 from .board import Pedalboard
@@ -24,6 +25,7 @@ USUAL_BLOCK = 128
 """Frames a callback where nobody asks for another number and the driver leaves the choice."""
 
 
+LOOK_S = 1.0
 LARGEST_OWN = 256
 """Most frames that the engine takes at a time where the device's own period decides."""
 
@@ -113,6 +115,7 @@ class Rig:
         plugins.play_on(self.engine, self.player)
         if self.device_stream.doubted:
             say(self.device_stream.doubted)
+        self._looked = time.monotonic()
         self._told = (self._period, 0, self._period)
         if self._period != self.buffer_size:
             say(f"the device decides: it asks for {self._period} samples at once, not {self.buffer_size}")
@@ -149,6 +152,13 @@ class Rig:
         if writer is None:
             return VirtualStream(self.exchange, settings.channels, settings.sample_rate, self._period)
         return PortAudioStream(self.exchange, reader, writer, settings.sample_rate, self._period)
+
+    def is_there(self) -> bool:
+        """Whether the devices are still on their JACK server, which goes on without them; looked at once a second."""
+        if not self.on_jack or time.monotonic() - self._looked < LOOK_S:
+            return True
+        self._looked = time.monotonic()
+        return all(device_there(device.name) for device in self.devices if device)
 
     def period_news(self) -> str | None:
         """A line where the device's period is not what was asked for, or has changed, since this was last called."""

@@ -35,8 +35,9 @@ POLL_S = 0.02
 WATCH_S = 0.1
 """How often a stream looks whether its device is still there."""
 
-STALL_S, STALL_PERIODS = 2.0, 2
-"""A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says."""
+STALL_S, BUFFERED_STALL_S, STALL_PERIODS = 2.0, 5.0, 2
+"""A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says; one
+with buffers of its own, as PulseAudio, may be silent for longer."""
 
 RETRY_S = (0.25, 5.0)
 """Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
@@ -288,7 +289,7 @@ class AudioStream:
             for line in (*self._rig.engine.look(), self._rig.period_news()):
                 if line:
                     self._say(line)
-            if not can_vanish or (self._rig.device_stream.active and not self._stalled()):
+            if not can_vanish or self._still_there():
                 continue
             self._lost = True
             if self._rig.device_stream.on_jack:
@@ -298,12 +299,16 @@ class AudioStream:
             self._say(f"{VANISHED}; playing on as soon as it is there again")
             self._seek()
 
+    def _still_there(self) -> bool:
+        return self._rig.device_stream.active and not self._stalled() and self._rig.is_there()
+
     def _stalled(self) -> bool:
         """Whether no callback came for long: some drivers never report that they are gone."""
-        now, seen = time.monotonic(), self._rig.exchange.counters()["callbacks"]
+        now, seen = time.monotonic(), self._rig.exchange.called_ns
         if seen != self._seen:
             self._seen, self._seen_at = seen, now
-        return now - self._seen_at > STALL_S + STALL_PERIODS * self._rig.exchange.period / self.sample_rate
+        limit_s = STALL_S if self._rig.on_jack else BUFFERED_STALL_S
+        return now - self._seen_at > limit_s + STALL_PERIODS * self._rig.exchange.period / self.sample_rate
 
     def _seek(self) -> None:
         before, died, pause_s = self._rig, True, RETRY_S[0]

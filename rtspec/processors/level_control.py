@@ -31,6 +31,9 @@ LARGEST, SMALLEST = np.float32(1e3), np.float32(1e-12)
 FAINT = 1e-7
 """Bands whose asked-for power is below this share of the loudest's take the ratio of all bands together."""
 
+FORGOTTEN = 1e12
+"""Sums of so many times a frame's own power are of a sound that no ear compares it with: they begin anew."""
+
 CONTROL = np.dtype(
     [
         (n, "i8")
@@ -106,6 +109,19 @@ def hold_levels(state, x, n, y):
     return n
 
 
+@njit
+def _forget_bursts(s, asked, heard, then, heard_now):
+    """Begin the sums anew where they hold what nothing recovers from: a burst beyond all sound, or no number at all."""
+    past, now = np.float32(0), np.float32(0)
+    for b in range(s.n_bands):
+        past, now = past + asked[b] + heard[b], now + then[b] + heard_now[b]
+    if np.isfinite(past) and (now == 0 or not np.isfinite(now) or past < FORGOTTEN * now):
+        return
+    memset(s.asked, 0, 4 * s.n_bands)
+    memset(s.heard, 0, 4 * s.n_bands)
+    s.frames = 0.0
+
+
 @step
 def compare_levels(state, x, n, y):
     """One frame of the finished sound's band powers at `x` → the ratio of heard to asked-for power of every band."""
@@ -113,6 +129,7 @@ def compare_levels(state, x, n, y):
     then = floats(_turn(s.asked_past, s.at, s.behind, s.gains, s.n_bands), s.n_bands)
     heard_now, heard, asked = floats(x, s.n_bands), floats(s.heard, s.n_bands), floats(s.asked, s.n_bands)
     keep, ratio = np.float32(s.memory), floats(s.ratio, s.n_bands)
+    _forget_bursts(s, asked, heard, then, heard_now)
     loudest, all_heard, all_asked = np.float32(0), np.float32(0), np.float32(0)
     for b in range(s.n_bands):
         asked[b], heard[b] = keep * asked[b] + then[b], keep * heard[b] + heard_now[b]

@@ -81,3 +81,13 @@ def test_a_block_of_more_than_two_seconds_is_no_device_that_vanished():
         time.sleep(2.5)
         assert stream.active
         assert not [line for line in stream.reports if "vanished" in line]
+
+
+def test_a_burst_of_1e18_is_over_when_it_is_over():
+    sound = (0.1 * np.random.default_rng(0).standard_normal((1, 96000))).astype(np.float32)
+    burst = sound.copy()
+    burst[0, 24000:24064] = 1e18
+    processor = rtspec.SpectralInversion()
+    clean, after = processor(sound, 48000), processor(burst, 48000)
+    assert np.isfinite(after).all()
+    assert abs(np.std(after[0, 60000:]) / np.std(clean[0, 60000:]) - 1) < 0.05
