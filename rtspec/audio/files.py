@@ -19,21 +19,12 @@ from ..errors import AudioFileError
 from ..frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from ..storage import WholeFile
 from .decoding import Refused, open_decoder
-from .decoding.external import DEMUXERS
 from .decoding.ogg import ORDERS
-
-FORMATS = (".wav", ".flac", ".ogg", ".mp3")
-"""Endings of the files that rtspec writes."""
-
-READABLE = (
-    *FORMATS,
-    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".bwf", ".caf", ".mp2", ".oga", ".opus", ".rf64", ".w64"),
-    *DEMUXERS,
-)
-"""Endings of the files that rtspec reads."""
-
-BIT_DEPTHS = {"16": 16, "24": 24, "32f": 32}
-"""What ``--bit-depth`` may be; lossy formats ignore it, and 32f is for WAV alone."""
+from .formats import BIT_DEPTHS as BIT_DEPTHS
+from .formats import FORMATS as FORMATS
+from .formats import READABLE as READABLE
+from .formats import is_audio as is_audio
+from .formats import target_name as target_name
 
 CHUNK = 1 << 16
 """Frames of a chunk unless told otherwise."""
@@ -41,19 +32,6 @@ _SETTLED = 1024
 """Samples before a place from which a resampler is at work as if it had begun at the start."""
 
 _LOSSY = {".ogg": "320 kbps", ".mp3": "320"}
-
-
-def is_audio(path: str | os.PathLike) -> bool:
-    """Whether the name ends like a sound file that rtspec reads."""
-    return Path(path).suffix.lower() in READABLE
-
-
-def target_name(source: str | os.PathLike, format: str | None = None) -> str:
-    """The name of what a file becomes: its own, with the ending of `format` ("flac", say) where one is given, and .wav
-    where rtspec cannot write the file's own format."""
-    name = Path(source)
-    suffix = f".{format}" if format else name.suffix if name.suffix.lower() in FORMATS else ".wav"
-    return name.with_suffix(suffix).name
 
 
 def make_folder(folder: str | os.PathLike) -> None:

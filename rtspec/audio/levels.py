@@ -17,8 +17,9 @@ import numpy as np
 from ..errors import InvalidValue, RtspecError
 from ..frames.bands import BandFilters
 from ..frames.levels import FAST_S, FULL_SCALE_DB, SILENCE_DB, a_weighting_db, power_of_level
+from .formats import LEVEL_TABLES
+from .formats import is_levels as is_levels
 
-FORMATS = (".csv", ".jsonl", ".ndjson", ".npy", ".npz")
 LOWEST_HZ = 10**1.3
 """Centre of the first band where a table names none (20 Hz)."""
 
@@ -107,11 +108,6 @@ def powers_for(
     return np.ascontiguousarray(np.where(there, powers[:, nearest], 0), np.float32)
 
 
-def is_levels(path: str | Path) -> bool:
-    """Whether the name ends like a table of levels that rtspec reads."""
-    return Path(path).suffix.lower() in FORMATS
-
-
 def read_levels(path: str | Path, period_s: float | None = None) -> LevelFrames:
     """Levels of a file.
 
@@ -133,7 +129,7 @@ def read_levels(path: str | Path, period_s: float | None = None) -> LevelFrames:
         raise InvalidValue(f"period_s={period_s} must be {SHORTEST_PERIOD_S} to {LONGEST_PERIOD_S:g}; try {FAST_S}")
     readers = {".csv": _read_csv, ".jsonl": _read_json, ".ndjson": _read_json, ".npy": _read_numpy, ".npz": _read_numpy}
     if path.suffix.lower() not in readers:
-        raise LevelError(f"{path}: the name must end in one of {', '.join(FORMATS)}")
+        raise LevelError(f"{path}: the name must end in one of {', '.join(LEVEL_TABLES)}")
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise LevelError(f"{path} is larger than {LARGEST_BYTES >> 30} GiB; cut it into pieces")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..audio.formats import READABLE, is_audio, is_levels, target_name
 from ..errors import AudioFileError
 
 OTHER_SOUNDS = (
@@ -75,9 +76,9 @@ def make_plan(
         Nothing is there to render, or the only file would be overwritten by its own rendering.
     """
     paths, out = [path for source in sources for path in _expanded(source)], Path(target)
-    plan = Plan(is_batch=len(paths) > 1 or paths[0].is_dir())
-    if len(paths) > 1 and out.exists() and not out.is_dir():
-        raise AudioFileError(f"{out} is a file; several files need a folder to go to")
+    plan = Plan(is_batch=is_batch(sources))
+    if plan.is_batch and out.exists() and not out.is_dir():
+        raise AudioFileError(f"{out} is a file; several files or a folder need a folder to go to")
     for path in paths:
         _add_folder(plan, path, out, file_format, scores) if path.is_dir() else _add_file(plan, path, out, file_format)
     _refuse_collisions(plan)
@@ -86,8 +87,17 @@ def make_plan(
     return plan
 
 
+def is_batch(sources: list[str]) -> bool:
+    """Whether these are more than one file, or a folder."""
+    return len(sources) > 1 or Path(sources[0]).is_dir() or (glob.has_magic(sources[0]) and not _is_there(sources[0]))
+
+
+def _is_there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
 def _expanded(source: str) -> list[Path]:
-    if os.path.lexists(source) or not glob.has_magic(source):
+    if _is_there(source) or not glob.has_magic(source):
         return [Path(source)]
     found = sorted(glob.glob(source, recursive=True))
     if not found:
@@ -101,8 +111,6 @@ def _add_file(plan: Plan, source: Path, out: Path, file_format: str | None) -> N
 
 
 def _result_name(source: Path, file_format: str | None) -> str:
-    from ..audio.files import target_name
-    from ..audio.levels import is_levels
     from .sources import is_score
 
     if is_score(source) or is_levels(source):
@@ -111,7 +119,6 @@ def _result_name(source: Path, file_format: str | None) -> str:
 
 
 def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, scores: bool) -> None:
-    from ..audio.files import READABLE, is_audio
     from .sources import is_score
 
     n_before = len(plan.jobs) + len(plan.failed)
@@ -144,7 +151,6 @@ def _skip(path: Path, reason: str) -> dict[str, str]:
 
 def _walked(folder: Path, own: Path | None, plan: Plan) -> Iterator[Path]:
     """All that lies in a folder and its sub-folders, but for what lies in `own`; folders with a sound's name too."""
-    from ..audio.files import is_audio
 
     def closed(error: OSError) -> None:
         plan.failed.append({"file": str(error.filename), "error": f"cannot read {error.filename}: {error.strerror}"})

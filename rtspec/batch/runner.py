@@ -40,14 +40,26 @@ class Worker:
             text=True,
         )
         self._write({"recipe": recipe, "tells": tells})
-        answer = self._read()
+        self._is_ready = False
+
+    def _get_ready(self) -> None:
+        """Wait until it has made its chain, or raise what is wrong with the recipe."""
+        answer: dict[str, Any] = {"ready": True} if self._is_ready else self._read()
+        self._is_ready = True
         if "ready" not in answer:
             self.end()
             kind = getattr(errors, answer.get("kind", ""), RtspecError)
             raise kind(answer.get("fatal") or f"a worker process {self.fate}; render one file alone to see why")
 
     def render(self, job: Job, advance: Callable[[int, int], None]) -> dict[str, Any]:
-        """Have one file rendered: {"record": ...} or {"error": ...}."""
+        """Have one file rendered: {"record": ...} or {"error": ...}.
+
+        Raises
+        ------
+        RtspecError
+            The recipe cannot be made.
+        """
+        self._get_ready()
         self._write({"source": str(job.source), "target": str(job.target)})
         while True:
             answer = self._read()
@@ -99,19 +111,17 @@ class Runner:
     Parameters
     ----------
     recipe : dict
-    jobs : list of Job
     n_workers : int
+        They start at once, and get ready while it is being found out what there is to do.
     """
 
-    def __init__(self, recipe: dict[str, Any], jobs: list[Job], n_workers: int):
-        self._recipe, self._jobs = recipe, jobs
+    def __init__(self, recipe: dict[str, Any], n_workers: int):
+        self._recipe, self._jobs = recipe, list[Job]()
         self._next, self._lock, self._ending = 0, threading.Lock(), threading.Event()
         self._events: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
-        self._workers: dict[int, Worker] = {}
-        n = max(1, min(n_workers, len(jobs)))
-        self._threads = [threading.Thread(target=self._serve, args=(i,), daemon=True) for i in range(n)]
+        self._workers = {i: Worker(recipe, tells=i == 0) for i in range(n_workers)}
 
-    def events(self) -> Iterator[tuple[str, int, Any]]:
+    def events(self, jobs: list[Job]) -> Iterator[tuple[str, int, Any]]:
         """What happens to job i: ("begun", i, None), ("advance", i, (done, total)), ("record" or "error", i, what).
 
         Raises
@@ -119,9 +129,10 @@ class Runner:
         RtspecError
             The recipe cannot be made: nothing is rendered.
         """
-        for thread in self._threads:
-            thread.start()
-        left = len(self._jobs)
+        self._jobs = jobs
+        for i in range(min(len(self._workers), len(jobs))):
+            threading.Thread(target=self._serve, args=(i,), daemon=True).start()
+        left = len(jobs)
         while left:
             kind, i, what = self._next_event()
             if kind == "fatal":
@@ -152,8 +163,8 @@ class Runner:
 
     def _worker(self, number: int) -> Worker:
         """This thread's worker; a new one where the last was ended by a file."""
-        worker = self._workers.get(number)
-        if worker is None or not worker.is_alive:
+        worker = self._workers[number]
+        if not worker.is_alive and not self._ending.is_set():
             worker = self._workers[number] = Worker(self._recipe, tells=number == 0)
         return worker
 

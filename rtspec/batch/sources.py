@@ -56,7 +56,8 @@ def _score_seconds(score: Score) -> float:
 def opened(path: Path, salvage: bool = False):
     """A reader of a sound file; silence as long as a MIDI file and its tail, or as a sensor's levels."""
     from ..audio.files import Reader
-    from ..audio.levels import is_levels, read_levels
+    from ..audio.formats import is_levels
+    from ..audio.levels import read_levels
 
     if is_score(path):
         return Silence(_score_seconds(read_midi_file(path)), tail_s=TAIL_S)

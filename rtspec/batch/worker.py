@@ -37,10 +37,14 @@ def _renderer(order: dict[str, Any]):
 
     if order["tells"]:
         when_compiling(lambda line: print("rtspec:", line, file=sys.stderr, flush=True))
+    from ..buffers.kernels import skip_extensions
+    from ..frames.fft import fftw_library
     from ..processors import create
     from .recipe import Recipe
     from .rendering import Renderer
 
+    if fftw_library() is not None:
+        skip_extensions()
     recipe = Recipe(**order["recipe"])
     return Renderer(recipe, [create(name, **settings) for name, settings in recipe.chain])
 

@@ -14,7 +14,7 @@ import pickle
 from functools import cache
 from pathlib import Path
 
-from numba.core import caching, config
+from numba.core import caching, config, entrypoints
 
 from ..cache import VARIABLE, is_beside_source, kernel_folder, tell_compiling
 
@@ -122,3 +122,10 @@ def _save_or_go_on(kept: type) -> None:
                 tell_compiling(in_memory=True)
 
     kept.save_overload = save_overload
+
+
+def skip_extensions() -> None:
+    """Have numba load no extensions; for a process of rtspec's own, where none is needed: rocket-fft's, which serves
+    where FFTW is missing, takes a third of a second."""
+    if hasattr(entrypoints, "_already_initialized"):
+        entrypoints._already_initialized = True

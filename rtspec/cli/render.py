@@ -2,15 +2,13 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
-from ..batch.plan import Job, Plan, make_plan
+from ..batch.plan import Job, Plan, is_batch, make_plan
 from ..batch.recipe import Recipe
 from ..batch.records import Record, Report
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
-from ..processors import INSTRUMENTS
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .output import emit, progress
 from .pipes import PIPE, piped
@@ -57,56 +55,63 @@ _STATUS = (
 def run(args: argparse.Namespace) -> int:
     """Render all files; those that fail are named at the end, the others stay."""
     if PIPE in (*args.source, args.target):
-        with piped(args.source, args.target) as (sources, target, replace):
-            return _render(args, make_plan(sources, target), replace)
-    scores = any(name.partition(":")[0] in INSTRUMENTS for name, _ in args.chain or ())
-    plan = make_plan(args.source, args.target, args.format, args.resume, scores)
-    if plan.jobs and not plan.is_batch and args.format and Path(plan.jobs[0].target).suffix != f".{args.format}":
-        raise InvalidValue(f"--format {args.format} is at odds with {args.target}; leave one of them out")
-    return _render(args, plan, lambda path: path)
+        with piped(args.source, args.target) as (sources, target, shown):
+            report = Report()
+            report.done.append(_alone(args, make_plan(sources, target).jobs[0]))
+            report.done[0].input, report.done[0].output = map(shown, (report.done[0].input, report.done[0].output))
+            return _tell(args, report, 1)
+    if is_batch(args.source):
+        return _batch(args)
+    plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args))
+    report = Report(resumed=plan.resumed)
+    for job in plan.jobs:
+        if args.format and job.target.suffix != f".{args.format}":
+            raise InvalidValue(f"--format {args.format} is at odds with {args.target}; leave one of them out")
+        report.done.append(_alone(args, job))
+    return _tell(args, report, 1)
 
 
-def _render(args: argparse.Namespace, plan: Plan, shown) -> int:
-    report = Report(failed=plan.failed, skipped=plan.skipped, resumed=plan.resumed)
-    n_files = len(plan.jobs) + len(plan.failed)
-    if n_files == 1 and plan.failed:
-        raise RtspecError(plan.failed[0]["error"])
-    status = None
-    with progress(args.json) as bar:
-        if n_files == 1 and not plan.is_batch:
-            report.done.append(_alone(args, plan.jobs[0], bar))
-        elif plan.jobs:
-            status = _together(args, plan, report, bar)
+def _has_instrument(args: argparse.Namespace) -> bool:
+    from ..processors import INSTRUMENTS
+
+    return any(name.partition(":")[0] in INSTRUMENTS for name, _ in args.chain or ())
+
+
+def _batch(args: argparse.Namespace) -> int:
+    """Many files in processes of their own."""
+    from ..batch.runner import Runner
+
+    with Runner(_recipe(args).as_dict(), args.jobs) as runner:
+        plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args))
+        n_files = len(plan.jobs) + len(plan.failed)
+        report = Report(failed=plan.failed, skipped=plan.skipped, resumed=plan.resumed)
+        status = _together(plan, report, runner, args.json)
     if n_files == 1 and report.failed and not args.json:
         raise RtspecError(report.failed[0]["error"])
-    for record in report.done:
-        record.input, record.output = shown(record.input), shown(record.output)
-    _tell(args, report, n_files, status)
-    return report.status if status is None else status
+    return _tell(args, report, n_files, status)
 
 
-def _alone(args: argparse.Namespace, job: Job, bar) -> Record:
+def _alone(args: argparse.Namespace, job: Job) -> Record:
     """One file in this process."""
     from ..batch.rendering import Renderer
 
     chain = make_chain(args)
     if has_levels(job.source):
         hear_levels(chain, str(job.source))
-    task = bar.add_task(job.source.name, total=None)
     renderer = Renderer(_recipe(args), chain)
-    return renderer.render(job.source, job.target, lambda n, total: bar.update(task, completed=n, total=total))
+    with progress(args.json) as bar:
+        task = bar.add_task(job.source.name, total=None)
+        return renderer.render(job.source, job.target, lambda n, total: bar.update(task, completed=n, total=total))
 
 
-def _together(args: argparse.Namespace, plan: Plan, report: Report, bar) -> int | None:
-    """Many files in processes of their own; the exit status where that was interrupted."""
-    from ..batch.runner import Runner
-
+def _together(plan: Plan, report: Report, runner, quiet: bool) -> int | None:
+    """Have the runner do what is planned; the exit status where that was interrupted."""
     found: dict[int, Record] = {}
     failed: dict[int, str] = {}
     status = None
     try:
-        with Runner(_recipe(args).as_dict(), plan.jobs, args.jobs) as runner:
-            _follow(runner.events(), plan.jobs, bar, found, failed)
+        with progress(quiet) as bar:
+            _follow(runner.events(plan.jobs), plan.jobs, bar, found, failed)
     except (KeyboardInterrupt, Terminated) as end:
         status = INTERRUPTED if isinstance(end, KeyboardInterrupt) else int(end.code or 1)
     report.done += [found[i] for i in sorted(found)]
@@ -144,8 +149,9 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     )
 
 
-def _tell(args: argparse.Namespace, report: Report, n_files: int, interrupted: int | None) -> None:
-    """The report on stdout (on stderr where the sound goes there), what is not as it should be on stderr."""
+def _tell(args: argparse.Namespace, report: Report, n_files: int, interrupted: int | None = None) -> int:
+    """The report on stdout (on stderr where the sound goes there), what is not as it should be on stderr; the exit
+    status."""
     said = [*(failure["error"] for failure in report.failed), *report.problems()]
     if report.failed:
         said.append(f"{len(report.failed)} of {n_files} files failed; the others are done")
@@ -161,6 +167,7 @@ def _tell(args: argparse.Namespace, report: Report, n_files: int, interrupted: i
     emit(args, {**report.as_dict(), **error}, "\n".join(lines), sys.stderr if args.target == PIPE else sys.stdout)
     for line in said:
         print("rtspec:", line, file=sys.stderr)
+    return status
 
 
 def _count(text: str) -> int:

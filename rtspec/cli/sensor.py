@@ -46,6 +46,6 @@ def silent_source(chain: list, source: str, rate: float, report: Callable[[str],
 
 def has_levels(path: Path) -> bool:
     """Whether a file to render is a table of levels."""
-    from ..audio.levels import is_levels
+    from ..audio.formats import is_levels
 
     return is_levels(path)

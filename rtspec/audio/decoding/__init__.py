@@ -24,9 +24,10 @@ import numpy as np
 import soundfile
 
 from ...errors import AudioFileError
+from ..formats import DEMUXERS
 from .containers import container
 from .content import Content, Refused
-from .external import DEMUXERS, FfmpegDecoder
+from .external import FfmpegDecoder
 from .flac import flac
 from .mpeg import id3_length, mpeg
 from .ogg import ogg

@@ -14,20 +14,6 @@ import numpy as np
 
 from ...errors import AudioFileError
 
-DEMUXERS = {
-    ".m4a": "mov",
-    ".m4b": "mov",
-    ".mp4": "mov",
-    ".aac": "aac",
-    ".ac3": "ac3",
-    ".wma": "asf",
-    ".wv": "wv",
-    ".ape": "ape",
-    ".mka": "matroska",
-    ".webm": "matroska",
-}
-"""The endings of what ffmpeg reads, and the kinds in its own words."""
-
 
 class FfmpegDecoder:
     """A sound decoded by ffmpeg, from the start to the end.
