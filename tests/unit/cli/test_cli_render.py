@@ -139,7 +139,7 @@ BAD_FILES = {
     "no sound in a format": lambda path: path.write_bytes(b"words " * 1000),
     "truncated": lambda path: path.write_bytes(wav_of_rate(RATE)[:100]),
     "from 1000 to 768000": lambda path: path.write_bytes(wav_of_rate(2)),
-    "sample_rate=2e+09": lambda path: path.write_bytes(wav_of_rate(2_000_000_000)),
+    "2000000000 Hz": lambda path: path.write_bytes(wav_of_rate(2_000_000_000)),
     "No such file": lambda path: None,
     "Is a directory": lambda path: path.mkdir(),
 }
