@@ -150,7 +150,7 @@ class GraphWriter:
     ) -> str:
         """Add a node and return its output's name, made unique unless `exact`; `early` ones need only the validity."""
         name = output if exact else self.name(output)
-        if op == "ReduceSum" and self._opset < AXES_ARE_INPUTS:
+        if op in ("ReduceSum", "Unsqueeze", "Squeeze") and self._opset < AXES_ARE_INPUTS:
             attributes["axes"] = self.value(inputs[1]).tolist()
             inputs = inputs[:1]
         made = helper.make_node(op, list(inputs), [name], name=f"stream/{name}", **attributes)

@@ -67,7 +67,9 @@ def per_frame_parameters(node: NodeProto, tensor: str) -> NotStreamable:
     return NotStreamable(
         node,
         f'has per-frame parameters: "{tensor}" holds one value for each frame of the clip',
-        "share the parameters over time (in Keras, PReLU(shared_axes=[time])) and train again",
+        "share the parameters over time (in Keras, PReLU(shared_axes=[time])) and train again"
+        if node.op_type == "PRelu"
+        else "use one value for all frames, or compute it from the number of the frame (arange over the clip)",
     )
 
 

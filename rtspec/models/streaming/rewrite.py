@@ -24,6 +24,7 @@ from .load import Inputs
 from .prepare import BRANCHING, opset_of
 from .refuse import NotStreamable, branches, follows_clip_length, foreign, stumbles, without_rule
 from .rules import RULES
+from .rules.count import count_frames
 from .rules.layout import expand_over_time
 from .run import METADATA_KEY
 from .shapes import Shapes
@@ -163,15 +164,18 @@ def _prepared(
 ) -> Stream:
     """A stream whose sources are the inputs, before the first node."""
 
+    other_shapes, other_frames = (inputs.longer(), 2 * inputs.n_frames)
+    if n_frames == other_frames:
+        other_shapes, other_frames = inputs.shapes, inputs.n_frames
+
     @cache
-    def measured_longer() -> Shapes | None:
-        return _measured(offline, inputs.longer(), inputs.time_axes) if inputs.dynamic else None
+    def measured_other() -> Shapes | None:
+        return _measured(offline, other_shapes, inputs.time_axes) if inputs.dynamic else None
 
     measured = _measured(offline, shapes, inputs.time_axes)
     writer = GraphWriter(_names(offline), states == "append", opset_of(offline))
-    stream = Stream(
-        offline.graph, Clip(n_frames, measured, measured_longer), writer, next(iter(inputs.time_axes)), budget
-    )
+    clip = Clip(n_frames, measured, measured_other, other_frames)
+    stream = Stream(offline.graph, clip, writer, next(iter(inputs.time_axes)), budget)
     stream.flows.update((name, Flow(axis, silent=True)) for name, axis in inputs.time_axes.items())
     return stream
 
@@ -211,6 +215,8 @@ def _visit(stream: Stream, node: NodeProto) -> None:
             stream.emit(node)
         elif any(name in stream.shapes.runtime for name in node.output):
             expand_over_time(stream, node)
+        else:
+            count_frames(stream, node)
         return
     rule = RULES.get(node.op_type)
     if rule is None:

@@ -34,6 +34,7 @@ class Clip:
     n_frames: int
     shapes: Shapes
     other: Callable[[], Shapes | None]  # the same graph at another length, measured only when asked for
+    other_frames: int
 
 
 class Stream:

@@ -27,6 +27,8 @@ ADDITIVE = ("Add", "Sub", "Sum", "Mean", "Max", "Min")
 def elementwise(stream: Stream, node: NodeProto) -> None:
     """Bring operands with frames to one delay; operands without frames must be the same for all."""
     _refuse_training(stream, node)
+    if node.output[0] not in stream.shapes.runtime and len(_places(stream, node)) > 1:
+        return  # frames beside frames, as in the mask of an attention: constants that its rule reads
     place = _place(stream, node)
     inputs, flow = stream.aligned(node.input, node)
     frames = flow.clock.length(stream.clip.n_frames)
@@ -54,10 +56,14 @@ def _remember_dequantised(stream: Stream, node: NodeProto, inputs: list[str]) ->
 
 def _place(stream: Stream, node: NodeProto) -> int:
     """Time axis counted from the last, on which all operands must agree."""
-    places = {len(stream.shapes.shape(name)) - stream.flows[name].axis for name in node.input if name in stream.flows}
+    places = _places(stream, node)
     if len(places) > 1:
         raise attention_over_time(node)
     return places.pop()
+
+
+def _places(stream: Stream, node: NodeProto) -> set[int]:
+    return {len(stream.shapes.shape(name)) - stream.flows[name].axis for name in node.input if name in stream.flows}
 
 
 def _silent(stream: Stream, node: NodeProto, inputs: list[str]) -> bool:

@@ -51,7 +51,7 @@ def reshape(stream: Stream, node: NodeProto) -> None:
     if split is not None:
         return _split(stream, node, name, after, split)
     if merged is not None:
-        times = before[flow.axis + 1]
+        times = after[merged] // before[flow.axis]
         delay, clock = flow.delay * times, flow.clock.repeated(times)
         return _reshaped(stream, node, name, after, flow.but(axis=merged, delay=delay, clock=clock))
     raise merged_time(node)
@@ -122,7 +122,7 @@ def _reshaped(stream: Stream, node: NodeProto, name: str, after: tuple[int, ...]
 
 def _split(stream: Stream, node: NodeProto, name: str, after: tuple[int, ...], place: int) -> None:
     """[… T …] to [… T/n, n …]: frames of one group leave together, so the delay must be whole groups."""
-    group = after[place + 1]
+    group = stream.shapes.shape(name)[stream.flows[name].axis] // after[place]
     name = stream.delayed(name, -(-stream.flows[name].delay // group) * group)
     flow = stream.flows[name]
     clock = flow.clock.strided(group, 0)
@@ -139,17 +139,19 @@ def _same_place(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> i
 
 
 def _split_place(before: tuple[int, ...], after: tuple[int, ...], flow: Flow) -> int | None:
+    """Axis of [… T·n, m …] reshaped to [… T, n·m …], the latter in any parts."""
     front, frames = np.prod(before[: flow.axis]), before[flow.axis]
     for place in range(len(after) - 1):
-        group = after[place + 1]
+        group = frames // max(after[place], 1)
         if np.prod(after[:place]) == front and after[place] * group == frames and 1 < group < frames // 2:
             return place
     return None
 
 
 def _merged_place(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> int | None:
-    """Axis of [… T, n …] reshaped to [… T·n …]."""
-    if axis + 1 >= len(before):
-        return None
-    merged = (*before[:axis], before[axis] * before[axis + 1], *before[axis + 2 :])
-    return _same_place(merged, after, axis)
+    """Axis of [… T, n·m …] reshaped to [… T·n, m …]."""
+    front = np.prod(before[:axis])
+    for place, size in enumerate(after):
+        if np.prod(after[:place]) == front and size > before[axis] and size % before[axis] == 0:
+            return place
+    return None

@@ -5,6 +5,7 @@ from onnx import NodeProto
 
 from ..refuse import NotStreamable
 from ..stream import Stream
+from .count import gather_frames
 from .registry import attribute, main_input, positive, streams
 
 # A slice of the clip that leaves out more than this share of it keeps a fixed number of frames, not a margin.
@@ -47,7 +48,7 @@ def gather(stream: Stream, node: NodeProto) -> None:
     name, flow, shape = main_input(stream, node)
     axis = positive(attribute(node, "axis", 0), len(shape))
     if node.input[1] in stream.flows:
-        raise NotStreamable(node, "picks places that change with time", "use constant indices")
+        return gather_frames(stream, node)
     if axis == flow.axis:
         raise NotStreamable(node, "picks single frames of the clip", "pick channels or bins, or crop with a slice")
     stream.emit(node, [name, stream.static(node.input[1], node)])
@@ -89,8 +90,8 @@ def pad(stream: Stream, node: NodeProto) -> None:
         pads = stream.writer.constant([*begins, *ends], "pads")
         wide = stream.writer.name(f"{node.output[0]}.wide") if before or after else node.output[0]
         stream.emit(_named(node, wide), [name, pads, *(stream.static(n, node) if n else "" for n in node.input[2:3])])
-        shape = [1 if axis == flow.axis else size for axis, size in enumerate(stream.shapes.shape(node.output[0]))]
-        stream.shapes.declare(wide, stream.shapes.element_type(name), shape)
+        if wide != node.output[0]:
+            stream.shapes.declare(wide, stream.shapes.element_type(name), stream.shapes.shape(node.output[0]))
         name = wide
     number = 0.0 if value is None else float(value.flat[0])
     stream.flows[name] = flow.but(silent=flow.silent and number == 0)
@@ -161,7 +162,15 @@ def _look_up(stream: Stream, node: NodeProto) -> None:
     """A table looked up by frame-wise indices (an embedding)."""
     name = node.input[1]
     flow = stream.flows[name]
-    axis = positive(attribute(node, "axis", 0), len(stream.shapes.shape(node.input[0])))
+    shape = stream.shapes.shape(node.input[0])
+    axis = positive(attribute(node, "axis", 0), len(shape))
+    places = stream.shapes.constant(name)
+    if places is not None and places.size and int(places.max()) >= shape[axis]:
+        raise NotStreamable(
+            node,
+            f"looks the number of each frame up in a table of {shape[axis]}, which a stream outlasts",
+            "use a relative position, or clip the number of the frame to the table's last row",
+        )
     stream.emit(node, [stream.static(node.input[0], node), name])
     stream.flows[node.output[0]] = flow.but(axis=flow.axis + axis, silent=False)
 

@@ -1,0 +1,99 @@
+"""Numbers of frames as a stream: a range over the clip counts on from call to call, and gathers by it are windows."""
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper
+
+from ..clock import Clock, Flow
+from ..graph import TO_END
+from ..refuse import NotStreamable
+from ..stream import Stream
+from .registry import attribute, positive
+
+MOST_DIMS = 2
+
+
+def count_frames(stream: Stream, node: NodeProto) -> bool:
+    """A Range as long as the clip (arange of the frames) becomes a counter; False where the node is not that."""
+    value, other = stream.shapes.constant(node.output[0]), stream.clip.other()
+    if node.op_type != "Range" or value is None or value.size < MOST_DIMS:
+        return False
+    extra = value.size - stream.clip.n_frames
+    longer = other.constant(node.output[0]) if other is not None else None
+    shared = min(value.size, value.size if longer is None else longer.size)
+    if longer is not None and not np.array_equal(longer[:shared], value[:shared]):
+        return False
+    if (longer is None and extra) or (longer is not None and longer.size - stream.clip.other_frames != extra):
+        return False
+    flow = Flow(0, Clock(extra=extra))
+    _write_counter(stream, node.output[0], flow, value[0], value[1] - value[0])
+    stream.flows[node.output[0]] = flow
+    return True
+
+
+def _write_counter(stream: Stream, output: str, flow: Flow, start: np.ndarray, step: np.ndarray) -> None:
+    """start + step · (frames before this call + 0, 1, …)."""
+    writer = stream.writer
+    state = writer.state((1,), TensorProto.INT64, 0.0)
+    n_frames = stream.frames_now(flow.clock)
+    writer.node("Add", [state.input, n_frames], state.output, exact=True)
+    bounds = [writer.node("Reshape", [n_frames, writer.constant(np.zeros(0, np.int64), "scalar")], f"{output}.n")]
+    within = writer.node(
+        "Range",
+        [writer.constant(np.array(0, np.int64), "zero"), *bounds, writer.constant(np.array(1, np.int64), "one")],
+        f"{output}.within",
+    )
+    count = writer.node("Add", [within, state.input], f"{output}.count")
+    wide = writer.node("Cast", [count], f"{output}.wide", to=helper.np_dtype_to_tensor_dtype(start.dtype))
+    scaled = writer.node("Mul", [wide, writer.constant(step.reshape(1), "step")], f"{output}.scaled")
+    writer.node("Add", [scaled, writer.constant(start.reshape(1), "start")], output, exact=True)
+
+
+def gather_frames(stream: Stream, node: NodeProto) -> None:
+    """Frames picked at places that move with time by equal steps (im2col, unfold): a window, taken apart."""
+    name, places = node.input[0], node.input[1]
+    flow, index_flow = stream.flows[name], stream.flows[places]
+    index = stream.shapes.constant(places)
+    axis = positive(attribute(node, "axis", 0), len(stream.shapes.shape(name)))
+    if index is None or axis != flow.axis or index.ndim > MOST_DIMS:
+        raise NotStreamable(node, "picks places that change with time", "use constant indices")
+    offsets, step = _affine(node, np.moveaxis(index, index_flow.axis, -1))
+    low, high = int(offsets.min()), int(offsets.max())
+    last = (index.shape[index_flow.axis] - 1) * step + high
+    frames, made = stream.window(name, high - low, step, (-low, last - stream.length(name) + 1), 0.0)
+    pieces = [
+        _piece(stream, frames, offset - low, high - offset, axis, step) for offset in offsets.reshape(-1).tolist()
+    ]
+    _stack(stream, node.output[0], pieces, index.ndim, axis + (1 - index_flow.axis))
+    stream.flows[node.output[0]] = made.but(axis=axis + index_flow.axis)
+    if made.delay < 0:
+        places_of_lead = offsets[..., None] - low + step * np.arange(-made.delay)
+        lead = np.take(stream.leads[frames], np.moveaxis(places_of_lead, -1, index_flow.axis), axis)
+        stream.leads[node.output[0]] = lead
+
+
+def _affine(node: NodeProto, index: np.ndarray) -> tuple[np.ndarray, int]:
+    """Offsets and the one step of indices [..., frames]."""
+    offsets, steps = index[..., 0], np.unique(np.diff(index, axis=-1))
+    if steps.size != 1 or steps[0] < 1:
+        raise NotStreamable(
+            node, "picks frames at places that are no window of equal steps", "pick frames by a slice or a convolution"
+        )
+    return offsets, int(steps[0])
+
+
+def _piece(stream: Stream, frames: str, front: int, back: int, axis: int, step: int) -> str:
+    if front == back == 0 and step == 1:
+        return frames
+    made = stream.writer.name(f"{frames}.piece")
+    stream.writer.write(stream.writer.slice(frames, front, -back if back else TO_END, axis, made, step))
+    return made
+
+
+def _stack(stream: Stream, output: str, pieces: list[str], rank: int, axis: int) -> None:
+    """Pieces side by side along a new axis, where the indices have two."""
+    if rank == 1:
+        stream.writer.node("Identity", pieces, output, exact=True)
+        return
+    where = stream.writer.constant([axis], "axes")
+    wide = [stream.writer.node("Unsqueeze", [piece, where], f"{output}.piece") for piece in pieces]
+    stream.writer.node("Concat", wide, output, exact=True, axis=axis)
