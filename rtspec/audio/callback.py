@@ -13,7 +13,7 @@ from numba import carray, njit, types
 from ..buffers.atomics import load_acquire, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.memory import address, aligned, floats, integers, memmove, memset, pointer
-from ..buffers.ring import Ring, writable, write
+from ..buffers.ring import Ring, take, writable, write
 from ..buffers.semaphore import Semaphore, sem_post
 from .channels import SILENT, input_map
 from .conceal import PAST, fetch, put_between
@@ -42,6 +42,7 @@ _COUNTERS = (
     "overruns",
     "concealed_frames",
     "unrecorded_frames",
+    "unread_frames",
     "device_xruns",
 )
 _FLAGS = ("finished", "marked")
@@ -53,8 +54,8 @@ _NUMBERS = (
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute", "offset"),
-    *("in_map", "out_map"),
+    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute"),
+    *("offset", "in_map", "out_map"),
 )
 _REALS = ("ns_a_frame", "burst", "most", "peak_in", "peak_out")
 EXCHANGE = np.dtype(
@@ -67,7 +68,9 @@ _FINISHED, _MARKED = (EXCHANGE.fields[name][1] for name in ("finished", "marked"
 def _gather(s, device, n):
     """Stage `n` input frames for the engine: from the source if there is one, else from the device, else silence."""
     staged = floats(s.staged_in, n * s.channels)
-    if s.source != 0:
+    if s.source_ring != 0:
+        _gather_from_disk(s, n)
+    elif s.source != 0:
         for i in range(n):
             at = s.source_at + i
             at = at % s.source_frames if s.loop else at
@@ -81,6 +84,16 @@ def _gather(s, device, n):
         for i in range(n):
             for c in range(s.channels):
                 staged[i * s.channels + c] = samples[i * s.device_inputs + places[c]]
+
+
+@njit
+def _gather_from_disk(s, n):
+    """Take what was read of a file; where the disk is late there is silence, counted, and the file goes on behind."""
+    taken = take(s.source_ring, s.staged_in, n)
+    memset(s.staged_in + 4 * taken * s.channels, 0, 4 * (n - taken) * s.channels)
+    late = n - taken if s.loop else max(0, min(n, s.source_frames - s.source_at) - taken)
+    s.unread_frames += late
+    s.source_at -= late
 
 
 @njit
@@ -191,7 +204,7 @@ def exchange(state, device_in, device_out, n):
         at_out = device_out + 4 * done * s.device_outputs if device_out != 0 else 0
         _turn(s, at_in, at_out, m)
         done += m
-    if s.source != 0 and not s.loop and s.source_at >= s.source_frames + s.drain:
+    if (s.source != 0 or s.source_ring != 0) and not s.loop and s.source_at >= s.source_frames + s.drain:
         store_release(state + _FINISHED, 1)
     _mark(state, s, start, n)
     duration = now_ns(s.timespec) - start
@@ -309,6 +322,11 @@ class Exchange:
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)
+
+    def play_ring(self, ring: Ring, frames: int) -> None:
+        """Take the input from this ring, which somebody else fills with so many frames in all."""
+        self._source_ring = ring  # keeps it alive
+        self._set(source_ring=ring.address, source_frames=frames)
 
     def _set(self, **values: int) -> None:
         for name, value in values.items():

@@ -180,6 +180,10 @@ class Reader:
         return self
 
     def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
         self._decoder.close()
 
 

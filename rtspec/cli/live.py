@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
     if is_sensor(args.source):
         source, endless = silent_source(chain, args.source, rate, view.say)
     else:
-        source, endless = _source(args.source, rate), args.loop
+        source, endless = args.source, args.loop
     stream = AudioStream(
         args.input,
         args.output,
@@ -181,14 +181,6 @@ def _record(args: argparse.Namespace) -> str | None:
             if path.exists() and path.samefile(args.source):
                 raise AudioFileError(f"{path} is the source itself and would be lost; record under another name")
     return args.record
-
-
-def _source(path: str | None, rate: float):
-    if path is None:
-        return None
-    from ..audio.files import read
-
-    return read(path, round(rate))[0]
 
 
 def _block(text: str) -> int | None:

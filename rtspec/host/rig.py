@@ -10,6 +10,7 @@ import numpy as np
 from ..audio.callback import Exchange
 from ..audio.channels import input_map, output_map, repeated, unheard
 from ..audio.devices import Device
+from ..audio.feeding import Feeder, FileSource
 from ..audio.jack_look import device_there, jack_period
 from ..audio.period import JACK_SPLIT, ready_frames
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
@@ -48,7 +49,7 @@ class Settings:
         Time that the engine has beyond a block; latency that the chain has at least.
     guard : bool
         Whether limiter and howl detector are behind the chain.
-    source, inject : ndarray or None, float32, shape (samples, channels)
+    source, inject : ndarray, float32, shape (samples, channels); a FileSource; or None
         Sound in place of the input, and sound added to the output.
     loop : bool
         Whether the source begins again at its end.
@@ -62,7 +63,7 @@ class Settings:
     worker_samples: int
     reserve_samples: int = 0
     guard: bool = False
-    source: np.ndarray | None = None
+    source: np.ndarray | FileSource | None = None
     inject: np.ndarray | None = None
     loop: bool = False
     tape_frames: int = 0
@@ -71,10 +72,7 @@ class Settings:
 
     def at_rate(self, sample_rate: float) -> "Settings":
         """The same at another sample rate, Hz: sounds and lengths go with it."""
-        source, inject = (
-            None if frames is None else _resampled(frames, self.sample_rate, sample_rate)
-            for frames in (self.source, self.inject)
-        )
+        source, inject = (_resampled(sound, self.sample_rate, sample_rate) for sound in (self.source, self.inject))
         tape_frames = round(self.tape_frames * sample_rate / self.sample_rate)
         return replace(self, sample_rate=sample_rate, source=source, inject=inject, tape_frames=tape_frames)
 
@@ -112,6 +110,7 @@ class Rig:
         self.exchange = self._new_exchange()
         self.engine = Engine(self.exchange, settings.channels, self._block, self.player.program)
         self.device_stream = self._opened()
+        self._feeder = self._fed()
         plugins.play_on(self.engine, self.player)
         if self.device_stream.doubted:
             say(self.device_stream.doubted)
@@ -140,12 +139,27 @@ class Rig:
             split=0 if writer is None else JACK_SPLIT if self.on_jack else 1,
             prefill=prefill,
             sample_rate=settings.sample_rate,
-            source=settings.source,
+            source=None if isinstance(settings.source, FileSource) else settings.source,
             inject=settings.inject,
             loop=settings.loop,
             drain=prefill + self.player.program.latency_samples,
             tape_frames=settings.tape_frames,
         )
+
+    def _fed(self) -> Feeder | None:
+        """What feeds the callback from a file, where the source is one."""
+        source = self.settings.source
+        if not isinstance(source, FileSource):
+            return None
+        feeder = Feeder(source, self.settings.loop, self._say)
+        self.exchange.play_ring(feeder.ring, source.n_frames)
+        return feeder
+
+    def go_on_at(self, frame: int) -> None:
+        """Play the source from this frame on, before the device starts."""
+        self.exchange.record["source_at"] = frame
+        if self._feeder is not None:
+            self._feeder.go_to(frame)
 
     def _opened(self) -> Stream:
         settings, (reader, writer) = self.settings, self.devices
@@ -182,6 +196,8 @@ class Rig:
         """Leave the chain, stop device and engine; safe to call twice, and after the device has vanished."""
         self._plugins.leave(self.player)
         self.device_stream.stop()
+        if self._feeder is not None:
+            self._feeder.close()
         self.engine.stop()
 
     @property
@@ -196,8 +212,10 @@ class Rig:
         )
 
 
-def _resampled(frames: np.ndarray, old_rate: float, new_rate: float) -> np.ndarray:
-    """Interleaved frames at another sample rate."""
+def _resampled(frames, old_rate: float, new_rate: float):
+    """Interleaved frames, a file or nothing at another sample rate."""
+    if frames is None or isinstance(frames, FileSource):
+        return frames and frames.at_rate(new_rate)
     from scipy.signal import resample_poly
 
     ratio = Fraction(round(new_rate), round(old_rate))

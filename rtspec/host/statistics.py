@@ -26,6 +26,7 @@ class Statistics:
     overruns: int
     concealed_frames: int
     unrecorded_frames: int
+    unread_frames: int
     device_xruns: int
     reopened: int
     bad_samples: int

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..audio.channels import checked_channels
 from ..audio.devices import Device, find_again, find_device, look_again
+from ..audio.feeding import FileSource, open_source
 from ..audio.layout import check_block, check_sample_rate
 from ..audio.recording import Recording, checked_path
 from ..buffers.events import AT_ONCE, send_event
@@ -69,8 +70,8 @@ class AudioStream:
         where None.
     allow_feedback : bool
         Let the default input be the monitor of the own output, which howls.
-    source : ndarray, float32, shape (channels, samples), optional
-        Sound to play in place of the input.
+    source : ndarray, float32, shape (channels, samples), or path, optional
+        Sound to play in place of the input; a file is read from the disk while it plays, resampled where it has to be.
     loop : bool
         Play the source again and again.
     inject : ndarray, float32, shape (channels, samples), optional
@@ -137,7 +138,7 @@ class AudioStream:
         input_channels: str | int | Sequence[int] | None = None,
         output_channels: str | int | Sequence[int] | None = None,
         allow_feedback: bool = False,
-        source: np.ndarray | None = None,
+        source: np.ndarray | str | Path | None = None,
         loop: bool = False,
         inject: np.ndarray | None = None,
         record_seconds: float = 0.0,
@@ -169,7 +170,8 @@ class AudioStream:
             checked_channels("input_channels", input_channels),
             checked_channels("output_channels", output_channels),
         )
-        self.channels = channels or (len(ins) if ins and source is None else _natural_channels(source, devices))
+        sound = open_source(source, rate) if isinstance(source, str | Path) else source
+        self.channels = channels or (len(ins) if ins and source is None else _natural_channels(sound, devices))
         settings = Settings(
             sample_rate=rate,
             buffer_size=block,
@@ -177,7 +179,7 @@ class AudioStream:
             worker_samples=_checked_samples("worker_samples", _usual_worker(self.plugins, worker_samples)),
             reserve_samples=_checked_samples("reserve_samples", reserve_samples),
             guard=guard,
-            source=_frames("source", source, self.channels),
+            source=_frames("source", sound, self.channels),
             inject=_frames("inject", inject, self.channels),
             loop=loop,
             input_channels=ins,
@@ -227,6 +229,7 @@ class AudioStream:
 
     def _begin(self) -> None:
         self.controllers.open()
+        self._rig.go_on_at(0)
         self._rig.engine.start()
         if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
             form = round(self.sample_rate), self.channels
@@ -337,7 +340,7 @@ class AudioStream:
     def _go_on_from(self, before: Rig) -> None:
         """Play on where the sound broke off."""
         rate, source_at = before.settings.sample_rate, int(before.exchange.record["source_at"][0])
-        self._rig.exchange.record["source_at"] = round(source_at * self.sample_rate / rate)
+        self._rig.go_on_at(round(source_at * self.sample_rate / rate))
         self._keep_recording(rate)
         self._rig.engine.start()
         self._rig.device_stream.start()
@@ -455,7 +458,9 @@ class AudioStream:
         return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()
 
 
-def _natural_channels(source: np.ndarray | None, devices: Devices) -> int:
+def _natural_channels(source: np.ndarray | FileSource | None, devices: Devices) -> int:
+    if isinstance(source, FileSource):
+        return source.channels
     if source is not None:
         return len(np.atleast_2d(source))
     reader, writer = devices
@@ -475,10 +480,12 @@ def _listed(plugins) -> list:
     return list(plugins) if isinstance(plugins, list | tuple) else [plugins]
 
 
-def _frames(name: str, audio: np.ndarray | None, channels: int) -> np.ndarray | None:
-    """(channels, samples) as interleaved frames."""
-    if audio is None:
-        return None
+def _frames(name: str, audio, channels: int) -> Any:
+    """(channels, samples) as interleaved frames; a file and None as they are."""
+    if isinstance(audio, FileSource) and audio.channels != channels:
+        raise InvalidValue(f"{name}: {audio.path} has {audio.channels} channels, not {channels}; leave channels out")
+    if audio is None or isinstance(audio, FileSource):
+        return audio
     planar = np.atleast_2d(np.asarray(audio, np.float32))
     if len(planar) != channels or planar.shape[1] == 0:
         raise InvalidValue(f"{name} of shape {planar.shape} must be ({channels}, samples) with at least one sample")
