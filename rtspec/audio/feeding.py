@@ -74,7 +74,7 @@ class Feeder:
         self._thread: threading.Thread | None = None
 
     def go_to(self, frame: int) -> None:
-        """Empty the ring, fill it and keep it filled from this frame of the file on; not while the callback reads it."""
+        """Empty the ring, fill it and keep it filled from this frame on; not while the callback reads it."""
         self.close()
         self._ending.clear()
         self._reader = Reader(self.source.path, self.source.sample_rate)
