@@ -9,7 +9,9 @@ from ..buffers.memory import address, aligned
 from ..buffers.step import Stage
 from ..control.parameters import ParameterSpec
 from ..control.smoothing import ramp_stage
+from ..errors import ModelError
 from ..models import load
+from ..models.packages import PackagedModel
 from ..models.session import model_stage
 from .base import Instrument, specs_of
 from .phases import PhaseChoice
@@ -21,7 +23,7 @@ from .timbre_keyboard import MAX_VOICES, READS
 from .timbre_notes import encode_moments, note_latents, note_moments
 from .timbre_programs import Home, program_places
 from .timbre_refine import refined
-from .timbre_voices import CONTROLS, N_LATENTS, voices_stage
+from .timbre_voices import ASKED, CONTROLS, N_LATENTS, voices_stage
 
 SINUSOIDS = "sinusoids"
 MODEL = "timbre-synth"
@@ -109,6 +111,7 @@ class TimbreSynth(Instrument):
     ):
         self._model = load(model)
         self._map = read_map(self._model)
+        _check_voices(self._model)
         specs = specs_of(self._model.manifest.latents)
         self._choice = None if phase == SINUSOIDS else PhaseChoice(phase)
         if self._choice is not None:
@@ -187,6 +190,16 @@ class TimbreSynth(Instrument):
             channels=channels,
             inbox=inbox,
             phase=self._choice,
+        )
+
+
+def _check_voices(model: PackagedModel) -> None:
+    """A model of another kind, or of an earlier version, would play nothing but silence."""
+    _, sizes = model.inputs.tensors.get(model.manifest.input.name, ("", (None,)))
+    if sizes[-1] != ASKED:
+        raise ModelError(
+            f"{model.manifest.name} takes {sizes[-1]} values of a voice and TimbreSynth gives {ASKED}: it is another"
+            " kind of timbre model, or of an earlier version; use timbre-synth, or export yours again"
         )
 
 

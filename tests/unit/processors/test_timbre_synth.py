@@ -279,3 +279,5 @@ def test_wrong_anchors_phases_and_models_are_named():
         rtspec.TimbreSynth("flute", phase="griffin")
     with pytest.raises(ModelError, match="identity is no timbre model"):
         rtspec.TimbreSynth("flute", model="identity")
+    with pytest.raises(ModelError, match="timbre-morph takes 122 values of a voice and TimbreSynth gives 35"):
+        rtspec.TimbreSynth("flute", model="timbre-morph")
