@@ -4,6 +4,7 @@ One thread of the process looks at the records of all stages now and then. It ha
 that runs as it should never hears of it.
 """
 
+import os
 import threading
 import time
 import weakref
@@ -38,11 +39,14 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         while True:
             time.sleep(LOOK_S)
-            with _lock:
-                stages = list(self._watched)
-            for stage in stages:
-                self._look(stage, time.monotonic())
-            stages.clear()  # a stage lives no longer for being watched
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        """In a method of its own: no name is left that keeps a stage alive."""
+        with _lock:
+            stages = list(self._watched)
+        for stage in stages:
+            self._look(stage, time.monotonic())
 
     def _look(self, stage: Running, now: float) -> None:
         number = stage.run_under_way()
@@ -65,3 +69,13 @@ def watch(stage: Running) -> None:
             _watch = _Watch()
             _watch.start()
         _watch.add(stage)
+
+
+def _after_fork() -> None:
+    """The child has neither the thread nor, perhaps, a lock that anybody would open."""
+    global _lock, _watch
+    _lock, _watch = threading.Lock(), None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
