@@ -426,8 +426,9 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
         raise ModelError(f"{m.name} takes any number of bins; give n_bins, as in n_bins={1025}")
     usual = {"batch": 1, "channels": m.input.n_channels, "bins": fixed or n_bins or 1, "time": model.call_frames}
     dtype, sizes = model.inputs.tensors[m.input.name]
-    if dtype != "float32":
-        raise ModelError(f"{m.name} takes frames of {dtype}, stages give float32; export it in float32")
+    made = model.outputs.tensors[m.output.name][0]
+    if (dtype, made) != ("float32", "float32"):
+        raise ModelError(f"{m.name} takes frames of {dtype} and gives {made}; stages have float32: export it so")
     shape = tuple(n if isinstance(n, int) else usual[axis] for axis, n in zip(m.input.layout, sizes, strict=True))
     if not all(shape):
         raise ModelError(

@@ -195,7 +195,7 @@ class SpectralInversion(Processor):
         for name, value in (("n_fft", self._n_fft), ("hop", self._hop)):
             if value not in (None, getattr(own, name)):
                 raise InvalidValue(f"{name}={value} is not the model's own; leave it out, or use {getattr(own, name)}")
-        return own
+        return replace(own, centred=False, plain=False)  # magnitudes are the same, and phases are made anew
 
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
         model = {"model": self._model.stage_delay_frames} if self._model else {}

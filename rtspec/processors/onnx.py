@@ -130,7 +130,8 @@ class OnnxProcessor(Processor):
         ]
         stages = [analysis, encoding, ramps, model, decoding]
         if self._rebuilds_phase:
-            stages.append(self._phase.stage(plan, spectrum))
+            # The phase methods put sound together for themselves: left-aligned, and so that it comes out as it was.
+            stages.append(self._phase.stage(replace(plan, centred=False, plain=False), spectrum))
             rows.append(stages[-1].row(magnitude, rebuilt))
         return [*rows, synthesis.row(rebuilt, outbox)], [*stages, synthesis]
 

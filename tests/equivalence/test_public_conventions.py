@@ -204,3 +204,17 @@ def test_a_window_must_have_as_many_values_as_the_frame(tmp_path):
     made = load(package(model, tmp_path / "m.onnx", name="c", n_fft=N_FFT, hop=HOP, window=list(GIVEN), **ports))
     np.testing.assert_allclose(made.plan().analysis, GIVEN, rtol=1e-6)
     assert 0 < made.plan().gamma < N_FFT**2
+
+
+@pytest.mark.parametrize("phase", ["rtpghi", "rtisi-la"])
+def test_phases_that_are_made_anew_do_not_depend_on_where_the_window_lies(tmp_path, phase):
+    model = graph([("Identity", ["x"], ["y"], {})], ["x"], ["y"])
+    port = {"representation": "magnitude", "exponent": 0.5}
+    made = []
+    for centred in (False, True):
+        plan = {"n_fft": N_FFT, "hop": HOP, "window": "sine", "window_length": 48, "centred": centred}
+        ports = {"input": {"name": "x", **port}, "output": {"name": "y", **port}}
+        path = package(model, tmp_path / f"{centred}.onnx", name="c", sample_rate=RATE, **ports, **plan)
+        made.append(rtspec.OnnxProcessor(path, phase=phase)(SOUND, RATE))
+    assert np.sqrt(np.mean(made[0] ** 2)) > 0.1  # as loud as the noise that went in
+    assert np.sqrt(np.mean((made[0] - made[1]) ** 2)) < 1e-3
