@@ -24,13 +24,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..audio.callback import EVENT_DELAY_S
+from ..control.messages import MidiEvent
 from ..control.parameters import Parameter
 from ..control.presets import without_setup
 from ..errors import InvalidValue, RtspecError
 
 if TYPE_CHECKING:
     from ..control import MidiInput, MidiMap, OscServer
-    from ..control.messages import MidiEvent
 
 _ROOT = "/rtspec"
 _PEDALS, _ALL_NOTES_OFF = (64, 66), 123
@@ -232,9 +233,14 @@ class Controllers:
             self._errands.put(lambda: self._select(message.program))
         if (line := self._unplayed.feed(message)) is not None:
             self._report(line)
+        time_s = event.time_s - self._early_s()
         if self.midi_map is not None:
-            self.midi_map.feed(event)
-        self._play(message, event.time_s)
+            self.midi_map.feed(MidiEvent(time_s, message))
+        self._play(message, time_s)
+
+    def _early_s(self) -> float:
+        """By how much an event may act sooner than a stream puts it off: where the input's thread is quick enough."""
+        return 0.0 if self.midi is None else max(0.0, EVENT_DELAY_S - self.midi.wait_s)
 
     def _write(self, parameter: Parameter, value: float, time_s: float | None) -> None:
         """Move a parameter for the map; at once where it cannot be timed."""
