@@ -15,6 +15,8 @@ from rtspec.errors import DeviceError
 
 LIMIT_S = 15
 
+PERIOD_S = 128 / 48000
+
 
 def say(*words):
     print(*words, flush=True)
@@ -122,7 +124,7 @@ def receive(port, count, load="free"):
         "numbers": [message.pitch + 8192 for _, _, message in came],
         "statistics": statistics,
         "backwards": sum(b < a for a, b in pairwise(stamps)),
-        "early": sum(stamp > now for stamp, now, _ in came),
+        "early": sum(stamp > now + PERIOD_S for stamp, now, _ in came),  # a frame lies within the period that began
         "came": [(stamp, now) for stamp, now, _ in came],
     }
     say("result", json.dumps(result))
