@@ -82,7 +82,7 @@ class FramePlan:
         if self.n_fft % self.hop and not self.uneven:
             nearest = min(_divisors(self.n_fft), key=lambda d: abs(d - self.hop))
             raise InvalidValue(f"hop={self.hop} must divide n_fft={self.n_fft}; try {nearest}, or pass uneven=True")
-        assert len(self.synthesis) == length  # computed now, so that a bad hop fails here
+        _ = self.synthesis  # computed now, so that a bad hop fails here
 
     @property
     def length(self) -> int:

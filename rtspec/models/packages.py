@@ -190,9 +190,10 @@ def stream_metadata(proto: "ModelProto") -> dict[str, Any] | None:
         return None
     try:
         stream = json.loads(found)
-        assert isinstance(stream["outputs"], dict)
-        assert all(key in stream for key in ("states", "delay_frames", "flush_frames", "rate", "period", "valid_input"))
-    except (ValueError, RecursionError, KeyError, TypeError, AssertionError):
+        needed = ("states", "delay_frames", "flush_frames", "rate", "period", "valid_input")
+        if not isinstance(stream["outputs"], dict) or not all(key in stream for key in needed):
+            raise ValueError("incomplete")
+    except (ValueError, RecursionError, KeyError, TypeError):
         raise ModelError(
             f'the metadata "{STREAM_KEY}" is not what make_streaming writes; make the model streaming again'
         ) from None

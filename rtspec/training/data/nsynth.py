@@ -79,7 +79,8 @@ def _examples(path: Path) -> dict[str, dict]:
         return {}
     try:
         found = json.loads(path.read_text())
-        assert isinstance(found, dict) and all(isinstance(entry, dict) for entry in found.values())
-        return found
-    except (ValueError, AssertionError):
+        if isinstance(found, dict) and all(isinstance(entry, dict) for entry in found.values()):
+            return found
+        raise ValueError("no object of objects")
+    except ValueError:
         raise DataError(f"{path} is no JSON object of notes; fetch NSynth again, or delete it") from None
