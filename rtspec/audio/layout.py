@@ -46,6 +46,16 @@ class Layout:
         return rows < columns if min(shape) > 0 else columns == 0
 
 
+def planar_sound(name: str, audio) -> np.ndarray | None:
+    """A sound by itself by the rules of all sounds, float32 (channels, samples); None for none."""
+    if audio is None:
+        return None
+    try:
+        return Layout().to_planar(audio)[0]
+    except InvalidValue as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
 class Form:
     """The number of dimensions and the order of a caller's array."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
 from ..errors import InvalidType, InvalidValue
 from .engine import Engine
-from .native_copy import made, recipe
+from .native_copy import children, made, recipe
 from .offline import OfflineChain
 from .player import Player
 from .program import Program, audio_buffer
@@ -219,6 +219,15 @@ def _kept(plugin):
             f"{plugin!r} can be neither copied nor pickled: pedalboard tells too little of it; make the board anew"
         )
     return _Native(instructions)
+
+
+def as_board(plugins) -> Pedalboard:
+    """A board as it is; of a plugin, a list of plugins or None a new one. A native board's plugins are taken out."""
+    if isinstance(plugins, Pedalboard):
+        return plugins
+    if isinstance(plugins, _native_base()) and type(plugins).__name__ in ("Pedalboard", "Chain"):
+        return Pedalboard(children(plugins))
+    return Pedalboard([plugins] if _is_ours(plugins) or isinstance(plugins, _native_base()) else plugins)
 
 
 def _listed(plugins) -> Iterable:

@@ -192,6 +192,12 @@ class Rig:
             )
         return None
 
+    @property
+    def device_names(self) -> str:
+        """Input and output, as "a → b"."""
+        reader, writer = self.devices
+        return f"{reader.name if reader else 'no input'} → {writer.name if writer else 'the virtual device'}"
+
     def stop(self) -> None:
         """Leave the chain, stop device and engine; safe to call twice, and after the device has vanished."""
         self._plugins.leave(self.player)

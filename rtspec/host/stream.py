@@ -13,12 +13,12 @@ import numpy as np
 from ..audio.channels import checked_channels
 from ..audio.devices import Device, find_again, find_device, look_again
 from ..audio.feeding import FileSource, open_source
-from ..audio.layout import check_block, check_sample_rate
+from ..audio.layout import check_block, check_sample_rate, planar_sound
 from ..audio.recording import Recording, checked_path
 from ..buffers.events import AT_ONCE, send_event
 from ..control.parameters import Parameter
 from ..errors import DeviceError, InvalidValue
-from .board import Pedalboard
+from .board import Pedalboard, as_board
 from .controllers import Controllers
 from .latency import Latency
 from .opening import opened, own_rate
@@ -160,7 +160,7 @@ class AudioStream:
     ):
         self._report, self._reopen, self._said = report, reopen, deque[str](maxlen=100)
         block = None if buffer_size is None else check_block(buffer_size)
-        self.plugins = plugins if isinstance(plugins, Pedalboard) else Pedalboard(_listed(plugins))
+        self._board = as_board(plugins)
         devices: Devices = None, None
         if not virtual:
             reader = None if source is not None else find_device(input_device_name, "input", allow_feedback)
@@ -170,7 +170,8 @@ class AudioStream:
             checked_channels("input_channels", input_channels),
             checked_channels("output_channels", output_channels),
         )
-        sound = open_source(source, rate) if isinstance(source, str | Path) else source
+        sound = open_source(source, rate) if isinstance(source, str | Path) else planar_sound("source", source)
+        inject = planar_sound("inject", inject)
         self.channels = channels or (len(ins) if ins and source is None else _natural_channels(sound, devices))
         settings = Settings(
             sample_rate=rate,
@@ -192,6 +193,7 @@ class AudioStream:
         self._lost, self._ending = False, threading.Event()
         self._watcher: threading.Thread | None = None
         self._reopened, self._past = 0, Counter[str]()
+        self._running = self._stopped = False
         self.controllers = Controllers(
             self.plugins,
             self,
@@ -218,14 +220,49 @@ class AudioStream:
 
     # Playing ------------------------------------------------------------------------------------------------------
 
+    @property
+    def plugins(self) -> Pedalboard:
+        """The chain. To set it is to put other plugins into the same board, cross-faded where it plays."""
+        return self._board
+
+    @plugins.setter
+    def plugins(self, plugins) -> None:
+        self._board[:] = list(as_board(plugins))
+
+    @property
+    def running(self) -> bool:
+        """Between start and stop."""
+        return self._running
+
+    def __repr__(self) -> str:
+        state = "running" if self._running else "not running"
+        return (
+            f"<rtspec.AudioStream {self._rig.device_names} {self.sample_rate:g} Hz, {self.buffer_size} frames, {state},"
+            f" plugins={list(self._board)}>"
+        )
+
     def start(self) -> "AudioStream":
-        """Open recording and controllers, start engine and device; all or nothing."""
+        """Open recording and controllers, start engine and device; all or nothing.
+
+        Where it runs already nothing happens; after :meth:`stop` it plays from the start.
+        """
+        if self._running:
+            return self
+        if self._stopped:
+            self._renew()
+        self._running = True
         try:
             self._begin()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def _renew(self) -> None:
+        """After a stop: everything anew, on the same devices."""
+        self._rig = opened(self._rig.settings, self._rig.devices, self.plugins, self._say)
+        self._ending, self._lost, self._stopped = threading.Event(), False, False
+        self._seen, self._seen_at, self._past = -1, 0.0, Counter()
 
     def _begin(self) -> None:
         self.controllers.open()
@@ -248,6 +285,14 @@ class AudioStream:
         self._rig.stop()
         if self._recording is not None:
             self._recording.close()
+        self._running, self._stopped = False, True
+
+    close = stop
+
+    def run(self) -> None:
+        """Start, and play until the source has ended, or until Ctrl-C."""
+        with self, suppress(KeyboardInterrupt):
+            self.wait()
 
     def __enter__(self) -> "AudioStream":
         return self.start()
@@ -462,7 +507,7 @@ def _natural_channels(source: np.ndarray | FileSource | None, devices: Devices) 
     if isinstance(source, FileSource):
         return source.channels
     if source is not None:
-        return len(np.atleast_2d(source))
+        return len(source)
     reader, writer = devices
     return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
 
@@ -474,22 +519,15 @@ def _usual_worker(plugins: Pedalboard, worker_samples: int | None) -> int:
     return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in plugins.flat()) else WORKER_SAMPLES
 
 
-def _listed(plugins) -> list:
-    if plugins is None:
-        return []
-    return list(plugins) if isinstance(plugins, list | tuple) else [plugins]
-
-
 def _frames(name: str, audio, channels: int) -> Any:
     """(channels, samples) as interleaved frames; a file and None as they are."""
     if isinstance(audio, FileSource) and audio.channels != channels:
         raise InvalidValue(f"{name}: {audio.path} has {audio.channels} channels, not {channels}; leave channels out")
     if audio is None or isinstance(audio, FileSource):
         return audio
-    planar = np.atleast_2d(np.asarray(audio, np.float32))
-    if len(planar) != channels or planar.shape[1] == 0:
-        raise InvalidValue(f"{name} of shape {planar.shape} must be ({channels}, samples) with at least one sample")
-    return np.ascontiguousarray(planar.T)
+    if len(audio) != channels or audio.shape[1] == 0:
+        raise InvalidValue(f"{name} of shape {audio.shape} must be ({channels}, samples) with at least one sample")
+    return np.ascontiguousarray(audio.T)
 
 
 def _checked_samples(name: str, value: int) -> int:
