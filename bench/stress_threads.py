@@ -1,8 +1,8 @@
 """Many threads use the same processors and boards at random: whole sounds, resets, edits, copies, live streams.
 
-Every sound must be what one thread alone gets (an edit puts in or takes out a Gain of 0 dB). Run it as
-``MALLOC_CHECK_=3 python bench/stress_threads.py --threads 8 --calls 10000``; it prints a JSON object, and its exit status
-is 1 where a sample was wrong or something was raised. What hangs for 10 minutes shows where.
+Every sound must be what one thread alone gets (an edit puts in or takes out a Gain of 0 dB). Run it by
+``MALLOC_CHECK_=3 python bench/stress_threads.py --threads 8 --calls 10000``; it prints a JSON object.
+Its exit status is 1 where a sample was wrong or something was raised; where it hangs, stacks are printed.
 """
 
 import argparse
