@@ -1,0 +1,84 @@
+"""Random graphs over the rewriter's rules: each streams to its offline result, or is refused by the name of a node.
+
+Run ``python bench/streaming_graphs.py --graphs 2000`` (some ten minutes). Graphs are drawn as in tests/property, then
+given a random operator set and single or double precision; the exit status is 1 where one is accepted and wrong.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from onnx import ModelProto, TensorProto, numpy_helper
+
+from rtspec.errors import ModelError
+from rtspec.models.streaming import NotStreamable, make_streaming
+from rtspec.models.streaming.load import inputs_of
+from rtspec.models.streaming.prove import wrong_frames
+from rtspec.models.streaming.run import StreamingRun, random_clip, run_offline
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "property"))
+graphs = import_module("test_streaming_graphs")
+
+OPSETS = (11, 12, 13, 14, 15, 16, 17)
+LENGTHS = (73, 96)
+
+
+def varied(model: ModelProto, random: Random) -> ModelProto:
+    """The graph in another operator set and, now and then, in double precision."""
+    model.opset_import[0].version = random.choice(OPSETS)
+    if random.random() < 0.3:
+        for tensor in model.graph.initializer:
+            if tensor.data_type == TensorProto.FLOAT:
+                tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+        for value in [*model.graph.input, *model.graph.output]:
+            value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    return model
+
+
+def outcome(seed: int) -> str:
+    """What became of one graph: equal, refused, not valid ONNX (or not run by onnxruntime), or WRONG."""
+    random = Random(seed)
+    model = varied(graphs.draw(random), random)
+    if not any(graphs.takes(model, n_frames) for n_frames in LENGTHS):
+        return "not run by onnxruntime"
+    try:
+        run = StreamingRun(make_streaming(model))
+    except NotStreamable:
+        return "refused, node named"
+    except ModelError:
+        return "not valid"
+    for n_frames in LENGTHS:
+        if graphs.takes(model, n_frames):
+            clip = random_clip(model, inputs_of(model, None, None), n_frames, np.random.default_rng(seed + 1))
+            wanted, given = (
+                run_offline(model, clip)["y"],
+                run.clip(clip, [random.randint(1, 20) for _ in range(3)])["y"],
+            )
+            axis = run.manifest["outputs"]["y"]["axis"]
+            if wanted.shape != given.shape or wrong_frames(wanted, given, axis).any():
+                return "WRONG"
+    return "equal"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Random graphs, streamed and compared.")
+    parser.add_argument("--graphs", type=int, default=2000, help="how many")
+    parser.add_argument("--seed", type=int, default=0, help="the first graph's number")
+    options = parser.parse_args()
+    found: Counter[str] = Counter()
+    for seed in range(options.seed, options.seed + options.graphs):
+        result = outcome(seed)
+        found[result] += 1
+        if result == "WRONG":
+            print(f"graph {seed}: accepted and wrong")
+    print("\n".join(["| outcome | graphs |", "|---|---|", *(f"| {name} | {n} |" for name, n in found.most_common())]))
+    sys.exit(1 if found["WRONG"] else 0)
+
+
+if __name__ == "__main__":
+    main()
