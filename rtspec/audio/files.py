@@ -127,7 +127,7 @@ class Reader:
     def notes(self) -> list[str]:
         """What the user should know, a line each: where the header does not say where the sound ends, and what was
         salvaged; once all is read, what was damaged."""
-        return [f"{self.path}: {note}" for note in self._decoder.notes]
+        return list(self._decoder.notes)
 
     def seek(self, sample: int) -> None:
         """Go on from this sample; at most the file's length."""
@@ -244,14 +244,14 @@ class Writer:
             tags = read_tags(source)
         except Exception as error:  # mutagen lets many kinds through, and tags are no reason to lose the sound
             said = " ".join(str(error).split())[:99]
-            self.notes.append(f"{source}: its tags cannot be read and are not kept ({said})")
+            self.notes.append(f"its tags cannot be read and are not kept ({said})")
             return
         try:
             lost = write_tags(self._whole.file, self._suffix, tags)
         except MutagenError as error:
             raise AudioFileError(f"cannot write {self.path}: its tags: {' '.join(str(error).split())}") from error
         if lost:
-            self.notes.append(f"{self.path}: {', '.join(lost)} of {source} not kept: a place for them is in WAV alone")
+            self.notes.append(f"{', '.join(lost)} not kept: a place for them is in WAV alone")
 
     def __exit__(self, kind, *_) -> None:
         if kind is not None:

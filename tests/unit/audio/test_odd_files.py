@@ -71,7 +71,7 @@ def test_a_wav_that_was_piped_is_as_long_as_it_sounds(tmp_path, sound, size):
     (tmp_path / "p.wav").write_bytes(odd.with_size((tmp_path / "a.wav").read_bytes(), size))
     np.testing.assert_array_equal(files.read(tmp_path / "p.wav")[0], whole)
     (line,) = said(tmp_path / "p.wav")
-    assert "its header" in line and "p.wav" in line
+    assert "its header" in line
 
 
 def test_an_empty_wav_with_chunks_behind_is_empty(tmp_path):
@@ -125,7 +125,7 @@ def test_damaged_mp3_frames_are_counted_and_nothing_goes_to_standard_error(tmp_p
     path.write_bytes(data)
     lines = said(path)
     assert capfd.readouterr().err == ""
-    assert any(line.startswith(f"{path}: damaged: its decoder complained") for line in lines)
+    assert any(line.startswith("damaged: its decoder complained") for line in lines)
 
 
 def test_joined_mp3s_are_read_whole(tmp_path, sound):
