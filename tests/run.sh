@@ -2,7 +2,8 @@
 # Command 2: sets everything up in .venv, checks style and types, and runs all tests, those on real JACK devices included.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source examples/setup.sh
-need_system_packages jackd2 libportaudio2 ffmpeg lame flac sox gcc libc6-dev python3-dev # the compiler: pesq comes as source alone
+need_system_packages jackd2 libportaudio2 pulseaudio pulseaudio-utils pipewire pipewire-jack pipewire-pulse \
+  wireplumber dbus libasound2-plugins ffmpeg lame flac sox gcc libc6-dev python3-dev # the compiler: pesq comes as source alone
 make_environment -e '.[test]' -c tests/constraints.txt
 status=0
 check() { "$@" || { status=1; echo "FAILED: $*" >&2; }; }

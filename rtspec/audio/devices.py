@@ -5,7 +5,7 @@ import ctypes
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -147,8 +147,21 @@ def list_devices() -> list[Device]:
                 index == (default_out if default_out >= 0 else api["default_output_device"]),
             )
         )
-    on_jack = any(_is_jack(device) for device in found)
-    return [device for device in found if not (on_jack and _is_detour(device))]
+    return _without_detours(found) if any(map(_is_jack, found)) else found
+
+
+def _without_detours(found: list[Device]) -> list[Device]:
+    """JACK's own devices in place of ALSA's plug-in to them, as defaults too."""
+    hidden = [device for device in found if _is_detour(device)]
+    ins, outs = (any(d.is_default_input for d in hidden), any(d.is_default_output for d in hidden))
+    shown = []
+    for device in (d for d in found if d not in hidden):
+        takes_in = ins and _is_jack(device) and device.inputs > 0
+        takes_out = outs and _is_jack(device) and device.outputs > 0
+        ins, outs = ins and not takes_in, outs and not takes_out
+        is_in, is_out = device.is_default_input or takes_in, device.is_default_output or takes_out
+        shown.append(replace(device, is_default_input=is_in, is_default_output=is_out))
+    return shown
 
 
 def _is_jack(device: Device) -> bool:

@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--periods", type=_whole_numbers, metavar="N,N", help="of the server (default: ten from 32 to 2048)"
     )
     made["periods"].add_argument("--seconds", type=float, default=2.0, metavar="N", help="for each (default 2)")
+    made["soak"].add_argument("--busy", action="store_true", help="while another program uses all processors")
     made["model"].add_argument("models", nargs="*", metavar="MODEL", help="files or names (default: all that ship)")
     made["phase"].add_argument("--audio", metavar="FOLDER", help="measure on these sound files")
     made["phase"].add_argument("--picture", metavar="FILE", help="draw quality against latency and cost, as PNG")
@@ -147,7 +148,7 @@ def _soak(args: argparse.Namespace) -> int:
 
     with progress(args.json) as bar:
         bar.add_task(f"soak, {args.seconds:g} s", total=None)
-        row = soak_benchmark.run(max(30.0, args.seconds), args.block, args.rate)
+        row = soak_benchmark.run(max(30.0, args.seconds), args.block, args.rate, busy=args.busy)
     figures = [{"figure": name.replace("_", " "), "value": row[name]} for name in row if name != "promises"]
     kept = [{"promise": name, "kept": "yes" if kept else "NO"} for name, kept in row["promises"].items()]
     emit(args, row, f"{table(figures)}\n\n{table(kept)}")

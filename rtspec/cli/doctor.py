@@ -100,6 +100,7 @@ def _transforms() -> tuple[str, str]:
 
 def _audio() -> tuple[str, str]:
     from ..audio.devices import list_devices, portaudio
+    from ..audio.jack_look import jack_period
     from ..errors import DeviceError
 
     try:
@@ -108,6 +109,8 @@ def _audio() -> tuple[str, str]:
         return "no PortAudio: the virtual device alone", str(error)
     apis = ", ".join(api["name"] for api in sd.query_hostapis()) or "none"
     found = f"{sd.get_portaudio_version()[1].split(',')[0]}; back ends: {apis}; {len(devices)} devices"
+    if period := jack_period():
+        found += f"; the JACK or PipeWire server's period is {period} samples, which decides over --block"
     return found, "" if devices else "plug in an interface or start a JACK server; rtspec live --virtual works without"
 
 

@@ -21,6 +21,7 @@ from ..errors import DeviceError, InvalidValue
 from .board import Pedalboard, as_board
 from .controllers import Controllers
 from .latency import Latency
+from .names import Now, default_input_name, default_output_name, input_names, output_names
 from .opening import opened, own_rate
 from .rig import Rig, Settings
 from .statistics import Statistics
@@ -125,6 +126,9 @@ class AudioStream:
     ...     stream.wait(timeout=5)
     True
     """
+
+    input_device_names, output_device_names = Now(input_names), Now(output_names)
+    default_input_device_name, default_output_device_name = Now(default_input_name), Now(default_output_name)
 
     def __init__(
         self,
