@@ -33,7 +33,7 @@ EVENT_DELAY_S = 0.001
 """What a MIDI thread that looks for messages every millisecond needs to hand one over."""
 
 RESYNC_NS = 20_000_000
-"""A callback this far from where the clock expects it sets the clock anew."""
+"""A callback this far from where it is expected sets the clock anew."""
 
 _COUNTERS = (
     "callbacks",
@@ -241,13 +241,13 @@ def _work_space(channels: int) -> dict[str, np.ndarray]:
 
 def _kept(places: np.ndarray) -> np.ndarray:
     """A channel map where compiled code finds it, one entry at least."""
-    kept = aligned(max(1, len(places)), np.int64)
-    kept[: len(places)] = places
+    kept = aligned(len(places) + 1, np.int64)
+    kept[:-1] = places
     return kept
 
 
 class Exchange:
-    """What callback and engine share: two rings, a semaphore, counters; where wanted a source, an injection, a tape.
+    """What callback and engine share: two rings, a semaphore, counters; a source, an injection, a tape.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ class Exchange:
 
     @property
     def called_ns(self) -> int:
-        """When the device last called, on the monotonic clock; 0 where it never did."""
+        """When the device last called, on the monotonic clock; 0: never."""
         return int(self.record["called_ns"][0])
 
     @property
@@ -354,12 +354,12 @@ class Exchange:
 
     @property
     def ready(self) -> int:
-        """Frames that lie ready for such a period: the time that the engine has, less what it was given beyond."""
+        """Frames that lie ready for such a period: the engine's time, less what it was given beyond."""
         return int(self.record["provided"][0])
 
     @property
     def widened(self) -> int:
-        """Frames by which the delay has grown while playing, since the device began to ask for more."""
+        """Frames by which the delay has grown while playing."""
         return int(self.record["widened"][0])
 
     @property
@@ -378,7 +378,7 @@ class Exchange:
         self._set(hold=hold.address)
 
     def clock(self) -> tuple[int, float]:
-        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0 and 0.0 before the first."""
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0, 0.0 before the first."""
         marked = read(self._words, _MARKED // 8)
         frames, then_ns = (int(word) for word in self._arrays["marks"][(marked - 1) % MARKS])
         return frames, 1e-9 * then_ns
@@ -415,6 +415,5 @@ class Exchange:
         return int(self.record["tape_at"][0])
 
     def counters(self) -> dict[str, int]:
-        """Callbacks, late callbacks (longer than their own period), underruns, overruns, concealed and unrecorded
-        frames."""
+        """Callbacks, late ones (longer than their own period), underruns, overruns, concealed, unrecorded frames."""
         return {name: int(self.record[name][0]) for name in _COUNTERS}
