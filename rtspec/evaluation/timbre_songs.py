@@ -1,7 +1,9 @@
 """MIDI files as TimbreSynth plays them beside fluidsynth: peaks, loudness, silence, stuck notes, time."""
 
+import io
 import subprocess
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,8 @@ def _by_us(path: Path, out: Path, synth: str) -> str:
 
     processor = "timbre-synth" if synth == "timbre-synth" else f"timbre-synth:{synth}"
     try:
-        status = main(["render", str(path), str(out), "--processor", processor, "--json"])
+        with redirect_stdout(io.StringIO()):  # the command's own report is no part of this one
+            status = main(["render", str(path), str(out), "--processor", processor, "--json"])
     except (RtspecError, SystemExit) as error:
         return str(error)
     return f"exit status {status}" if status or not out.exists() else ""
