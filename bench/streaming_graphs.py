@@ -17,7 +17,6 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from rtspec.errors import ModelError
 from rtspec.models.streaming import NotStreamable, make_streaming
 from rtspec.models.streaming.load import inputs_of
-from rtspec.models.streaming.prove import wrong_frames
 from rtspec.models.streaming.run import StreamingRun, random_clip, run_offline
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "property"))
@@ -58,8 +57,9 @@ def outcome(seed: int) -> str:
                 run_offline(model, clip)["y"],
                 run.clip(clip, [random.randint(1, 20) for _ in range(3)])["y"],
             )
-            axis = run.manifest["outputs"]["y"]["axis"]
-            if wanted.shape != given.shape or wrong_frames(wanted, given, axis).any():
+            # A graph may by chance compute nothing but rounding errors.
+            allowed = graphs.TOLERANCE * max(np.abs(wanted).max(), graphs.FAINTEST_PEAK)
+            if wanted.shape != given.shape or np.abs(wanted - given).max() > allowed:
                 return "WRONG"
     return "equal"
 
