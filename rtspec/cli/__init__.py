@@ -12,7 +12,7 @@ from importlib import import_module
 
 from ..ending import Terminated, end_by_signals
 from ..errors import RtspecError
-from .failures import Failures, forget_stdout
+from .failures import Failures, forget_stdout, printing
 from .parser import BAD_USAGE, Parser
 from .surroundings import prepare
 
@@ -56,9 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prepare()
         end_by_signals(failures.last_words)
     try:
-        status = _run(words)
-        sys.stdout.flush()
-        return status
+        return _printed(words)
     except BrokenPipeError:
         forget_stdout()
         return BROKEN_PIPE
@@ -73,6 +71,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         text = f"{type(error).__name__}: {str(error)[:200]} (RTSPEC_TRACE=1 shows where)"
         return failures.tell(FAILED, type(error).__name__, text)
+
+
+def _printed(words: list[str]) -> int:
+    """Run the command, and have what it printed where it goes, so that a full disk is noticed and not left to the
+    interpreter's end."""
+    try:
+        status = _run(words)
+    except SystemExit:  # --help, --version
+        with printing():
+            sys.stdout.flush()
+        raise
+    with printing():
+        sys.stdout.flush()
+    return status
 
 
 def _run(argv: list[str]) -> int:

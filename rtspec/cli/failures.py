@@ -3,8 +3,15 @@
 import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from ..errors import RtspecError
+
+
+class OutputFailed(RtspecError):
+    """Standard output takes no more."""
 
 
 class Failures:
@@ -47,6 +54,18 @@ class Failures:
 def error_object(status: int, kind: str, text: str) -> str:
     """A failure as one JSON object on a line."""
     return json.dumps({"error": {"kind": kind, "message": text, "status": status}})
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Standard output that takes no more, a full disk, as an error that says so."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        said = f"cannot write to standard output: {error.strerror}; make room there or send the output elsewhere"
+        raise OutputFailed(said) from error
 
 
 def forget_stdout() -> None:

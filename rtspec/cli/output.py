@@ -5,10 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
+from .failures import printing
+
 
 def emit(args: argparse.Namespace, data, text: str, file: TextIO | None = None) -> None:
     """Print `data` as one JSON object with --json, `text` otherwise; on stdout unless `file` is given."""
-    print(json.dumps(data, default=_plain) if args.json else text, flush=True, file=file)
+    with printing():
+        print(json.dumps(data, default=_plain) if args.json else text, flush=True, file=file)
 
 
 def _plain(value):
@@ -46,7 +49,7 @@ def progress(quiet: bool):
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeRemainingColumn(),

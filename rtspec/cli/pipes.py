@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import AudioFileError, InvalidValue
+from .failures import printing
 
 PIPE = "-"
 _NAMES = {b"fLaC": "stdin.flac", b"OggS": "stdin.ogg", b"MThd": "stdin.mid", b"ID3": "stdin.mp3", b"\xff": "stdin.mp3"}
@@ -54,5 +55,5 @@ def _taken_in(folder: Path) -> Path:
 
 def _given_out(path: Path) -> None:
     sys.stdout.flush()
-    with path.open("rb") as file, open(sys.stdout.fileno(), "wb", closefd=False) as pipe:
+    with printing(), path.open("rb") as file, open(sys.stdout.fileno(), "wb", closefd=False) as pipe:
         shutil.copyfileobj(file, pipe, 1 << 20)

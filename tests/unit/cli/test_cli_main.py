@@ -1,6 +1,7 @@
 """The frame of the command line: laziness, help, and one line for every failure."""
 
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -109,6 +110,21 @@ def test_a_broken_pipe_is_quiet():
     _, complaint = child.communicate(timeout=TIMEOUT_S)
     assert complaint == b""
     assert child.returncode == cli.BROKEN_PIPE
+
+
+@pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["--help"], ["render", "IN", "-"]])
+def test_a_full_standard_output_is_one_line(sound, words):
+    filled = [str(sound) if word == "IN" else word for word in words]
+    if "render" in words:
+        filled += ["--processor", "onnx:identity"]
+    with open("/dev/full", "wb") as full:
+        buffered = {**os.environ, "PYTHONUNBUFFERED": ""}  # else argparse does not hear that nobody gets its help
+        ran = {"stderr": subprocess.PIPE, "text": True, "timeout": TIMEOUT_S, "env": buffered}
+        done = subprocess.run([*COMMAND, *filled], stdout=full, **ran)
+    line = told(done.stderr)[-1]
+    assert told(done.stderr)[:-1] == [] or "render" in words  # which tells on stderr what it rendered
+    assert line.startswith("rtspec: cannot write to standard output: No space left on device; make room")
+    assert done.returncode == cli.FAILED
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
