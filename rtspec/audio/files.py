@@ -317,7 +317,7 @@ def _known(error: Refused) -> str:
 def _check_rate(path: Path, sample_rate: float) -> None:
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE or sample_rate % 1:
         raise AudioFileError(
-            f"{path}: sample_rate={sample_rate:g} must be a whole number from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
+            f"{path}: sample_rate={sample_rate:.12g} must be a whole number from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
             " Hz; resample it or mend its header"
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ...frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from .content import Content, Refused
 from .mpeg import mpeg
 from .views import Given, Span, View
@@ -105,8 +106,11 @@ def _form(file: BinaryIO, at: int, length: int, order: str) -> Form:
 
 
 def _content(file: BinaryIO, form: Form, at: int, end: int, stated: int, order: str) -> Content:
-    if form.sample_rate > 1 << 30:
-        raise Refused(f"its header says {form.sample_rate} Hz")
+    if form.sample_rate > 1 << 30:  # which the decoder would not take; lesser ones are refused where all files are
+        raise Refused(
+            f"its header says {form.sample_rate} Hz; sample rates from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE} Hz are"
+            " read; mend its header or export it again"
+        )
     if not 1 <= form.channels <= MAX_CHANNELS:
         raise Refused(f"its header says {form.channels} channels; 1 to {MAX_CHANNELS} are possible")
     length, missing, notes = _data_length(file, stated, at, end)

@@ -139,7 +139,10 @@ BAD_FILES = {
     "no sound in a format": lambda path: path.write_bytes(b"words " * 1000),
     "truncated": lambda path: path.write_bytes(wav_of_rate(RATE)[:100]),
     "from 1000 to 768000": lambda path: path.write_bytes(wav_of_rate(2)),
-    "2000000000 Hz": lambda path: path.write_bytes(wav_of_rate(2_000_000_000)),
+    "2000000000 Hz; sample rates from 1000 to 768000 Hz are read; mend": lambda path: path.write_bytes(
+        wav_of_rate(2_000_000_000)
+    ),
+    "sample_rate=768001 must be a whole number": lambda path: path.write_bytes(wav_of_rate(768_001)),
     "No such file": lambda path: None,
     "Is a directory": lambda path: path.mkdir(),
 }
