@@ -87,5 +87,10 @@ def _panel(ax, name: str, level: np.ndarray, top: float, sample_rate: int):
     )
     ax.set_ylim(0, min(20.0, sample_rate / 2000))
     ax.set_ylabel("frequency (kHz)")
-    ax.set_title(name, loc="left", fontsize=10)
+    ax.set_title(_drawable(name), loc="left", fontsize=10, parse_math=False)
     return image
+
+
+def _drawable(name: str) -> str:
+    """A name with question marks for bytes that are no UTF-8, which no font has."""
+    return name.encode(errors="replace").decode()

@@ -3,6 +3,7 @@
 The child may open this one file and no address, and knows nothing of playlists: the kind of file is named to it.
 """
 
+import os
 import shutil
 import struct
 import subprocess
@@ -93,7 +94,7 @@ class FfmpegDecoder:
         """What went wrong in ffmpeg's words, None where nothing did."""
         status = 0 if self._child is None else self._child.wait()
         self._said.seek(0)
-        lines = self._said.read(1 << 16).decode(errors="replace").splitlines()
+        lines = os.fsdecode(self._said.read(1 << 16)).splitlines()  # with the file's name as this program knows it
         if not status and not lines:
             return None
         said = lines[-1].replace(f"file:{self._path}", "it") if lines else f"status {status}"

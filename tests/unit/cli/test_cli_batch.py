@@ -56,6 +56,27 @@ def test_a_batch_survives_whatever_lies_in_its_folder(sound, tmp_path):
     assert sorted(os.listdir(tmp_path / "out")) == ["a.wav", "z.wav"]
 
 
+def test_names_that_are_no_utf8_are_names_like_others(sound, tmp_path):
+    """In every format, alone and in a folder, with tags, pictures and JSON; what fails is told with its name."""
+    place, audio = tmp_path / "in-\udce9", files.read(sound)[0]
+    place.mkdir()
+    for suffix in files.FORMATS:
+        files.write(place / f"\udcff$_{suffix[1:]}{suffix}", audio, RATE)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", sound, place / "\udcff$_m4a.m4a"], check=True)
+    (place / "\udcfe.mp4").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    words = [*COMMAND, place, tmp_path / "out-\udce9", *CHAIN, "--picture", "--json"]
+    ran = subprocess.run(words, capture_output=True, timeout=TIMEOUT_S)
+    report = json.loads(ran.stdout)
+    names = {f"\udcff$_{each}" for each in ("wav.wav", "flac.flac", "ogg.ogg", "mp3.mp3", "m4a.wav")}
+    assert {Path(done["output"]).name for done in report["done"]} == names, ran.stderr
+    assert set(os.listdir(tmp_path / "out-\udce9")) == names | {str(Path(name).with_suffix(".png")) for name in names}
+    assert ran.returncode == 1 and b"in-\xe9/\xfe.mp4: ffmpeg says: it: " in ran.stderr
+    words = [*COMMAND, place / "\udcff$_m4a.m4a", tmp_path / "\udcf1.wav", *CHAIN]
+    ran = subprocess.run(words, capture_output=True, timeout=TIMEOUT_S)
+    assert ran.returncode == 0 and b"\xff$_m4a.m4a" in ran.stdout and b"\xf1.wav: 0.5" in ran.stdout
+    np.testing.assert_allclose(files.read(tmp_path / "\udcf1.wav")[0][:, : audio.shape[1]], audio, atol=0.05)
+
+
 def test_a_process_that_a_file_kills_costs_that_file_alone(sound, tmp_path):
     from rtspec.batch.plan import Job
     from rtspec.batch.recipe import Recipe
