@@ -3,8 +3,9 @@
 import glob
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..audio.formats import READABLE, is_audio, is_levels, target_name
@@ -35,10 +36,11 @@ OTHER_SOUNDS = (
 
 @dataclass(frozen=True)
 class Job:
-    """One file to read and the one to write."""
+    """One file to read and the one to write; where its picture goes, if not to the target's name with .png."""
 
     source: Path
     target: Path
+    picture: Path | None = None
 
 
 @dataclass
@@ -82,6 +84,7 @@ def make_plan(
     for path in paths:
         _add_folder(plan, path, out, file_format, scores) if path.is_dir() else _add_file(plan, path, out, file_format)
     _refuse_collisions(plan)
+    _part_pictures(plan)
     if resume:
         _leave_out_done(plan)
     return plan
@@ -200,6 +203,17 @@ def _refuse_collisions(plan: Plan) -> None:
             taken[place] = job.source
             kept.append(job)
     plan.jobs = kept
+
+
+def _part_pictures(plan: Plan) -> None:
+    """Pictures of a.wav and a.flac in one folder must not both be a.png: they are a.wav.png and a.flac.png."""
+    shared = Counter(job.target.with_suffix("") for job in plan.jobs)
+    plan.jobs = [
+        replace(job, picture=job.target.with_name(f"{job.target.name}.png"))
+        if shared[job.target.with_suffix("")] > 1
+        else job
+        for job in plan.jobs
+    ]
 
 
 def _leave_out_done(plan: Plan) -> None:

@@ -44,8 +44,14 @@ class Renderer:
         self.recipe, self.board = recipe, Pedalboard(processors)
         self._automation = _automation(recipe, self.board)
 
-    def render(self, source: Path, target: Path, advance: Advance = lambda done, total: None) -> Record:
-        """Render one file, and draw it where that is asked for."""
+    def render(
+        self,
+        source: Path,
+        target: Path,
+        advance: Advance = lambda done, total: None,
+        picture: Path | None = None,
+    ) -> Record:
+        """Render one file, and draw it where that is asked for: to the target's name with .png, or `picture`."""
         r = self.recipe
         if is_score(source) and not any(getattr(p, "accepts_midi", False) for p in self.board.flat()):
             raise InvalidValue(
@@ -54,7 +60,7 @@ class Renderer:
         options = {"bit_depth": r.bit_depth, "salvage": r.salvage}
         record = render_file(self.board, source, target, self._automation, advance=advance, **options)
         if r.picture:
-            record.picture = str(_draw(source, target, record))
+            record.picture = str(_draw(source, target, picture or target.with_suffix(".png"), record))
         return record
 
 
@@ -229,7 +235,7 @@ def _keep_private(source: Path, target: Path) -> None:
             os.chmod(target, mode & ~closed)
 
 
-def _draw(source: Path, target: Path, record: Record) -> Path:
+def _draw(source: Path, target: Path, wanted: Path, record: Record) -> Path:
     from ..evaluation.pictures import free_name, spectrograms
 
     sounds, rate = {}, 0
@@ -237,7 +243,6 @@ def _draw(source: Path, target: Path, record: Record) -> Path:
         with opened(path, salvage=True) as reader:
             sounds[f"{name}: {path.name}"] = next(reader.chunks(_PICTURED_S * reader.sample_rate))
             rate = reader.sample_rate
-    wanted = target.with_suffix(".png")
     picture = free_name(wanted)
     if picture != wanted:
         record.notes.append(f"{wanted.name} was not made by rtspec and is kept: the picture is {picture.name}")

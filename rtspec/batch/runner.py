@@ -60,7 +60,7 @@ class Worker:
             The recipe cannot be made.
         """
         self._get_ready()
-        self._write({"source": str(job.source), "target": str(job.target)})
+        self._write({name: str(path) for name, path in vars(job).items() if path is not None})
         while True:
             answer = self._read()
             if "advance" in answer:

@@ -59,7 +59,8 @@ def _serve(renderer, job: dict[str, str], talk: IO[str]) -> None:
             _say(talk, advance=[done, total])
 
     try:
-        record = renderer.render(Path(job["source"]), Path(job["target"]), advance)
+        picture = Path(job["picture"]) if "picture" in job else None
+        record = renderer.render(Path(job["source"]), Path(job["target"]), advance, picture)
     except Exception as error:
         text = _text(error)
         _say(talk, error=text if job["source"] in text else f"cannot render {job['source']}: {text}")

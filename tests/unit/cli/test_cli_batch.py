@@ -113,6 +113,20 @@ def test_files_folders_and_patterns_go_to_one_folder_and_none_over_another(rtspe
     assert "no file is called" in rtspec("render", f"{tmp_path}/w/*.wav", tmp_path / "out").failed_in_one_line()
 
 
+def test_files_that_would_get_one_name_are_told_apart_or_refused_by_name(rtspec, sound, tmp_path):
+    place = folder(tmp_path / "in", sound, "a.m4a", "a.wav", "b.flac", "b.wav")
+    files.write(place / "b.flac", files.read(sound)[0], RATE)
+    ran = rtspec("render", place, tmp_path / "out", *CHAIN, "--picture", "--json")
+    (failed,) = json.loads(ran.out)["failed"]
+    assert ran.status == 1 and failed["file"] == str(place / "a.wav")
+    assert f"a.wav would be written over the rendering of {place}/a.m4a: {tmp_path}/out/a.wav" in failed["error"]
+    made = {"a.wav", "a.png", "b.flac", "b.flac.png", "b.wav", "b.wav.png"}
+    assert set(os.listdir(tmp_path / "out")) == made
+    ran = rtspec("render", place / "b.flac", place / "b.wav", tmp_path / "mp3", *CHAIN, "--format", "mp3")
+    assert ran.status == 1 and "b.wav would be written over the rendering of" in ran.err
+    assert os.listdir(tmp_path / "mp3") == ["b.mp3"]
+
+
 @pytest.mark.parametrize("out", ["in/out", "link/out"])
 def test_an_out_inside_in_is_never_rendered_again(rtspec, sound, tmp_path, monkeypatch, out):
     folder(tmp_path / "in", sound, "a.wav")
