@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 import pytest
+import soundfile
 from pedalboard.io import AudioFile
 from PIL import Image
 
@@ -60,6 +61,41 @@ def test_settings_belong_to_the_processor_before_them(rtspec, sound, tmp_path):
     board = rt.Pedalboard([rt.OnnxProcessor("identity", mix=0.0), rt.OnnxProcessor("tilt-gate", output_db=-20)])
     wanted = board(files.read(sound)[0], RATE)
     np.testing.assert_allclose(files.read(tmp_path / "out.wav")[0], wanted, atol=2**-22, rtol=0)
+
+
+def test_a_folder_becomes_flac_of_the_depth_asked_for(rtspec, sound, tmp_path):
+    (tmp_path / "in").mkdir()
+    audio = files.read(sound)[0]
+    for name, depth in (("a.wav", 32), ("b.flac", 16), ("c.ogg", 24)):
+        files.write(tmp_path / "in" / name, audio, RATE, depth)
+    errors = {}
+    for depth in (16, 24):
+        options = ["--processor", "onnx:identity", "--format", "flac", "--bit-depth", str(depth)]
+        assert rtspec("render", tmp_path / "in", tmp_path / str(depth), *options).status == 0
+        made = sorted((tmp_path / str(depth)).iterdir())
+        assert [path.name for path in made] == ["a.flac", "b.flac", "c.flac"]
+        infos = [soundfile.info(path) for path in made]
+        assert [(info.format, info.subtype) for info in infos] == [("FLAC", f"PCM_{depth}")] * 3
+        errors[depth] = np.abs(files.read(made[0])[0] - audio).max()
+    assert 2**-18 < errors[16] < 2**-15 and errors[24] < 2**-22
+    said = rtspec("render", sound, tmp_path / "o.flac", *options[:2], "--bit-depth", "32f").failed_in_one_line()
+    assert "o.flac" in said and not (tmp_path / "o.flac").exists()
+
+
+@pytest.mark.parametrize("suffix", files.FORMATS)
+def test_what_is_cut_off_is_refused_or_salvaged_as_asked(rtspec, sound, tmp_path, suffix):
+    cut, out, chain = tmp_path / f"cut{suffix}", tmp_path / "out.wav", ("--processor", "onnx:identity")
+    files.write(tmp_path / f"a{suffix}", np.tile(files.read(sound)[0], (1, 6)), RATE)
+    data = (tmp_path / f"a{suffix}").read_bytes()
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    assert "--salvage" in rtspec("render", cut, out, *chain).failed_in_one_line() and not out.exists()
+    ran = rtspec("render", cut, out, *chain, "--salvage", "--json")
+    (done,) = json.loads(ran.out)["done"]
+    assert ran.status == 0 and 1.2 < done["seconds"] < 2.2
+    assert any("salvaged" in note for note in done["notes"]) and "cut" in ran.err
+    whole = files.read(tmp_path / f"a{suffix}")[0]
+    got = files.read(out)[0][:, :RATE]
+    np.testing.assert_allclose(got, whole[:, :RATE], atol=2e-3 if suffix == ".mp3" else 1e-4)
 
 
 def test_a_folder_keeps_its_shape(rtspec, sound, tmp_path):
