@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="leave out what is done already, newer than its source")
     parser.add_argument("--format", choices=FORMATS, help="what files in a folder become (default: their own format)")
     parser.add_argument("--bit-depth", choices=BIT_DEPTHS, default="24", help="of WAV and FLAC; 32f for WAV alone")
-    parser.add_argument("--salvage", action="store_true", help="read what is there of truncated files")
+    parser.add_argument("--salvage", action="store_true", help="read what is there of truncated or damaged files")
     parser.add_argument(
         "--picture", action="store_true", help="draw input and output spectrograms beside each output, as PNG"
     )

@@ -8,7 +8,7 @@ those of AIFF, AU, CAF, Wave64 and Ogg.
 module         what
 =============  =====================================================================
 `wav`          WAV, RF64, BW64, RIFX: PCM, float, A-law, µ-law, ADPCM, MP3 inside
-`flac`         FLAC
+`flac`         FLAC; `flac_frames`, its frames; `flac_mending`, damaged ones
 `mpeg`         MP3, MP2
 `ogg`          Ogg Vorbis, Ogg Opus
 `containers`   AIFF, AU, CAF, Wave64
@@ -17,6 +17,7 @@ module         what
 =============  =====================================================================
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -180,14 +181,30 @@ def _checked(path: Path, file: BinaryIO, content: Content, salvage: bool) -> Dec
     """A decoder of what is whole; of what is there, counted, where it is to be salvaged."""
     if content.missing and not salvage:
         raise AudioFileError(f"{path} is {content.fault}: {content.missing}; copy or export it again, or try --salvage")
+    return _salvaged(path, file, content) if salvage else Decoder(path, file, content)
+
+
+def _salvaged(path: Path, file: BinaryIO, content: Content) -> Decoder:
+    """A decoder of what is there, with damaged places mended where that gives more; a note says how much."""
     decoder = Decoder(path, file, content)
-    if salvage:
-        promised, decoder.n_samples = decoder.n_samples, decoder.count()
-        if content.missing or decoder.n_samples < promised:
-            seconds = decoder.n_samples / decoder.sample_rate
-            of = f" of {promised / decoder.sample_rate:.2f}" if decoder.n_samples < promised else ""
-            decoder.notes.append(f"salvaged {seconds:.2f}{of} s: {content.missing or 'the rest is damaged'}")
+    promised, there = decoder.n_samples, decoder.count()
+    if there < promised and content.mended is not None:
+        mended = content.mended()
+        if (mended.n_samples or 0) - mended.silent > there:
+            content = replace(mended, missing=content.missing, notes=content.notes)
+            decoder = Decoder(path, file, content)
+            there = decoder.count() - content.silent
+    decoder.n_samples = there + content.silent
+    if content.missing or there < promised:
+        of = f" of {promised / decoder.sample_rate:.2f}" if there < promised else ""
+        why = "; ".join(filter(None, (content.missing, _silent_places(content)))) or "the rest is damaged"
+        decoder.notes.append(f"salvaged {there / decoder.sample_rate:.2f}{of} s: {why}")
     return decoder
+
+
+def _silent_places(content: Content) -> str:
+    n = content.silent_places
+    return f"{n} damaged place{'s are' if n > 1 else ' is'} silent" if n else ""
 
 
 def _behind_tags(file: BinaryIO, end: int) -> int:

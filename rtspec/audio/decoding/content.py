@@ -1,5 +1,6 @@
 """What was found in a sound file, whatever its header says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -38,6 +39,10 @@ class Content:
         Samples before a place from which it has to be sought for the place to be right.
     notes : list of str
         What was in doubt and how it was settled.
+    mended : callable or None
+        Gives the same sound with silence in place of what is damaged; it may take long.
+    silent, silent_places : int
+        Samples a channel of that silence, and in how many places.
     """
 
     view: View | BinaryIO
@@ -51,3 +56,6 @@ class Content:
     talks: bool = False
     run_up: int = 0
     notes: list[str] = field(default_factory=list)
+    mended: "Callable[[], Content] | None" = None
+    silent: int = 0
+    silent_places: int = 0

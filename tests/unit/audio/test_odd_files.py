@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from rtspec.audio import files
+from rtspec.audio.decoding import flac_frames, flac_mending
+from rtspec.audio.decoding.flac import _metadata as metadata
 from rtspec.audio.decoding.views import Given, Span, View
 from rtspec.audio.tags import read_tags
 from rtspec.errors import AudioFileError
@@ -100,19 +102,73 @@ def test_salvage_reads_what_is_there_of_a_truncated_file(tmp_path, sound, suffix
     np.testing.assert_allclose(got[:, :there], whole[:, :there], atol=2e-3 if suffix == ".mp3" else 1e-6)
 
 
-def test_damage_in_the_middle_is_told_and_what_comes_before_is_salvaged(tmp_path, sound):
+def flipped(data: bytearray, frames: list[int]) -> None:
+    data[(frames[len(frames) // 2] + frames[len(frames) // 2 + 1]) // 2] ^= 0x10
+
+
+def header_gone(data: bytearray, frames: list[int]) -> None:
+    data[frames[5] + 3] ^= 0xFF
+
+
+def zeros(data: bytearray, frames: list[int]) -> None:
+    data[frames[3] + 100 : frames[6] + 100] = bytes(frames[6] - frames[3])
+    data[frames[20] + 50] ^= 1
+
+
+def cut_out(data: bytearray, frames: list[int]) -> None:
+    del data[frames[7] + 1000 : frames[30] + 10]
+
+
+def first_and_last(data: bytearray, frames: list[int]) -> None:
+    data[frames[0] + 40 : frames[0] + 60] = b"\xff\xf8" * 10
+    data[frames[-2] + 40] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost", "places"),
+    [(flipped, 1, 1), (header_gone, 1, 1), (zeros, 5, 2), (cut_out, 24, 1), (first_and_last, 2, 2)],
+)
+def test_damage_in_the_middle_is_told_and_the_rest_is_salvaged(tmp_path, sound, damage, lost, places):
     path = tmp_path / "a.flac"
     files.write(path, np.tile(sound, (1, 4)), RATE)
     whole, data = files.read(path)[0], bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x10
+    with path.open("rb") as file:
+        info, at = metadata(file, 0, len(data))
+        frames = list(flac_mending._whole_frames(file, info, at, len(data)))
+    assert [frame.first for frame in frames] == list(range(0, whole.shape[1], info.largest))
+    damage(data, [frame.start for frame in frames])
     path.write_bytes(data)
     with pytest.raises(AudioFileError, match=r"damaged: it cannot be decoded beyond \d\.\d\d s.*--salvage"):
         files.read(path)
     with files.Reader(path, salvage=True) as reader:
         got = np.concatenate(list(reader.chunks()), axis=1)
-        assert "the rest is damaged" in reader.notes[-1]
-    assert 1.5 * RATE < got.shape[1] < 2.1 * RATE
-    np.testing.assert_array_equal(got, whole[:, : got.shape[1]])
+        kept = (whole.shape[1] - lost * info.largest) / RATE
+        said = f"salvaged {kept:.2f} of 4.00 s: {places} damaged place{'s are' if places > 1 else ' is'} silent"
+        assert reader.notes == [said]
+        reader.seek(whole.shape[1] - 5000)
+        np.testing.assert_array_equal(next(reader.chunks(5000)), got[:, -5000:])
+    silent = ~got.any(axis=0)
+    assert got.shape == whole.shape and silent.sum() == lost * info.largest
+    np.testing.assert_array_equal(got[:, ~silent], whole[:, ~silent])
+
+
+@pytest.mark.parametrize("value", [0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 1 << 20, (1 << 36) - 1])
+def test_a_flac_frames_number_comes_back_from_its_code(value):
+    code = flac_frames.number_code(value)
+    assert flac_frames._read_number(code + b"\0") == (value, len(code))
+
+
+def test_a_flac_that_claims_hours_between_its_frames_is_not_believed(tmp_path, sound):
+    path = tmp_path / "a.flac"
+    files.write(path, sound, RATE)
+    data = path.read_bytes()
+    with path.open("rb") as file:
+        info, at = metadata(file, 0, len(data))
+        stop = [*flac_mending._whole_frames(file, info, at, len(data))][-1].stop
+    far = flac_mending._silent_frame(info, 100 * 3600 * RATE, info.smallest, varies=False)
+    path.write_bytes(data[:stop] + far)
+    with files.Reader(path, salvage=True) as reader:
+        assert RATE <= reader.n_samples < 1.2 * RATE and " of 36000" in reader.notes[-1]
 
 
 def test_damaged_mp3_frames_are_counted_and_nothing_goes_to_standard_error(tmp_path, sound, capfd):
