@@ -19,7 +19,8 @@ from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, 
 from ..data.folders import CODEC_FREE, Clip, clips, distinct
 from ..data.packages import Unpacked, licence_list, unpacked
 from ..data.rendered import FONTS, KITS, SCORES
-from ..fit import Recipe, fit, load_best
+from ..fit import Recipe, fit
+from ..weights import start_from
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
 from .paper import PLAN, PaperBatches, PaperLoss, PaperNetwork, SoundLoss
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
     plan = PLANS[args.model](args)
     held = _held_batches(plan.batches(_clips(args, "validation")))
     if args.start:
-        load_best(plan.network, args.start)
+        start_from(plan.network, args.start)
     recipe = Recipe(
         args.steps,
         args.batch,
@@ -209,7 +210,7 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
     chosen |= {"snr-weight": args.snr_weight} if args.model == "paper-skip" else {}
     chosen |= {"rendered": "data/rendered"} if args.rendered else {}
-    chosen |= {"start": f"runs/{Path(args.start).name}"} if args.start else {}
+    chosen |= {"start": _start(Path(args.start))} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
     rendering = "rtspec data rendered --out data/rendered\n" if args.rendered else ""
     return (
@@ -219,6 +220,11 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
         f"{licence_list(_packages(args)) or ', '.join(_groups(args))}\n\nLearning rate: {recipe.schedule}.\n\n"
         f"{figures(args, 'rtspec evaluate enhancement')}"
     )
+
+
+def _start(path: Path) -> str:
+    """How the card names the start: a package by its folder of exports, a run by its own."""
+    return f"exports/{path.parent.name}/{path.name}" if path.suffix == ".onnx" else f"runs/{path.name}"
 
 
 def _heard(args: argparse.Namespace, recipe: Recipe) -> str:

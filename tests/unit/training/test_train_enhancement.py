@@ -18,6 +18,7 @@ from rtspec.training.enhancement import degradation, live, paper, shipping
 from rtspec.training.enhancement.batches import LIVE_PLAN, Batch, LiveBatches, Seen, long_frames, spectra
 from rtspec.training.enhancement.wave_u_net import WaveUNet
 from rtspec.training.fit import Recipe, fit
+from rtspec.training.weights import start_from
 
 RATE = 44100
 
@@ -245,3 +246,19 @@ def test_the_command_says_what_is_wrong_in_one_line(data, tmp_path, capsys):
     assert "holds no prepared clips; rtspec data prepares them" in capsys.readouterr().err
     assert main(["train", "enhancement", "--data", str(data), "--blocks", "9"]) == 1
     assert "--blocks 9 must be 1 to 7" in capsys.readouterr().err
+
+
+def test_a_package_gives_its_weights_back_as_a_start(tmp_path):
+    torch.manual_seed(4)
+    network = live.LiveNetwork(width=16, memory=8, n_late=1).eval()
+    with torch.no_grad():  # as after training: exporters keep equal tensors once
+        for parameter in network.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    path = shipping.ship_live(network, tmp_path, {}, "test")
+    again = live.LiveNetwork(width=16, memory=8, n_late=1).eval()
+    start_from(again, path)
+    features = torch.randn(1, 12, N_FEATURES)
+    with torch.no_grad():
+        torch.testing.assert_close(again(features), network(features), atol=1e-6, rtol=0)
+    with pytest.raises(rtspec.errors.RtspecError, match="is of another network"):
+        start_from(live.LiveNetwork(width=24, memory=8, n_late=1), path)

@@ -1,0 +1,66 @@
+"""Weights of a package as a start for training: what was trained elsewhere, or before there was a checkpoint of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from ..models.packages import read_proto
+from .fit import TrainingError, load_best
+
+
+def start_from(network: nn.Module, path: str | Path) -> None:
+    """Give a network the best weights of an earlier run (a folder), or those of a package (.onnx)."""
+    if Path(path).suffix == ".onnx":
+        load_package_weights(network, path)
+    else:
+        load_best(network, path)
+
+
+def load_package_weights(network: nn.Module, path: str | Path) -> None:
+    """Give a network the weights of the package that was exported from one like it.
+
+    Exporters keep the names of biases and convolutions; of linear and recurrent layers they keep the order alone, the
+    matrices transposed and the gates in ONNX's order (z, r, h; torch's is r, z, n).
+
+    Raises
+    ------
+    TrainingError
+        The package is of another network.
+    """
+    graph = read_proto(Path(path)).graph
+    named = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    unnamed = _in_order(graph, named)
+    state = network.state_dict()
+    try:
+        found = {name: _fitting(name, value, named, unnamed) for name, value in state.items()}
+    except (StopIteration, ValueError):
+        raise TrainingError(f"{path} is of another network (its tensors have other names or shapes)") from None
+    network.load_state_dict(found)
+
+
+def _in_order(graph: onnx.GraphProto, named: dict[str, np.ndarray]) -> Iterator[np.ndarray]:
+    """Matrices without a name of the network's, in the order in which the graph uses them, as torch holds them."""
+    for node in graph.node:
+        held = [named[name] for name in node.input if name in named]
+        if node.op_type in ("MatMul", "Gemm") and held and held[0].ndim == 2:
+            yield held[0].T
+        elif node.op_type == "GRU":
+            weight, recurrent, bias = (named[name][0] for name in node.input[1:4])
+            yield from (_gates(each) for each in (weight, recurrent, *np.split(bias, 2)))
+
+
+def _gates(each: np.ndarray) -> np.ndarray:
+    update, reset, new = np.split(each, 3)
+    return np.concatenate([reset, update, new])
+
+
+def _fitting(name: str, value: Tensor, named: dict[str, np.ndarray], unnamed: Iterator[np.ndarray]) -> Tensor:
+    array = named[name] if name in named else next(unnamed)
+    if array.shape != tuple(value.shape):
+        raise ValueError(name)
+    return torch.as_tensor(np.array(array))
