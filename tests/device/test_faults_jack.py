@@ -260,7 +260,7 @@ def test_no_osc_message_of_another_process_is_lost_at_200_a_second(load):
 # MIDI -----------------------------------------------------------------------------------------------------------------
 
 PLAYED = """
-import mido, rtmidi
+import math, mido, rtmidi
 def output():
     out = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="keys")
     out.open_virtual_port("out")
@@ -270,7 +270,7 @@ keys = output()
 stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, midi="keys", reopen=True, report=say).start()
 def turn(value):
     keys.send_message([0xB0, 7, value])
-    wanted = -60 + 84 * value / 127
+    wanted = 40 * math.log10(value / 127)  # MIDI's law of CC 7
     return until(lambda: abs(board[0].output_db - wanted) < 1e-9, 5)
 say("moved", turn(64))
 if sys.argv[1] == "port":
