@@ -174,6 +174,7 @@ class Arrivals:
         self._slots.fill(0)  # touches every page now, so that the callback never waits for one
         self._record, self._queue = aligned(1, STATE), queue
         self._arrival, self._until = Semaphore(), aligned(2, np.int64)
+        self._arrival.try_wait()  # compiled now: the first message must not wait for that
         places = {"slots": address(self._slots), "event": address(self._event), "client": client}
         places["arrival"] = self._arrival.address
         for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():

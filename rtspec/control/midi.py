@@ -281,9 +281,6 @@ class MidiInput:
         while taken < QUEUE and (item := self._client.get_message()) is not None:
             at_s = self._clock.time_s(item[1], time.monotonic())
             self._sensed_at = now_s if item[0] == _ACTIVE_SENSING or self._sensed_at else 0.0
-            if item[0] == _ACTIVE_SENSING:
-                taken += 1
-                continue
             self._take(item[0], self._client.message_time_s() if isinstance(self._client, JackMidiInput) else at_s)
             taken += 1
         self.statistics.overflows += taken >= QUEUE - 1

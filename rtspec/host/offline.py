@@ -25,20 +25,22 @@ class Node(Protocol):
     @property
     def latency(self) -> int: ...
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray: ...
-
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray: ...
-
-    def flush(self) -> np.ndarray: ...
 
     def reset(self) -> None: ...
 
 
 class ProgramNode:
-    """One of our processors: a program of its own."""
+    """One of our processors: a program of its own.
+
+    In a stream a program hears the one before it from the first moment on, what that one gives before the sound's own
+    start (`early`) included, and what it gives after the sound's end: so it does here.
+    """
 
     def __init__(self, program: Program):
         self.program, self.lead = program, 0
+        self.before: ProgramNode | None = None
+        self.early = self._silence(0)
         self._begun, self._to_skip = False, 0
 
     @property
@@ -50,28 +52,21 @@ class ProgramNode:
 
     def _begin(self) -> None:
         self.program.reset()
-        if self.lead:
-            self.program.run(self._silence(self.lead))
+        heard = self._silence(self.lead) if self.before is None else self.before.early
+        self.early = self.program.run(np.ascontiguousarray(heard)) if heard.size else heard
         self._begun, self._to_skip = True, self.latency
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
-        self._begin()
-        padded = np.concatenate([audio, self._silence(self.latency)], axis=1)
-        return np.ascontiguousarray(self.program.run(padded, block)[:, self.latency :])
-
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        if not audio.size:
+            return audio
         if not self._begun:
             self._begin()
+        out = self.program.run(np.ascontiguousarray(audio), block)
         skipped = min(self._to_skip, audio.shape[1])
+        if skipped:
+            self.early = np.concatenate([self.early, out[:, :skipped]], axis=1)
         self._to_skip -= skipped
-        return self.program.run(np.ascontiguousarray(audio), block)[:, skipped:]
-
-    def flush(self) -> np.ndarray:
-        if not self._begun:
-            return self._silence(0)
-        rest = self.program.run(self._silence(self.latency))[:, self._to_skip :]
-        self._begun = False
-        return rest
+        return out[:, skipped:]
 
     def _silence(self, n: int) -> np.ndarray:
         return np.zeros((self.program.channels, n), np.float32)
@@ -172,22 +167,39 @@ class OfflineChain:
         fresh = [(p, _version(p), self._node(p)) for p in plugins[first:behind]]
         self._nodes[first:last] = fresh
         self._lay_out()
+        if going_on:  # what comes in between two pieces heard nothing of what was before
+            for _, _, node in fresh:
+                if isinstance(node, ProgramNode):
+                    node.before = None
 
     def _lay_out(self) -> None:
         """Tell each node its lead, as far as one needs it: a native plugin's delay has to be found out."""
         ours = [i for i, (_, _, node) in enumerate(self._nodes) if not isinstance(node, NativeNode)]
-        lead = 0
+        lead, before = 0, None
         for _, _, node in self._nodes[: max(ours, default=-1) + 1]:
             node.lead = lead
             lead += 0 if node is self._nodes[max(ours)][2] else node.latency
+            if isinstance(node, ProgramNode):
+                node.before = before
+            before = node if isinstance(node, ProgramNode) else None
 
     def _drained(self, first: int, last: int) -> np.ndarray:
         """What the nodes from `first` to `last` still hold, as it leaves the chain."""
         sound = np.zeros((self.channels, 0), np.float32)
-        for _, _, node in self._nodes[first:last]:
-            sound = np.concatenate([node.piece(sound, MAX_PIECE), node.flush()], axis=1)
+        for run in _runs([node for _, _, node in self._nodes[first:last]]):
+            sound = self._to_the_end(run, sound, MAX_PIECE)
         for _, _, node in self._nodes[last:]:
             sound = node.piece(sound, MAX_PIECE)
+        return sound
+
+    def _to_the_end(self, run: list[Node], sound: np.ndarray, block: int) -> np.ndarray:
+        """The last of a sound through neighbouring nodes of one kind, and what they still hold of it."""
+        if isinstance(run[0], NativeNode):
+            return np.concatenate([run[0].piece(sound, block), run[0].flush()], axis=1)
+        ends = [sound, np.zeros((self.channels, sum(node.latency for node in run)), np.float32)]
+        sound = np.concatenate(ends, axis=1)
+        for node in run:
+            sound = node.piece(sound, block)
         return sound
 
     def _node(self, plugin) -> Node:
@@ -210,8 +222,13 @@ class OfflineChain:
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound from its first to its last sample, float32 (channels, n), as long as it went in."""
         self._rest = self._rest[:, :0]
-        for _, _, node in self._nodes:
-            audio = node.whole(audio, block)
+        for run in _runs([node for _, _, node in self._nodes]):
+            if isinstance(run[0], NativeNode):
+                audio = run[0].whole(audio, block)
+                continue
+            for node in run:
+                node.reset()
+            audio = np.ascontiguousarray(self._to_the_end(run, audio, block))
         return audio
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
@@ -235,6 +252,17 @@ class OfflineChain:
 
 
 MAX_PIECE = 8192
+
+
+def _runs(nodes: list[Node]) -> list[list[Node]]:
+    """Neighbouring programs together, native plugins one by one."""
+    runs: list[list[Node]] = []
+    for node in nodes:
+        if runs and not isinstance(node, NativeNode) and not isinstance(runs[-1][0], NativeNode):
+            runs[-1].append(node)
+        else:
+            runs.append([node])
+    return runs
 
 
 def check_distinct(plugins: Iterable) -> None:
