@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -262,7 +263,9 @@ def test_a_model_that_never_returns_ends_by_signal(sound, tmp_path, number, many
     model = endless_model(tmp_path / "endless.onnx")
     source = folder(tmp_path / "in", sound, "a.wav", "b.wav") if many else sound
     words = [*COMMAND, source, tmp_path / ("out" if many else "out.wav"), "--processor", f"onnx:{model}", "--json"]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heeded = partial(signal.signal, number, signal.SIG_DFL)  # what started the tests may ignore it, as nohup does
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeded)
     end = time.monotonic() + 60
     while not list(tmp_path.rglob(".*.part")):
         assert child.poll() is None and time.monotonic() < end, child.communicate()
