@@ -430,7 +430,7 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
     if (dtype, made) != ("float32", "float32"):
         raise ModelError(f"{m.name} takes frames of {dtype} and gives {made}; stages have float32: export it so")
     shape = tuple(n if isinstance(n, int) else usual[axis] for axis, n in zip(m.input.layout, sizes, strict=True))
-    if not all(shape):
+    if min(shape, default=1) < 1:
         raise ModelError(
             f'{m.name}: input "{m.input.name}" of shape {list(shape)} holds nothing; every axis needs 1 or more'
         )
@@ -472,7 +472,7 @@ def check_room(name: str, wanted: Sequence[tuple[tuple[int, ...], str]]) -> None
 def _check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) -> None:
     """What really came out: one frame for each frame in, with as many bins unless they were bands, and as many numbers
     a bin as its representation says."""
-    if len(shape) != len(m.output.layout) or not all(shape):
+    if len(shape) != len(m.output.layout) or min(shape, default=1) < 1:
         raise ModelError(
             f'{m.name}: output "{m.output.name}" has shape {list(shape)}; its layout {",".join(m.output.layout)} needs '
             "one size of 1 or more for each axis"

@@ -61,8 +61,9 @@ def test_more_channels_than_a_representation_has_are_refused_where_it_plays_and_
     assert not report.ok and "channels" in report.checks[-1].detail
 
 
-def test_an_input_that_holds_nothing_is_refused(tmp_path):
-    path = write(tmp_path / "empty.onnx", [helper.make_node("Identity", ["x"], ["y"])], taken=(1, K, 0))
+@pytest.mark.parametrize("frames", [0, -1])
+def test_an_input_that_holds_nothing_is_refused(tmp_path, frames):
+    path = write(tmp_path / "empty.onnx", [helper.make_node("Identity", ["x"], ["y"])], taken=(1, K, frames))
     with pytest.raises(RtspecError, match="hold"):
         rtspec.OnnxProcessor(path)(SOUND, 48000)
     assert not validate(path).ok
