@@ -21,6 +21,7 @@ def main() -> int:
     talk = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not come between the lines
     _end_with_parent()
+    in_order = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         renderer = _renderer(json.loads(sys.stdin.readline()))
     except Exception as error:
@@ -28,7 +29,9 @@ def main() -> int:
         return 1
     _say(talk, ready=True)
     for line in sys.stdin:
+        signal.signal(signal.SIGTERM, in_order)
         _serve(renderer, json.loads(line), talk)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing half-written: no exception between the last lines
     return 0
 
 

@@ -96,6 +96,18 @@ def test_a_process_that_a_file_kills_costs_that_file_alone(sound, tmp_path):
     assert "b.wav: the process that rendered it was ended by SIGSEGV" in ended[1][1]
 
 
+def test_processes_end_without_a_word(sound, tmp_path, capfd):
+    from rtspec.batch.plan import Job
+    from rtspec.batch.recipe import Recipe
+    from rtspec.batch.runner import Runner
+
+    for _ in range(4):
+        with Runner(Recipe(chain=[("onnx:identity", {})]).as_dict(), 2) as runner:
+            kinds = [kind for kind, *_ in runner.events([Job(sound, tmp_path / "out.wav")])]
+        assert kinds[-1] == "record"
+    assert [line for line in capfd.readouterr().err.splitlines() if COMPILING not in line] == []
+
+
 def test_several_jobs_give_equal_files_to_the_bit(rtspec, sound, tmp_path):
     place = folder(tmp_path / "in", sound, *(f"{n}.wav" for n in range(5)))
     for jobs in ("1", "3"):
