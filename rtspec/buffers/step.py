@@ -19,6 +19,7 @@ from llvmlite import ir
 from numba import njit, types
 
 from .memory import address, aligned, integers, intrinsic
+from .record import Record
 
 SIGNATURE = types.int64(types.int64, types.int64, types.int64, types.int64)
 ROW = 4
@@ -54,26 +55,29 @@ class Stage:
     ----------
     step : Step or int
         The compiled step, or the address of any C function of the same signature.
-    dtype : numpy structured dtype
-        The record; a field that holds an array's address is int64.
+    declared : Record
+        What the kernel sees of its state.
     keep : tuple
         Objects that must live as long as the stage (parameter tables, sessions, stages that this one calls).
     delay : int
         Items (samples or frames) by which the output lags behind the input.
     **fields
-        Values by name. For an array its address is stored. Writeable arrays belong to the state: :meth:`reset` restores
-        what they hold now; read-only ones are constants.
+        Values by name, checked: see :class:`~rtspec.buffers.record.Record`, which says too what :meth:`reset` restores.
     """
 
-    def __init__(self, step: Step | int, dtype, *, keep: tuple = (), delay: int = 0, **fields):
+    def __init__(self, step: Step | int, declared: Record | Any, *, keep: tuple = (), delay: int = 0, **fields):
         self.step = step
         self.delay = delay
-        self.record = aligned(1, np.dtype(dtype))
         self._kept = (keep, fields)
-        for name, value in fields.items():
-            self.record[name] = address(value) if isinstance(value, np.ndarray) else value
-        arrays = [v for v in fields.values() if isinstance(v, np.ndarray) and v.flags.writeable]
-        self._owned = [self.record, *arrays]
+        if isinstance(declared, Record):
+            made = declared.make(**fields)
+            self.record, self._owned = made.record, made.state
+        else:
+            self.record = aligned(1, np.dtype(declared))
+            for name, value in fields.items():
+                self.record[name] = address(value) if isinstance(value, np.ndarray) else value
+            arrays = [v for v in fields.values() if isinstance(v, np.ndarray) and v.flags.writeable]
+            self._owned = [self.record, *arrays]
         self._initial = [a.copy() for a in self._owned]
 
     @property
