@@ -1,6 +1,9 @@
 """The package format: one ONNX file with its manifest inside, written whole or not at all, read with suspicion."""
 
+import hashlib
 import json
+import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,6 +39,10 @@ class PackagedModel:
         What the graph takes and gives.
     sessions : dict
         Sessions made of it so far, shared by all stages: weights are in memory once.
+
+    Notes
+    -----
+    A file of the same content, loaded or unpickled again while the first is in use, is the same object.
     """
 
     manifest: Manifest
@@ -45,13 +52,18 @@ class PackagedModel:
     path: Path | None = None
     sessions: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def __getstate__(self) -> dict:
+    def __reduce__(self) -> tuple:
         """For pickles: all but the sessions, which belong to this process."""
-        return {**self.__dict__, "sessions": {}}
+        return _shared, (self.manifest, self.proto_bytes, self.inputs, self.outputs, self.path)
 
     def __deepcopy__(self, memo: dict) -> "PackagedModel":
         """Itself: nothing in it ever changes, and copies of a processor share its weights."""
         return self
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells its content from any other's."""
+        return _digest(self.proto_bytes)
 
     @property
     def fixed_bins(self) -> int | None:
@@ -146,13 +158,49 @@ def load(path_or_name: str | Path) -> PackagedModel:
     from .catalogue import find
 
     path = find(path_or_name)
-    proto = read_proto(path)
+    content = _bytes(path)
+    with _loading:
+        key = (str(path), _digest(content))
+        found = _in_use.get(key)
+        if found is None:
+            found = _in_use[key] = _loaded(path, content)
+            _in_use[_pickled_key(path, found.proto_bytes)] = found
+        return found
+
+
+def _loaded(path: Path, content: bytes) -> PackagedModel:
+    proto = parsed_proto(path, content)
     if metadata(proto, METADATA_KEY) is None:
         raise ModelError(f'"{path}" has no rtspec manifest; make it a package with rtspec.models.package')
     try:
         return _checked(proto, None, path)
     except ModelError as error:
         raise ModelError(f'"{path}": {error}') from error
+
+
+_loading = threading.RLock()
+_in_use: "weakref.WeakValueDictionary[tuple[str, bytes], PackagedModel]" = weakref.WeakValueDictionary()
+"""Models by path and content; each goes when its last user goes."""
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=20).digest()
+
+
+def _pickled_key(path: Path | None, proto_bytes: bytes) -> tuple[str, bytes]:
+    return f"pickled {path}", _digest(proto_bytes)
+
+
+def _shared(
+    manifest: Manifest, proto_bytes: bytes, inputs: Signature, outputs: Signature, path: Path | None
+) -> PackagedModel:
+    """The model that is in use with this path and content, or a new one: what a pickle becomes."""
+    with _loading:
+        key = _pickled_key(path, proto_bytes)
+        found = _in_use.get(key)
+        if found is None:
+            found = _in_use[key] = PackagedModel(manifest, proto_bytes, inputs, outputs, path)
+        return found
 
 
 def inspect(path_or_name: str | Path) -> "Report":
@@ -165,12 +213,17 @@ def inspect(path_or_name: str | Path) -> "Report":
 
 def read_proto(path: Path) -> "ModelProto":
     """The ModelProto in a file, with one clear line for each thing that can be wrong with the file itself."""
+    return parsed_proto(path, _bytes(path))
+
+
+def parsed_proto(path: Path, content: bytes) -> "ModelProto":
+    """The ModelProto in the content of a file."""
     import onnx
     from google.protobuf.message import DecodeError
 
     proto = onnx.ModelProto()
     try:
-        proto.ParseFromString(_bytes(path))
+        proto.ParseFromString(content)
     except DecodeError as error:
         raise ModelError(f'"{path}" is damaged or is no ONNX file; export or download it again') from error
     if not proto.graph.node or not proto.opset_import:

@@ -6,6 +6,8 @@ binding under the GIL: the step above it is the same compiled code.
 """
 
 import ctypes
+import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -553,9 +555,24 @@ def _session(model: PackagedModel, session_path: SessionPath) -> tuple[Any, str 
     if why and session_path == "c-api":
         raise ModelError(f"{why}; use session_path='auto'")
     name = "binding" if why else "c-api"
-    if name not in model.sessions:
-        model.sessions[name] = _BindingSession(model.proto_bytes) if why else _ApiSession(model.proto_bytes)
-    return model.sessions[name], why
+    with _making:
+        if name not in model.sessions:
+            model.sessions[name] = _shared_session(model, name)
+        return model.sessions[name], why
+
+
+_making = threading.RLock()
+_sessions: "weakref.WeakValueDictionary[tuple[str, bytes], Any]" = weakref.WeakValueDictionary()
+"""Sessions by way and content: each lives as long as a model or a stage that uses it."""
+
+
+def _shared_session(model: PackagedModel, name: str) -> Any:
+    """The session of this content; its weights are in memory once, whoever plays it."""
+    found = _sessions.get((name, model.digest))
+    if found is None:
+        made = _BindingSession if name == "binding" else _ApiSession
+        found = _sessions[name, model.digest] = made(model.proto_bytes)
+    return found
 
 
 class _ApiSession(ort_api.CSession):
