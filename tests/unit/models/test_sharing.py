@@ -83,7 +83,7 @@ def test_model_and_session_go_with_their_last_user(tmp_path, session_path):
 
 def test_many_threads_make_one_session_and_each_has_states_of_its_own(tmp_path):
     x = np.ones((3, 9), np.float32)
-    path = packaged(tmp_path, summing(), n_fft=16, states=[SUM_STATE]).path
+    path = packaged(tmp_path, summing(), n_fft=16, states=[SUM_STATE]).path or ""
 
     def played(_):
         model = load(path)
