@@ -13,20 +13,26 @@ from .measured_stream import Job, clock_readings, measured, moments_taken
 from .soak_sender import PORT
 
 BLOCK, SAMPLE_RATE = 128, 48000
-WORKERS = {"key": 0, "key, timed": 0, "8 voices": 128, "16 voices": 256, "morph": 128, "equal": 128}
+WORKERS = {"key": 0, "key, timed": 0, "8 voices": 128, "16 voices": 256, "16 parts": 256, "morph": 128, "equal": 128}
 """Samples that the engine has beyond a block: none where the key-to-sound time is what counts. 16 voices have two
 blocks: a virtual machine's thread of the highest priority may lie still for 3 to 4 ms."""
+
+PART_PROGRAMS = tuple(8 * part % 128 for part in range(16))
+"""One of each family of General MIDI."""
 
 PRESSES, GAP_S = 60, 0.15
 """Keys pressed, and the seconds between them."""
 
-_ONSET = 1e-4
+_ONSET = 1e-5
+"""-100 dB: a note's own attack is no delay."""
+
+_PART_GAP_S = 0.03
 _HELD_S = 1.0
 
 
 def rows(seconds: float) -> list[dict[str, Any]]:
     """All measurements, `seconds` for each stream that must play on time."""
-    streams = [measured(job(what, seconds)) for what in ("8 voices", "16 voices", "morph")]
+    streams = [measured(job(what, seconds)) for what in ("8 voices", "16 voices", "16 parts", "morph")]
     return [*streams, *(measured(key_job(PRESSES, timed)) for timed in (False, True))]
 
 
@@ -57,7 +63,7 @@ def _cpu_s(work: Callable[[], object]) -> float:
 
 
 def job(what: str, seconds: float) -> Job:
-    """A stream of "8 voices", "16 voices" or "morph"."""
+    """A stream of "8 voices", "16 voices", "16 parts" or "morph"."""
     return Job(__name__, "jack", BLOCK, SAMPLE_RATE, seconds, chain=(what,))
 
 
@@ -73,6 +79,8 @@ def measure(job: Job) -> dict[str, Any]:
         return _key_to_sound(job)
     if what == "equal":
         return _equal_to_render(job)
+    if what == "16 parts":
+        return _parts(job)
     return _morphed(job) if what == "morph" else _chords(job, int(what.split()[0]))
 
 
@@ -92,6 +100,34 @@ def _chords(job: Job, n_voices: int) -> dict[str, Any]:
                 stream.send((0x80, note, 0))
             step += 1
         return _told(job, stream)
+
+
+def _parts(job: Job) -> dict[str, Any]:
+    """Sixteen channels of as many timbres, each with chords, volume and wheel, at all times more notes than voices."""
+    import rtspec
+
+    settings = _settings(job, rtspec.TimbreSynth("strings", drums=1))
+    with rtspec.AudioStream(**settings, source=_silence(job.seconds)) as s:
+        for part, program in enumerate(PART_PROGRAMS):
+            s.send((0xC0 | part, program))
+        end, step = time.monotonic() + job.seconds, 0
+        while time.monotonic() < end:
+            for message in part_messages(step):
+                s.send(message)
+            time.sleep(_PART_GAP_S)
+            step += 1
+        return _told(job, s)
+
+
+def part_messages(step: int) -> list[tuple[int, int, int]]:
+    """What one part does at a step: its chord of the last turn ends, another begins, its controllers move."""
+    turn, part = divmod(step, 16)
+    chords = [[48 + 12 * (part % 3) + (at + third) % 12 for third in (0, 4, 7)] for at in (turn - 1, turn)]
+    ends, starts = (
+        [(status | part, key, 90) for key in keys] for status, keys in ((0x80, chords[0]), (0x90, chords[1]))
+    )
+    moves = [(0xB0 | part, 7, 80 + step % 40), (0xE0 | part, 0, 60 + step % 9)]
+    return [*ends, *moves, *starts]
 
 
 def _morphed(job: Job) -> dict[str, Any]:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_un
 
 
 @tried_thrice(90)
-@pytest.mark.parametrize("what", ["16 voices", "morph"])
+@pytest.mark.parametrize("what", ["16 voices", "16 parts", "morph"])
 def test_it_plays_live_without_an_underrun(what):
     row = measured(timbre_live.job(what, 4.0))
     assert row["callbacks"] > 1000

@@ -29,3 +29,17 @@ def test_onsets_follow_silence():
     audio = np.zeros(6000)
     audio[[1000, 1500, 4000]] = 0.5
     assert timbre_live._onsets(audio).tolist() == [1000, 4000]
+
+
+def test_sixteen_parts_want_more_notes_than_there_are_voices_and_let_each_go():
+    held, channels = set(), set()
+    for step in range(64):
+        for status, key, _ in timbre_live.part_messages(step):
+            kind, channel = status & 0xF0, status & 0x0F
+            channels.add(channel)
+            if kind == 0x90:
+                held.add((channel, key))
+            elif kind == 0x80 and step >= 16:
+                held.remove((channel, key))
+        assert step < 16 or len(held) == 48
+    assert len(channels) == 16
