@@ -30,6 +30,9 @@ READABLE = (
 BIT_DEPTHS = {"16": 16, "24": 24, "32f": 32}
 """What ``--bit-depth`` may be; lossy formats ignore it, and 32f is for WAV alone."""
 
+SCORES = (".mid", ".midi", ".kar", ".rmi", ".smf")
+"""Endings of MIDI files."""
+
 LEVEL_TABLES = (".csv", ".jsonl", ".ndjson", ".npy", ".npz")
 """Endings of tables of a sensor's levels."""
 
@@ -45,6 +48,11 @@ def target_name(source: str | os.PathLike, format: str | None = None) -> str:
     name = Path(source)
     suffix = f".{format}" if format else name.suffix if name.suffix.lower() in FORMATS else ".wav"
     return name.with_suffix(suffix).name
+
+
+def is_score(path: str | os.PathLike) -> bool:
+    """Whether the name ends like a MIDI file."""
+    return Path(path).suffix.lower() in SCORES
 
 
 def is_levels(path: str | os.PathLike) -> bool:

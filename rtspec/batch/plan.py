@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..audio.formats import READABLE, is_audio, is_levels, target_name
+from ..audio.formats import READABLE, is_audio, is_levels, is_score, target_name
 from ..errors import AudioFileError
 
 OTHER_SOUNDS = (
@@ -114,16 +114,12 @@ def _add_file(plan: Plan, source: Path, out: Path, file_format: str | None) -> N
 
 
 def _result_name(source: Path, file_format: str | None) -> str:
-    from .sources import is_score
-
     if is_score(source) or is_levels(source):
         return source.with_suffix(f".{file_format or 'wav'}").name
     return target_name(source, file_format)
 
 
 def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, scores: bool) -> None:
-    from .sources import is_score
-
     n_before = len(plan.jobs) + len(plan.failed)
     inside = Path(os.path.realpath(out))
     own = None if inside == Path(os.path.realpath(folder)) else inside

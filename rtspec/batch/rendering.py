@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
+from ..audio.formats import is_score
 from ..control.automation import Automation, read_automation
 from ..control.midi_files import endings, read_midi_file
 from ..errors import InvalidValue
@@ -18,7 +19,7 @@ from ..host.faults import Faults, faults_of
 from .mastering import Mastering
 from .recipe import Recipe
 from .records import Record
-from .sources import is_score, opened, tour
+from .sources import opened, tour
 
 Advance = Callable[[int, int], None]
 """Gets the samples that are done and all of them."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..control.midi_files import Score, is_midi_file, read_midi_file
+from ..audio.formats import is_levels, is_score
+from ..control.midi_files import Score, read_midi_file
 
 SAMPLE_RATE, CHANNELS = 48000, 2
 TAIL_S = 12.0
@@ -14,11 +15,6 @@ REST_S = 1.5
 """What is played after the last message of a score that ends with it."""
 
 TOUR_STEPS = 400
-
-
-def is_score(path: Path) -> bool:
-    """Whether a file is a MIDI file by its name."""
-    return is_midi_file(path)
 
 
 class Silence:
@@ -56,7 +52,6 @@ def _score_seconds(score: Score) -> float:
 def opened(path: Path, salvage: bool = False):
     """A reader of a sound file; silence as long as a MIDI file and its tail, or as a sensor's levels."""
     from ..audio.files import Reader
-    from ..audio.formats import is_levels
     from ..audio.levels import read_levels
 
     if is_score(path):

@@ -11,14 +11,20 @@ anew (:mod:`rtspec.cache` tells where they are kept otherwise).
 import hashlib
 import os
 import pickle
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numba
 from numba.core import caching, config, entrypoints
+from numba.core.runtime import rtsys
 
 from ..cache import VARIABLE, is_beside_source, kernel_folder, tell_compiling
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_UNKNOWN = (0, 70)
+"""The first version of numba whose loading of kept kernels nobody has looked at."""
+
 _NOWHERE = os.path.join(os.devnull, "rtspec")
 """A folder that cannot exist: nothing is found in it."""
 
@@ -98,7 +104,7 @@ def _load_or_tell(kept: type) -> None:
         if not _is_ours(self):
             return load(self, *args)
         try:
-            found = load(self, *args)
+            found = _load(self, load, *args)
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
             found = None
         if found is None:
@@ -106,6 +112,17 @@ def _load_or_tell(kept: type) -> None:
         return found
 
     kept.load_overload = load_overload
+
+
+def _load(kept, load: Callable, signature, context):
+    """Load a kept kernel without what only compiling needs. numba first fills its context with the implementations of
+    all that it knows, and imports scipy.linalg for it: a quarter of a second of each start. It does that again where it
+    compiles. Versions from :data:`_UNKNOWN` on may need more than their runtime here; they load as they have it."""
+    if numba.version_info.short >= _UNKNOWN:
+        return load(kept, signature, context)
+    rtsys.initialize(context)
+    with kept._guard_against_spurious_io_errors():
+        return kept._load_overload(signature, context)
 
 
 def _save_or_go_on(kept: type) -> None:

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from .failures import printing
@@ -44,14 +45,37 @@ def _cell(value: object) -> str:
 
 def progress(quiet: bool):
     """A rich progress bar on stderr, silent where stderr is no terminal or `quiet`."""
+    if quiet or not sys.stderr.isatty():
+        return _Silence()
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+class _Silence:
+    """What takes the place of a progress bar that nobody would see; the bar's library takes longer to load than a short
+    file to render."""
+
+    def __enter__(self) -> "_Silence":
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def add_task(self, *_, **__) -> int:
+        return 0
+
+    def update(self, *_, **__) -> None:
+        pass
+
+    def track(self, sequence: Iterable, *_, **__) -> Iterable:
+        return sequence
+
+    start = stop = reset = advance = remove_task = update

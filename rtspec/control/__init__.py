@@ -3,14 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .parameters import Parameter, ParameterSpec, ParameterTable
-
 if TYPE_CHECKING:
     from .directory import Directory
     from .mapping import Assignment, MidiMap
     from .messages import Control
     from .midi import MidiInput
     from .osc import OscServer
+    from .parameters import Parameter, ParameterSpec, ParameterTable
     from .presets import Bank, History, Morph, Preset
 
 _HOMES = {
@@ -23,6 +22,9 @@ _HOMES = {
     "MidiMap": "mapping",
     "Morph": "presets",
     "OscServer": "osc",
+    "Parameter": "parameters",
+    "ParameterSpec": "parameters",
+    "ParameterTable": "parameters",
     "Preset": "presets",
 }
 

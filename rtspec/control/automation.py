@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..audio.formats import SCORES, is_score
 from ..errors import InvalidValue
 from . import documents
 from .directory import Directory
 from .mapping import MidiMap
 from .messages import MidiEvent
-from .midi_files import SUFFIXES as SCORES
-from .midi_files import is_midi_file, read_midi_file
+from .midi_files import read_midi_file
 from .parameters import Parameter
 from .unplayed import Unplayed
 
@@ -79,7 +79,7 @@ def read_automation(path: str | Path, target: Any, midi_map: MidiMap | None = No
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InvalidValue(f"{path.name} must end in one of {', '.join(SUFFIXES)} to be an automation; rename it")
-    if is_midi_file(path):
+    if is_score(path):
         score = read_midi_file(path)
         played = _played(score.messages, midi_map or MidiMap(directory))
         return replace(played, notes=[*score.remarks, *played.notes])

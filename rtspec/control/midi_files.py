@@ -13,7 +13,6 @@ from typing import Any
 from ..errors import InvalidValue
 from . import documents
 
-SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
 MAX_BYTES = 1 << 26
 MOST_EVENTS = 4_000_000
 LONGEST_S = 4 * 3600.0
@@ -48,11 +47,6 @@ class Score:
     messages: list[tuple[float, Any]]
     seconds: float
     remarks: list[str] = field(default_factory=list)
-
-
-def is_midi_file(path: str | Path) -> bool:
-    """Whether a file is a MIDI file by its name."""
-    return Path(path).suffix.lower() in SUFFIXES
 
 
 def read_midi_file(path: Any) -> Score:

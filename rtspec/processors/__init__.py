@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidValue
-from .base import Processor
 
 if TYPE_CHECKING:
     from .bandwidth import BandwidthExtension
+    from .base import Processor
     from .inversion import SpectralInversion
     from .onnx import OnnxProcessor
     from .timbre_morph import TimbreMorph
@@ -25,6 +25,7 @@ __all__ = [
 
 _HOMES = {
     "BandwidthExtension": "bandwidth",
+    "Processor": "base",
     "SpectralInversion": "inversion",
     "OnnxProcessor": "onnx",
     "TimbreMorph": "timbre_morph",
@@ -52,7 +53,7 @@ def __getattr__(name: str):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def create(spec: str, **settings) -> Processor:
+def create(spec: str, **settings) -> "Processor":
     """A processor by its name on the command line.
 
     Parameters
