@@ -25,6 +25,7 @@ COMMANDS = {
     "models": "the models that ship with rtspec",
     "inspect": "one model's card: plan, tensors, parameters, licence",
     "validate": "check a streaming model, alone or against the offline one it was made from",
+    "adopt": "make a package of a public streaming network: finds its states and axes, asks for the rest, listens",
     "stream-model": "turn an offline ONNX model into an exactly equal frame-by-frame one",
     "data": "fetch and prepare the open data that the shipped models are trained on",
     "train": "train a network from data to a package that plays",

@@ -1,0 +1,75 @@
+"""Recipes for well-known public models: data files that say what their graphs cannot, one each."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ...errors import InvalidValue
+from .facts import Facts
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is known of a public model beside its file.
+
+    Attributes
+    ----------
+    name, title : str
+        As in ``--like NAME``, and for people.
+    manifest : mapping
+        Fields of the manifest, those of "input" and "output" inside.
+    inputs : tuple of str
+        Patterns of the names that its published streaming file takes; all of them found means that it is one.
+    bins : tuple of int
+        Sizes of the axis "bins" that it is published with.
+    notes : tuple of str
+        What a user must know.
+    source : str
+        Where the values come from.
+    """
+
+    name: str
+    title: str
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    bins: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    source: str = ""
+
+    def knows(self, facts: Facts) -> bool:
+        """Whether a file has the names and the number of bins of this model."""
+        names = list(facts.inputs.tensors)
+        named = bool(self.inputs) and all(any(fnmatchcase(n, p) for n in names) for p in self.inputs)
+        sizes = facts.inputs.tensors[facts.frames_in][1]
+        return named and len(names) == len(self.inputs) and (not self.bins or any(n in sizes for n in self.bins))
+
+
+@cache
+def recipes() -> dict[str, Recipe]:
+    """All recipes by name."""
+    return {path.stem: _read(path) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def _read(path: Path) -> Recipe:
+    values = json.loads(path.read_text())
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return Recipe(path.stem, **{**values, **lists})
+
+
+def recipe(name: str) -> Recipe:
+    """One recipe; InvalidValue lists those there are."""
+    if name not in recipes():
+        raise InvalidValue(f'--like "{name}" is not known; there are recipes for {", ".join(recipes())}')
+    return recipes()[name]
+
+
+def recognised(facts: Facts) -> Recipe | None:
+    """The one recipe whose names a file has."""
+    found = [each for each in recipes().values() if each.knows(facts)]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,116 @@
+"""Streaming files of strangers, adopted by one command, play as their authors' own pipelines do."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+torch = pytest.importorskip("torch")
+import strangers  # noqa: E402
+
+import rtspec  # noqa: E402
+from rtspec.cli import main  # noqa: E402
+from rtspec.models.streaming.run import session  # noqa: E402
+from rtspec.models.validation import validate  # noqa: E402
+
+RATE = 16000
+
+
+def sound(seconds: float = 2.0) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    t = np.arange(int(seconds * RATE)) / RATE
+    tone = 0.2 * np.sin(2 * np.pi * 220 * t) * (np.sin(2 * np.pi * 3 * t) > 0)
+    return (tone + 0.05 * rng.standard_normal(t.size)).astype(np.float32)
+
+
+def snr_db(wanted: np.ndarray, given: np.ndarray) -> float:
+    error = float(np.sum((wanted.astype(np.float64) - given) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(np.sum(wanted.astype(np.float64) ** 2) / error))
+
+
+def authors_gtcrn(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    """The authors' way: a square-root Hann window, caches from hand to hand, weighted overlap-add."""
+    run, n, hop = session(model), 512, 256
+    window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
+    names = [each.name for each in run.get_inputs()]
+    caches = [np.zeros(each.shape, np.float32) for each in run.get_inputs()[1:]]
+    padded = np.pad(x, n // 2, mode="reflect")
+    out, weight = np.zeros_like(padded), np.zeros_like(padded)
+    for start in range(0, len(padded) - n + 1, hop):
+        spectrum = np.fft.rfft(padded[start : start + n] * window).astype(np.complex64)
+        mix = np.stack([spectrum.real, spectrum.imag], -1)[None, :, None]
+        made, *caches = run.run(None, dict(zip(names, [mix, *caches], strict=True)))  # type: ignore[misc]
+        frame = np.fft.irfft(made[0, :, 0, 0] + 1j * made[0, :, 0, 1])
+        out[start : start + n] += (frame * window).astype(np.float32)
+        weight[start : start + n] += window**2
+    return (out / np.maximum(weight, 1e-8))[n // 2 : n // 2 + len(x)]
+
+
+def adopted(tmp_path, capsys, model: onnx.ModelProto, *flags: str) -> tuple[str, dict]:
+    source, target = tmp_path / "theirs.onnx", tmp_path / "ours.onnx"
+    source.write_bytes(model.SerializeToString())
+    assert main(["adopt", str(source), str(target), "--json", *flags]) == 0, capsys.readouterr().err
+    return str(target), json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("named", "flags"),
+    [(True, ("--like", "gtcrn")), (False, ("--sample-rate", "16000", "--window", "sqrt-hann"))],
+)
+def test_a_gtcrn_is_adopted_and_plays_as_its_authors_have_it(tmp_path, capsys, named, flags):
+    model = strangers.gtcrn(named)
+    path, report = adopted(tmp_path, capsys, model, *flags)
+    assert report["recipe"] == ("gtcrn" if named else None)
+    assert [state["shape"] for state in report["fields"]["states"]] == [[2, 1, 8, 2, 33], [2, 1, 1, 8], [2, 1, 33, 8]]
+    assert report["fields"]["input"]["layout"] == ["batch", "bins", "time", "channels"]
+    heard = report["heard"]
+    assert heard["not_finite"] == 0 and heard["stated_samples"] == 512
+    assert heard["impulse_samples"] is None or abs(heard["impulse_samples"] - 512) <= 256
+    assert validate(path).ok
+    x = sound()
+    wanted, given = authors_gtcrn(model, x), rtspec.OnnxProcessor(path)(x, RATE)
+    after = slice(RATE // 2, -512)
+    # The caches have seen the reflected start; what they remember of it fades.
+    assert snr_db(wanted[after], given[after]) >= 100
+
+
+def test_a_gtcrn_is_known_by_its_names(tmp_path, capsys):
+    assert adopted(tmp_path, capsys, strangers.gtcrn(), "--unheard")[1]["recipe"] == "gtcrn"
+
+
+def refusal(capsys, *words: str) -> str:
+    assert main(["adopt", *words]) == 1
+    return capsys.readouterr().err
+
+
+def test_what_no_graph_says_is_asked_for(tmp_path, capsys):
+    source = tmp_path / "theirs.onnx"
+    source.write_bytes(strangers.gtcrn(False).SerializeToString())
+    said = refusal(capsys, str(source), "--unheard")
+    assert "sample_rate or window" in said and "--sample-rate 16000 --window sqrt-hann" in said and "--like" in said
+
+
+def test_an_unconverted_recurrent_model_is_noticed(tmp_path, capsys):
+    source = tmp_path / "nsnet.onnx"
+    source.write_bytes(strangers.nsnet().SerializeToString())
+    said = refusal(capsys, str(source), "--like", "nsnet2")
+    assert "recurrent nodes (GRU" in said and "no states" in said and "run stream-model first" in said
+
+
+def test_a_memory_that_no_state_carries_is_noticed(tmp_path, capsys):
+    source = tmp_path / "conv.onnx"
+    source.write_bytes(strangers.convolution().SerializeToString())
+    said = refusal(capsys, str(source), "--sample-rate", "16000", "--window", "hann")
+    assert "frames one by one" in said and "run stream-model first" in said
+
+
+def test_a_converted_one_is_adopted_with_its_states(tmp_path, capsys):
+    offline, streaming = tmp_path / "nsnet.onnx", tmp_path / "streaming.onnx"
+    offline.write_bytes(strangers.nsnet().SerializeToString())
+    assert main(["stream-model", str(offline), str(streaming), "--json"]) == 0
+    capsys.readouterr()
+    path, report = adopted(tmp_path, capsys, onnx.load(streaming), "--like", "nsnet2", "--unheard")
+    assert report["fields"]["input"] | {"name": "x", "layout": ["batch", "time", "bins"]} == report["fields"]["input"]
+    assert report["fields"]["output"]["representation"] == "gain"
+    assert validate(path, offline).ok
