@@ -5,6 +5,7 @@ Each has the names, shapes and axis order of its original, at a size that a test
 
 import io
 import warnings
+from typing import Any
 
 import onnx
 import torch
@@ -67,7 +68,8 @@ def exported(
     network: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str], dynamic: dict | None = None
 ) -> onnx.ModelProto:
     """A network as an ONNX file, of fixed shapes but for the dynamic axes."""
-    file, names = io.BytesIO(), {"input_names": inputs, "output_names": outputs}
+    file = io.BytesIO()
+    names: dict[str, Any] = {"input_names": inputs, "output_names": outputs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(network.eval(), example, file, **names, dynamic_axes=dynamic, opset_version=17, dynamo=False)
