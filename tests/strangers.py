@@ -68,7 +68,7 @@ def exported(
     network: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str], dynamic: dict | None = None
 ) -> onnx.ModelProto:
     """A network as an ONNX file, of fixed shapes but for the dynamic axes."""
-    file = io.BytesIO()
+    file: Any = io.BytesIO()
     names: dict[str, Any] = {"input_names": inputs, "output_names": outputs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,6 +1,7 @@
 """Streaming files of strangers, adopted by one command, play as their authors' own pipelines do."""
 
 import json
+from typing import Any
 
 import numpy as np
 import onnx
@@ -40,7 +41,8 @@ def authors_gtcrn(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
     for start in range(0, len(padded) - n + 1, hop):
         spectrum = np.fft.rfft(padded[start : start + n] * window).astype(np.complex64)
         mix = np.stack([spectrum.real, spectrum.imag], -1)[None, :, None]
-        made, *caches = run.run(None, dict(zip(names, [mix, *caches], strict=True)))  # type: ignore[misc]
+        answers: Any = run.run(None, dict(zip(names, [mix, *caches], strict=True)))
+        made, caches = answers[0], answers[1:]
         frame = np.fft.irfft(made[0, :, 0, 0] + 1j * made[0, :, 0, 1])
         out[start : start + n] += (frame * window).astype(np.float32)
         weight[start : start + n] += window**2
