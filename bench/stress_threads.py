@@ -1,4 +1,5 @@
-"""Many threads use the same processors and boards at random: whole sounds, resets, edits, copies, live streams.
+"""Many threads use the same processors and boards at random: whole sounds and pieces, resets, edits, copies, live
+streams.
 
 Every sound must be what one thread alone gets (an edit puts in or takes out a Gain of 0 dB). Run it by
 ``MALLOC_CHECK_=3 python bench/stress_threads.py --threads 8 --calls 10000``; it prints a JSON object.
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pedalboard
@@ -21,12 +23,13 @@ import pedalboard
 import rtspec
 
 RATE, LENGTHS = 44100, (1, 3, 441, 5000)
-SHARES = {"call": 70, "call board": 15, "reset": 5, "edit": 6, "copy": 2, "live": 0.3}
+SHARES = {"call": 65, "call board": 15, "pieces": 5, "reset": 5, "edit": 6, "copy": 2, "live": 0.3}
 
 
 def chain() -> rtspec.Pedalboard:
+    mix = rtspec.Mix([pedalboard.Chorus(), [rtspec.OnnxProcessor("identity", n_fft=256), pedalboard.Gain(-6)]])
     return rtspec.Pedalboard(
-        [pedalboard.Reverb(), rtspec.OnnxProcessor("tilt-gate", n_fft=512), pedalboard.Chorus(), [pedalboard.Gain(3)]]
+        [pedalboard.Reverb(), rtspec.OnnxProcessor("tilt-gate", n_fft=512), mix, [pedalboard.Gain(3)]]
     )
 
 
@@ -35,6 +38,7 @@ class Stress:
 
     def __init__(self):
         self.processor, self.board = rtspec.OnnxProcessor("tilt-gate", n_fft=512), chain()
+        self.pieced, self.piecing = chain(), threading.Lock()
         noise = np.random.default_rng(0).standard_normal((2, max(LENGTHS)))
         self.sounds = [(0.1 * noise[:, :n]).astype(np.float32).reshape(2, n) for n in LENGTHS if n > 2]
         self.wanted = [rtspec.OnnxProcessor("tilt-gate", n_fft=512)(s, RATE) for s in self.sounds]
@@ -51,20 +55,34 @@ class Stress:
             return np.allclose(self.board(self.sounds[i], RATE), self.wanted_board[i], atol=1e-6)
         if kind == "copy":
             return np.allclose(copy.deepcopy(self.board)(self.sounds[i], RATE), self.wanted_board[i], atol=1e-6)
+        if kind == "pieces":
+            return np.allclose(self.pieces(self.sounds[i], dice), self.wanted_board[i], atol=1e-6)
         if kind == "reset":
             dice.choice([self.processor, self.board]).reset()
         elif kind == "edit":
-            gain = pedalboard.Gain(0)
-            self.board.insert(dice.randrange(5), gain)
-            self.board.remove(gain)
+            gain, board = pedalboard.Gain(0), dice.choice([self.board, self.pieced])
+            board = dice.choice([board, board[-1]])
+            board.insert(dice.randrange(5), gain)
+            board.remove(gain)
         else:
-            self.play()
+            self.play(dice)
         return True
 
-    def play(self) -> None:
-        """A live stream of the shared board, for a moment."""
-        with self.streaming, rtspec.AudioStream(plugins=self.board, source=self.sounds[-1], loop=True, virtual=True):
-            time.sleep(0.05)
+    def pieces(self, sound: np.ndarray, dice: random.Random) -> np.ndarray:
+        """A sound in pieces, by one thread at a time, while others edit the board and play it."""
+        cuts = sorted({0, sound.shape[1], *(dice.randrange(3, sound.shape[1] + 1) for _ in range(5))})
+        with self.piecing:
+            parts = [self.pieced.process(sound[:, a:b], RATE, reset=False) for a, b in pairwise(cuts)]
+            return np.concatenate([*parts, self.pieced.flush()], axis=1)
+
+    def play(self, dice: random.Random) -> None:
+        """A live stream of a shared board for a moment, twice."""
+        board, source = dice.choice([self.board, self.pieced]), self.sounds[-1]
+        with self.streaming:
+            stream = rtspec.AudioStream(plugins=board, source=source, loop=True, virtual=True)
+            for _ in range(2):
+                with stream:
+                    time.sleep(0.05)
 
     def work(self, seed: int, calls: int) -> None:
         """What one thread does."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .control import Parameter
     from .frames import FramePlan
     from .host.board import Pedalboard
+    from .host.mix import Mix
     from .host.stream import AudioStream
     from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
 
@@ -26,6 +27,7 @@ _HOMES = {
     "AudioStream": "host.stream",
     "BandwidthExtension": "processors",
     "FramePlan": "frames",
+    "Mix": "host.mix",
     "OnnxProcessor": "processors",
     "Parameter": "control",
     "Pedalboard": "host.board",
@@ -39,6 +41,7 @@ __all__ = [
     "AudioStream",
     "BandwidthExtension",
     "FramePlan",
+    "Mix",
     "OnnxProcessor",
     "Parameter",
     "Pedalboard",

@@ -33,16 +33,15 @@ class AutomatedPlayback:
         self._next = 0
 
     def _timed(self, automation: Automation) -> Iterator[Event]:
-        delays, before = self._player.delays(), 0
-        tables = [(plugin.parameters, delay) for plugin, delay in delays if hasattr(plugin, "prepare")]
+        delays = self._player.delays()
+        tables = [(plugin.parameters, delay) for plugin, _, delay in delays if hasattr(plugin, "prepare")]
         delay_of = {parameter: delay for table, delay in tables for parameter in table.values()}
         for change in automation.changes:
             at = round(change.time_s * self._rate)
             yield change.parameter.event(at and at + delay_of[change.parameter], change.value)
-        for plugin, delay in delays:
+        for plugin, before, _ in delays:
             for inbox in self._player.inboxes(plugin):
                 yield from (send_event(round(t * self._rate) + before, inbox, m) for t, m in automation.messages)
-            before = delay
 
     @property
     def program(self) -> Program:

@@ -3,8 +3,11 @@
 import copy
 import threading
 import weakref
-from collections.abc import Iterable, MutableSequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import MutableSequence as _List
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +15,7 @@ from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_
 from ..errors import InvalidType, InvalidValue
 from .engine import Engine
 from .native_copy import children, made, recipe
-from .offline import OfflineChain
+from .offline import OfflineChain, check_distinct, inside
 from .player import Player
 from .program import Program, audio_buffer
 
@@ -20,7 +23,18 @@ DEFAULT_RATE = 44100.0
 """Hz; what latencies are told for before anything was played."""
 
 
-class Pedalboard(MutableSequence):
+def _undivided(method: Callable) -> Any:
+    """A list's method of several steps as one edit."""
+
+    @wraps(method)
+    def edit(board, *arguments):
+        with board._edit():
+            return method(board, *arguments)
+
+    return edit
+
+
+class Pedalboard(_List):
     """A list of plugins that sound passes in order.
 
     Takes rtspec processors, native pedalboard plugins, other boards and native containers. It may be edited from any
@@ -40,8 +54,11 @@ class Pedalboard(MutableSequence):
     (100,)
     """
 
+    is_chain = True
+    """Whether sound passes its plugins one after the other."""
+
     def __init__(self, plugins: Iterable | None = ()):
-        self._editing = threading.RLock()
+        self._editing, self._depth = threading.RLock(), 0
         self._parents: weakref.WeakSet[Pedalboard] = weakref.WeakSet()
         self._players: list[Player] = []
         self._calling = threading.RLock()
@@ -58,27 +75,43 @@ class Pedalboard(MutableSequence):
     def __getitem__(self, index):
         return self._plugins[index]
 
+    def __iter__(self) -> Iterator:
+        return iter(list(self._plugins))
+
     def __setitem__(self, index, value) -> None:
-        with self._editing:
+        with self._edit():
             if isinstance(index, slice):
                 self._plugins[index] = [self._adopted(plugin) for plugin in value]
             else:
                 self._plugins[index] = self._adopted(value)
-            self.changed()
 
     def __delitem__(self, index) -> None:
-        with self._editing:
+        with self._edit():
             del self._plugins[index]
-            self.changed()
 
     def insert(self, index: int, value) -> None:
         """Insert a plugin before `index`."""
-        with self._editing:
+        with self._edit():
             self._plugins.insert(index, self._adopted(value))
+
+    append, extend, __iadd__ = map(_undivided, (_List.append, _List.extend, _List.__iadd__))
+    pop, remove, clear, reverse = map(_undivided, (_List.pop, _List.remove, _List.clear, _List.reverse))
+
+    @contextmanager
+    def _edit(self) -> Iterator[None]:
+        """While no other thread edits; whatever plays the board follows at the end, when others may edit again."""
+        with self._editing:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                outermost = self._depth == 0
+        if outermost:
             self.changed()
 
     def __repr__(self) -> str:
-        return f"<rtspec.Pedalboard with {len(self)} plugin{'s' * (len(self) != 1)}: {self._plugins}>"
+        return f"<rtspec.{type(self).__name__} with {len(self)} plugin{'s' * (len(self) != 1)}: {self._plugins}>"
 
     # Copies -------------------------------------------------------------------------------------------------------
 
@@ -96,14 +129,14 @@ class Pedalboard(MutableSequence):
         plugin = _checked(plugin)
         if plugin is None:
             return None
-        if isinstance(plugin, Pedalboard):
-            if self in plugin.boards():
-                raise InvalidValue("a board cannot hold itself, not even inside another board; use a copy of it")
-            plugin._parents.add(self)
-            return plugin
+        if isinstance(plugin, Pedalboard) and self in plugin.boards():
+            raise InvalidValue("a board cannot hold itself, not even inside another board; use a copy of it")
         for player in self._all_players():
-            player.check(plugin)
-        if hasattr(plugin, "join"):
+            for one in inside(plugin):
+                player.check(one)
+        if isinstance(plugin, Pedalboard):
+            plugin._parents.add(self)
+        elif hasattr(plugin, "join"):
             plugin.join(self)
         return plugin
 
@@ -120,6 +153,10 @@ class Pedalboard(MutableSequence):
         """This board and all boards inside it."""
         inner = [p for p in self._plugins if isinstance(p, Pedalboard)]
         return [self, *(board for plugin in inner for board in plugin.boards())]
+
+    def members(self) -> list:
+        """All plugins in it, what is in nested boards and mixes too."""
+        return self.flat()
 
     def flat(self) -> list:
         """All plugins in the order of the sound's way; nested boards dissolved, native containers kept whole."""
@@ -181,7 +218,9 @@ class Pedalboard(MutableSequence):
         """The chain as it is now, in the state that it has."""
         if self._chain is None or (self._chain.sample_rate, self._chain.channels) != (rate, channels):
             self._chain, going_on = OfflineChain(rate, channels), False
-        self._chain.follow(self.flat(), going_on)
+        plugins = self.flat()
+        check_distinct(plugins)
+        self._chain.follow(plugins, going_on)
         return self._chain
 
     # Live ---------------------------------------------------------------------------------------------------------
@@ -191,7 +230,7 @@ class Pedalboard(MutableSequence):
         with self._editing:
             player.engine = engine
             self._players.append(player)
-            player.update()
+        player.update()
 
     def leave(self, player: Player) -> None:
         """Edits no longer reach this player's engine."""
@@ -224,7 +263,7 @@ def _kept(plugin):
 def as_board(plugins) -> Pedalboard:
     """A board as it is; of a plugin, a list of plugins or None a new one. A native board's plugins are taken out."""
     if isinstance(plugins, Pedalboard):
-        return plugins
+        return plugins if plugins.is_chain else Pedalboard([plugins])
     if isinstance(plugins, _native_base()) and type(plugins).__name__ in ("Pedalboard", "Chain"):
         return Pedalboard(children(plugins))
     return Pedalboard([plugins] if _is_ours(plugins) or isinstance(plugins, _native_base()) else plugins)

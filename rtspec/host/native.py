@@ -151,6 +151,11 @@ class NativeStep:
         latency = {"plugins": self.feed.how.delay}
         return Program([stage.row(self._x, self._y)], [stage], self._x, self._y, latency, natives=[self])
 
+    @property
+    def owns(self) -> bool:
+        """Whether it plays the very plugin, of which no equal can be made."""
+        return self._follower is None
+
     def restart(self) -> None:
         """Begin anew, in silence."""
         self._left = self.lead

@@ -6,7 +6,7 @@ before it they get as much silence as the plugins before them delay it there.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,12 +18,31 @@ from .program import Program
 
 
 class Node(Protocol):
-    """One plugin of a chain; `lead` is how many samples the plugins before it delay the sound in a stream."""
+    """One plugin of a chain.
 
-    lead: int
+    Attributes
+    ----------
+    latency : int
+        Samples from input to output in a stream.
+    owed : int
+        How many samples fewer than it gets it gives of a whole sound: the delay that is not a native plugin's.
+    early : ndarray, float32, shape (channels, n)
+        What it gives in a stream before the sound's own start.
+    """
 
     @property
     def latency(self) -> int: ...
+
+    @property
+    def owed(self) -> int: ...
+
+    @property
+    def early(self) -> np.ndarray: ...
+
+    def lie(self, lead: int, before: "Node | None") -> None:
+        """In a stream the sound gets here `lead` samples late, from the node `before`; None where that was silent."""
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray: ...
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray: ...
 
@@ -34,12 +53,12 @@ class ProgramNode:
     """One of our processors: a program of its own.
 
     In a stream a program hears the one before it from the first moment on, what that one gives before the sound's own
-    start (`early`) included, and what it gives after the sound's end: so it does here.
+    start included, and what it gives after the sound's end: so it does here.
     """
 
     def __init__(self, program: Program):
-        self.program, self.lead = program, 0
-        self.before: ProgramNode | None = None
+        self.program, self._lead = program, 0
+        self._before: Node | None = None
         self.early = self._silence(0)
         self._begun, self._to_skip = False, 0
 
@@ -47,14 +66,23 @@ class ProgramNode:
     def latency(self) -> int:
         return self.program.latency_samples
 
+    owed = latency
+
+    def lie(self, lead: int, before: Node | None) -> None:
+        self._lead, self._before = lead, before
+
     def reset(self) -> None:
         self._begun = False
 
     def _begin(self) -> None:
         self.program.reset()
-        heard = self._silence(self.lead) if self.before is None else self.before.early
+        heard = self._silence(self._lead) if self._before is None else self._before.early
         self.early = self.program.run(np.ascontiguousarray(heard)) if heard.size else heard
         self._begun, self._to_skip = True, self.latency
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        self.reset()
+        return self.piece(audio, block)
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         if not audio.size:
@@ -75,8 +103,10 @@ class ProgramNode:
 class NativeNode:
     """A native plugin: whole sounds as pedalboard plays them, pieces through :class:`rtspec.host.native.Feed`."""
 
+    owed = 0
+
     def __init__(self, plugin, sample_rate: float, channels: int):
-        self._plugin, self._rate, self._channels, self.lead = plugin, sample_rate, channels, 0
+        self._plugin, self._rate, self._channels, self._lead = plugin, sample_rate, channels, 0
         self._feed: Feed | None = None
         self._begun, self._to_skip, self._latency = False, 0, -1
 
@@ -90,6 +120,14 @@ class NativeNode:
                 self._latency = 0
         return self._latency
 
+    @property
+    def early(self) -> np.ndarray:
+        """Silence: it begins with the sound."""
+        return np.zeros((self._channels, self._lead + self.latency), np.float32)
+
+    def lie(self, lead: int, before: Node | None) -> None:
+        self._lead = lead
+
     def reset(self) -> None:
         self._begun = False
 
@@ -97,6 +135,7 @@ class NativeNode:
         self._check()
         if audio.shape[1] == 0:
             return audio
+        audio = np.ascontiguousarray(audio)
         flat = audio[0] if len(audio) == 1 or audio.shape[1] <= len(audio) else audio
         if flat.ndim == 1 and len(audio) > 1:  # so short that pedalboard would take samples for channels
             return self._short(audio, block)
@@ -126,14 +165,6 @@ class NativeNode:
         self._to_skip -= skipped
         return self._feed.run(np.ascontiguousarray(audio), block)[:, skipped:]
 
-    def flush(self) -> np.ndarray:
-        silence = np.zeros((self._channels, self.latency if self._begun else 0), np.float32)
-        if self._feed is None or not silence.size:
-            return silence[:, :0]
-        rest = self._feed.run(silence)[:, self._to_skip :]
-        self._begun = False
-        return rest
-
     def _check(self) -> None:
         if recipe(self._plugin) is None:
             check_unowned(self._plugin)
@@ -153,14 +184,22 @@ class OfflineChain:
         self.sample_rate, self.channels = sample_rate, channels
         self._nodes: list[tuple[object, int, Node]] = []
         self._rest = np.zeros((channels, 0), np.float32)
+        self._lead, self._before = 0, None
+
+    @property
+    def nodes(self) -> list[Node]:
+        """In the order of the sound's way."""
+        return [node for _, _, node in self._nodes]
 
     def follow(self, plugins: list, going_on: bool) -> None:
         """Play `plugins` from now on. Where the sound goes on, what is on its way through a plugin that goes comes out
         first, and what stays keeps its state."""
-        check_distinct(plugins)
         first, last = _alike(self._nodes, plugins)
         behind = len(plugins) - (len(self._nodes) - last)
+        inside = [node.follow(going_on) for node in self.nodes if isinstance(node, Followed)]
         if first == last and first == behind:
+            if any(inside):
+                self._lay_out()
             return
         if going_on:
             self._rest = np.concatenate([self._rest, self._drained(first, last)], axis=1)
@@ -169,38 +208,40 @@ class OfflineChain:
         self._lay_out()
         if going_on:  # what comes in between two pieces heard nothing of what was before
             for _, _, node in fresh:
-                if isinstance(node, ProgramNode):
-                    node.before = None
+                node.lie(0, None)
+
+    def lie(self, lead: int, before: Node | None) -> None:
+        """As for a node (:class:`Node`)."""
+        self._lead, self._before = lead, before
+        self._lay_out()
 
     def _lay_out(self) -> None:
         """Tell each node its lead, as far as one needs it: a native plugin's delay has to be found out."""
-        ours = [i for i, (_, _, node) in enumerate(self._nodes) if not isinstance(node, NativeNode)]
-        lead, before = 0, None
-        for _, _, node in self._nodes[: max(ours, default=-1) + 1]:
-            node.lead = lead
-            lead += 0 if node is self._nodes[max(ours)][2] else node.latency
-            if isinstance(node, ProgramNode):
-                node.before = before
-            before = node if isinstance(node, ProgramNode) else None
+        nodes = self.nodes
+        ours = [i for i, node in enumerate(nodes) if not isinstance(node, NativeNode)]
+        lead, before, last = self._lead, self._before, max(ours, default=-1)
+        for i, node in enumerate(nodes[: last + 1]):
+            node.lie(lead, before)
+            lead, before = lead + (node.latency if i < last else 0), node
+
+    @property
+    def early(self) -> np.ndarray:
+        """What it gives in a stream before the sound's own start, where its first node heard what it was told of."""
+        if self._nodes:
+            return self.nodes[-1].early
+        return np.zeros((self.channels, self._lead), np.float32) if self._before is None else self._before.early
 
     def _drained(self, first: int, last: int) -> np.ndarray:
         """What the nodes from `first` to `last` still hold, as it leaves the chain."""
-        sound = np.zeros((self.channels, 0), np.float32)
-        for run in _runs([node for _, _, node in self._nodes[first:last]]):
-            sound = self._to_the_end(run, sound, MAX_PIECE)
-        for _, _, node in self._nodes[last:]:
+        sound = np.zeros((self.channels, sum(node.latency for node in self.nodes[first:last])), np.float32)
+        for node in self.nodes[first:] if sound.size else []:
             sound = node.piece(sound, MAX_PIECE)
         return sound
 
-    def _to_the_end(self, run: list[Node], sound: np.ndarray, block: int) -> np.ndarray:
-        """The last of a sound through neighbouring nodes of one kind, and what they still hold of it."""
-        if isinstance(run[0], NativeNode):
-            return np.concatenate([run[0].piece(sound, block), run[0].flush()], axis=1)
-        ends = [sound, np.zeros((self.channels, sum(node.latency for node in run)), np.float32)]
-        sound = np.concatenate(ends, axis=1)
-        for node in run:
-            sound = node.piece(sound, block)
-        return sound
+    def drained(self) -> np.ndarray:
+        """All that it still holds of a sound."""
+        out, self._rest = np.concatenate([self._rest, self._drained(0, len(self._nodes))], axis=1), self._rest[:, :0]
+        return out
 
     def _node(self, plugin) -> Node:
         if hasattr(plugin, "offline_node"):
@@ -212,69 +253,89 @@ class OfflineChain:
     @property
     def latency(self) -> int:
         """Delay from input to output in samples, as in a stream."""
-        return sum(node.latency for _, _, node in self._nodes)
+        return sum(node.latency for node in self.nodes)
+
+    @property
+    def owed(self) -> int:
+        """As for a node (:class:`Node`)."""
+        return sum(node.owed for node in self.nodes)
 
     @property
     def programs(self) -> list[Program]:
         """Those of our processors, in order."""
-        return [node.program for _, _, node in self._nodes if isinstance(node, ProgramNode)]
+        inside = [node.programs if isinstance(node, Followed) else _program_of(node) for node in self.nodes]
+        return [program for programs in inside for program in programs]
 
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A sound from its first to its last sample, float32 (channels, n), as long as it went in."""
+        """A sound from its first to its last sample, float32 (channels, n), as long as it went in.
+
+        What a plugin gives after the sound's end reaches those behind it, as in a stream.
+        """
+        end = np.zeros((self.channels, self.owed if audio.size else 0), np.float32)
+        return self.passed(np.concatenate([audio, end], axis=1), block)
+
+    def passed(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A whole sound and as much silence as is owed; without that it comes out."""
         self._rest = self._rest[:, :0]
-        for run in _runs([node for _, _, node in self._nodes]):
-            if isinstance(run[0], NativeNode):
-                audio = run[0].whole(audio, block)
-                continue
-            for node in run:
-                node.reset()
-            audio = np.ascontiguousarray(self._to_the_end(run, audio, block))
-        return audio
+        self._lay_out()
+        for node in self.nodes:
+            audio = node.whole(audio, block)
+        return np.ascontiguousarray(audio)
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         """The next piece of a sound: fewer samples come out while the delay fills, then as many."""
-        for _, _, node in self._nodes:
+        for node in self.nodes:
             audio = node.piece(audio, block)
         out, self._rest = np.concatenate([self._rest, audio], axis=1), self._rest[:, :0]
         return out
 
     def flush(self) -> np.ndarray:
         """The end of a sound that came in pieces; the next piece begins a new one."""
-        out = np.concatenate([self._rest, self._drained(0, len(self._nodes))], axis=1)
+        out = self.drained()
         self.reset()
         return out
 
     def reset(self) -> None:
         """Forget all sound."""
         self._rest = self._rest[:, :0]
-        for _, _, node in self._nodes:
+        for node in self.nodes:
             node.reset()
+        self._lay_out()
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A node that holds chains of its own, which may be edited."""
+
+    @property
+    def programs(self) -> list[Program]: ...
+
+    def follow(self, going_on: bool) -> bool:
+        """Play what is in it now; whether that is another than before."""
 
 
 MAX_PIECE = 8192
 
 
-def _runs(nodes: list[Node]) -> list[list[Node]]:
-    """Neighbouring programs together, native plugins one by one."""
-    runs: list[list[Node]] = []
-    for node in nodes:
-        if runs and not isinstance(node, NativeNode) and not isinstance(runs[-1][0], NativeNode):
-            runs[-1].append(node)
-        else:
-            runs.append([node])
-    return runs
-
-
 def check_distinct(plugins: Iterable) -> None:
     """Raise :class:`SharedPlugin` where a native plugin is at two places."""
     seen: set[int] = set()
-    for plugin in (one for p in plugins for one in (p.natives() if hasattr(p, "natives") else _family(p))):
+    for plugin in (one for p in plugins for one in (q for i in inside(p) for q in _family(i))):
         if id(plugin) in seen:
             raise SharedPlugin(
                 f"{plugin!r} is in this chain twice, but one plugin has one state; make a second one, by"
                 f" pedalboard.{type(plugin).__name__}(…) say"
             )
         seen.add(id(plugin))
+
+
+def inside(plugin) -> list:
+    """A plugin, or all that is in it where it is a :class:`rtspec.Mix`."""
+    return [q for p in plugin.members() for q in inside(p)] if hasattr(plugin, "members") else [plugin]
+
+
+def _program_of(node: Node) -> list[Program]:
+    return [node.program] if isinstance(node, ProgramNode) else []
 
 
 def _family(plugin) -> list:
@@ -297,4 +358,5 @@ def _plays(node: tuple[object, int, Node], plugin) -> bool:
 
 
 def _version(plugin: object) -> int:
-    return getattr(plugin, "_version", 0)
+    """A mix is followed by its node itself."""
+    return 0 if hasattr(plugin, "offline_node") else getattr(plugin, "_version", 0)

@@ -8,7 +8,7 @@ unless a longer chain than ever before needs more.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -24,9 +24,10 @@ from ..models.session import ModelStage
 from .engine import Engine
 from .fading import FADE_MS, delay_stage, fade_stage
 from .guard import Guard
-from .native import NativeStep, check_unowned
+from .mix_program import MixProgram, program_of
+from .native import check_unowned
 from .native_probe import feeding
-from .offline import check_distinct
+from .offline import check_distinct, inside
 from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
 
 WIRE = np.dtype([("channels", "i8")])
@@ -53,12 +54,12 @@ def copy_block(state, x, n, y):
 @dataclass(eq=False)
 class Unit:
     """A plugin and the program that plays it in one stream; `plugin` is None for a delay. `version` tells a processor's
-    structure (bands, methods) from a later one."""
+    structure (bands, methods), or what is in a mix, from a later one; `lead` is how late the sound comes to it."""
 
-    plugin: object
+    plugin: Any
     program: Program
-    version: int = 0
-    native: NativeStep | None = None
+    version: object = 0
+    lead: int = 0
 
     def plays(self, plugin: object) -> bool:
         """Whether this unit is still right for `plugin`."""
@@ -68,6 +69,29 @@ class Unit:
     def latency(self) -> int:
         """Samples."""
         return self.program.latency_samples
+
+    @property
+    def owns(self) -> bool:
+        """Whether a native plugin in it is the user's own, which no second unit can play at the same time."""
+        return not hasattr(self.plugin, "prepare") or any(native.owns for native in self.program.natives)
+
+    def places(self, before: int) -> Iterator[tuple[Any, Program, int, int]]:
+        """Its plugin, or those in a mix, with their programs and the delays to their input and output."""
+        if isinstance(self.program, MixProgram):
+            return self.program.places(before)
+        return iter([(self.plugin, self.program, before, before + self.latency)])
+
+    def release(self) -> None:
+        """Its native plugins may play elsewhere."""
+        for native in self.program.natives:
+            native.release()
+
+    def begin(self, lead: int) -> None:
+        """Be as fresh, in a chain where the sound comes `lead` samples late."""
+        for native in self.program.natives:
+            native.lead += lead - self.lead
+        self.lead = lead
+        self.program.reset()
 
 
 class Player:
@@ -120,12 +144,12 @@ class Player:
 
     def inboxes(self, processor: object = None) -> list[Inbox]:
         """Where messages for `processor` go; those of all plugins that accept any where None."""
-        return [box for unit in self._units if processor in (None, unit.plugin) for box in unit.program.inboxes]
+        fitting = [program for plugin, program, _, _ in self._places() if processor is None or plugin is processor]
+        return [box for program in fitting for box in program.inboxes]
 
     def native_costs(self) -> dict[str, dict[str, float]]:
         """What the native plugins in the chain cost the engine, since they need the GIL: by place and name."""
-        plugins = [unit for unit in self._units if unit.plugin is not None]
-        natives = [(i, unit.native) for i, unit in enumerate(plugins) if unit.native is not None]
+        natives = [(i, program.natives[0]) for i, (_, program, _, _) in enumerate(self._places()) if program.natives]
         return {f"{i} {type(native.plugin).__name__}": native.cost() for i, native in natives}
 
     @property
@@ -133,10 +157,15 @@ class Player:
         """Frames that a model failed to give, or gave with NaN or infinity, so far."""
         return self._bad_frames + sum(map(_bad_frames, self._units))
 
-    def delays(self) -> list[tuple[Any, int]]:
-        """Every plugin in order, with the delay from the chain's input to its output in samples."""
-        sums = accumulate(unit.latency for unit in self._units)
-        return [(u.plugin, delay) for u, delay in zip(self._units, sums, strict=True) if u.plugin is not None]
+    def delays(self) -> list[tuple[Any, int, int]]:
+        """Every plugin in order, with the delays from the chain's input to its own input and to its output, samples."""
+        return [(plugin, before, after) for plugin, _, before, after in self._places()]
+
+    def _places(self) -> list[tuple[Any, Program, int, int]]:
+        units = self._units
+        before = accumulate((unit.latency for unit in units), initial=0)
+        pairs = [(unit, at) for unit, at in zip(units, before, strict=False) if unit.plugin is not None]
+        return [place for unit, at in pairs for place in unit.places(at)]
 
     # Programs -----------------------------------------------------------------------------------------------------
 
@@ -150,17 +179,14 @@ class Player:
 
     def _unit(self, plugin, lead: int = 0) -> Unit:
         """A unit in the state of a fresh one: one that was taken out before, or a new one."""
-        for unit in self._spares:
+        for unit in [unit for unit in self._spares if unit.plugin is plugin]:
+            self._spares.remove(unit)
             if unit.plays(plugin):
-                self._spares.remove(unit)
-                if unit.native is not None:
-                    unit.native.lead = lead
-                unit.program.reset()
+                unit.begin(lead)
                 return unit
-        if hasattr(plugin, "prepare"):
-            return Unit(plugin, plugin.prepare(self.sample_rate, self.channels), _version(plugin))
-        native = NativeStep(plugin, self.sample_rate, self.channels, lead)
-        return Unit(plugin, native.program(), native=native)
+            unit.release()
+        version = _version(plugin)
+        return Unit(plugin, program_of(plugin, self.sample_rate, self.channels, lead), version, lead)
 
     def _padding(self, lag: int) -> list[Unit]:
         """A delay as a unit; none for no samples."""
@@ -194,15 +220,14 @@ class Player:
         """Raise where a plugin cannot play here, before it is in the chain."""
         if hasattr(plugin, "latency"):
             plugin.latency(self.sample_rate)
-        elif not any(unit.plugin is plugin for unit in self._units):
+        elif not any(one is plugin for unit in self._units for one in inside(unit.plugin)):
             check_unowned(plugin)
             feeding(plugin, self.sample_rate, self.channels)
 
     def close(self) -> None:
         """The stream is over: plugins that belonged to it may play elsewhere."""
         for unit in (*self._units, *self._spares):
-            for native in unit.program.natives:
-                native.release()
+            unit.release()
 
     def update(self) -> None:
         """The chain was edited: play it as it is now. Returns at once; several edits may become one."""
@@ -320,7 +345,7 @@ class Player:
 
     def _warmed(self, unit: Unit) -> Unit:
         """Have the unit's memory and code touched by this thread, so that the engine finds them warm."""
-        if unit.native is None:
+        if not unit.program.natives:
             silence = np.zeros((self.channels, unit.latency + MAX_BLOCK), np.float32)
             unit.program.run(silence)
             unit.program.reset()
@@ -351,7 +376,7 @@ def _differing(units: list[Unit], plugins: list) -> tuple[int, int, list]:
 
 def _natives(units: list[Unit], among: list | None = None) -> list:
     """The native plugins of these units; those that are also `among` some others where given."""
-    found = [unit.plugin for unit in units if unit.native is not None]
+    found = [unit.plugin for unit in units if unit.plugin is not None and unit.owns]
     return [plugin for plugin in found if among is None or any(plugin is other for other in among)]
 
 
@@ -368,5 +393,5 @@ def _plugin(unit: Unit) -> object:
     return unit.plugin
 
 
-def _version(plugin: object) -> int:
+def _version(plugin: object) -> object:
     return getattr(plugin, "_version", 0)

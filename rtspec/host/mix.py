@@ -1,0 +1,69 @@
+"""Chains side by side: each gets the same sound, and what they give is added up, at one delay."""
+
+from .board import Pedalboard
+from .mix_offline import MixNode
+from .mix_program import MixProgram, prepared
+from .offline import Node
+
+
+class Mix(Pedalboard):
+    """Plugins side by side, as pedalboard's Mix: every one gets the same sound, and the sum of all is heard.
+
+    Takes whatever a :class:`rtspec.Pedalboard` takes; a list or a board in it is a chain of its own, and None is the
+    dry sound. The shorter chains are delayed to meet the longest. Without plugins it is silent.
+
+    Parameters
+    ----------
+    plugins : iterable, optional
+
+    Notes
+    -----
+    An edit inside it while it plays cross-fades to the whole mix anew; what stands beside the mix keeps its state.
+
+    Examples
+    --------
+    >>> import numpy as np, pedalboard
+    >>> wider = Pedalboard([Mix([None, [pedalboard.Delay(0.02), pedalboard.Gain(-6)]])])
+    >>> wider(np.zeros(100, np.float32), 44100).shape
+    (100,)
+    """
+
+    is_chain = False
+
+    def flat(self) -> list:
+        return [self]
+
+    def branches(self) -> list[tuple[object, list]]:
+        """What stands side by side, each with its plugins in order."""
+        with self._editing:
+            plugins = list(self._plugins)
+        return [(plugin, _chain(plugin)) for plugin in plugins]
+
+    def members(self) -> list:
+        """All plugins in it; those of a mix inside it stand for that."""
+        return [plugin for _, chain in self.branches() for plugin in chain]
+
+    @property
+    def accepts_midi(self) -> bool:
+        """Whether anything in it is played by MIDI messages."""
+        return any(getattr(plugin, "accepts_midi", False) for plugin in self.members())
+
+    @property
+    def _version(self) -> tuple:
+        """Equal as long as the same plugins, of the same structure, are in the same places."""
+        return tuple(tuple((p, getattr(p, "_version", 0)) for p in chain) for _, chain in self.branches())
+
+    def prepare(self, sample_rate: float, channels: int, lead: int = 0) -> "MixProgram":
+        """A program of its own state for one driver, in which the sound comes `lead` samples late."""
+        chains = [prepared(chain, sample_rate, channels, lead) for _, chain in self.branches()]
+        return MixProgram(chains, channels)
+
+    def offline_node(self, sample_rate: float, channels: int) -> Node:
+        """The mix in a chain that is driven from Python."""
+        return MixNode(self, sample_rate, channels)
+
+
+def _chain(plugin) -> list:
+    if plugin is None:
+        return []
+    return plugin.flat() if isinstance(plugin, Pedalboard) else [plugin]

@@ -1,0 +1,107 @@
+"""What plays chains side by side: their programs, delayed to meet, and the sum of their sounds."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..buffers.step import Row, Stage
+from .fading import delay_stage
+from .native import NativeStep
+from .program import Program, audio_buffer
+from .summing import silence_stage, sum_stage
+
+Prepared = list[tuple[object, Program]]
+"""Plugins of a chain in order, each with what plays it."""
+
+
+def prepared(plugins: list, sample_rate: float, channels: int, lead: int) -> Prepared:
+    """Programs for a chain at which the sound comes `lead` samples late."""
+    made: Prepared = []
+    for plugin in plugins:
+        program = program_of(plugin, sample_rate, channels, lead)
+        made.append((plugin, program))
+        lead += program.latency_samples
+    return made
+
+
+def program_of(plugin, sample_rate: float, channels: int, lead: int) -> Program:
+    """What plays one plugin; native ones begin with the sound, `lead` samples late."""
+    if hasattr(plugin, "branches"):
+        return plugin.prepare(sample_rate, channels, lead)
+    if hasattr(plugin, "prepare"):
+        return plugin.prepare(sample_rate, channels)
+    return NativeStep(plugin, sample_rate, channels, lead).program()
+
+
+class MixProgram(Program):
+    """The programs of chains side by side, and their sum.
+
+    Parameters
+    ----------
+    chains : sequence of Prepared
+    channels : int
+
+    Attributes
+    ----------
+    chains : as given
+    """
+
+    def __init__(self, chains: Sequence[Prepared], channels: int):
+        self.chains, x, y = chains, audio_buffer(channels), audio_buffer(channels)
+        delays = [_delay(chain) for chain in chains]
+        rows, own = [], []
+        for i, (chain, delay) in enumerate(zip(chains, delays, strict=True)):
+            more, place, stages = _side(chain, x, max(delays) - delay)
+            total = sum_stage(channels, first=i == 0)
+            rows, own = [*rows, *more, total.row(place, y)], [*own, *stages, total]
+        if not chains:
+            own = [silence_stage(channels)]
+            rows = [own[0].row(x, y)]
+        programs = [program for chain in chains for _, program in chain]
+        super().__init__(
+            rows,
+            [*(stage for program in programs for stage in program.stages), *own],
+            x,
+            y,
+            _items(chains[int(np.argmax(delays))]) if chains else {},
+            keep=(programs,),
+            inboxes=[inbox for program in programs for inbox in program.inboxes],
+            natives=[native for program in programs for native in program.natives],
+        )
+
+    def places(self, before: int) -> Iterator[tuple[object, Program, int, int]]:
+        """Every plugin in it with its program, and the delays from a chain's start to its input and its output, if they
+        are `before` at the mix's input."""
+        for chain in self.chains:
+            at = before
+            for plugin, program in chain:
+                end = at + program.latency_samples
+                inner = program.places(at) if isinstance(program, MixProgram) else [(plugin, program, at, end)]
+                yield from inner
+                at = end
+
+
+def _side(chain: Prepared, x: np.ndarray, lag: int) -> tuple[list[Row], np.ndarray, list[Stage]]:
+    """A chain's rows from the buffer `x` on, `lag` samples later than it is; where its sound is, and new stages."""
+    rows, place, stages = [], x, []
+    for _, program in chain:
+        copy = sum_stage(len(x), first=True)
+        rows += [copy.row(place, program.x), *program.rows]
+        place, stages = program.y, [*stages, copy]
+    if lag:
+        late, out = delay_stage(len(x), lag), audio_buffer(len(x))
+        rows, stages = [*rows, late.row(place, out)], [*stages, late]
+        place = out
+    return rows, place, stages
+
+
+def _delay(chain: Prepared) -> int:
+    return sum(program.latency_samples for _, program in chain)
+
+
+def _items(chain: Prepared) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for _, program in chain:
+        for item, n in program.latency.items():
+            found[item] = found.get(item, 0) + n
+    return found
