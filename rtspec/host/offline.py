@@ -305,13 +305,13 @@ class OfflineChain:
 
 @runtime_checkable
 class Followed(Protocol):
-    """A node that holds chains of its own, which may be edited."""
+    """A node that holds chains of its own, which may be edited; :meth:`follow` plays what is in it now and says whether
+    that is another than before."""
 
     @property
     def programs(self) -> list[Program]: ...
 
-    def follow(self, going_on: bool) -> bool:
-        """Play what is in it now; whether that is another than before."""
+    def follow(self, going_on: bool) -> bool: ...
 
 
 MAX_PIECE = 8192
