@@ -1,50 +1,44 @@
 """Streaming analysis: one hop of samples in, one complex frame out."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned, complexes, floats, memmove, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import complex_rows, complexes, copy, float_rows, floats, part
 from .fft import execute, real_fft
 from .plan import FramePlan
 
-ANALYSIS = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            "length",
-            "hop",
-            "n_bins",
-            "window",
-            "history",
-            "windowed",
-            "offset",
-            "spectrum",
-            "fft",
-            "fft_plan",
-        )
-    ]
+ANALYSIS = Record(
+    "Analysis",
+    counts="length hop n_fft n_bins offset",
+    addresses="fft fft_plan",
+    constants="window:f4[length]",
+    arrays="history:f4[length]",
+    transformed="windowed:f4[n_fft] spectrum:c8[n_bins]",
 )
 
 
 @njit
 def window_newest(history, length, hop, x, window, windowed):
-    """Shift the hop at address `x` into the history and write the windowed frame; what lies behind it stays zero."""
-    memmove(history, history + 4 * hop, 4 * (length - hop))
-    memmove(history + 4 * (length - hop), x, 4 * hop)
-    old, shape, out = floats(history, length), floats(window, length), floats(windowed, length)
+    """Shift the hop `x` into the history and write the windowed frame; what lies behind it stays zero."""
+    kept = length - hop
+    copy(part(history, 0, kept), part(history, hop, kept))
+    copy(part(history, kept, hop), x)
     for i in range(length):
-        out[i] = old[i] * shape[i]
+        windowed[i] = history[i] * window[i]
 
 
 @step
 def analyse(state, x, n, y):
     """`n` hops of float32 samples → `n` frames of n_bins complex64."""
-    s = carray(pointer(state), 1, ANALYSIS)[0]
+    s = ANALYSIS(state)
+    hops, spectra = float_rows(x, n, s.hop), complex_rows(y, n, s.n_bins)
     for t in range(n):
-        window_newest(s.history, s.length, s.hop, x + 4 * t * s.hop, s.window, s.windowed + 4 * s.offset)
+        window_newest(s.history, s.length, s.hop, hops[t], s.window, part(s.windowed, s.offset, s.length))
         execute(s.fft, s.fft_plan, s.windowed, s.spectrum)
-        memmove(y + 8 * t * s.n_bins, s.spectrum, 8 * s.n_bins)
+        copy(spectra[t], s.spectrum)
     return n
 
 
@@ -56,6 +50,7 @@ def analysis_stage(plan: FramePlan) -> Stage:
         ANALYSIS,
         length=plan.length,
         hop=plan.hop,
+        n_fft=plan.n_fft,
         n_bins=plan.n_bins,
         window=plan.analysis,
         history=aligned(plan.length),
@@ -67,13 +62,13 @@ def analysis_stage(plan: FramePlan) -> Stage:
     )
 
 
-MAGNITUDE = np.dtype([("n_bins", "i8")])
+MAGNITUDE = Record("Magnitude", counts="n_bins")
 
 
 @step
 def take_magnitude(state, x, n, y):
     """`n` complex64 frames → `n` float32 frames of their absolute values."""
-    n_values = n * carray(pointer(state), 1, MAGNITUDE)[0].n_bins
+    n_values = n * MAGNITUDE(state).n_bins
     spectrum, magnitude = complexes(x, n_values), floats(y, n_values)
     for i in range(n_values):
         magnitude[i] = np.sqrt(spectrum[i].real ** 2 + spectrum[i].imag ** 2)

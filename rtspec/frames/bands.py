@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned_copy, floats, integers, pointer
+from ..buffers.memory import aligned_copy
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import float_rows, part
 from ..errors import InvalidValue
 from .plan import FramePlan
 
@@ -297,7 +299,7 @@ def _limits(plan: FramePlan, low_hz: float, high_hz: float | None, lowest: float
     return low_hz, high_hz
 
 
-BANDS = np.dtype([(name, "i8") for name in ("n_bands", "n_bins", "weights", "ranges")])
+BANDS = Record("Bands", counts="n_bands n_bins", constants="weights:f4[n_bands,n_bins] ranges:i8[n_bands,2]")
 
 
 @njit(fastmath={"reassoc", "contract"})
@@ -311,13 +313,13 @@ def _weighted_power(weights, magnitude, n):
 @step
 def sum_bands(state, x, n, y):
     """`n` float32 frames of n_bins magnitudes → `n` float32 frames of n_bands powers."""
-    s = carray(pointer(state), 1, BANDS)[0]
-    ranges, powers = integers(s.ranges, 2 * s.n_bands), floats(y, n * s.n_bands)
+    s = BANDS(state)
+    magnitudes, powers = float_rows(x, n, s.n_bins), float_rows(y, n, s.n_bands)
     for t in range(n):
         for b in range(s.n_bands):
-            start, n_used = ranges[2 * b], ranges[2 * b + 1] - ranges[2 * b]
-            weights = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
-            powers[t * s.n_bands + b] = _weighted_power(weights, floats(x + 4 * (t * s.n_bins + start), n_used), n_used)
+            start, n_used = s.ranges[b, 0], s.ranges[b, 1] - s.ranges[b, 0]
+            weights = part(s.weights[b], start, n_used)
+            powers[t, b] = _weighted_power(weights, part(magnitudes[t], start, n_used), n_used)
     return n
 
 

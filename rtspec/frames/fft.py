@@ -15,9 +15,10 @@ from pathlib import Path
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import carray, njit, types
 
 from ..buffers.memory import address, aligned, intrinsic, pointer
+from ..buffers.views import place_of
 from .wisdom import WISDOM
 
 _FFTW_ESTIMATE, _FFTW_PATIENT = 1 << 6, 1 << 5
@@ -25,8 +26,8 @@ _planning = threading.Lock()  # FFTW's planner is not thread-safe
 
 
 @intrinsic
-def execute(typingctx, entry, plan, x, y):
-    """Run a transform: `entry` and `plan` from a :class:`RealFFT`, `x` and `y` addresses on 64-byte boundaries."""
+def _execute(typingctx, entry, plan, x, y):
+    """Run a transform at addresses."""
 
     def codegen(context, builder, signature, args):
         i64 = ir.IntType(64)
@@ -36,6 +37,13 @@ def execute(typingctx, entry, plan, x, y):
 
     i64 = types.int64
     return types.void(i64, i64, i64, i64), codegen
+
+
+@njit(inline="always")
+def execute(entry, plan, x, y):
+    """Run a transform: `entry` and `plan` from a :class:`RealFFT`, `x` and `y` arrays (or addresses) on 64-byte
+    boundaries."""
+    _execute(entry, plan, place_of(x), place_of(y))
 
 
 class RealFFT:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned, complexes, floats, memmove, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import complexes, copy, floats
 from ..errors import InvalidValue
 from .plan import FramePlan
 
@@ -18,11 +20,11 @@ _LN10 = 2.302585092994046
 _PER_NEPER = np.array([1.0, 1.0 / _LN10, 20.0 / _LN10])
 """What ln is multiplied by to give ln, log10 and 20·log10."""
 
-_LAYOUT = ("n_bins", "first_bin", "n_used", "bin_step", "part_step", "kind", "log")
+_LAYOUT = "n_bins first_bin n_used bin_step part_step kind log"
 """Which of the plan's bins a tensor holds, and how far apart in it two bins and the two parts of a number are."""
-_NUMBERS = ("offset", "scale", "exponent")
+_NUMBERS = "offset scale exponent"
 
-ENCODING = np.dtype([(n, "i8") for n in _LAYOUT] + [(n, "f8") for n in ("floor", *_NUMBERS)])
+ENCODING = Record("Encoding", counts=_LAYOUT, reals=f"floor {_NUMBERS}")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _stretch(size, exponent):
 @step
 def encode(state, x, n, y):
     """One complex64 frame → the model's float32 frame: (n_used,), or twice as many numbers for "complex"."""
-    s = carray(pointer(state), 1, ENCODING)[0]
+    s = ENCODING(state)
     spectrum = complexes(x, s.n_bins)
     out = floats(y, 2 * s.n_used if s.kind == COMPLEX else s.n_used)
     for k in range(s.n_used):
@@ -139,20 +141,21 @@ def encoding_stage(
     )
 
 
-DECODING = np.dtype(
-    [(n, "i8") for n in (*_LAYOUT, "keep_phase", "keep_rest", "spectrum", "history", "n_held", "at")]
-    + [(n, "f8") for n in _NUMBERS]
+DECODING = Record(
+    "Decoding",
+    counts=f"{_LAYOUT} keep_phase keep_rest n_held at=0",
+    shared="spectrum:c8[n_bins]",
+    arrays="history:c8[n_held,n_bins]",
+    reals=_NUMBERS,
 )
 
 
 @njit
 def _recall(s):
-    """Put the newest input spectrum into the history; the address of the one that belongs to the model's present
-    output."""
-    frame_bytes = 8 * s.n_bins
-    memmove(s.history + s.at * frame_bytes, s.spectrum, frame_bytes)
+    """Put the newest input spectrum into the history; gives the one that belongs to the model's present output."""
+    copy(s.history[s.at], s.spectrum)
     s.at = (s.at + 1) % s.n_held
-    return s.history + s.at * frame_bytes
+    return s.history[s.at]
 
 
 @njit
@@ -207,8 +210,8 @@ def _fill_bin(s, k, given, y):
 @step
 def decode(state, x, n, y):
     """The model's frame → a complex64 frame with the input's phase (`keep_phase`), else float32 magnitudes."""
-    s = carray(pointer(state), 1, DECODING)[0]
-    given = complexes(_recall(s), s.n_bins)
+    s = DECODING(state)
+    given = _recall(s)
     values = floats(x, 2 * s.n_used if s.kind == COMPLEX or s.kind == COMPLEX_GAIN else s.n_used)
     for k in range(s.first_bin):
         _fill_bin(s, k, given[k], y)
@@ -251,12 +254,11 @@ def decoding_stage(
     return Stage(
         decode,
         DECODING,
-        keep=(spectrum,),
         kind=REPRESENTATIONS[representation],
         log=LOGARITHMS[log],
         keep_phase=keep_phase or representation in ("complex", "complex-gain"),
         keep_rest=keep_rest,
-        spectrum=spectrum.ctypes.data,
+        spectrum=spectrum,
         history=aligned((delay + 1, plan.n_bins), np.complex64),
         n_held=delay + 1,
         offset=offset,

@@ -1,41 +1,44 @@
 """Overlap-add: one complex frame in, one hop of finished samples out."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned, floats, memmove, memset, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import clear, complex_rows, copy, float_rows, part
 from .fft import execute, real_fft
 from .plan import FramePlan
 
-SYNTHESIS = np.dtype(
-    [
-        (name, "i8")
-        for name in ("length", "hop", "n_fft", "window", "sum", "spectrum", "samples", "offset", "fft", "fft_plan")
-    ]
+SYNTHESIS = Record(
+    "Synthesis",
+    counts="length hop n_fft n_bins offset",
+    addresses="fft fft_plan",
+    constants="window:f4[length]",
+    arrays="sum:f4[length]",
+    transformed="spectrum:c8[n_bins] samples:f4[n_fft]",
 )
 
 
 @njit
 def add_frame(total, samples, window, length, scale):
-    """Add the windowed frame to the running sum (addresses of float32)."""
-    into, frame, shape = floats(total, length), floats(samples, length), floats(window, length)
+    """Add the windowed frame to the running sum, `length` float32 each."""
     for i in range(length):
-        into[i] += frame[i] * shape[i] * scale
+        total[i] += samples[i] * window[i] * scale
 
 
 @step
 def overlap_add(state, x, n, y):
     """`n` frames of n_bins complex64 → `n` hops of float32 samples."""
-    s = carray(pointer(state), 1, SYNTHESIS)[0]
-    n_bins, kept = s.n_fft // 2 + 1, 4 * (s.length - s.hop)
+    s = SYNTHESIS(state)
+    spectra, hops, kept = complex_rows(x, n, s.n_bins), float_rows(y, n, s.hop), s.length - s.hop
     for t in range(n):
-        memmove(s.spectrum, x + 8 * t * n_bins, 8 * n_bins)
+        copy(s.spectrum, spectra[t])
         execute(s.fft, s.fft_plan, s.spectrum, s.samples)
-        add_frame(s.sum, s.samples + 4 * s.offset, s.window, s.length, np.float32(1.0 / s.n_fft))
-        memmove(y + 4 * t * s.hop, s.sum, 4 * s.hop)
-        memmove(s.sum, s.sum + 4 * s.hop, kept)
-        memset(s.sum + kept, 0, 4 * s.hop)
+        add_frame(s.sum, part(s.samples, s.offset, s.length), s.window, s.length, np.float32(1.0 / s.n_fft))
+        copy(hops[t], s.sum)
+        copy(part(s.sum, 0, kept), part(s.sum, s.hop, kept))
+        clear(part(s.sum, kept, s.hop))
     return n
 
 
@@ -51,6 +54,7 @@ def synthesis_stage(plan: FramePlan) -> Stage:
         length=plan.length,
         hop=plan.hop,
         n_fft=plan.n_fft,
+        n_bins=plan.n_bins,
         window=plan.synthesis,
         sum=aligned(plan.length),
         spectrum=aligned(plan.n_bins, np.complex64),
