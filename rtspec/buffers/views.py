@@ -279,15 +279,17 @@ def clear(typingctx, array):
     return types.void(array), codegen
 
 
+def location(context, builder, typ, value):
+    """For intrinsics: the address, i64, of an array's first item; an address as it is."""
+    if isinstance(typ, types.Integer):
+        return value
+    return builder.ptrtoint(_sizes(context, builder, typ, value)[0], _I8)
+
+
 @intrinsic
 def place_of(typingctx, place):
     """The address of an array's first item; an address as it is."""
-    if isinstance(place, types.Integer):
-        return types.int64(types.int64), lambda context, builder, sig, args: args[0]
-    if not (isinstance(place, types.Array) and place.layout == "C"):
+    if not isinstance(place, types.Integer) and not (isinstance(place, types.Array) and place.layout == "C"):
         return None
-
-    def codegen(context, builder, sig, args):
-        return builder.ptrtoint(_sizes(context, builder, sig.args[0], args[0])[0], _I8)
-
-    return types.int64(place), codegen
+    typ = types.int64 if isinstance(place, types.Integer) else place
+    return types.int64(typ), lambda context, builder, sig, args: location(context, builder, typ, args[0])

@@ -15,10 +15,10 @@ from pathlib import Path
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, types
 
 from ..buffers.memory import address, aligned, intrinsic, pointer
-from ..buffers.views import place_of
+from ..buffers.views import location
 from .wisdom import WISDOM
 
 _FFTW_ESTIMATE, _FFTW_PATIENT = 1 << 6, 1 << 5
@@ -26,24 +26,20 @@ _planning = threading.Lock()  # FFTW's planner is not thread-safe
 
 
 @intrinsic
-def _execute(typingctx, entry, plan, x, y):
-    """Run a transform at addresses."""
-
-    def codegen(context, builder, signature, args):
-        i64 = ir.IntType(64)
-        kind = ir.FunctionType(ir.VoidType(), [i64, i64, i64])
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(i64, i64, i64, i64), codegen
-
-
-@njit(inline="always")
-def execute(entry, plan, x, y):
+def execute(typingctx, entry, plan, x, y):
     """Run a transform: `entry` and `plan` from a :class:`RealFFT`, `x` and `y` arrays (or addresses) on 64-byte
     boundaries."""
-    _execute(entry, plan, place_of(x), place_of(y))
+    i64 = types.int64
+    places = [place if isinstance(place, types.Array) else i64 for place in (x, y)]
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [word, word, word])
+        located = [location(context, builder, t, a) for t, a in zip(signature.args[2:], args[2:], strict=True)]
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1], *located])
+        return context.get_dummy_value()
+
+    return types.void(i64, i64, *places), codegen
 
 
 class RealFFT:

@@ -1,0 +1,164 @@
+"""What every shipped processor, phase method and the engine play, compared between two checkouts, to the bit.
+
+    python bench/golden.py BEFORE AFTER [--only NAME …] [--engine-seconds N] [--json]
+
+BEFORE and AFTER are folders of checkouts (of one working tree with two states: ``git worktree add``, or ``git archive
+REVISION | tar -x -C FOLDER``). Both run with this interpreter and its packages. One line a case tells whether its
+output is equal; where it is not, how far apart both are. ``benchmark engine`` must say in both that what it played
+live is what a render gives, and its chain is a case here. Exit status 1 where something differs, or is missing.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+RATE = 48000
+
+CASES = """
+import sys
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, sys.argv.pop(1))
+import rtspec
+assert Path(rtspec.__file__).is_relative_to(sys.path[0]), rtspec.__file__
+from rtspec import frames, phase
+
+RATE, OUT, ONLY = 48000, sys.argv[1], sys.argv[2:]
+rng, t = np.random.default_rng(5), np.arange(36000) / 48000
+swell = 0.05 * (1.1 + np.sin(2 * np.pi * 3.7 * t))
+tone = 0.2 * np.sin(2 * np.pi * (220 * t + 40 * np.sin(2 * np.pi * 0.9 * t)))
+SOUND = (swell * rng.standard_normal((2, len(t))) + tone).astype(np.float32)
+SOUND[:, 20000:23000] = 0
+NARROW = np.asarray(np.fft.irfft(np.fft.rfft(SOUND) * (np.fft.rfftfreq(len(t), 1 / 48000) < 6000)), np.float32)
+NOTES = [((0x90, 60, 100), 0.0), ((0x90, 64, 80), 0.0517), ((0xE0, 0, 96), 0.1), ((0x90, 71, 20), 0.15),
+         ((0xB0, 64, 127), 0.2), ((0x80, 60, 0), 0.2033), ((0xD0, 90), 0.3), ((0xB0, 64, 0), 0.4)]
+P = rtspec.processors.create
+
+
+def effect(spec, sound=SOUND, rate=RATE, block=441, **settings):
+    return lambda: P(spec, **settings)(sound, rate, buffer_size=block)
+
+
+def synth(anchor, **settings):
+    return lambda: P(f"timbre-synth:{anchor}", **settings)(NOTES, duration=0.6, sample_rate=RATE)
+
+
+def rebuilt(method, **options):
+    plan = frames.FramePlan(n_fft=1024, hop=256)
+    spectrum = frames.stft(SOUND[0, :12000], plan)
+    given = {"input_spectrum": spectrum} if options.pop("with_input", False) else {}
+    return lambda: phase.reconstruct(np.abs(spectrum), plan, method=method, **given, **options)
+
+
+def chain():
+    return rtspec.Pedalboard([P("inversion"), P("onnx:tilt-gate")])(SOUND, RATE)
+
+
+cases = {
+    "engine's chain": chain,
+    "inversion": effect("inversion"),
+    "inversion 44.1 kHz": effect("inversion", rate=44100),
+    "inversion live": effect("inversion", model="live", refine=0.7, blur_ms=50.0, tilt_db_per_octave=2.0),
+    "inversion nnls": effect("inversion", bands="mel", method="nnls", n_bands=40, mix=0.5, output_db=-6.0),
+    "inversion mfcc": effect("inversion", bands="mel-40-mfcc-20"),
+    "inversion privacy": effect("inversion", bands="third-octave", phase="random"),
+    "bandwidth": effect("bandwidth", NARROW),
+    "bandwidth paper": effect("bandwidth:paper", NARROW, 22050),
+    "tilt-gate": effect("onnx:tilt-gate", tilt_db_per_octave=3.0, mix=0.7),
+    "tilt-gate rtpghi": effect("onnx:tilt-gate", phase="rtpghi", n_fft=1024),
+    "tilt-gate rtisi-la": effect("onnx:tilt-gate", phase="rtisi-la", n_fft=512),
+    "identity": effect("onnx:identity", block=64),
+    "timbre-morph": effect("timbre-morph", sound=SOUND[:1]),
+    "timbre-morph flute": effect("timbre-morph:flute", amount=0.8),
+    **{f"timbre-synth {a}": synth(a) for a in ("strings", "flute", "piano")},
+    "timbre-synth phase": synth("strings", phase="rtpghi"),
+    **{f"phase {m}": rebuilt(m) for m in ("zero", "random", "spsi", "rtpghi", "rtisi-la", "gsrtisi-la", "pghi",
+       "live", "best")},
+    "phase published spsi": rebuilt("spsi", refined=False),
+    "phase published rtpghi": rebuilt("rtpghi", refined=False, look_ahead=0),
+    "phase input": rebuilt("input", with_input=True),
+    "phase blend": rebuilt("rtpghi", with_input=True, blend=0.4),
+    "phase started": rebuilt("rtisi-la", start="rtpghi", look_ahead=2, iterations=3),
+    "phase started by spsi": rebuilt("gsrtisi-la", start="spsi", look_ahead=2, iterations=3),
+    "phase started by input": rebuilt("rtisi-la", with_input=True, start="input", look_ahead=2, iterations=3),
+    **{f"phase {m}": rebuilt(m, iterations=5) for m in ("griffin-lim", "fast-griffin-lim", "pghi-fgla", "sweeps")},
+}
+made = {}
+for name, case in cases.items():
+    if not ONLY or any(part in name for part in ONLY):
+        try:
+            made[name] = np.asarray(case())
+        except Exception as error:
+            made[name] = np.array(f"{type(error).__name__}: {error}")
+np.savez(OUT, **made)
+"""
+
+
+def outputs(checkout: Path, only: list[str], folder: Path) -> dict[str, np.ndarray]:
+    """What each case gives in a checkout; a text where it failed."""
+    file = folder / f"{len(list(folder.iterdir()))}.npz"
+    command = [sys.executable, "-c", CASES, str(checkout.resolve()), str(file), *only]
+    for _ in range(2):  # a process that compiles its kernels may round otherwise than all those after it
+        subprocess.run(command, check=True, cwd=folder)
+    with np.load(file) as held:
+        return {name: held[name] for name in held.files}
+
+
+def engine_is_equal(checkout: Path, seconds: float) -> bool:
+    """Whether `benchmark engine` says that what was played live is what a render gives."""
+    place = str(checkout.resolve())
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from rtspec.cli import main; sys.exit(main())"
+    command = ["benchmark", "engine", "--device", "virtual", "--seconds", f"{seconds:g}", "--json"]
+    environment = {**os.environ, "PYTHONPATH": place}  # for processes that it starts itself
+    told = {"capture_output": True, "text": True, "env": environment, "cwd": tempfile.gettempdir()}
+    done = subprocess.run([sys.executable, "-c", code, place, *command], **told)
+    return done.returncode == 0 and '"equal_to_render": true' in done.stdout and "false" not in done.stdout
+
+
+def compare(before: np.ndarray, after: np.ndarray) -> tuple[bool, str]:
+    """Whether two outputs are equal to the bit, and what is to be said of it."""
+    if after.dtype.kind == "U" or before.dtype.kind == "U":
+        same = before.dtype.kind == after.dtype.kind and before.item() == after.item()
+        return False, f"fails{' in both' if same else ''}: {(after if after.dtype.kind == 'U' else before).item()[:80]}"
+    if before.shape != after.shape or before.dtype != after.dtype:
+        return False, f"{before.dtype} {before.shape} became {after.dtype} {after.shape}"
+    if before.tobytes() == after.tobytes():
+        return True, f"equal, {before.size} numbers, peak {np.abs(before).max():.3g}"
+    apart = np.abs(before.astype(complex) - after)
+    return False, f"differs by up to {np.nanmax(apart):.3g} in {np.count_nonzero(apart)} of {before.size} numbers"
+
+
+def main() -> int:
+    """Compare, print, and tell by the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("before", type=Path, help="folder of a checkout")
+    parser.add_argument("after", type=Path, help="folder of another")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="cases whose names hold one of these")
+    parser.add_argument("--engine-seconds", type=float, default=5.0, metavar="N", help="0 leaves the engine out")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    given = parser.parse_args()
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        before, after = (outputs(side, given.only, Path(folder)) for side in (given.before, given.after))
+    for name in before:
+        rows[name] = compare(before[name], after[name])
+    if given.engine_seconds:
+        for side in (given.before, given.after):
+            equal = engine_is_equal(side, given.engine_seconds)
+            rows[f"engine plays what a render gives: {side}"] = equal, "yes" if equal else "no"
+    if given.json:
+        print(json.dumps({name: {"equal": equal, "said": said} for name, (equal, said) in rows.items()}))
+    else:
+        print("\n".join(f"{'ok  ' if equal else 'FAIL'} {name}: {said}" for name, (equal, said) in rows.items()))
+        print(f"{sum(equal for equal, _ in rows.values())} of {len(rows)} equal")
+    return 0 if rows and all(equal for equal, _ in rows.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
