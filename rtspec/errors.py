@@ -3,6 +3,10 @@
 A message says the value, the rule it breaks and the remedy, in one line: ``hop=300 must divide n_fft=1024; try 256``.
 """
 
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class RtspecError(Exception):
     """Base of all errors that rtspec raises on purpose; the command line prints its text as one line and exits 1."""
@@ -30,3 +34,17 @@ class AudioFileError(RtspecError):
 
 class DeviceError(RtspecError):
     """An audio or MIDI device is missing, refuses its settings or has vanished."""
+
+
+def existing(value: T | None) -> T:
+    """A value that cannot be None here by construction; checked under ``python -O`` too, unlike an assertion."""
+    if value is None:
+        raise TypeError("None where something must be: a fault of rtspec itself")
+    return value
+
+
+def of_kind(value: object, kind: type[T]) -> T:
+    """A value that can only be of this kind here by construction."""
+    if not isinstance(value, kind):
+        raise TypeError(f"a {type(value).__name__} where only a {kind.__name__} can be: a fault of rtspec itself")
+    return value

@@ -126,7 +126,8 @@ class Record:
     def _parsed(self, group: str, text: str) -> Iterator[_Member]:
         for token in text.split():
             found = _TOKEN.fullmatch(token)
-            assert found, f"{self.name}: {token!r} is no field"
+            if found is None:
+                raise TypeError(f"{self.name}: {token!r} is no field")
             name, element, shape, default, optional = found.groups()
             axes = tuple(None if a == ":" else compile(a, name, "eval") for a in (shape or ":").split(","))
             start = 0.0 if group == "words" and default is None else default

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from .failures import printing
 
@@ -69,7 +69,7 @@ class _Silence:
     def __exit__(self, *_) -> None:
         pass
 
-    def add_task(self, *_, **__) -> int:
+    def add_task(self, *_, **__) -> Any:
         return 0
 
     def update(self, *_, **__) -> None:

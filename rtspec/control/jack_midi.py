@@ -24,7 +24,7 @@ from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.memory import address, aligned, integers, memmove, pointer
 from ..buffers.semaphore import Semaphore, sem_post, sem_timedwait
 from ..buffers.step import call_step
-from ..errors import DeviceError
+from ..errors import DeviceError, InvalidValue
 
 _SHARED = ("head", "tail", "port", "lost")
 _HEAD, _TAIL, _PORT, _LOST = range(4)
@@ -281,7 +281,8 @@ class JackMidiInput:
 
     def ignore_types(self, sysex: bool, timing: bool, active_sense: bool) -> None:
         """As RtMidi has it; system exclusive is always left out, the clock and active sensing never."""
-        assert (sysex, timing, active_sense) == (True, False, False)
+        if (sysex, timing, active_sense) != (True, False, False):
+            raise InvalidValue("JACK's MIDI leaves out system exclusive, and neither the clock nor active sensing")
 
     def open_port(self, index: int, name: str) -> None:
         """Listen to the port of this index in :meth:`get_ports`."""

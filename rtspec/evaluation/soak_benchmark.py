@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DeviceError
+from ..errors import DeviceError, existing
 from .engine_benchmark import GilBurner, stolen_ms, test_sound
 from .measured_stream import Job, measured
 from .soak_sender import PORT
@@ -113,14 +113,11 @@ class Sender:
             raise DeviceError("the process that sends MIDI did not start; is python-rtmidi's JACK back end there?")
 
     def _read(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        return existing(self._process.stdout).readline().strip()
 
     def begin(self, do: str, **wanted) -> None:
         """Let it send."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, **wanted}) + "\n")
-        self._process.stdin.flush()
+        print(json.dumps({"do": do, **wanted}), file=self._process.stdin, flush=True)
 
     def result(self) -> dict:
         """What it sent, once it is done."""
@@ -130,8 +127,7 @@ class Sender:
         return self
 
     def __exit__(self, *_) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        existing(self._process.stdin).close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

@@ -20,6 +20,7 @@ from ..buffers.inbox import Inbox
 from ..buffers.memory import memmove, pointer
 from ..buffers.priority import become_real_time_but_compile
 from ..buffers.step import Row, Stage, step
+from ..errors import existing
 from ..models.session import ModelStage
 from .engine import Engine
 from .fading import FADE_MS, delay_stage, fade_stage
@@ -318,9 +319,9 @@ class Player:
         self._spares.extend(unit for unit in old if unit.plugin is not None)
 
     def _cross(self, both: Program, samples: int) -> None:
-        assert self.engine is not None
-        self.engine.play(both, self.program, samples)
-        self.engine.settle()
+        engine = existing(self.engine)
+        engine.play(both, self.program, samples)
+        engine.settle()
 
     def _room(self, first: int, last: int, new: list[Unit]) -> tuple[int, int, int]:
         """Which units must go so that `new` fits in place of those from `first` to `last`, and the padding it needs.

@@ -168,7 +168,8 @@ def _finite(where: str, value: Any) -> Any:
 def record(made: type, /, **checks: Check) -> Check:
     """An object whose fields are those of the dataclass `made`, each with its check; the others have defaults."""
     known = {f.name: f for f in fields(made)}
-    assert set(known) == set(checks), f"{made.__name__}: checks and fields differ"
+    if set(known) != set(checks):
+        raise TypeError(f"{made.__name__}: checks and fields differ")
     needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
 
     def check(where: str, value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InvalidValue, ModelError
+from ..errors import InvalidValue, ModelError, existing
 from .catalogue import find
 from .checks import record, whole
 from .manifest import MAX_FRAMES, METADATA_KEY, Length, Manifest, Signature, State, check_graph, parse, with_stream
@@ -255,10 +255,9 @@ class _Output:
 
     def take(self, n_frames: int) -> np.ndarray:
         """All that belongs to a clip of at least `n_frames`."""
-        assert self._waiting is not None
-        axis = self._timing.axis
-        ready = min(self._timing.length.of(n_frames) - self._given, self._waiting.shape[axis])
-        taken, self._waiting = _part(self._waiting, axis, 0, ready), _part(self._waiting, axis, ready, None)
+        axis, waiting = self._timing.axis, existing(self._waiting)
+        ready = min(self._timing.length.of(n_frames) - self._given, waiting.shape[axis])
+        taken, self._waiting = _part(waiting, axis, 0, ready), _part(waiting, axis, ready, None)
         self._given += ready
         return taken
 

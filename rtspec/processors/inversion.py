@@ -11,7 +11,7 @@ import numpy as np
 from ..buffers.memory import aligned
 from ..buffers.step import Row, Stage
 from ..control.smoothing import ramp_stage
-from ..errors import InvalidValue
+from ..errors import InvalidValue, existing
 from ..frames.analysis import analysis_stage, magnitude_stage
 from ..frames.bands import BandFilters, band_filters, bands_stage
 from ..frames.lag import lag_stage
@@ -263,9 +263,8 @@ class _Lane:
         self._add(inversion_stage(self.filters, self.of._method), self.powers, self.magnitude)
         if refining is None:
             return
-        assert self.of._model is not None
         stage, baseline = refining
-        model = model_stage(self.of._model, self.plan.n_bins)
+        model = model_stage(existing(self.of._model), self.plan.n_bins)
         seen, refined = self.magnitude, aligned(self.plan.n_bins)
         if self.of._method != "pinv":  # networks refine the pseudo-inverse
             seen = aligned(self.plan.n_bins)

@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from ...errors import AudioFileError
+from ...errors import AudioFileError, existing
 
 
 class FfmpegDecoder:
@@ -101,8 +101,7 @@ class FfmpegDecoder:
         return f"ffmpeg says: {said[:200]}"
 
     def _pipe(self) -> IO[bytes]:
-        assert self._child is not None and self._child.stdout is not None
-        return self._child.stdout
+        return existing(existing(self._child).stdout)
 
     def _end(self) -> None:
         child, self._child = self._child, None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
+from ...errors import existing
 from .content import Content, Refused
 from .views import Given, Span, View
 
@@ -237,8 +238,7 @@ def own_info(header: bytes, frames: int, n_bytes: int) -> bytes:
     word = int.from_bytes(header, "big") | 0x1F000  # no CRC, and the bit rates from the highest
     word &= ~0x11200
     word |= 0x10000 | 14 << 12
-    found = parse_header(word)
-    assert found is not None  # every kind has a highest bit rate
+    found = existing(parse_header(word))  # every kind has a highest bit rate
     at = _info_at(found.kind)
     info = struct.pack(">4sIII", b"Info", 3, frames, n_bytes + found.length)
     body = word.to_bytes(4, "big") + bytes(at - 4) + info

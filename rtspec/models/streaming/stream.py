@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
-from rtspec.errors import ModelError
+from rtspec.errors import ModelError, existing
 
 from .clock import Clock, Flow
 from .graph import TO_END, GraphWriter, History
@@ -262,9 +262,9 @@ class Stream:
 
     def _with_lead(self, name: str, lead: np.ndarray | None) -> str:
         """The tensor with this lead: under another name where it has one of its own, or none."""
-        assert lead is not None
         if name in self.leads and self.leads[name] is lead:
             return name
+        lead = existing(lead)
         if name in self.writer.requested:
             self.leads[name] = lead
             return name

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...errors import InvalidValue, of_kind
 from ...processors.bandwidth_stages import N_FEATURES
 from ..export import ship
 from .batches import LIVE_PLAN, Seen
@@ -33,7 +34,8 @@ def ship_live(network: nn.Module, folder: Path, facts: dict[str, Any], card: str
         Markdown.
     """
     features = Seen(golden_sound(LIVE_PLAN.sample_rate)).features[None, -_GOLDEN_FRAMES:]
-    assert features.shape[2] == N_FEATURES
+    if features.shape[2] != N_FEATURES:
+        raise InvalidValue(f"{features.shape[2]} features a frame must be the {N_FEATURES} that the network takes")
     layout = ["batch", "time", "bins"]
     manifest = {
         "name": "bandwidth-live",
@@ -52,7 +54,7 @@ def ship_live(network: nn.Module, folder: Path, facts: dict[str, Any], card: str
 
 def ship_paper(network: nn.Module, folder: Path, facts: dict[str, Any], card: str) -> Path:
     """Package the paper's network, with or without the identity skip; parameters are those of :func:`ship_live`."""
-    assert isinstance(network, PaperNetwork)
+    network = of_kind(network, PaperNetwork)
     sound = torch.as_tensor(golden_sound(PLAN.sample_rate))[None]
     spectrum = stacked(sound)[..., -_GOLDEN_FRAMES:].contiguous().numpy()
     port = {"representation": "complex", "layout": ["batch", "channels", "bins", "time"], "scale": SCALE}

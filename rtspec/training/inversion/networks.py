@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...errors import of_kind
+
 TINY = 1e-20
 """Power that no sound falls below: keeps logarithms finite and is lost in float32's own rounding."""
 
 
 def _quieten(layer: nn.Module, share: float) -> None:
-    """Let a fresh layer's output begin small."""
-    assert isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.bias is not None
+    """Let a fresh convolution's output begin small."""
     with torch.no_grad():
-        layer.weight.mul_(share)
-        layer.bias.zero_()
+        of_kind(layer.weight, Tensor).mul_(share)
+        of_kind(layer.bias, Tensor).zero_()
 
 
 class PaperNetwork(nn.Module):
@@ -70,15 +71,14 @@ def widened(network: PaperNetwork, channels: int, generator: torch.Generator) ->
     wide = PaperNetwork(channels, network.kernel)
     with torch.no_grad():
         for old, new in zip(network.layers, wide.layers, strict=True):
-            assert isinstance(old, nn.Conv2d) and isinstance(new, nn.Conv2d)
-            assert old.bias is not None and new.bias is not None
-            n_out, n_in = old.weight.shape[:2]
-            fresh = torch.randn(new.weight.shape, generator=generator) * math.sqrt(2 / new.weight[0].numel())
+            kept, weight = of_kind(old.weight, Tensor), of_kind(new.weight, Tensor)
+            n_out, n_in = kept.shape[:2]
+            fresh = torch.randn(weight.shape, generator=generator) * math.sqrt(2 / weight[0].numel())
             fresh[:n_out, n_in:] = 0  # the old channels hear none of the new
-            fresh[:n_out, :n_in] = old.weight
-            new.weight.copy_(fresh)
-            new.bias.zero_()
-            new.bias[:n_out] = old.bias
+            fresh[:n_out, :n_in] = kept
+            weight.copy_(fresh)
+            bias = of_kind(new.bias, Tensor).zero_()
+            bias[:n_out] = of_kind(old.bias, Tensor)
     return wide
 
 

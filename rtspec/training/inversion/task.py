@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...cli.output import emit
+from ...errors import of_kind
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..fit import Fitted, Recipe, fit, load_best
 from .data import PLANS, Features, filters_of, held_out, layers
@@ -63,10 +64,10 @@ def train(args: argparse.Namespace) -> Fitted:
         return _fit(network, args, args.steps, args.learning_rate, Path(args.out))
     steps = max(1, min(args.steps - 1, round(START_SHARE * args.steps)))
     start, rate = make("paper", args.seed, PAPER_START_CHANNELS), args.learning_rate
-    narrow = _fit(start, args, steps, rate, Path(args.out) / "start").network
-    assert isinstance(narrow, Levelled) and isinstance(narrow.network, PaperNetwork)
+    levelled = of_kind(_fit(start, args, steps, rate, Path(args.out) / "start").network, Levelled)
+    narrow = of_kind(levelled.network, PaperNetwork)
     generator = torch.Generator().manual_seed(args.seed)
-    wide = Levelled(widened(narrow.network, PAPER_CHANNELS, generator))
+    wide = Levelled(widened(narrow, PAPER_CHANNELS, generator))
     return _fit(wide, args, max(1, args.steps - steps), WIDE_RATE * rate, Path(args.out))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...errors import of_kind
 from ...processors.timbre_levels import FLOOR_DB, HIGHEST_KEY, LOWEST_KEY, N_LEVELS
 
 N_LATENTS = 16
@@ -93,8 +94,7 @@ class Autoencoder(nn.Module):
         """Take the weights of an earlier one (tensors by name), which may have had fewer latents: the new ones begin
         at chance, and unheard."""
         there = {name: torch.from_numpy(weights[name].copy()) for name in self.state_dict() if ".body." in name}
-        last, first = self.encoder.body[-1], self.decoder.body[0]
-        assert isinstance(last, nn.Linear) and isinstance(first, nn.Linear)
+        last, first = (of_kind(layer, nn.Linear) for layer in (self.encoder.body[-1], self.decoder.body[0]))
         n = len(there["encoder.body.4.bias"])
         rows = torch.cat([there["encoder.body.4.weight"], 0.02 * torch.randn(N_LATENTS - n, last.in_features)])
         there["encoder.body.4.weight"] = rows
@@ -109,8 +109,7 @@ class Autoencoder(nn.Module):
 
         Until now nothing may be usual; `usual_weight` (N_LATENTS, N_NOTE) and `usual_bias` say what is.
         """
-        encode, decode = self.encoder.body[-1], self.decoder.body[0]
-        assert isinstance(encode, nn.Linear) and isinstance(decode, nn.Linear)
+        encode, decode = (of_kind(layer, nn.Linear) for layer in (self.encoder.body[-1], self.decoder.body[0]))
         encode.bias.copy_(axes @ encode.bias)
         encode.weight.copy_(axes @ encode.weight)
         decode.weight[:, :N_LATENTS] = decode.weight[:, :N_LATENTS] @ torch.linalg.inv(axes)

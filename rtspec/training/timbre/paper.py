@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ...errors import of_kind
 from .log_mel import N_FRAMES, N_MELS, RANGE_DB
 
 Where = Literal["", "E", "D", "ED"]
@@ -234,9 +235,9 @@ class StreamedAutoencoder(nn.Module):
         super().__init__()
         self.encoder, self.decoder = network.encoder, deepcopy(network.decoder)
         for block in self.decoder.blocks:
-            assert isinstance(block, nn.Sequential)
-            if isinstance(first := block[0], UpsampledConvTranspose2d):
-                block[0] = first.fused()
+            layers = of_kind(block, nn.Sequential)
+            if isinstance(first := layers[0], UpsampledConvTranspose2d):
+                layers[0] = first.fused()
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.decoder(self.encoder(pictures[:, None])).clamp(0, 1)[:, 0]
@@ -263,9 +264,9 @@ def peak_error(made: Tensor, wanted: Tensor) -> Tensor:
 
 def reconstruction_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     """The variant's error and what the regularisers add; convolutions in bfloat16, twice as fast and as good."""
-    assert isinstance(network, StackedAutoencoder)
+    autoencoder = of_kind(network, StackedAutoencoder)
     (pictures,) = batch
     with torch.autocast(pictures.device.type, torch.bfloat16):
-        made = network(pictures)
-    error = (peak_error if network.variant.peaks else nn.functional.mse_loss)(made.float(), pictures)
-    return error + network.penalty() if network.training else error
+        made = autoencoder(pictures)
+    error = (peak_error if autoencoder.variant.peaks else nn.functional.mse_loss)(made.float(), pictures)
+    return error + autoencoder.penalty() if autoencoder.training else error

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...errors import of_kind
 from ...processors.timbre_notes import TIMES_S, note_latents
 from .networks import N_LATENTS, Autoencoder, brought_to_unit, note_features
 from .notes_cache import NoteLevels
@@ -56,14 +57,14 @@ class MomentBatches:
 
 def moment_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     """Each moment from its own latents, slightly shaken, and from its partner's."""
-    assert isinstance(network, Autoencoder)
+    autoencoder = of_kind(network, Autoencoder)
     levels_a, key_a, velocity_a, levels_b, key_b, velocity_b, weight = batch
-    z_a = network.encoder(levels_a, key_a, velocity_a)
-    z_b = network.encoder(levels_b, key_b, velocity_b)
+    z_a = autoencoder.encoder(levels_a, key_a, velocity_a)
+    z_b = autoencoder.encoder(levels_b, key_b, velocity_b)
     shaken_a, shaken_b = (z + SHAKE * torch.randn_like(z) for z in (z_a, z_b))
     a, b = (key_a, velocity_a), (key_b, velocity_b)
-    own = _told(network, shaken_a, a, levels_a, weight) + _told(network, shaken_b, b, levels_b, weight)
-    other = _told(network, shaken_b, a, levels_a, weight) + _told(network, shaken_a, b, levels_b, weight)
+    own = _told(autoencoder, shaken_a, a, levels_a, weight) + _told(autoencoder, shaken_b, b, levels_b, weight)
+    other = _told(autoencoder, shaken_b, a, levels_a, weight) + _told(autoencoder, shaken_a, b, levels_b, weight)
     return own + 0.2 * other + 1e-3 * (z_a**2 + z_b**2).mean()
 
 
@@ -89,8 +90,8 @@ def moment_validation(levels: NoteLevels, chosen: np.ndarray, n: int = 8192) -> 
     given = tuple(map(torch.from_numpy, (wanted, key, velocity)))
 
     def validate(network: nn.Module) -> float:
-        assert isinstance(network, Autoencoder)
-        made = brought_to_unit(network.decoder(network.encoder(*given), *given[1:])).numpy()
+        autoencoder = of_kind(network, Autoencoder)
+        made = brought_to_unit(autoencoder.decoder(autoencoder.encoder(*given), *given[1:])).numpy()
         return float(1.0 - partial_f1(made[:, :96], wanted[:, :96]).mean())
 
     return validate

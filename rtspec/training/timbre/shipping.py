@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from ...errors import InvalidValue
 from ...processors.timbre_anchors import LatentMap, write_map
 from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
@@ -138,7 +139,8 @@ def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
     picked = generator.integers(len(note), size=n_frames)
     notes = levels.notes[note[picked]].astype(np.float32)
     told = levels.levels[note[picked], time[picked]].astype(np.float32)
-    assert told.shape[1] == N_LEVELS
+    if told.shape[1] != N_LEVELS:
+        raise InvalidValue(f"{told.shape[1]} levels a note must be {N_LEVELS}; prepare the data anew")
     return np.concatenate([told, notes[:, 1:2], notes[:, 2:] / 127], axis=1)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...cli.output import emit, progress
-from ...errors import InvalidValue
+from ...errors import InvalidValue, of_kind
 from ...models.catalogue import find
 from ...models.packages import read_proto
 from ..arguments import add_run_arguments, begin
@@ -93,8 +93,7 @@ def train_playable(args: argparse.Namespace) -> dict[str, float]:
     """Moments, then the way of notes through them; packages where asked."""
     levels, out = notes_cache.read_all(args.data), Path(args.out)
     moments = fit_moments(levels, args, out / "moments")
-    autoencoder = moments.network
-    assert isinstance(autoencoder, Autoencoder)
+    autoencoder = of_kind(moments.network, Autoencoder)
     share, told = onto_principal_axes(autoencoder, levels)
     performers = fit_paths(autoencoder, told, levels, args, out / "paths")
     if args.export:
@@ -155,10 +154,9 @@ def fit_paths(
 def _export(
     autoencoder: Autoencoder, performer: nn.Module, levels, told: Paths, share: np.ndarray, args: argparse.Namespace
 ) -> None:
-    assert isinstance(performer, Performer)
     font = _font(args.data)
     places = latent_map(told, share, {program: font.name(program) for program in PROGRAMS})
-    instrument = Instrument.inside(autoencoder, performer, told.latents)
+    instrument = Instrument.inside(autoencoder, of_kind(performer, Performer), told.latents)
     card, folder = _card(args), Path(args.export)
     with progress(args.json) as bar:
         task = bar.add_task("courses of the anchors", total=len(ANCHORS))
@@ -215,8 +213,8 @@ def _run_paper(args: argparse.Namespace) -> None:
     scores = reconstruction_scores(network, pictures.pictures[pictures.parts()[2]])
     told = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
     if args.export:
-        assert isinstance(network, StackedAutoencoder)
-        ship_paper(network, pictures.pictures, Path(args.export) / "timbre-paper", _paper_card(args, told))
+        autoencoder = of_kind(network, StackedAutoencoder)
+        ship_paper(autoencoder, pictures.pictures, Path(args.export) / "timbre-paper", _paper_card(args, told))
     emit(args, {"variant": args.variant, **scores}, f"{args.variant}, on the notes kept for the test: {told}")
 
 
