@@ -36,6 +36,10 @@ class DeviceError(RtspecError):
     """An audio or MIDI device is missing, refuses its settings or has vanished."""
 
 
+class DroppedInput(DeviceError, RuntimeError):
+    """Input that came in was not taken in time; pedalboard raises RuntimeError there."""
+
+
 def existing(value: T | None) -> T:
     """A value that cannot be None here by construction; checked under ``python -O`` too, unlike an assertion."""
     if value is None:

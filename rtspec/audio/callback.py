@@ -50,7 +50,7 @@ _NUMBERS = (
     *("channels", "device_inputs", "device_outputs", "drain", "prefill"),
     *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted", "listening", "listened"),
     *("period", "provided", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
-    *("source_frames", "source_at", "loop", "inject_frames", "tape_frames", "tape_at"),
+    *("source_frames", "source_at", "loop", "written", "inject_frames", "tape_frames", "tape_at"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
@@ -88,11 +88,12 @@ def _gather(s, device, n):
 
 @njit
 def _gather_from_disk(s, n):
-    """Take what was read of a file; where the disk is late there is silence, counted, and the file goes on behind."""
+    """Take what was read of a file; where the disk is late there is silence, counted, and the file goes on behind. What
+    a program writes may have gaps."""
     taken = take(s.source_ring, s.staged_in, n)
     memset(s.staged_in + 4 * taken * s.channels, 0, 4 * (n - taken) * s.channels)
-    late = n - taken if s.loop else max(0, min(n, s.source_frames - s.source_at) - taken)
-    s.unread_frames += late
+    late = n - taken if s.loop or s.written else max(0, min(n, s.source_frames - s.source_at) - taken)
+    s.unread_frames += 0 if s.written else late
     s.source_at -= late
 
 
@@ -204,7 +205,12 @@ def exchange(state, device_in, device_out, n):
         at_out = device_out + 4 * done * s.device_outputs if device_out != 0 else 0
         _turn(s, at_in, at_out, m)
         done += m
-    if (s.source != 0 or s.source_ring != 0) and not s.loop and s.source_at >= s.source_frames + s.drain:
+    if (
+        (s.source != 0 or s.source_ring != 0)
+        and not s.loop
+        and not s.written
+        and s.source_at >= s.source_frames + s.drain
+    ):
         store_release(state + _FINISHED, 1)
     _mark(state, s, start, n)
     duration = now_ns(s.timespec) - start
@@ -327,6 +333,11 @@ class Exchange:
         """Take the input from this ring, which somebody else fills with so many frames in all."""
         self._source_ring = ring  # keeps it alive
         self._set(source_ring=ring.address, source_frames=frames)
+
+    def play_written(self, ring: Ring) -> None:
+        """From now on take the input from this ring, which a program fills when it likes, without an end."""
+        self._set(written=1)
+        self.play_ring(ring, 0)
 
     def _set(self, **values: int) -> None:
         for name, value in values.items():

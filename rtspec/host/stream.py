@@ -1,8 +1,6 @@
 """Live audio: a device, an engine and a chain."""
 
-import threading
-import time
-from collections import Counter, deque
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,43 +9,24 @@ from typing import Any
 import numpy as np
 
 from ..audio.channels import checked_channels
-from ..audio.devices import Device, find_again, find_device, look_again
+from ..audio.devices import find_device
 from ..audio.feeding import FileSource, open_source
 from ..audio.layout import check_block, check_sample_rate, planar_sound
-from ..audio.recording import Recording, checked_path
-from ..buffers.events import AT_ONCE, send_event
+from ..audio.recording import checked_path
 from ..control.parameters import Parameter
-from ..errors import DeviceError, InvalidValue
+from ..errors import InvalidValue
 from .board import Pedalboard, as_board
 from .controllers import Controllers
 from .latency import Latency
 from .names import Now, default_input_name, default_output_name, input_names, output_names
-from .opening import opened, own_rate
+from .opening import Devices, own_rate
+from .performance import Performance
 from .rig import Rig, Settings
 from .statistics import Statistics
-
-Devices = tuple[Device | None, Device | None]
-"""Input and output; the virtual device where there is no output."""
 
 WORKER_SAMPLES = 256
 """Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst. A chain with
 an instrument in it has none: there, what lies between a key and its sound is felt."""
-
-POLL_S = 0.02
-WATCH_S = 0.1
-"""How often a stream looks whether its device is still there."""
-
-STALL_S, BUFFERED_STALL_S, STALL_PERIODS = 2.0, 5.0, 2
-"""A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says; one
-with buffers of its own, as PulseAudio, may be silent for longer."""
-
-RETRY_S = (0.25, 5.0)
-"""Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
-
-CLOSE_S = 10.0
-"""How long a stream that stops waits for what it does about a lost device."""
-
-VANISHED = "the audio device vanished while playing"
 
 
 class AudioStream:
@@ -56,11 +35,12 @@ class AudioStream:
     Parameters
     ----------
     input_device_name, output_device_name : str, int or None
-        Name, part of a name or index; the default device where None. With a `source` no input is opened.
+        Name, part of a name or index; the default device where None. With a `source`, or where the input is False, no
+        input is opened.
     plugins : Pedalboard, processor, native pedalboard plugin or list of these
         The chain; a :class:`rtspec.Pedalboard` may be edited while it plays.
     sample_rate : float, optional
-        Hz; the output device's own where None.
+        Hz; the output device's own where None, 48000 on the virtual one.
     buffer_size : int, optional
         Frames that the engine takes at a time, and that a device callback has where the driver leaves the choice. Where
         None, the device's own, else 128. A JACK or PipeWire server decides its period itself; the delay follows it.
@@ -116,8 +96,8 @@ class AudioStream:
 
     Attributes
     ----------
-    controllers : Controllers
-        The open MIDI input, its map and the OSC server.
+    ignore_dropped_input : bool
+        Whether :meth:`read` keeps quiet about input that it took too late.
 
     Examples
     --------
@@ -127,6 +107,7 @@ class AudioStream:
     True
     """
 
+    ignore_dropped_input = False
     input_device_names, output_device_names = Now(input_names), Now(output_names)
     default_input_device_name, default_output_device_name = Now(default_input_name), Now(default_output_name)
 
@@ -135,13 +116,13 @@ class AudioStream:
         input_device_name: str | int | None = None,
         output_device_name: str | int | None = None,
         plugins=None,
-        sample_rate: float | None = 48000,
+        sample_rate: float | None = None,
         buffer_size: int | None = None,
+        allow_feedback: bool = False,
         *,
         channels: int | None = None,
         input_channels: str | int | Sequence[int] | None = None,
         output_channels: str | int | Sequence[int] | None = None,
-        allow_feedback: bool = False,
         source: np.ndarray | str | Path | None = None,
         loop: bool = False,
         inject: np.ndarray | None = None,
@@ -162,12 +143,10 @@ class AudioStream:
         reopen: bool = False,
         report: Callable[[str], None] | None = None,
     ):
-        self._report, self._reopen, self._said = report, reopen, deque[str](maxlen=100)
-        block = None if buffer_size is None else check_block(buffer_size)
-        self._board = as_board(plugins)
+        self._board, silent = as_board(plugins), source is not None or input_device_name is False
         devices: Devices = None, None
         if not virtual:
-            reader = None if source is not None else find_device(input_device_name, "input", allow_feedback)
+            reader = None if silent else find_device(input_device_name, "input", allow_feedback)
             devices = reader, find_device(output_device_name, "output")
         rate = check_sample_rate(own_rate(devices) if sample_rate is None else sample_rate)
         ins, outs = (
@@ -179,9 +158,9 @@ class AudioStream:
         self.channels = channels or (len(ins) if ins and source is None else _natural_channels(sound, devices))
         settings = Settings(
             sample_rate=rate,
-            buffer_size=block,
+            buffer_size=None if buffer_size is None else check_block(buffer_size),
             channels=self.channels,
-            worker_samples=_checked_samples("worker_samples", _usual_worker(self.plugins, worker_samples)),
+            worker_samples=_checked_samples("worker_samples", _usual_worker(self._board, worker_samples)),
             reserve_samples=_checked_samples("reserve_samples", reserve_samples),
             guard=guard,
             source=_frames("source", sound, self.channels),
@@ -191,16 +170,15 @@ class AudioStream:
             output_channels=outs,
             tape_frames=round(record_seconds * rate),
         )
-        self._record, self._overwrite = None if record is None else checked_path(record), overwrite
-        self._recording: Recording | None = None
-        self._seen, self._seen_at = -1, 0.0
-        self._lost, self._ending = False, threading.Event()
-        self._watcher: threading.Thread | None = None
-        self._reopened, self._past = 0, Counter[str]()
-        self._running = self._stopped = False
-        self.controllers = Controllers(
-            self.plugins,
-            self,
+        self._entered = 0
+        self._performance = Performance(
+            settings,
+            devices,
+            self._board,
+            record=None if record is None else checked_path(record),
+            overwrite=overwrite,
+            reopen=reopen,
+            report=report,
             midi=midi,
             midi_map=midi_map,
             timed=midi_timed,
@@ -208,9 +186,17 @@ class AudioStream:
             osc_host=osc_host,
             presets=presets,
             pad=pad,
-            report=self._say,
         )
-        self._rig = opened(settings, devices, self.plugins, self._say)
+        weakref.finalize(self, self._performance.give_up).atexit = False
+
+    @property
+    def controllers(self) -> Controllers:
+        """The open MIDI input, its map and the OSC server."""
+        return self._performance.controllers
+
+    @property
+    def _rig(self) -> Rig:
+        return self._performance.rig
 
     @property
     def sample_rate(self) -> float:
@@ -236,10 +222,10 @@ class AudioStream:
     @property
     def running(self) -> bool:
         """Between start and stop."""
-        return self._running
+        return self._performance.running
 
     def __repr__(self) -> str:
-        state = "running" if self._running else "not running"
+        state = "running" if self.running else "not running"
         return (
             f"<rtspec.AudioStream {self._rig.device_names} {self.sample_rate:g} Hz, {self.buffer_size} frames, {state},"
             f" plugins={list(self._board)}>"
@@ -250,46 +236,12 @@ class AudioStream:
 
         Where it runs already nothing happens; after :meth:`stop` it plays from the start.
         """
-        if self._running:
-            return self
-        if self._stopped:
-            self._renew()
-        self._running = True
-        try:
-            self._begin()
-        except BaseException:
-            self.stop()
-            raise
+        self._performance.start()
         return self
-
-    def _renew(self) -> None:
-        """After a stop: everything anew, on the same devices."""
-        self._rig = opened(self._rig.settings, self._rig.devices, self.plugins, self._say)
-        self._ending, self._lost, self._stopped = threading.Event(), False, False
-        self._seen, self._seen_at, self._past = -1, 0.0, Counter()
-
-    def _begin(self) -> None:
-        self.controllers.open()
-        self._rig.go_on_at(0)
-        self._rig.engine.start()
-        if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
-            form = round(self.sample_rate), self.channels
-            self._recording = Recording(self._record, *form, self._say, self._overwrite)
-            self._rig.exchange.record_to(self._recording.rings)
-        self._rig.device_stream.start()
-        self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
-        self._watcher.start()
 
     def stop(self) -> None:
         """Stop device and engine; safe to call twice, and after the device has vanished."""
-        self._ending.set()
-        if self._watcher is not None:
-            self._watcher.join(CLOSE_S)
-        self.controllers.close()
-        self._rig.stop()
-        if self._recording is not None:
-            self._recording.close()
-        self._running, self._stopped = False, True
+        self._performance.stop()
 
     close = stop
 
@@ -299,116 +251,45 @@ class AudioStream:
             self.wait()
 
     def __enter__(self) -> "AudioStream":
-        return self.start()
+        self.start()
+        self._entered += 1
+        return self
 
-    def __exit__(self, *exception) -> None:
-        self.stop()
+    def __exit__(self, kind, *exception) -> None:
+        """The outermost `with` stops; what was written is heard before that."""
+        self._entered -= 1
+        if self._entered:
+            return
+        try:
+            if kind is None and self._performance.handing.has_written:
+                self.wait()
+        finally:
+            self.stop()
 
     @property
     def recording_paths(self) -> tuple[Path, ...]:
         """The files of input and output that `record` asked for; none before the start."""
-        return () if self._recording is None else self._recording.paths
+        recording = self._performance.recording
+        return () if recording is None else recording.paths
 
     @property
     def active(self) -> bool:
         """Whether the device calls: False while it has vanished."""
-        return not self._lost and self._rig.device_stream.active
+        return self._performance.active
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the source has been played out; True if it was, False at the timeout (seconds).
+        """Wait until the source, or what was written, has been played out; True if it was, False at the timeout
+        (seconds).
 
         Raises
         ------
         DeviceError
             The device vanished, and `reopen` is False.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        pause = threading.Event()
-        while not self._rig.exchange.finished:
-            if self._lost and not self._reopen:
-                raise DeviceError(f"{VANISHED}; plug it in or start its server, then start again")
-            if end is not None and time.monotonic() >= end:
-                return False
-            pause.wait(POLL_S)
-        return True
-
-    # A device that vanishes -----------------------------------------------------------------------------------------
-
-    def _watch(self) -> None:
-        """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
-        can_vanish = self._rig.devices[1] is not None  # the virtual one cannot
-        while not self._ending.wait(WATCH_S):
-            for line in (*self._rig.engine.look(), self._rig.period_news()):
-                if line:
-                    self._say(line)
-            if not can_vanish or self._still_there():
-                continue
-            self._lost = True
-            if self._rig.device_stream.on_jack:
-                self.controllers.device_lost()
-            if not self._reopen:
-                return
-            self._say(f"{VANISHED}; playing on as soon as it is there again")
-            self._seek()
-
-    def _still_there(self) -> bool:
-        return self._rig.device_stream.active and not self._stalled() and self._rig.is_there()
-
-    def _stalled(self) -> bool:
-        """Whether no callback came for long: some drivers never report that they are gone."""
-        now, seen = time.monotonic(), self._rig.exchange.called_ns
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, now
-        limit_s = STALL_S if self._rig.on_jack else BUFFERED_STALL_S
-        return now - self._seen_at > limit_s + STALL_PERIODS * self._rig.exchange.period / self.sample_rate
-
-    def _seek(self) -> None:
-        before, died, pause_s = self._rig, True, RETRY_S[0]
-        before.stop()
-        while not self._ending.wait(pause_s):
-            pause_s = min(2 * pause_s, RETRY_S[1])
-            with suppress(DeviceError):
-                look_again(died)
-                died = False
-                self._rig = self._rebuilt(before)
-                self._go_on_from(before)
-                return
-            if self._rig is not before:
-                self._rig.stop()  # it could be built, but not be started
-
-    def _rebuilt(self, before: Rig) -> Rig:
-        """Everything anew, on the device as it is now."""
-        reader, writer = (device and find_again(device) for device in before.devices)
-        try:
-            return Rig(before.settings, (reader, writer), self.plugins, self._say)
-        except DeviceError:  # it may have come back with another sample rate
-            if writer is None or writer.sample_rate == self.sample_rate:
-                raise
-            return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), self.plugins, self._say)
-
-    def _go_on_from(self, before: Rig) -> None:
-        """Play on where the sound broke off."""
-        rate, source_at = before.settings.sample_rate, int(before.exchange.record["source_at"][0])
-        self._rig.go_on_at(round(source_at * self.sample_rate / rate))
-        self._keep_recording(rate)
-        self._rig.engine.start()
-        self._rig.device_stream.start()
-        self._past.update(before.exchange.counters())
-        self._seen, self._seen_at, self._lost = -1, time.monotonic(), False
-        self._say(f"the audio device is there again, at {self.sample_rate:g} Hz; playing on")
-        self._reopened += 1
-
-    def _keep_recording(self, rate: float) -> None:
-        """Record on; at another rate into files of their own."""
-        if self._recording is None:
-            return
-        if rate != self.sample_rate:
-            self._recording.close()
-            path = checked_path(self._record or "")
-            path = path.with_name(f"{path.stem}-{self._reopened + 2}{path.suffix}")
-            self._recording = Recording(path, round(self.sample_rate), self.channels, self._say)
-            self._say(f"recording to {path}, since the sample rate is another")
-        self._rig.exchange.record_to(self._recording.rings)
+        handing = self._performance.handing
+        if handing.has_written:
+            return self._performance.pause(lambda: handing.is_heard(self._rig.exchange, self.latency), timeout)
+        return self._performance.pause(lambda: self._rig.exchange.finished, timeout)
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message.
@@ -427,33 +308,76 @@ class AudioStream:
         bool
             Whether anyone gets it: False where nobody accepts MIDI, or too many events are on their way.
         """
-        at, inboxes = self._event_time(time_s), self._rig.player.inboxes(processor)
-        sent = [self._rig.engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
-        return bool(sent) and all(sent)
+        return self._performance.send(message, time_s, processor)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
         """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
         way."""
-        return self._rig.engine.events.put(parameter.event(self._event_time(time_s), value))
+        return self._performance.set(parameter, value, time_s)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
-        return self._rig.player.settle(timeout_s)
+        return self._performance.settle(timeout_s)
+
+    # Piece by piece -----------------------------------------------------------------------------------------------
+
+    def write(self, audio: np.ndarray, sample_rate: float | None = None) -> None:
+        """Play a sound through the chain, in place of the input and right behind what was written before.
+
+        Returns when the last of it is on its way, half a second before it is heard at most; :meth:`wait`, or the end
+        of `with`, waits until it is. A stream that does not run is started.
+
+        Parameters
+        ----------
+        audio : ndarray, float32 or float64
+            By the rules of all sounds; one channel goes to all of the chain's.
+        sample_rate : float, optional
+            Hz; must be the stream's.
+        """
+        rate, planar = self.sample_rate, planar_sound("audio", audio)
+        if sample_rate is not None and check_sample_rate(sample_rate) != rate:
+            raise InvalidValue(
+                f"sample_rate={sample_rate:g} Hz is not this stream's; resample the sound to {rate:g} Hz, or open a"
+                " stream at its rate"
+            )
+        frames = _frames("audio", _spread(planar, self.channels), self.channels)
+        self.start()
+        self._performance.write(frames)
+
+    def read(self, num_samples: int = 0) -> np.ndarray:
+        """Take input as it comes in, float32 of shape (channels, samples); it is kept from the first call on.
+
+        Parameters
+        ----------
+        num_samples : int
+            To wait for; where 0, what has come in since the last call.
+
+        Raises
+        ------
+        DroppedInput
+            Input was lost since the last call, because it came too late, unless :attr:`ignore_dropped_input`.
+        """
+        return self._performance.read(num_samples, self.ignore_dropped_input)
 
     @property
-    def reports(self) -> list[str]:
-        """What came and went, and what went otherwise than asked for, a line each: ports, presets, an edit that failed
-        or made the latency longer."""
-        return list(self._said)
+    def buffered_input_sample_count(self) -> int:
+        """Frames that :meth:`read` has not taken yet."""
+        return self._performance.handing.n_waiting
 
-    def _event_time(self, time_s: float | None) -> int:
-        return AT_ONCE if time_s is None else self._rig.exchange.sample_at(time_s)
+    @property
+    def dropped_input_frame_count(self) -> int:
+        """Frames that were lost since the last :meth:`read`."""
+        return self._performance.handing.n_dropped(self._rig.exchange)
 
-    def _say(self, line: str) -> None:
-        self._said.append(line)
-        if self._report is not None:
-            with suppress(Exception):  # whoever listens must not end what speaks
-                self._report(line)
+    @staticmethod
+    def play(
+        audio: np.ndarray, sample_rate: float, output_device_name: str | int | None = None, *, virtual: bool = False
+    ) -> None:
+        """Play a sound on an output device; returns when it has been heard."""
+        with AudioStream(
+            None, output_device_name, sample_rate=sample_rate, source=audio, virtual=virtual, plugins=[]
+        ) as stream:
+            stream.wait()
 
     # Looking ------------------------------------------------------------------------------------------------------
 
@@ -465,26 +389,23 @@ class AudioStream:
     @property
     def statistics(self) -> Statistics:
         """What happened so far."""
-        rig = self._rig
-        engine, guard = rig.engine, rig.guard
-        return Statistics(
-            **{name: n + self._past[name] for name, n in rig.exchange.counters().items()},
-            reopened=self._reopened,
-            bad_samples=engine.bad_samples,
-            bad_frames=rig.player.bad_frames,
-            late_events=engine.events.late,
-            dropped_events=engine.events.dropped,
-            load=round(engine.governor.load, 3),
-            governor_level=engine.governor.level,
-            governor_steps=engine.governor.steps_down,
-            stuck_s=round(engine.stuck_s, 1),
-            howls=guard.howls if guard else 0,
-            limited_samples=guard.limited_samples if guard else 0,
-            callback_us=rig.exchange.histogram.summary_us(),
-            frame_us=engine.histogram.summary_us(),
-            real_time=engine.real_time,
-            native_plugins=rig.player.native_costs(),
-        )
+        return self._performance.statistics
+
+    @property
+    def reports(self) -> list[str]:
+        """What came and went, and what went otherwise than asked for, a line each: ports, presets, an edit that failed
+        or made the latency longer."""
+        return list(self._performance.said)
+
+    @property
+    def num_input_channels(self) -> int:
+        """Channels that are open of the input device; 0 without one."""
+        return int(self._rig.exchange.record["device_inputs"][0])
+
+    @property
+    def num_output_channels(self) -> int:
+        """Channels that are open of the output device; 0 on the virtual one."""
+        return int(self._rig.exchange.record["device_outputs"][0])
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -505,6 +426,11 @@ class AudioStream:
         """Input and output on the tape so far, float32 of shape (channels, samples)."""
         n = self._rig.exchange.taped_frames
         return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()
+
+
+def _spread(planar, channels: int) -> Any:
+    """One channel as many; others as they are."""
+    return np.repeat(planar, channels, axis=0) if len(planar) == 1 else planar
 
 
 def _natural_channels(source: np.ndarray | FileSource | None, devices: Devices) -> int:

@@ -1,6 +1,9 @@
 """AudioStream takes pedalboard's words: plugins are assigned, it starts again, and sounds obey one rule."""
 
+import gc
+import threading
 import time
+import weakref
 
 import numpy as np
 import pedalboard
@@ -52,3 +55,121 @@ def test_source_and_inject_obey_the_rules_of_all_sounds(name):
         stream(plugins=[], **{name: np.where(np.arange(200).reshape(2, 100) == 3, np.nan, frames[:100].T)})
     with pytest.raises(TypeError, match=f"{name}: audio of dtype int16"):
         stream(plugins=[], **{name: frames.astype(np.int16)})
+
+
+def threads():
+    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("rtspec")]
+    return sorted(name for name in names if name != "rtspec model watch")  # one a process, for ever
+
+
+def check_ended(limit_s=20):
+    end = time.monotonic() + limit_s
+    while threads() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert threads() == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("settings", [{}, {"osc_port": 0, "reopen": True, "report": print}])
+def test_a_stream_that_nobody_holds_any_more_ends(settings):
+    playing = stream(plugins=[rtspec.OnnxProcessor("identity", n_fft=512)], loop=True, **settings).start()
+    assert "rtspec-engine" in threads()
+    gone = weakref.ref(playing)
+    gc.disable()  # it goes with its last name, not when a collection comes by
+    try:
+        del playing
+        assert gone() is None
+    finally:
+        gc.enable()
+    check_ended()
+
+
+@pytest.mark.timeout(120)
+def test_a_notebooks_cell_may_be_run_again_and_again():
+    check_ended()
+    cell = compile("playing = stream(plugins=board, loop=True, osc_port=0)\nplaying.start()\n", "cell", "exec")
+    names = {"stream": stream, "board": rtspec.Pedalboard([pedalboard.Gain(0)])}
+    for _ in range(3):
+        exec(cell, names)
+        assert names["playing"].running
+        assert threads().count("rtspec-engine") == 1
+    names["playing"].stop()
+    check_ended()
+
+
+@pytest.mark.timeout(60)
+def test_the_outermost_with_stops():
+    with stream(plugins=[], loop=True) as playing:
+        with playing as same:
+            assert same is playing
+        assert playing.running and playing.active
+    assert not playing.running
+
+
+@pytest.mark.timeout(60)
+def test_what_is_written_piece_by_piece_is_heard_whole_through_the_chain():
+    sound = (0.2 * np.random.default_rng(0).standard_normal((2, RATE))).astype(np.float32)
+    processor = rtspec.OnnxProcessor("identity", n_fft=512)
+    with stream(source=None, plugins=[processor], record_seconds=4, sample_rate=None, worker_samples=4096) as playing:
+        for at in range(0, RATE, 4096):
+            playing.write(sound[:, at : at + 4096], RATE)
+    taken, heard = playing.recorded
+    first = int(np.flatnonzero(taken[0])[0])
+    assert playing.statistics.unread_frames == 0
+    gaps = taken.shape[1] - first - RATE
+    np.testing.assert_array_equal(taken[:, first : first + RATE], sound) if gaps >= 0 else pytest.fail(str(gaps))
+    delay = playing.latency.total_samples
+    np.testing.assert_array_equal(heard[:, first + delay : first + delay + RATE], processor(sound, RATE))
+
+
+@pytest.mark.timeout(60)
+def test_write_spreads_one_channel_starts_and_refuses_another_rate():
+    playing = stream(source=None, plugins=[], record_seconds=1)
+    playing.write(0.5 * np.ones(1000, np.float32))
+    assert playing.running and playing.wait(20)
+    playing.stop()
+    assert (playing.recorded[1] == 0.5).sum() == 2000
+    with pytest.raises(InvalidValue, match="sample_rate=44100 Hz is not this stream's; resample the sound to 48000"):
+        playing.write(np.zeros(100, np.float32), 44100)
+    with pytest.raises(InvalidValue, match=r"audio of shape \(3, 100\) must be \(2, samples\)"):
+        playing.write(np.zeros((3, 100), np.float32))
+
+
+@pytest.mark.timeout(60)
+def test_what_comes_in_is_read_without_a_gap_and_a_loss_is_told():
+    ramp = np.arange(1, 20 * RATE, dtype=np.float32)[np.newaxis] / 2**24
+    with stream(source=ramp, plugins=[]) as playing:
+        assert playing.read().shape == (1, 0)
+        parts = [playing.read(1000), playing.read(5000)]
+        while not playing.buffered_input_sample_count:
+            time.sleep(0.01)
+        parts.append(playing.read())
+        read = np.concatenate(parts, axis=1)[0]
+        assert len(read) > 6000
+        np.testing.assert_array_equal(np.diff(read) * 2**24, np.ones(len(read) - 1))
+        playing._rig.exchange.record["unrecorded_frames"] += 7
+        assert playing.dropped_input_frame_count == 7
+        with pytest.raises(RuntimeError, match="7 frames of input were lost: read comes too late"):
+            playing.read()
+        playing.read()
+        playing._rig.exchange.record["unrecorded_frames"] += 7
+        playing.ignore_dropped_input = True
+        assert playing.read(10).shape == (1, 10)
+
+
+@pytest.mark.timeout(60)
+def test_play_returns_when_a_sound_was_heard():
+    start = time.monotonic()
+    rtspec.AudioStream.play(np.zeros(RATE // 2, np.float32), RATE, virtual=True)
+    assert time.monotonic() - start > 0.5
+
+
+def test_pedalboards_names_are_there():
+    import pedalboard.io
+
+    lacking = [
+        n for n in dir(pedalboard.io.AudioStream) if not n.startswith("_") and not hasattr(rtspec.AudioStream, n)
+    ]
+    assert not lacking
+    assert stream(plugins=[], sample_rate=None).sample_rate == 48000
+    assert (stream(plugins=[]).num_input_channels, stream(plugins=[]).num_output_channels) == (0, 0)
