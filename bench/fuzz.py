@@ -30,12 +30,12 @@ import onnx
 
 import rtspec
 from rtspec.audio import files
-from rtspec.audio.levels import read_levels
 from rtspec.control.automation import timed_messages
 from rtspec.control.mapping import read_assignments
 from rtspec.control.presets import read_preset
 from rtspec.errors import RtspecError
 from rtspec.models import load, models
+from rtspec.processors.inversion.level_tables import read_levels
 
 CASE_S = 10
 MEMORY_BYTES = 2 << 30
@@ -296,7 +296,7 @@ def _preset() -> bytes:
 
 def _map() -> bytes:
     from rtspec.control.mapping import Assignment, MidiMap
-    from rtspec.control.messages import Control
+    from rtspec.control.midi.messages import Control
 
     board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
     address = next(iter(rtspec.control.directory.Directory(board)))

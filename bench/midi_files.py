@@ -17,7 +17,7 @@ import soundfile
 from rtspec import TimbreSynth
 from rtspec.batch.recipe import Recipe
 from rtspec.batch.rendering import Renderer
-from rtspec.control.midi_files import read_midi_file
+from rtspec.control.midi.files import read_midi_file
 
 RATE = 48000
 FRAME = RATE // 100

@@ -1,8 +1,8 @@
 """rtspec: a streaming real-time host for spectral neural audio.
 
-Sound passes these packages: `audio` (devices, files) → `buffers` (rings) → `host` (engine, boards) → `frames`
-(analysis) → `models` (ONNX) → `phase` → `frames` (overlap-add) → `host` → `audio`. `processors` put them together,
-`control` moves their parameters.
+Sound passes these packages: `audio` (devices, files) → `buffers` (rings) → `live` (engine) → `chain` (boards, programs)
+→ `frames` (analysis) → `models` (ONNX) → `phase` → `frames` (overlap-add) → `chain` → `live` → `audio`. `processors`
+put them together, `control` moves their parameters.
 """
 
 from importlib import import_module
@@ -12,11 +12,11 @@ from .telemetry import turn_off as _turn_telemetry_off
 
 if TYPE_CHECKING:
     from . import audio, frames, models, phase, processors
+    from .chain.board import Pedalboard
+    from .chain.mix import Mix
     from .control import Parameter
     from .frames import FramePlan
-    from .host.board import Pedalboard
-    from .host.mix import Mix
-    from .host.stream import AudioStream
+    from .live.stream import AudioStream
     from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
 
 __version__ = "0.1.0"
@@ -24,13 +24,13 @@ __version__ = "0.1.0"
 _turn_telemetry_off()  # before anything can load onnxruntime
 
 _HOMES = {
-    "AudioStream": "host.stream",
+    "AudioStream": "live.stream",
     "BandwidthExtension": "processors",
     "FramePlan": "frames",
-    "Mix": "host.mix",
+    "Mix": "chain.mix",
     "OnnxProcessor": "processors",
     "Parameter": "control",
-    "Pedalboard": "host.board",
+    "Pedalboard": "chain.board",
     "SpectralInversion": "processors",
     "TimbreMorph": "processors",
     "TimbreSynth": "processors",

@@ -2,8 +2,8 @@
 
 It takes input from the device or, where a source is set, from a prepared sound; hands it to the engine's ring; takes
 finished sound from the other ring; and keeps both on a tape where one is set. When the engine is late it conceals:
-the sound stays as it was (:mod:`rtspec.audio.conceal`) and fades; what comes too late is dropped. The delay grows only
-where the device begins to ask for more at once (:mod:`rtspec.audio.period`).
+the sound stays as it was (:mod:`rtspec.audio.concealment`) and fades; what comes too late is dropped. The delay grows
+only where the device begins to ask for more at once (:mod:`rtspec.audio.period`).
 """
 
 import numba
@@ -16,7 +16,7 @@ from ..buffers.memory import address, aligned, floats, integers, memmove, memset
 from ..buffers.ring import Ring, take, writable, write
 from ..buffers.semaphore import Semaphore, sem_post
 from .channels import SILENT, input_map
-from .conceal import PAST, fetch, put_between
+from .concealment import PAST, fetch, put_between
 from .hold import Hold
 from .period import LISTEN_S, LONGEST, listen, ready_frames, watch_period
 

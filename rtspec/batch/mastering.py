@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..host.limiter import CEILING_DB, Limiter
+from ..chain.limiter import CEILING_DB, Limiter
 
 SILENCE = 1e-4
 """-80 dB: what is quieter to the last sample, after the score's end, is cut off."""

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
 from ..audio.formats import is_score
+from ..chain.board import Pedalboard
+from ..chain.faults import Faults, faults_of
 from ..control.automation import Automation, read_automation
-from ..control.midi_files import endings, read_midi_file
+from ..control.midi.files import endings, read_midi_file
 from ..errors import InvalidValue
-from ..host.board import Pedalboard
-from ..host.faults import Faults, faults_of
 from .mastering import Mastering
 from .recipe import Recipe
 from .records import Record
@@ -179,8 +179,8 @@ def _playing(board: Pedalboard, reader, automation: Automation | None):
         board.reset()
         yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False), lambda: _faults(board.program)
         return
+    from ..chain.automated import AutomatedPlayback
     from ..control.presets import apply, capture
-    from ..host.automated import AutomatedPlayback
 
     before = capture(board, "before")
     try:

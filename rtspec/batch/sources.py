@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..audio.formats import is_levels, is_score
-from ..control.midi_files import Score, read_midi_file
+from ..control.midi.files import Score, read_midi_file
 
 SAMPLE_RATE, CHANNELS = 48000, 2
 TAIL_S = 12.0
@@ -52,7 +52,7 @@ def _score_seconds(score: Score) -> float:
 def opened(path: Path, salvage: bool = False):
     """A reader of a sound file; silence as long as a MIDI file and its tail, or as a sensor's levels."""
     from ..audio.files import Reader
-    from ..audio.levels import read_levels
+    from ..processors.inversion.level_tables import read_levels
 
     if is_score(path):
         return Silence(_score_seconds(read_midi_file(path)), tail_s=TAIL_S)

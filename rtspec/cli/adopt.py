@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .output import emit
+from ..console import emit
 
 EXAMPLE = "rtspec adopt gtcrn_simple.onnx gtcrn.onnx --like gtcrn"
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from .output import emit, progress, table
+from ..console import emit, progress, table
 
 EXAMPLE = "rtspec benchmark engine --seconds 60 --json"
 _FIGURES = {
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _engine(args: argparse.Namespace) -> int:
-    from ..evaluation import engine_benchmark
+    from ..benchmarks import engine as engine_benchmark
 
     chain = args.processor or engine_benchmark.CHAIN
     options = {"seconds": args.seconds, "device": args.device, "sample_rate": args.rate, "chain": chain}
@@ -85,7 +85,8 @@ def _engine(args: argparse.Namespace) -> int:
 
 
 def _latency(args: argparse.Namespace) -> int:
-    from ..evaluation import latency_benchmark, midi_benchmark
+    from ..benchmarks import latency as latency_benchmark
+    from ..benchmarks import midi as midi_benchmark
 
     options = {"phases": args.phase or ("",), "sample_rate": args.rate}
     rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, report=report, **options))
@@ -108,7 +109,7 @@ def _measured(args: argparse.Namespace, measure: Callable) -> list[dict]:
 
 
 def _model(args: argparse.Namespace) -> int:
-    from ..evaluation import model_benchmark
+    from ..benchmarks import model as model_benchmark
     from ..models import models
 
     rows = [model_benchmark.run(name) for name in args.models or models()]
@@ -117,7 +118,7 @@ def _model(args: argparse.Namespace) -> int:
 
 
 def _periods(args: argparse.Namespace) -> int:
-    from ..evaluation import period_benchmark
+    from ..benchmarks import periods as period_benchmark
 
     periods = args.periods or period_benchmark.PERIODS
     with progress(args.json) as bar:
@@ -132,7 +133,7 @@ def _periods(args: argparse.Namespace) -> int:
 
 
 def _phase(args: argparse.Namespace) -> int:
-    from ..evaluation import phase_benchmark
+    from ..benchmarks import phase as phase_benchmark
 
     with progress(args.json) as bar:
         task = bar.add_task("phase", total=None)
@@ -144,7 +145,7 @@ def _phase(args: argparse.Namespace) -> int:
 
 
 def _soak(args: argparse.Namespace) -> int:
-    from ..evaluation import soak_benchmark
+    from ..benchmarks import soak as soak_benchmark
 
     with progress(args.json) as bar:
         bar.add_task(f"soak, {args.seconds:g} s", total=None)

@@ -10,7 +10,7 @@ TASKS = {
     "rendered": ("rtspec.training.data.rendered", "music that no coder has seen, rendered from free scores"),
     "scenes": ("rtspec.training.data.scenes", "ambience and effect sounds, mixed into scenes, for inversion"),
     "notes": ("rtspec.training.data.notes", "instrument notes rendered from sound fonts, for timbre"),
-    "clips": ("rtspec.evaluation.phase_recipe", "clips of speech and music, for rtspec benchmark phase --audio"),
+    "clips": ("rtspec.benchmarks.phase_recipe", "clips of speech and music, for rtspec benchmark phase --audio"),
     "speech": ("rtspec.training.data.speech", "read sentences, for intelligibility and privacy"),
 }
 

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from ..console import emit
 from ..errors import AudioFileError, DeviceError
 from .live import play, statistics_text
-from .output import emit
 
 EXAMPLE = "rtspec demo --seconds 6 --out out"
 SAMPLE_RATE = 48000

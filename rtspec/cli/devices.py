@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from .output import emit
+from ..console import emit
 
 EXAMPLE = "rtspec devices --json"
 

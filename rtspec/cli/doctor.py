@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from .output import emit
+from ..console import emit
 
 EXAMPLE = "rtspec doctor --json"
 PACKAGES = (
@@ -135,7 +135,7 @@ def _midi() -> tuple[str, str]:
 def _scheduling() -> tuple[str, str]:
     import threading
 
-    from ..host.engine import PRIORITY
+    from ..live.engine import PRIORITY
 
     answers: list[str] = []
     trial = threading.Thread(target=lambda: answers.append(_try_fifo(PRIORITY)))

@@ -7,11 +7,11 @@ from .tasks import add_tasks, run_task
 EXAMPLE = "rtspec evaluate enhancement --audio my-music/ --out report/"
 TASKS = {
     "enhancement": ("rtspec.evaluation.enhancement", "repaired and extended music against the original"),
-    "gallery": ("rtspec.evaluation.timbre_gallery", "all anchors and morphs of TimbreSynth in two minutes, one FLAC"),
-    "instrument": ("rtspec.evaluation.timbre_instrument", "every anchor of TimbreSynth beside fluidsynth"),
+    "gallery": ("rtspec.evaluation.timbre.gallery", "all anchors and morphs of TimbreSynth in two minutes, one FLAC"),
+    "instrument": ("rtspec.evaluation.timbre.instrument", "every anchor of TimbreSynth beside fluidsynth"),
     "inversion": ("rtspec.evaluation.inversion", "sound rebuilt from band levels against the original"),
     "privacy": ("rtspec.evaluation.privacy", "how much speech stays intelligible after inversion"),
-    "timbre": ("rtspec.evaluation.timbre", "notes of the autoencoder against the recordings"),
+    "timbre": ("rtspec.evaluation.timbre.report", "notes of the autoencoder against the recordings"),
 }
 
 

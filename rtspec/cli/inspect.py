@@ -2,7 +2,7 @@
 
 import argparse
 
-from .output import emit
+from ..console import emit
 
 EXAMPLE = "rtspec inspect tilt-gate"
 _SHORT = {"timbre": "timbre-synth"}
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     report = inspect(name)
     emit(args, report.json(), str(report))
     if args.plot:
-        from ..evaluation.timbre_pictures import draw_map
-        from ..processors.timbre_synth import TimbreSynth
+        from ..evaluation.timbre.pictures import draw_map
+        from ..processors.timbre.synth import TimbreSynth
 
         draw_map(args.plot, TimbreSynth(model=name))

@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+from ..console import emit
 from .chain import add_chain_arguments, describe, make_chain
 from .live_view import TURN_S, View, make_view
-from .output import emit
 from .sensor import is_sensor, silent_source
 
 EXAMPLE = "rtspec live --processor inversion --set bands=mel --processor onnx:tilt-gate --seconds 30"
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Play until the time is over, the source has ended or Ctrl-C; then print what happened."""
-    from ..host.stream import AudioStream
+    from ..live.stream import AudioStream
 
     rate = args.rate or _own_rate(args)
     chain = make_chain(args)

@@ -7,9 +7,9 @@ from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
+from ..console import emit
 from .chain import add_chain_arguments, make_chain
 from .midi_map import edit_map
-from .output import emit
 
 EXAMPLE = "rtspec midi learn --processor onnx:tilt-gate --parameter tilt_db_per_octave --map my-map.json"
 _KEPT = 10_000
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    from ..control.midi import list_ports
+    from ..control.midi.ports import list_ports
 
     found = {f"{direction}s": list_ports(direction) for direction in ("input", "output")}
     text = "\n".join(f"{kind}:\n" + ("\n".join(map(str, ports)) or "    none") for kind, ports in found.items())
@@ -71,7 +71,7 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _monitor(args: argparse.Namespace) -> None:
-    from ..control.midi import MidiInput
+    from ..control.midi.ports import MidiInput
 
     heard: deque[dict] = deque(maxlen=_KEPT)
     with MidiInput(args.port, report=None if args.json else _say) as source:
@@ -106,7 +106,7 @@ def _hear(source, heard: deque, args: argparse.Namespace) -> None:
 
 def _learn(args: argparse.Namespace) -> None:
     from ..control.mapping import MidiMap
-    from ..control.midi import MidiInput
+    from ..control.midi.ports import MidiInput
     from ..errors import InvalidValue
 
     if not (args.parameter and args.map):

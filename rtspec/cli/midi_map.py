@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from ..console import emit
 from ..errors import InvalidValue
 from .chain import make_chain
-from .output import emit
 
 
 def edit_map(args: argparse.Namespace) -> None:
@@ -26,7 +26,7 @@ def edit_map(args: argparse.Namespace) -> None:
 
 def _set(args: argparse.Namespace, midi_map) -> None:
     from ..control.mapping import Assignment
-    from ..control.messages import Control
+    from ..control.midi.messages import Control
 
     if not args.control or len(args.parameter or ()) != 1:
         raise InvalidValue("midi map set needs one control and one parameter; add --control 'cc 21' --parameter mix")

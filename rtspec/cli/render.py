@@ -7,10 +7,10 @@ from typing import Any
 from ..batch.plan import Job, Plan, is_batch, make_plan
 from ..batch.recipe import Recipe
 from ..batch.records import Record, Report
+from ..console import emit, progress
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
 from .chain import DEFAULT, add_chain_arguments, make_chain
-from .output import emit, progress
 from .pipes import PIPE, piped
 from .sensor import has_levels, hear_levels
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .output import emit
+from ..console import emit
 
 EXAMPLE = "rtspec stream-model offline.onnx streaming.onnx --time-axis x=2"
 

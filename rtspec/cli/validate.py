@@ -2,7 +2,7 @@
 
 import argparse
 
-from .output import emit
+from ..console import emit
 
 EXAMPLE = "rtspec validate streaming.onnx --against offline.onnx"
 

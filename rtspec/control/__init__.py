@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .directory import Directory
     from .mapping import Assignment, MidiMap
-    from .messages import Control
-    from .midi import MidiInput
-    from .osc import OscServer
+    from .midi.messages import Control
+    from .midi.ports import MidiInput
+    from .osc.server import OscServer
     from .parameters import Parameter, ParameterSpec, ParameterTable
     from .presets import Bank, History, Morph, Preset
 
 _HOMES = {
     "Assignment": "mapping",
     "Bank": "presets",
-    "Control": "messages",
+    "Control": "midi.messages",
     "Directory": "directory",
     "History": "presets",
-    "MidiInput": "midi",
+    "MidiInput": "midi.ports",
     "MidiMap": "mapping",
     "Morph": "presets",
-    "OscServer": "osc",
+    "OscServer": "osc.server",
     "Parameter": "parameters",
     "ParameterSpec": "parameters",
     "ParameterTable": "parameters",

@@ -20,10 +20,10 @@ from ..errors import InvalidValue
 from . import documents
 from .directory import Directory
 from .mapping import MidiMap
-from .messages import MidiEvent
-from .midi_files import read_midi_file
+from .midi.files import read_midi_file
+from .midi.messages import MidiEvent
+from .midi.unplayed import Unplayed
 from .parameters import Parameter
-from .unplayed import Unplayed
 
 SUFFIXES = (".csv", ".json", *SCORES)
 MAX_BYTES = 1 << 26

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .messages import RESERVED, Control, Motion
+from .midi.messages import RESERVED, Control, Motion
 
 if TYPE_CHECKING:
     from .mapping import Assignment

@@ -11,7 +11,7 @@ from . import documents
 from .curves import CURVES, check_curve, to_position, to_value
 from .directory import Directory
 from .learning import Learning
-from .messages import ENCODINGS, Control, MidiEvent, Motion, MotionReader, turned
+from .midi.messages import ENCODINGS, Control, MidiEvent, Motion, MotionReader, turned
 from .parameters import Parameter
 
 KIND = "MIDI map"
@@ -184,7 +184,7 @@ class MidiMap:
     def feed(self, message: Any) -> int:
         """Take a mido message or :class:`MidiEvent` into account; says how many parameters it moved.
 
-        This is what a :class:`~rtspec.control.midi.MidiInput` takes as `listener`.
+        This is what a :class:`~rtspec.control.midi.ports.MidiInput` takes as `listener`.
         """
         timed = isinstance(message, MidiEvent)
         bare, time_s = (message.message, message.time_s) if timed else (message, None)

@@ -1,1 +1,1 @@
-"""Measuring what rtspec does: benchmarks, metrics, reports and pictures."""
+"""Tables of learned processors beside baselines, and pictures."""

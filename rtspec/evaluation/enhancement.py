@@ -15,13 +15,13 @@ import numpy as np
 from scipy.signal import lfilter
 
 from ..audio.files import make_folder, write
-from ..cli.output import emit, progress, table
+from ..console import emit, progress, table
 from ..errors import AudioFileError
+from ..metrics import distances as metrics
 from ..storage import WholeFile
-from . import metrics
-from .own_taps import own_taps
+from .baselines.neighbours import own_taps
+from .baselines.sbr import copy_up
 from .pictures import spectrograms
-from .sbr import copy_up
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 PERCEPTION = ("pesq", "stoi", "visqol")
@@ -147,7 +147,7 @@ def _copier(condition: Condition) -> Method:
 
 
 def _processors(args: argparse.Namespace) -> dict[str, Method]:
-    from ..processors.bandwidth import BandwidthExtension
+    from ..processors.bandwidth.processor import BandwidthExtension
 
     found: dict[str, Method] = {}
     if args.wave_u_net:
@@ -275,7 +275,7 @@ def _mean(rows: list[dict], condition: str, key: str) -> float:
 def harmless(model: str = "live") -> list[dict]:
     """What the processor does to sound that needs nothing: level of the change, dB relative to the input, at the
     model's own sample rate."""
-    from ..processors.bandwidth import BandwidthExtension
+    from ..processors.bandwidth.processor import BandwidthExtension
 
     rows, sample_rate = [], BandwidthExtension(model).plan(44100).sample_rate
     for name, sound in {**untouchable(sample_rate), "speech": speech(sample_rate)}.items():

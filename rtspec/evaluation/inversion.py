@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from ..audio.files import make_folder, read
-from ..cli.output import emit, progress, table
+from ..console import emit, progress, table
 from ..errors import InvalidValue
 from ..frames import FramePlan, istft, stft
 from ..frames.bands import BandFilters, band_filters
+from ..metrics.distances import log_spectral_distance, snr_db, visqol
+from ..metrics.phases import spectral_convergence_db
 from ..models import FrameModel, load
 from ..models.catalogue import models
 from ..phase import reconstruct
-from ..processors.band_inversion import METHODS, invert
-from ..processors.inversion import MODELS, TRAINED_ON
-from .metrics import log_spectral_distance, snr_db, visqol
-from .spectral import spectral_convergence_db
+from ..processors.inversion.band_inversion import METHODS, invert
+from ..processors.inversion.processor import MODELS, TRAINED_ON
 
 PAPER_PLAN = FramePlan(sample_rate=16000, n_fft=1024, hop=512)
 GRIFFIN_LIM_ITERATIONS = 100

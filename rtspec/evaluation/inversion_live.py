@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..benchmarks.harness import Job, measured
 from ..models.catalogue import models
-from ..processors.inversion import MODELS
-from .measured_stream import Job, measured
+from ..processors.inversion.processor import MODELS
 
 BLOCK, SAMPLE_RATE = 128, 48000
 

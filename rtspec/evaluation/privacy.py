@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 
 from ..audio.files import make_folder, read
-from ..audio.levels import LevelFrames
-from ..cli.output import emit, progress, table
+from ..console import emit, progress, table
 from ..errors import InvalidValue
 from ..frames.bands import band_filters
 from ..frames.levels import FAST_S, FULL_SCALE_DB, SLOW_S, band_levels
-from ..host.sensor import StoredLevels
+from ..metrics.distances import stoi
 from ..models.catalogue import models
-from ..processors.inversion import MODELS, SpectralInversion
+from ..processors.inversion.level_tables import LevelFrames
+from ..processors.inversion.processor import MODELS, SpectralInversion
+from ..processors.inversion.sensor import StoredLevels
 from .inversion import PAPER_PLAN
-from .metrics import stoi
 from .plotting import new_figure
 
 SAMPLE_RATE = 16000

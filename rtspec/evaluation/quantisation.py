@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from ..benchmarks import model as model_benchmark
+from ..metrics import distances as metrics
 from ..models import models
 from ..models.packages import read_proto
-from . import metrics, model_benchmark
 
 SMALLEST = 64
 """Tensors of fewer numbers stay as they are."""
@@ -37,7 +38,7 @@ def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int =
     list of dict
         For each: bytes, their ratio, µs a frame, and SNR (dB) and log-spectral distance against float32's sound.
     """
-    from ..processors.bandwidth import SHIPPED, BandwidthExtension
+    from ..processors.bandwidth.processor import SHIPPED, BandwidthExtension
 
     name = SHIPPED.get(str(model), str(model))
     made, first = [], None

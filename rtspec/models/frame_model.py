@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import record, whole
 from ..errors import InvalidValue, ModelError, existing
 from .catalogue import find
-from .checks import record, whole
-from .manifest import MAX_FRAMES, METADATA_KEY, Length, Manifest, Signature, State, check_graph, parse, with_stream
+from .manifest import (
+    MAX_FRAMES,
+    METADATA_KEY,
+    Length,
+    Manifest,
+    Signature,
+    State,
+    check_graph,
+    parse,
+    with_stream,
+)
 from .packages import metadata, read_proto, signatures, stream_metadata
 from .session import control_arrays
 

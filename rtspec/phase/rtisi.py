@@ -10,7 +10,7 @@ analysis·synthesis < 1, it is P times too small. The least-squares estimate of 
 weight ε, is total·P/(P² + ε²), so a frame's analysis window becomes window·P/(P² + ε²). This carries the past further
 into the newest frame than the published sum of dual windows does, which is worth 2 dB and more. A frame that comes
 without a start has no share in the sum at its first analysis: its own weight is left out there. With ε = 0 this is the
-energy normalisation of GSRTISI-LA, window/P; on the clips of :mod:`rtspec.evaluation.phase_recipe`, 16 iterations, it
+energy normalisation of GSRTISI-LA, window/P; on the clips of :mod:`rtspec.benchmarks.phase_recipe`, 16 iterations, it
 reaches -26.9 and -33.3 dB (75 and 87.5 % overlap), windows that ignore P -28.1 and -29.2, these -31.9 and -35.6.
 
 Momentum. As in fast Griffin-Lim, phases come from c + α·(c - c'), c' being the same frame's last analysis.

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidValue
 
 if TYPE_CHECKING:
-    from .bandwidth import BandwidthExtension
+    from .bandwidth.processor import BandwidthExtension
     from .base import Processor
-    from .inversion import SpectralInversion
+    from .inversion.processor import SpectralInversion
     from .onnx import OnnxProcessor
-    from .timbre_morph import TimbreMorph
-    from .timbre_synth import TimbreSynth
+    from .timbre.morph import TimbreMorph
+    from .timbre.synth import TimbreSynth
 
 __all__ = [
     "BandwidthExtension",
@@ -24,12 +24,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BandwidthExtension": "bandwidth",
+    "BandwidthExtension": "bandwidth.processor",
     "Processor": "base",
-    "SpectralInversion": "inversion",
+    "SpectralInversion": "inversion.processor",
     "OnnxProcessor": "onnx",
-    "TimbreMorph": "timbre_morph",
-    "TimbreSynth": "timbre_synth",
+    "TimbreMorph": "timbre.morph",
+    "TimbreSynth": "timbre.synth",
 }
 NAMES = {
     "bandwidth": "BandwidthExtension",

@@ -14,15 +14,15 @@ from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_
 from ..buffers.events import send_event
 from ..buffers.inbox import Inbox
 from ..buffers.step import Stage
-from ..control.midi_files import read_midi_file, read_mido
+from ..chain.board import Pedalboard
+from ..chain.lanes import Lane, lanes_stage
+from ..chain.mixing import MIX_PARAMETERS, mix_stage
+from ..chain.program import Playback, Program, audio_buffer
+from ..chain.resampling import Resampling
+from ..control.midi.files import read_midi_file, read_mido
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
-from ..host.board import Pedalboard
-from ..host.mixing import MIX_PARAMETERS, mix_stage
-from ..host.pipeline import Lane, lanes_stage
-from ..host.program import Playback, Program, audio_buffer
-from ..host.resampling import Resampling
 from ..models.manifest import Parameter
 
 TAIL_S = 2.0

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..buffers.memory import aligned
+from ..chain.lanes import Lane
 from ..control.smoothing import ramp_stage
 from ..errors import InvalidValue
 from ..frames.analysis import analysis_stage
 from ..frames.plan import FramePlan
 from ..frames.representation import decoding_stage, encoding_stage
 from ..frames.synthesis import synthesis_stage
-from ..host.pipeline import Lane
 from ..models import load
 from ..models.manifest import COMPLEX
 from ..models.session import model_stage

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ..cli.output import progress as progress_bar
+from ..console import progress as progress_bar
 from ..errors import InvalidValue, RtspecError
 from ..storage import WholeFile
 

@@ -4,7 +4,7 @@ import pytest
 from punctual import check_in_time, tried_thrice
 
 from rtspec.audio.jack import why_unavailable
-from rtspec.evaluation import engine_benchmark
+from rtspec.benchmarks import engine as engine_benchmark
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 

@@ -342,7 +342,7 @@ HOSTILE = {
 
 PRESETS = """
 import mido
-from rtspec.control.messages import MidiEvent
+from rtspec.control.midi.messages import MidiEvent
 from pythonosc.osc_message_builder import OscMessageBuilder
 board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
 stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, osc_port=0, presets=sys.argv[1]).start()

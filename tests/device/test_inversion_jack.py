@@ -1,8 +1,8 @@
 """Inversion by every method, and a sensor's levels, on a real JACK server."""
 
 import pytest
+from live_children import EQUAL_TO_RENDER, run_child
 from punctual import check_in_time, tried_thrice
-from test_stream_jack import EQUAL_TO_RENDER, run_child
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
@@ -29,7 +29,7 @@ def test_every_inverter_plays_live_what_it_renders(options):
 
 SENSOR = """
 import socket, threading
-from rtspec.host.sensor_stream import SensorStream
+from rtspec.processors.inversion.sensor_stream import SensorStream
 source = SensorStream(0, 29, 0.05)
 def send():
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

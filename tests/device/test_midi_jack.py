@@ -16,7 +16,7 @@ from rtspec.audio.jack import JackServer, why_unavailable
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 
-CHILDREN = Path(__file__).with_name("midi_children.py")
+CHILDREN = Path(__file__).parents[1] / "support" / "midi_children.py"
 MESSAGES = 1500
 PERIOD = 256
 """Frames. A machine too busy for a period makes JACK drop what was sent in it, whoever listens; long ones are safer."""

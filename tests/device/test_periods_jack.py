@@ -3,7 +3,7 @@
 import pytest
 
 from rtspec.audio.jack import why_unavailable
-from rtspec.evaluation import period_benchmark
+from rtspec.benchmarks import periods as period_benchmark
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rtspec.audio.jack import why_unavailable
-from rtspec.evaluation import latency_benchmark
+from rtspec.benchmarks import latency as latency_benchmark
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 

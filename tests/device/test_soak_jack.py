@@ -9,7 +9,8 @@ import pytest
 from punctual import check_in_time, tried_thrice
 
 from rtspec.audio.jack import JackServer, why_unavailable
-from rtspec.evaluation import midi_benchmark, soak_benchmark
+from rtspec.benchmarks import midi as midi_benchmark
+from rtspec.benchmarks import soak as soak_benchmark
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 
@@ -64,7 +65,7 @@ print(json.dumps({{
 
 def played(fault):
     with JackServer(48000, 128) as server:
-        code = FAULTS.format(tests=str(Path(__file__).parents[1]), fault=fault)
+        code = FAULTS.format(tests=str(Path(__file__).parents[1] / "support"), fault=fault)
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, env=server.environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

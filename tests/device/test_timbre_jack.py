@@ -4,8 +4,8 @@ import pytest
 from punctual import check_in_time, tried_thrice
 
 from rtspec.audio.jack import why_unavailable
-from rtspec.evaluation import timbre_live
-from rtspec.evaluation.measured_stream import measured
+from rtspec.benchmarks.harness import measured
+from rtspec.evaluation.timbre import live as timbre_live
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 from scipy.signal import get_window
+from small_models import graph, tensor
 
 import rtspec
 from rtspec.errors import ModelError, RtspecError
 from rtspec.models import FrameModel, load, package
 from rtspec.models.validation import validate
-from tests.small_models import graph, tensor
 
 N_FFT, HOP, RATE = 64, 16, 16000
 BINS = N_FFT // 2 + 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import rtspec
+from rtspec.chain.resampling import Resampling
 from rtspec.errors import InvalidValue
-from rtspec.host.resampling import Resampling
 
 
 class AtFixedRate(rtspec.OnnxProcessor):

@@ -8,7 +8,7 @@ import pytest
 from punctual import check_in_time, tried_thrice
 
 import rtspec
-from rtspec.evaluation.midi_benchmark import Gate
+from rtspec.benchmarks.midi import Gate
 
 RATE = 48000
 NOTES = [

@@ -15,8 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from rtspec.control.curves import CURVES, to_position, to_value
 from rtspec.control.directory import Directory
 from rtspec.control.mapping import Assignment, MidiMap
-from rtspec.control.messages import Control, HeldNotes, MidiClock, MidiEvent, MidiParser
-from rtspec.control.osc import OscServer
+from rtspec.control.midi.messages import Control, HeldNotes, MidiClock, MidiEvent, MidiParser
+from rtspec.control.osc.server import OscServer
 from rtspec.control.presets import Bank, Morph, apply, capture, read_preset
 from rtspec.errors import InvalidValue, RtspecError
 

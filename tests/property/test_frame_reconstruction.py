@@ -10,7 +10,7 @@ from rtspec.frames.analysis import analysis_stage
 from rtspec.frames.bands import BAND_NAMES, band_filters
 from rtspec.frames.synthesis import synthesis_stage
 from rtspec.frames.windows import WINDOWS
-from rtspec.processors.band_inversion import METHODS, invert
+from rtspec.processors.inversion.band_inversion import METHODS, invert
 
 ROUNDING = 1e-6  # float32 transforms of a few hundred points, relative to the peak
 NAMES = st.sampled_from(sorted(WINDOWS))

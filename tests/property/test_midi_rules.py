@@ -9,8 +9,8 @@ import rtspec
 from rtspec.control.automation import _played
 from rtspec.control.directory import Directory
 from rtspec.control.mapping import MidiMap
-from rtspec.control.messages import MidiEvent
-from rtspec.host.controllers import Controllers
+from rtspec.control.midi.messages import MidiEvent
+from rtspec.live.controllers import Controllers
 
 CHANNELS, DATA = st.integers(0, 15), st.integers(0, 127)
 NUMBERS = st.sampled_from([0, 1, 2, 5, 6, 7, 11, 12, 32, 38, 64, 65, 66, 67, 71, 72, 74, 91, 96, 97, 98, 99, 100, 101])

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_models import graph, tensor
 
 import rtspec
 from rtspec.frames.windows import WINDOWS
 from rtspec.models import package
-from tests.small_models import graph, tensor
 
 RATE, N_FFT, HOP = 16000, 64, 16
 SOUND = (0.2 * np.random.default_rng(0).standard_normal((2, 900))).astype(np.float32)

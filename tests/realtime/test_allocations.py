@@ -12,8 +12,8 @@ import json, sys
 import numba, numpy as np
 from numba.core.runtime import rtsys
 import rtspec
-from rtspec.host.board import Pedalboard
-from rtspec.host.player import Player
+from rtspec.chain.board import Pedalboard
+from rtspec.chain.player import Player
 
 @numba.njit
 def allocate(n):

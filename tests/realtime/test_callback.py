@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rtspec.audio.callback import Exchange, exchange
-from rtspec.audio.conceal import REJOIN
+from rtspec.audio.concealment import REJOIN
 from rtspec.audio.hold import Hold, note_output
 from rtspec.buffers.memory import address, aligned
 

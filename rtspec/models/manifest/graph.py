@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..checks import fail
+from ...checks import fail
 from .fields import Constant, Manifest, Parameter, Port, State
 
 

@@ -5,10 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ModelError
-from ...frames.plan import MAX_N_FFT, MAX_SAMPLE_RATE, MIN_N_FFT, MIN_SAMPLE_RATE
-from ...frames.windows import WINDOWS
-from ..checks import (
+from ...checks import (
     Check,
     axes,
     either,
@@ -25,6 +22,9 @@ from ..checks import (
     whole,
     worded_numbers,
 )
+from ...errors import ModelError
+from ...frames.plan import MAX_N_FFT, MAX_SAMPLE_RATE, MIN_N_FFT, MIN_SAMPLE_RATE
+from ...frames.windows import WINDOWS
 from .fields import (
     AXES,
     BANDS,

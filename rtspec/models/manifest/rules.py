@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from ..checks import fail
+from ...checks import fail
 from .fields import COMPLEX, LOGARITHMS, MAX_STATE_BYTES, Manifest, Port, State
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...cli.output import emit, progress, table
+from ...console import emit, progress, table
 from ...errors import RtspecError
 from .decoding import whole
 from .folders import CODEC_FREE, CODED, FACTS, INT16_SCALE, Clip, Track, keep_clip, tracks

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...cli.output import emit, progress, table
+from ...console import emit, progress, table
 from .packages import DataError, Unpacked, fetch
 
 TRAINING_FONT, TEST_FONT = "fluid-soundfont-gm", "timgm6mb-soundfont"

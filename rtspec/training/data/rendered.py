@@ -17,7 +17,7 @@ import mido
 import numpy as np
 import pedalboard
 
-from ...cli.output import emit, progress, table
+from ...console import emit, progress, table
 from .folders import CODEC_FREE, FACTS, Clip, held_out, keep_clip
 from .music import SAMPLE_RATE, each_of, to_int16
 from .one_shots import Kit, Voice, drums, kits

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...cli.output import emit
+from ...console import emit
 from ...errors import AudioFileError, InvalidValue
 from .dcase import write_folder
 from .folders import read_excerpts, tracks

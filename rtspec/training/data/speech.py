@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...audio.files import is_audio, make_folder, read, write
-from ...cli.output import emit
+from ...console import emit
 from ...errors import AudioFileError
 from .packages import fetch, licence_list
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.fft import rfft
 
-from ...evaluation.metrics import LSD_FLOOR, LSD_N_FFT
 from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
-from ...processors.bandwidth_stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
+from ...metrics.distances import LSD_FLOOR, LSD_N_FFT
+from ...processors.bandwidth.stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
 from ..data.folders import Clip
 from ..data.walls import WALL_FOOT_HZ
 from .segments import Segments, one_channel
@@ -60,7 +60,7 @@ def spectra(sound: np.ndarray, plan: FramePlan = LIVE_PLAN) -> np.ndarray:
 
 
 def long_frames(sound: np.ndarray) -> np.ndarray:
-    """log10 of the power in every second frame of :func:`rtspec.evaluation.metrics.log_spectral_distance`: float32 of
+    """log10 of the power in every second frame of :func:`rtspec.metrics.distances.log_spectral_distance`: float32 of
     shape (n_distances, LSD_N_FFT / 2 + 1). Frame j has its centre where the plan's frame ``LONG_LAG + LONG_STRIDE · j``
     has it."""
     frames = np.lib.stride_tricks.sliding_window_view(sound, LSD_N_FFT)[:: LONG_STRIDE * LIVE_PLAN.hop]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...evaluation.metrics import LSD_N_FFT
 from ...frames.plan import FramePlan
-from ...processors.bandwidth_stages import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
+from ...metrics.distances import LSD_N_FFT
+from ...processors.bandwidth.stages import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
 from .batches import LONG_LAG, LONG_STRIDE, Batch
 
 LOG_FLOOR = 1e-8

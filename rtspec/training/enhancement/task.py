@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...cli.output import emit
+from ...console import emit
 from ...errors import InvalidValue
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures
 from ..data.folders import CODEC_FREE, Clip, clips, distinct

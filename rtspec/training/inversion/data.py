@@ -14,7 +14,7 @@ from torch import Tensor
 from ...audio.files import read
 from ...frames.bands import BandFilters, band_filters
 from ...frames.plan import FramePlan
-from ...processors.band_inversion import pseudo_inverse
+from ...processors.inversion.band_inversion import pseudo_inverse
 from ..data.dcase import Scene, read_folder
 
 PLANS = {

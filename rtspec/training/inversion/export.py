@@ -65,7 +65,7 @@ def export(network: nn.Module, name: str, folder: Path, args: argparse.Namespace
 
 def golden_input(name: str) -> np.ndarray:
     """What the network sees of decaying noise and a tone, float32 of shape (1, n_bins, GOLDEN_FRAMES)."""
-    from ...processors.band_inversion import invert
+    from ...processors.inversion.band_inversion import invert
 
     plan, filters = plan_of(name), filters_of(plan_of(name))
     n = GOLDEN_FRAMES * plan.hop

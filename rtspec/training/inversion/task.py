@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...cli.output import emit
+from ...console import emit
 from ...errors import of_kind
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..fit import Fitted, Recipe, fit, load_best

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ...processors.timbre_courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, Courses, level_course
-from ...processors.timbre_levels import note_levels
+from ...processors.timbre.courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, Courses, level_course
+from ...processors.timbre.levels import note_levels
 from ..data.fluid import FluidFont
 from ..data.notes import Note, is_usable
 from .networks import Autoencoder, Instrument

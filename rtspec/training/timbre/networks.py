@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import of_kind
-from ...processors.timbre_levels import FLOOR_DB, HIGHEST_KEY, LOWEST_KEY, N_LEVELS
+from ...processors.timbre.levels import FLOOR_DB, HIGHEST_KEY, LOWEST_KEY, N_LEVELS
 
 N_LATENTS = 16
 """Latent dimensions of a moment, and of a note: its mean moment. How a note's level goes is none of theirs: see
-:mod:`rtspec.processors.timbre_courses`."""
+:mod:`rtspec.processors.timbre.courses`."""
 
 _PITCH_CENTRES = torch.linspace(LOWEST_KEY, HIGHEST_KEY, 9)
 _AGE_CONSTANTS_S = torch.tensor([0.005, 0.015, 0.05, 0.15, 0.5, 1.5])

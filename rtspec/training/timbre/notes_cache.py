@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY, N_LEVELS, note_levels
-from ...processors.timbre_notes import TIMES_S
+from ...processors.timbre.levels import HIGHEST_KEY, LOWEST_KEY, N_LEVELS, note_levels
+from ...processors.timbre.notes import TIMES_S
 from ...storage import WholeFile
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS, Note, SoundFont, grid, is_usable
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import of_kind
-from ...processors.timbre_notes import TIMES_S, note_latents
+from ...processors.timbre.notes import TIMES_S, note_latents
 from .networks import N_LATENTS, Autoencoder, brought_to_unit, note_features
 from .notes_cache import NoteLevels
 

@@ -7,8 +7,8 @@ import numpy as np
 from torch import nn
 
 from ...errors import InvalidValue
-from ...processors.timbre_anchors import LatentMap, write_map
-from ...processors.timbre_levels import HIGHEST_KEY, LOWEST_KEY
+from ...processors.timbre.anchors import LatentMap, write_map
+from ...processors.timbre.levels import HIGHEST_KEY, LOWEST_KEY
 from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
 from .networks import N_ASKED, N_LATENTS, N_LEVELS, Autoencoder, Ear, Instrument, Morph

@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import nn
 
-from ...cli.output import emit, progress
+from ...console import emit, progress
 from ...errors import InvalidValue, of_kind
 from ...models.catalogue import find
 from ...models.packages import read_proto
@@ -203,7 +203,7 @@ def _began(args: argparse.Namespace) -> str:
 
 
 def _run_paper(args: argparse.Namespace) -> None:
-    from ...evaluation.timbre import reconstruction_scores
+    from ...evaluation.timbre.report import reconstruction_scores
 
     variant = replace(chosen(args.variant), peaks=args.peaks)
     if args.export and variant.latent:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from rtspec.buffers.events import AT_ONCE, EventQueue, apply_due, collect, samples_until_next, send_event, store_event
+from rtspec.buffers.events import (
+    AT_ONCE,
+    EventQueue,
+    apply_due,
+    collect,
+    samples_until_next,
+    send_event,
+    store_event,
+)
 from rtspec.buffers.inbox import Inbox, message_fields
 from rtspec.buffers.memory import address, aligned
 from rtspec.errors import InvalidValue

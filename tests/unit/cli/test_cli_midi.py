@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from rtspec.control import midi
+from rtspec.control.midi import ports as midi
 
 
 class Driver:

@@ -8,7 +8,7 @@ from control_toys import chain, values
 
 from rtspec.control.automation import read_automation
 from rtspec.control.mapping import Assignment, MidiMap
-from rtspec.control.messages import Control
+from rtspec.control.midi.messages import Control
 from rtspec.errors import InvalidValue
 
 

@@ -9,7 +9,7 @@ from numba import carray
 
 from rtspec.buffers.memory import address, aligned, integers, pointer
 from rtspec.buffers.step import SIGNATURE
-from rtspec.control.jack_midi import EVENT, Arrivals, _callback
+from rtspec.control.midi.jack import EVENT, Arrivals, _callback
 
 PORT_BYTES, N_EVENTS, BYTES_AT = 4096, 8, 1024
 WHOLE, FAILS, OUTSIDE, ENDLESS, EMPTY = range(5)

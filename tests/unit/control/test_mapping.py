@@ -11,7 +11,7 @@ from control_toys import MixToyProcessor, Native, TimbreToy, chain, in_range, va
 
 import rtspec
 from rtspec.control.mapping import Assignment, Control, MidiMap, read_assignments
-from rtspec.control.messages import MidiEvent
+from rtspec.control.midi.messages import MidiEvent
 from rtspec.control.parameters import ParameterSpec, ParameterTable
 from rtspec.errors import InvalidValue
 

@@ -3,7 +3,7 @@
 import mido
 import pytest
 
-from rtspec.control.messages import Control, HeldNotes, MidiClock, MidiEvent, MidiParser, MotionReader
+from rtspec.control.midi.messages import Control, HeldNotes, MidiClock, MidiEvent, MidiParser, MotionReader
 from rtspec.errors import InvalidValue
 
 

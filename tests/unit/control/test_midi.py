@@ -7,8 +7,8 @@ import mido
 import numpy as np
 import pytest
 
-from rtspec.control import midi
-from rtspec.control.midi import DeltaClock, MidiInput, MidiPort, choose_port, find_port, list_ports
+from rtspec.control.midi import ports as midi
+from rtspec.control.midi.ports import DeltaClock, MidiInput, MidiPort, choose_port, find_port, list_ports
 from rtspec.errors import DeviceError
 
 CC = [0xB0, 1, 2]

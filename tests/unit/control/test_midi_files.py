@@ -7,7 +7,7 @@ from io import BytesIO
 import mido
 import pytest
 
-from rtspec.control.midi_files import endings, read_midi, read_mido
+from rtspec.control.midi.files import endings, read_midi, read_mido
 from rtspec.errors import InvalidValue
 
 END = b"\x00\xff\x2f\x00"

@@ -5,8 +5,8 @@ import random
 import mido
 import pytest
 
-from rtspec.control.messages import MidiParser
-from rtspec.control.mpe import MpeZones
+from rtspec.control.midi.messages import MidiParser
+from rtspec.control.midi.mpe import MpeZones
 
 
 def cc(channel, control, value):

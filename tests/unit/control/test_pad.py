@@ -7,7 +7,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from rtspec.control.directory import Directory
 from rtspec.control.mapping import MidiMap
-from rtspec.control.osc import OscServer
+from rtspec.control.osc.server import OscServer
 from rtspec.control.pad import PLACE, Pad
 from rtspec.control.presets import capture
 from rtspec.errors import InvalidValue

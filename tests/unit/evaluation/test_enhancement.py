@@ -7,10 +7,10 @@ import pytest
 
 from rtspec.audio.files import write
 from rtspec.cli import main
-from rtspec.evaluation import metrics
+from rtspec.evaluation.baselines.neighbours import own_taps
+from rtspec.evaluation.baselines.sbr import copy_up
 from rtspec.evaluation.enhancement import CONDITIONS
-from rtspec.evaluation.own_taps import own_taps
-from rtspec.evaluation.sbr import copy_up
+from rtspec.metrics import distances as metrics
 from rtspec.training.enhancement.degradation import low_pass
 
 RATE = 44100

@@ -4,8 +4,8 @@ how key to sound is reckoned."""
 import numpy as np
 import pytest
 
-from rtspec.evaluation import timbre_live
-from rtspec.evaluation.measured_stream import moments_taken
+from rtspec.benchmarks.harness import moments_taken
+from rtspec.evaluation.timbre import live as timbre_live
 
 
 def test_eight_voices_take_less_than_half_a_core_and_sixteen_and_the_morph_less_than_one():

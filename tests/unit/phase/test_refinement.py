@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from rtspec.evaluation.spectral import pre_echo_db
 from rtspec.frames import FramePlan, istft, stft
+from rtspec.metrics.phases import pre_echo_db
 from rtspec.phase import reconstruct
 from rtspec.phase.rtisi import weights
 

@@ -7,7 +7,7 @@ from scipy.optimize import nnls
 from rtspec.errors import InvalidValue
 from rtspec.frames import FramePlan
 from rtspec.frames.bands import BAND_NAMES, band_filters
-from rtspec.processors.band_inversion import METHODS, inversion_stage, invert
+from rtspec.processors.inversion.band_inversion import METHODS, inversion_stage, invert
 
 PLAN = FramePlan(16000, 1024, 512)
 N_FRAMES = 8

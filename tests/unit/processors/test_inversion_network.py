@@ -6,10 +6,10 @@ import pytest
 import rtspec
 from rtspec.errors import InvalidValue
 from rtspec.evaluation.inversion import baseline, network
-from rtspec.evaluation.spectral import spectral_convergence_db
 from rtspec.frames import stft
 from rtspec.frames.bands import band_filters
 from rtspec.frames.levels import band_levels
+from rtspec.metrics.phases import spectral_convergence_db
 
 RATE = 16000
 RNG = np.random.default_rng(0)

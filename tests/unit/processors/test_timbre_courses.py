@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import rtspec
-from rtspec.processors.timbre_courses import COURSE_KEYS, LEVEL_S, MOMENT_S, Courses, level_course, nobody
-from rtspec.processors.timbre_levels import key_hz
+from rtspec.processors.timbre.courses import COURSE_KEYS, LEVEL_S, MOMENT_S, Courses, level_course, nobody
+from rtspec.processors.timbre.levels import key_hz
 
 RATE = 48000
 ON = 0x90

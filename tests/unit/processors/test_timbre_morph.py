@@ -5,7 +5,7 @@ import pytest
 
 import rtspec
 from rtspec.errors import InvalidValue
-from rtspec.processors.timbre_levels import N_PARTIALS, key_hz, note_levels
+from rtspec.processors.timbre.levels import N_PARTIALS, key_hz, note_levels
 
 RATE = 48000
 

@@ -10,8 +10,8 @@ import rtspec
 from rtspec.buffers.events import send_event
 from rtspec.control.presets import Morph, apply, factory_presets
 from rtspec.errors import InvalidValue, ModelError
-from rtspec.evaluation.timbre_ears import heard, thirds_distance_db
-from rtspec.evaluation.timbre_playable import is_louder_with_velocity, pitch_errors_cents
+from rtspec.evaluation.timbre.playable import is_louder_with_velocity, pitch_errors_cents
+from rtspec.metrics.notes import heard, thirds_distance_db
 
 RATE = 48000
 ON, OFF, CONTROL, BEND, PRESSURE, POLY = 0x90, 0x80, 0xB0, 0xE0, 0xD0, 0xA0

@@ -14,7 +14,7 @@ from rtspec.errors import AudioFileError, InvalidValue  # noqa: E402
 from rtspec.evaluation import inversion as tables  # noqa: E402
 from rtspec.frames import stft  # noqa: E402
 from rtspec.models import FrameModel  # noqa: E402
-from rtspec.processors.band_inversion import invert  # noqa: E402
+from rtspec.processors.inversion.band_inversion import invert  # noqa: E402
 from rtspec.training.data.dcase import read_folder, write_folder  # noqa: E402
 from rtspec.training.data.scenes import Mixer, Source, kind_of  # noqa: E402
 from rtspec.training.data.speech import utterances  # noqa: E402

@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch")
 from rtspec.audio.files import Writer  # noqa: E402
 from rtspec.errors import InvalidValue  # noqa: E402
 from rtspec.models import FrameModel, load  # noqa: E402
-from rtspec.processors.timbre_anchors import LatentMap, read_map  # noqa: E402
-from rtspec.processors.timbre_levels import FLOOR_DB, N_BANDS, N_LEVELS, N_PARTIALS, key_hz, note_levels  # noqa: E402
-from rtspec.processors.timbre_notes import TIMES_S, note_latents  # noqa: E402
+from rtspec.processors.timbre.anchors import LatentMap, read_map  # noqa: E402
+from rtspec.processors.timbre.levels import FLOOR_DB, N_BANDS, N_LEVELS, N_PARTIALS, key_hz, note_levels  # noqa: E402
+from rtspec.processors.timbre.notes import TIMES_S, note_latents  # noqa: E402
 from rtspec.training.data.nsynth import note_files  # noqa: E402
 from rtspec.training.data.packages import DataError  # noqa: E402
 from rtspec.training.fit import Recipe, fit  # noqa: E402

@@ -9,8 +9,8 @@ import torch
 
 import rtspec
 from rtspec.cli import main
-from rtspec.evaluation import metrics
-from rtspec.processors.bandwidth_stages import ANSWER, N_FEATURES, even_noise, hiss_stage
+from rtspec.metrics import distances as metrics
+from rtspec.processors.bandwidth.stages import ANSWER, N_FEATURES, even_noise, hiss_stage
 from rtspec.training.data.folders import Clip, keep_clip
 from rtspec.training.data.music import to_int16
 from rtspec.training.data.walls import upper_edge_hz
@@ -87,7 +87,7 @@ def test_batches_depend_on_their_generator_alone(clip):
 
 
 def test_the_loss_expects_of_hiss_what_the_measures_find_in_it(clip, mp3_32):
-    """Closed form against sound: random answers, noise drawn, figures of rtspec.evaluation.metrics."""
+    """Closed form against sound: random answers, noise drawn, figures of rtspec.metrics.distances."""
     torch.manual_seed(3)
     network = live.LiveNetwork(width=16, memory=8, n_late=1).eval()
     sound, original = mp3_32[0], clip.part("original")[0]

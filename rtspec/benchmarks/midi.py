@@ -1,0 +1,167 @@
+"""MIDI to sound: how long after a key goes down its sound is there, and how evenly. Two processes on a JACK server.
+
+The other process sends notes at moments that fall anywhere in a block and says when. Here an instrument sounds from a
+note's sample on; the tape of the output tells which sample that was, and the callback's clock when the device took it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numba import carray
+
+from ..buffers.inbox import MESSAGE, Inbox, pop
+from ..buffers.memory import aligned, floats, pointer
+from ..buffers.step import Stage, step
+from ..chain.program import STRIDE
+from ..processors.base import Instrument
+from .harness import Job, clock_readings, measured, moments_taken
+from .soak import Sender
+from .soak_sender import PORT, velocity
+
+HOP = 256
+"""Samples: the hop in the promise, that of a synthesiser which makes frames."""
+
+SLACK_MS, MOST_JITTER_MS = 1.5, 1.0
+WARM_UP_S = 0.5
+GAP_S = 0.041
+"""Between two notes, about."""
+
+WORKERS = (None, 256)
+"""Time that the engine has beyond a block: the default, which is none for an instrument, and that of effects."""
+
+GATE = np.dtype([(name, "i8") for name in ("channels", "inbox", "message")] + [("level", "f8")])
+
+
+@step
+def gate(state, x, n, y):
+    """As loud as the velocity while a key is down."""
+    s = carray(pointer(state), 1, GATE)[0]
+    while pop(s.inbox, s.message):
+        message = carray(pointer(s.message), 1, MESSAGE)[0]
+        kind = message.status & 0xF0
+        if kind == 0x80 or kind == 0x90:
+            s.level = message.value if kind == 0x90 else 0.0
+    for c in range(s.channels):
+        out = floats(y + 4 * c * STRIDE, n)
+        for i in range(n):
+            out[i] = s.level
+    return n
+
+
+class Gate(Instrument):
+    """The simplest instrument: while a key is down a level that tells the velocity, from the note's sample on."""
+
+    def __init__(self, mix: float = 1.0):
+        super().__init__([], {"mix": mix})
+
+    def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
+        message = aligned(1, MESSAGE)
+        return [Stage(gate, GATE, keep=(inbox,), channels=channels, inbox=inbox.address, message=message)]
+
+
+def run(
+    blocks: Sequence[int] = (128,),
+    sample_rate: int = 48000,
+    seconds: float = 6.0,
+    report: Callable[[dict], None] = lambda row: None,
+) -> list[dict]:
+    """Measure each block size, timed and not, with and without time beyond a block for the engine, `seconds` each.
+
+    Returns
+    -------
+    list of dict
+        For each: notes sent and heard; from sending to sound and from time stamp to sound, ms (median and 99th
+        percentile); jitter against the stamps, ms (99th percentile of the distance from the median); and whether the
+        promise is kept: one block, one hop and 1.5 ms, besides the time that the engine was given beyond a block.
+    """
+    rows = []
+    for block in blocks:
+        for row in measured(Job(__name__, "jack", block, sample_rate, seconds))["rows"]:
+            rows.append(row)
+            report(row)
+    return rows
+
+
+def measure(job: Job) -> dict:
+    """One block size, in the child process; a short round before leaves nothing to be compiled in what counts."""
+    with Sender() as sender:
+        _measured(replace(job, seconds=WARM_UP_S), sender, True, WORKERS[0])
+        return {"rows": [_measured(job, sender, timed, w) for w in WORKERS for timed in (True, False)]}
+
+
+def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict:
+    import rtspec
+    from rtspec.control import MidiInput
+
+    stream = rtspec.AudioStream(
+        plugins=[Gate()],
+        sample_rate=job.sample_rate,
+        buffer_size=job.block,
+        channels=1,
+        source=np.zeros((1, job.sample_rate), np.float32),
+        loop=True,
+        record_seconds=2.0 * job.seconds + 5.0,
+        worker_samples=worker,
+    )
+    stamps, count = [], round(job.seconds / GAP_S)
+
+    def play(event):
+        if event.message.type == "note_on":
+            stamps.append((event.message.velocity, event.time_s))
+        stream.send(event.message, event.time_s if timed else None)
+
+    with stream, MidiInput(PORT, play):
+        time.sleep(0.5)
+        sender.begin("notes", count=count, gap_s=GAP_S)
+        clock = clock_readings(stream, 1.2 * job.seconds + 1.0)
+        sent, heard = sender.result()["moments"], _moments(stream.recorded[1][0], clock, job)
+    worker = stream.latency.items["worker"]
+    figures = {"block": job.block, "worker": worker, "timed": timed, "sent": len(sent)}
+    numbered = [(velocity(i), moment) for i, moment in enumerate(sent)]
+    allowed_ms = 1000.0 * (job.block + HOP + worker) / job.sample_rate + SLACK_MS
+    return {**figures, **_compared(_matched(numbered, stamps, heard), count, allowed_ms, timed)}
+
+
+def _moments(output: np.ndarray, clock: np.ndarray, job: Job) -> list[tuple[int, float]]:
+    """Velocity of each note, and when the device took its first sample, monotonic seconds."""
+    onsets = np.flatnonzero((output[1:] > 0.0) & (output[:-1] == 0.0)) + 1
+    moments = moments_taken(onsets, clock, job.block)
+    return [(round(127 * float(output[at])), moment) for at, moment in zip(onsets, moments, strict=True)]
+
+
+Moments = list[tuple[int, float]]
+
+
+def _matched(sent: Moments, stamps: Moments, heard: Moments) -> np.ndarray:
+    """Of each note that was sent, stamped and heard: the three moments, (notes, 3)."""
+    found, places = [], [0, 0]
+    for number, moment in sent:
+        row = [moment]
+        for k, others in enumerate((stamps, heard)):
+            near = range(places[k], min(places[k] + 50, len(others)))
+            at = next((i for i in near if others[i][0] == number), None)
+            if at is not None:
+                places[k] = at + 1
+                row.append(others[at][1])
+        found += [row] if len(row) == 3 else []
+    return np.reshape(found, (-1, 3))
+
+
+def _compared(moments: np.ndarray, count: int, allowed_ms: float, timed: bool) -> dict:
+    if len(moments) < count / 2:
+        return {"heard": len(moments), "allowed_ms": round(allowed_ms, 2), "kept": False}
+    sent, stamps, heard = 1000.0 * moments.T
+    whole, late = heard - sent, heard - stamps
+    jitter, p99 = np.percentile(np.abs(late - np.median(late)), 99), np.percentile(whole, 99)
+    return {
+        "heard": len(moments),
+        "sent_to_sound_p50_ms": round(float(np.median(whole)), 2),
+        "sent_to_sound_p99_ms": round(float(p99), 2),
+        "allowed_ms": round(allowed_ms, 2),
+        "stamp_to_sound_p50_ms": round(float(np.median(late)), 2),
+        "stamp_to_sound_p99_ms": round(float(np.percentile(late, 99)), 2),
+        "jitter_p99_ms": round(float(jitter), 3),
+        "kept": bool(len(moments) == count and p99 <= allowed_ms and (jitter <= MOST_JITTER_MS or not timed)),
+    }

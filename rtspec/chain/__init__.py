@@ -1,0 +1,1 @@
+"""Chains: programs of stages, boards, native plugins, and how whole sounds go through them; offline and live alike."""

@@ -1,0 +1,294 @@
+"""Chains of rtspec processors and native pedalboard plugins, nested as deep as wanted, offline and live."""
+
+import copy
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import MutableSequence as _List
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
+from ..errors import InvalidType, InvalidValue
+from ..live.engine import Engine
+from .native_copy import children, made, recipe
+from .offline import OfflineChain, check_distinct, inside
+from .player import Player
+from .program import Program, audio_buffer
+
+DEFAULT_RATE = 44100.0
+"""Hz; what latencies are told for before anything was played."""
+
+
+def _undivided(method: Callable) -> Any:
+    """A list's method of several steps as one edit."""
+
+    @wraps(method)
+    def edit(board, *arguments):
+        with board._edit():
+            return method(board, *arguments)
+
+    return edit
+
+
+class Pedalboard(_List):
+    """A list of plugins that sound passes in order.
+
+    Takes rtspec processors, native pedalboard plugins, other boards and native containers. It may be edited from any
+    thread, also while an :class:`rtspec.AudioStream` plays it: an edit returns at once; the new chain is prepared aside
+    and cross-faded in (:mod:`rtspec.chain.player`).
+
+    Parameters
+    ----------
+    plugins : iterable, optional
+        None in place of a plugin is a wire.
+
+    Examples
+    --------
+    >>> import numpy as np, pedalboard
+    >>> board = Pedalboard([pedalboard.Gain(6.0)])
+    >>> board(np.zeros(100, np.float32), 44100).shape
+    (100,)
+    """
+
+    is_chain = True
+    """Whether sound passes its plugins one after the other."""
+
+    def __init__(self, plugins: Iterable | None = ()):
+        self._editing, self._depth = threading.RLock(), 0
+        self._parents: weakref.WeakSet[Pedalboard] = weakref.WeakSet()
+        self._players: list[Player] = []
+        self._calling = threading.RLock()
+        self._layout = Layout()
+        self._form: Form | None = None
+        self._chain: OfflineChain | None = None
+        self._plugins = [self._adopted(plugin) for plugin in _listed(plugins)]
+
+    # A list -------------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._plugins)
+
+    def __getitem__(self, index):
+        return self._plugins[index]
+
+    def __iter__(self) -> Iterator:
+        return iter(list(self._plugins))
+
+    def __setitem__(self, index, value) -> None:
+        with self._edit():
+            if isinstance(index, slice):
+                self._plugins[index] = [self._adopted(plugin) for plugin in value]
+            else:
+                self._plugins[index] = self._adopted(value)
+
+    def __delitem__(self, index) -> None:
+        with self._edit():
+            del self._plugins[index]
+
+    def insert(self, index: int, value) -> None:
+        """Insert a plugin before `index`."""
+        with self._edit():
+            self._plugins.insert(index, self._adopted(value))
+
+    append, extend, __iadd__ = map(_undivided, (_List.append, _List.extend, _List.__iadd__))
+    pop, remove, clear, reverse = map(_undivided, (_List.pop, _List.remove, _List.clear, _List.reverse))
+
+    @contextmanager
+    def _edit(self) -> Iterator[None]:
+        """While no other thread edits; whatever plays the board follows at the end, when others may edit again."""
+        with self._editing:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                outermost = self._depth == 0
+        if outermost:
+            self.changed()
+
+    def __repr__(self) -> str:
+        return f"<rtspec.{type(self).__name__} with {len(self)} plugin{'s' * (len(self) != 1)}: {self._plugins}>"
+
+    # Copies -------------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict:
+        return {"plugins": [_kept(plugin) for plugin in list(self._plugins)]}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__([made(p.recipe) if isinstance(p, _Native) else p for p in state["plugins"]])
+
+    def __copy__(self) -> "Pedalboard":
+        return copy.deepcopy(self)
+
+    def _adopted(self, plugin):
+        """A plugin that this board can play; one that is a board itself tells this one of its edits from now on."""
+        plugin = _checked(plugin)
+        if plugin is None:
+            return None
+        if isinstance(plugin, Pedalboard) and self in plugin.boards():
+            raise InvalidValue("a board cannot hold itself, not even inside another board; use a copy of it")
+        for player in self._all_players():
+            for one in inside(plugin):
+                player.check(one)
+        if isinstance(plugin, Pedalboard):
+            plugin._parents.add(self)
+        elif hasattr(plugin, "join"):
+            plugin.join(self)
+        return plugin
+
+    def changed(self) -> None:
+        """The chain, or the structure of something in it, is another now: whatever plays it follows."""
+        for player in self._all_players():
+            player.update()
+
+    def _all_players(self) -> list[Player]:
+        """What plays this board or one that holds it."""
+        return [*self._players, *(player for parent in list(self._parents) for player in parent._all_players())]
+
+    def boards(self) -> list["Pedalboard"]:
+        """This board and all boards inside it."""
+        inner = [p for p in self._plugins if isinstance(p, Pedalboard)]
+        return [self, *(board for plugin in inner for board in plugin.boards())]
+
+    def members(self) -> list:
+        """All plugins in it, what is in nested boards and mixes too."""
+        return self.flat()
+
+    def flat(self) -> list:
+        """All plugins in the order of the sound's way; nested boards dissolved, native containers kept whole."""
+        with self._editing:
+            plugins = [plugin for plugin in self._plugins if plugin is not None]
+            return [q for p in plugins for q in (p.flat() if isinstance(p, Pedalboard) else [p])]
+
+    # Offline ------------------------------------------------------------------------------------------------------
+
+    def process(self, input_array, sample_rate: float, buffer_size: int = 8192, reset: bool = True) -> np.ndarray:
+        """Process audio by pedalboard's rules: see :meth:`rtspec.processors.base.Processor.process`.
+
+        Callers in several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
+        :meth:`flush` gives.
+        """
+        rate, block, alone = check_sample_rate(sample_rate), check_block(buffer_size), check_reset(reset)
+        with self._calling:
+            planar, form = self._layout.to_planar(input_array)
+            if planar.size == 0:
+                return form.restore(planar)
+            chain = self._chain_for(rate, len(planar), going_on=not alone)
+            self._form = form
+            return form.restore(chain.whole(planar, block) if alone else chain.piece(planar, block))
+
+    __call__ = process
+
+    def flush(self) -> np.ndarray:
+        """The end of a sound that came in pieces, float32, laid out as those; the next piece begins a new sound.
+
+        All pieces and this one, joined, are as long as what went in.
+        """
+        with self._calling:
+            if self._chain is None or self._form is None:
+                return np.zeros((2, 0), np.float32)
+            return self._form.restore(self._chain.flush())
+
+    @property
+    def latency_samples(self) -> int:
+        """Delay from input to output in samples, at the sample rate last used (44100 Hz before the first use)."""
+        with self._calling:
+            known = (DEFAULT_RATE, 2) if self._chain is None else (self._chain.sample_rate, self._chain.channels)
+            return self._chain_for(*known, going_on=True).latency
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        with self._calling:
+            if self._chain is not None:
+                self._chain.reset()
+
+    @property
+    def program(self) -> Program | None:
+        """What :meth:`process` plays our processors with, as parts of one; None before its first call."""
+        if self._chain is None:
+            return None
+        nothing = audio_buffer(self._chain.channels)
+        return Program([], [], nothing, nothing, {}, keep=tuple(self._chain.programs))
+
+    def _chain_for(self, rate: float, channels: int, going_on: bool) -> OfflineChain:
+        """The chain as it is now, in the state that it has."""
+        if self._chain is None or (self._chain.sample_rate, self._chain.channels) != (rate, channels):
+            self._chain, going_on = OfflineChain(rate, channels), False
+        plugins = self.flat()
+        check_distinct(plugins)
+        self._chain.follow(plugins, going_on)
+        return self._chain
+
+    # Live ---------------------------------------------------------------------------------------------------------
+
+    def play_on(self, engine: Engine, player: Player) -> None:
+        """From now on every edit reaches this engine."""
+        with self._editing:
+            player.engine = engine
+            self._players.append(player)
+        player.update()
+
+    def leave(self, player: Player) -> None:
+        """Edits no longer reach this player's engine."""
+        with self._editing:
+            self._players = [p for p in self._players if p is not player]
+        player.close()
+
+
+def _is_ours(plugin) -> bool:
+    return hasattr(plugin, "prepare") and not isinstance(plugin, type)
+
+
+class _Native(NamedTuple):
+    """A native plugin in a pickle."""
+
+    recipe: tuple
+
+
+def _kept(plugin):
+    if plugin is None or isinstance(plugin, Pedalboard) or _is_ours(plugin):
+        return plugin
+    instructions = recipe(plugin)
+    if instructions is None:
+        raise InvalidValue(
+            f"{plugin!r} can be neither copied nor pickled: pedalboard tells too little of it; make the board anew"
+        )
+    return _Native(instructions)
+
+
+def as_board(plugins) -> Pedalboard:
+    """A board as it is; of a plugin, a list of plugins or None a new one. A native board's plugins are taken out."""
+    if isinstance(plugins, Pedalboard):
+        return plugins if plugins.is_chain else Pedalboard([plugins])
+    if isinstance(plugins, _native_base()) and type(plugins).__name__ in ("Pedalboard", "Chain"):
+        return Pedalboard(children(plugins))
+    return Pedalboard([plugins] if _is_ours(plugins) or isinstance(plugins, _native_base()) else plugins)
+
+
+def _listed(plugins) -> Iterable:
+    if plugins is None:
+        return []
+    if _is_ours(plugins) or not isinstance(plugins, Iterable):
+        raise InvalidType(f"{plugins!r} is no list of plugins; put it in brackets: Pedalboard([…])")
+    return plugins
+
+
+def _checked(plugin):
+    """A plugin that a board can play; a plain list becomes a board."""
+    if isinstance(plugin, list | tuple):
+        return Pedalboard(plugin)
+    if plugin is None or _is_ours(plugin) or isinstance(plugin, (Pedalboard, _native_base())):
+        return plugin
+    raise InvalidType(
+        f"{plugin!r} is no plugin: a board takes rtspec processors, pedalboard plugins, other boards and lists of these"
+    )
+
+
+def _native_base() -> type:
+    import pedalboard
+
+    return pedalboard.Plugin

@@ -1,0 +1,362 @@
+"""A chain driven from Python: whole sounds, or a sound in pieces that may be edited between two of them.
+
+Every plugin gets the sound of the one before it with that one's delay taken away, so the pieces that come out, joined,
+are the sound from its first to its last sample. Spectral processors still frame the sound where they frame it live:
+before it they get as much silence as the plugins before them delay it there.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from ..errors import InvalidValue, SharedPlugin
+from .native import Feed, check_unowned
+from .native_copy import family, recipe
+from .native_probe import feeding
+from .program import Program
+
+
+class Node(Protocol):
+    """One plugin of a chain.
+
+    Attributes
+    ----------
+    latency : int
+        Samples from input to output in a stream.
+    owed : int
+        How many samples fewer than it gets it gives of a whole sound: the delay that is not a native plugin's.
+    early : ndarray, float32, shape (channels, n)
+        What it gives in a stream before the sound's own start.
+    """
+
+    @property
+    def latency(self) -> int: ...
+
+    @property
+    def owed(self) -> int: ...
+
+    @property
+    def early(self) -> np.ndarray: ...
+
+    def lie(self, lead: int, before: "Node | None") -> None:
+        """In a stream the sound gets here `lead` samples late, from the node `before`; None where that was silent."""
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray: ...
+
+    def piece(self, audio: np.ndarray, block: int) -> np.ndarray: ...
+
+    def reset(self) -> None: ...
+
+
+class ProgramNode:
+    """One of our processors: a program of its own.
+
+    In a stream a program hears the one before it from the first moment on, what that one gives before the sound's own
+    start included, and what it gives after the sound's end: so it does here.
+    """
+
+    def __init__(self, program: Program):
+        self.program, self._lead = program, 0
+        self._before: Node | None = None
+        self.early = self._silence(0)
+        self._begun, self._to_skip = False, 0
+
+    @property
+    def latency(self) -> int:
+        return self.program.latency_samples
+
+    owed = latency
+
+    def lie(self, lead: int, before: Node | None) -> None:
+        self._lead, self._before = lead, before
+
+    def reset(self) -> None:
+        self._begun = False
+
+    def _begin(self) -> None:
+        self.program.reset()
+        heard = self._silence(self._lead) if self._before is None else self._before.early
+        self.early = self.program.run(np.ascontiguousarray(heard)) if heard.size else heard
+        self._begun, self._to_skip = True, self.latency
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        self.reset()
+        return self.piece(audio, block)
+
+    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        if not audio.size:
+            return audio
+        if not self._begun:
+            self._begin()
+        out = self.program.run(np.ascontiguousarray(audio), block)
+        skipped = min(self._to_skip, audio.shape[1])
+        if skipped:
+            self.early = np.concatenate([self.early, out[:, :skipped]], axis=1)
+        self._to_skip -= skipped
+        return out[:, skipped:]
+
+    def _silence(self, n: int) -> np.ndarray:
+        return np.zeros((self.program.channels, n), np.float32)
+
+
+class NativeNode:
+    """A native plugin: whole sounds as pedalboard plays them, pieces through :class:`rtspec.chain.native.Feed`."""
+
+    owed = 0
+
+    def __init__(self, plugin, sample_rate: float, channels: int):
+        self._plugin, self._rate, self._channels, self._lead = plugin, sample_rate, channels, 0
+        self._feed: Feed | None = None
+        self._begun, self._to_skip, self._latency = False, 0, -1
+
+    @property
+    def latency(self) -> int:
+        """0 for a plugin that no stream can play."""
+        if self._latency < 0:
+            try:
+                self._latency = feeding(self._plugin, self._rate, self._channels).delay
+            except InvalidValue:
+                self._latency = 0
+        return self._latency
+
+    @property
+    def early(self) -> np.ndarray:
+        """Silence: it begins with the sound."""
+        return np.zeros((self._channels, self._lead + self.latency), np.float32)
+
+    def lie(self, lead: int, before: Node | None) -> None:
+        self._lead = lead
+
+    def reset(self) -> None:
+        self._begun = False
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        self._check()
+        if audio.shape[1] == 0:
+            return audio
+        audio = np.ascontiguousarray(audio)
+        flat = audio[0] if len(audio) == 1 or audio.shape[1] <= len(audio) else audio
+        if flat.ndim == 1 and len(audio) > 1:  # so short that pedalboard would take samples for channels
+            return self._short(audio, block)
+        out = self._plugin.process(flat, self._rate, buffer_size=block, reset=True).reshape(audio.shape)
+        # What stands any block plays on from here, as in pedalboard; a queue begins anew.
+        self._begun = self._feed is not None and self._feed.how.block == 0
+        return out
+
+    def _short(self, audio: np.ndarray, block: int) -> np.ndarray:
+        padded = np.pad(audio, ((0, 0), (0, len(audio) + 1)))
+        self._begun = False
+        return self._plugin.process(padded, self._rate, buffer_size=block, reset=True)[:, : audio.shape[1]]
+
+    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        self._check()
+        if self._feed is None:
+            how = feeding(self._plugin, self._rate, self._channels)
+            self._latency = how.delay
+            self._feed = Feed(self._plugin, self._rate, self._channels, how)
+        elif not self._begun:
+            self._feed.restart()
+        if not self._begun:
+            self._begun, self._to_skip = True, self._feed.how.delay
+        if audio.shape[1] == 0:
+            return audio
+        skipped = min(self._to_skip, audio.shape[1])
+        self._to_skip -= skipped
+        return self._feed.run(np.ascontiguousarray(audio), block)[:, skipped:]
+
+    def _check(self) -> None:
+        if recipe(self._plugin) is None:
+            check_unowned(self._plugin)
+
+
+class OfflineChain:
+    """Plugins in order at one sample rate and channel count.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Hz.
+    channels : int
+    """
+
+    def __init__(self, sample_rate: float, channels: int):
+        self.sample_rate, self.channels = sample_rate, channels
+        self._nodes: list[tuple[object, int, Node]] = []
+        self._rest = np.zeros((channels, 0), np.float32)
+        self._lead, self._before = 0, None
+
+    @property
+    def nodes(self) -> list[Node]:
+        """In the order of the sound's way."""
+        return [node for _, _, node in self._nodes]
+
+    def follow(self, plugins: list, going_on: bool) -> None:
+        """Play `plugins` from now on. Where the sound goes on, what is on its way through a plugin that goes comes out
+        first, and what stays keeps its state."""
+        first, last = _alike(self._nodes, plugins)
+        behind = len(plugins) - (len(self._nodes) - last)
+        inside = [node.follow(going_on) for node in self.nodes if isinstance(node, Followed)]
+        if first == last and first == behind:
+            if any(inside):
+                self._lay_out()
+            return
+        if going_on:
+            self._rest = np.concatenate([self._rest, self._drained(first, last)], axis=1)
+        fresh = [(p, _version(p), self._node(p)) for p in plugins[first:behind]]
+        self._nodes[first:last] = fresh
+        self._lay_out()
+        if going_on:  # what comes in between two pieces heard nothing of what was before
+            for _, _, node in fresh:
+                node.lie(0, None)
+
+    def lie(self, lead: int, before: Node | None) -> None:
+        """As for a node (:class:`Node`)."""
+        self._lead, self._before = lead, before
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Tell each node its lead, as far as one needs it: a native plugin's delay has to be found out."""
+        nodes = self.nodes
+        ours = [i for i, node in enumerate(nodes) if not isinstance(node, NativeNode)]
+        lead, before, last = self._lead, self._before, max(ours, default=-1)
+        for i, node in enumerate(nodes[: last + 1]):
+            node.lie(lead, before)
+            lead, before = lead + (node.latency if i < last else 0), node
+
+    @property
+    def early(self) -> np.ndarray:
+        """What it gives in a stream before the sound's own start, where its first node heard what it was told of."""
+        if self._nodes:
+            return self.nodes[-1].early
+        return np.zeros((self.channels, self._lead), np.float32) if self._before is None else self._before.early
+
+    def _drained(self, first: int, last: int) -> np.ndarray:
+        """What the nodes from `first` to `last` still hold, as it leaves the chain."""
+        sound = np.zeros((self.channels, sum(node.latency for node in self.nodes[first:last])), np.float32)
+        for node in self.nodes[first:] if sound.size else []:
+            sound = node.piece(sound, MAX_PIECE)
+        return sound
+
+    def drained(self) -> np.ndarray:
+        """All that it still holds of a sound."""
+        out, self._rest = np.concatenate([self._rest, self._drained(0, len(self._nodes))], axis=1), self._rest[:, :0]
+        return out
+
+    def _node(self, plugin) -> Node:
+        if hasattr(plugin, "offline_node"):
+            return plugin.offline_node(self.sample_rate, self.channels)
+        if hasattr(plugin, "prepare"):
+            return ProgramNode(plugin.prepare(self.sample_rate, self.channels))
+        return NativeNode(plugin, self.sample_rate, self.channels)
+
+    @property
+    def latency(self) -> int:
+        """Delay from input to output in samples, as in a stream."""
+        return sum(node.latency for node in self.nodes)
+
+    @property
+    def owed(self) -> int:
+        """As for a node (:class:`Node`)."""
+        return sum(node.owed for node in self.nodes)
+
+    @property
+    def programs(self) -> list[Program]:
+        """Those of our processors, in order."""
+        inside = [node.programs if isinstance(node, Followed) else _program_of(node) for node in self.nodes]
+        return [program for programs in inside for program in programs]
+
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A sound from its first to its last sample, float32 (channels, n), as long as it went in.
+
+        What a plugin gives after the sound's end reaches those behind it, as in a stream.
+        """
+        end = np.zeros((self.channels, self.owed if audio.size else 0), np.float32)
+        return self.passed(np.concatenate([audio, end], axis=1), block)
+
+    def passed(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A whole sound and as much silence as is owed; without that it comes out."""
+        self._rest = self._rest[:, :0]
+        self._lay_out()
+        for node in self.nodes:
+            audio = node.whole(audio, block)
+        return np.ascontiguousarray(audio)
+
+    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """The next piece of a sound: fewer samples come out while the delay fills, then as many."""
+        for node in self.nodes:
+            audio = node.piece(audio, block)
+        out, self._rest = np.concatenate([self._rest, audio], axis=1), self._rest[:, :0]
+        return out
+
+    def flush(self) -> np.ndarray:
+        """The end of a sound that came in pieces; the next piece begins a new one."""
+        out = self.drained()
+        self.reset()
+        return out
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._rest = self._rest[:, :0]
+        for node in self.nodes:
+            node.reset()
+        self._lay_out()
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A node that holds chains of its own, which may be edited; :meth:`follow` plays what is in it now and says whether
+    that is another than before."""
+
+    @property
+    def programs(self) -> list[Program]: ...
+
+    def follow(self, going_on: bool) -> bool: ...
+
+
+MAX_PIECE = 8192
+
+
+def check_distinct(plugins: Iterable) -> None:
+    """Raise :class:`SharedPlugin` where a native plugin is at two places."""
+    seen: set[int] = set()
+    for plugin in (one for p in plugins for one in (q for i in inside(p) for q in _family(i))):
+        if id(plugin) in seen:
+            raise SharedPlugin(
+                f"{plugin!r} is in this chain twice, but one plugin has one state; make a second one, by"
+                f" pedalboard.{type(plugin).__name__}(…) say"
+            )
+        seen.add(id(plugin))
+
+
+def inside(plugin) -> list:
+    """A plugin, or all that is in it where it is a :class:`rtspec.Mix`."""
+    return [q for p in plugin.members() for q in inside(p)] if hasattr(plugin, "members") else [plugin]
+
+
+def _program_of(node: Node) -> list[Program]:
+    return [node.program] if isinstance(node, ProgramNode) else []
+
+
+def _family(plugin) -> list:
+    return [] if hasattr(plugin, "prepare") else family(plugin)
+
+
+def _alike(nodes: list[tuple[object, int, Node]], plugins: list) -> tuple[int, int]:
+    """The nodes, from one number to another, that are not what the chain wants."""
+    first, most = 0, min(len(nodes), len(plugins))
+    while first < most and _plays(nodes[first], plugins[first]):
+        first += 1
+    kept = 0
+    while kept < most - first and _plays(nodes[-1 - kept], plugins[-1 - kept]):
+        kept += 1
+    return first, len(nodes) - kept
+
+
+def _plays(node: tuple[object, int, Node], plugin) -> bool:
+    return node[0] is plugin and node[1] == _version(plugin)
+
+
+def _version(plugin: object) -> int:
+    """A mix is followed by its node itself."""
+    return 0 if hasattr(plugin, "offline_node") else getattr(plugin, "_version", 0)

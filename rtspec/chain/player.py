@@ -1,0 +1,398 @@
+"""A chain in one stream: its program, and edits that are prepared aside and cross-faded in.
+
+What an edit leaves alone at the chain's start and at its end plays on, once and with its state. Only the middle between
+is played twice for a moment, old and new on the same input: the old one is heard until the new one's delay has filled,
+then a cross-fade goes from one to the other. A delay pads the shorter middle, so the chain's latency never changes
+unless a longer chain than ever before needs more.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numba import carray
+
+from ..buffers.inbox import Inbox
+from ..buffers.memory import memmove, pointer
+from ..buffers.priority import become_real_time_but_compile
+from ..buffers.step import Row, Stage, step
+from ..errors import existing
+from ..live.engine import Engine
+from ..live.guard import Guard
+from ..models.session import ModelStage
+from .fading import FADE_MS, delay_stage, fade_stage
+from .mix_program import MixProgram, program_of
+from .native import check_unowned
+from .native_probe import feeding
+from .offline import check_distinct, inside
+from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
+
+WIRE = np.dtype([("channels", "i8")])
+RESERVE = "reserve"
+"""The latency item of delays that keep the chain's latency."""
+
+PRIORITY = 1
+"""SCHED_FIFO priority of the thread that prepares edits: below the engine's."""
+
+_SPARES = 2
+"""Programs that an edit has taken out and that are kept for when their plugin comes back."""
+
+
+@step
+def copy_block(state, x, n, y):
+    """Copy a planar block from one program's output to the next one's input."""
+    channels = carray(pointer(state), 1, WIRE)[0].channels
+    for c in range(channels):
+        offset = 4 * c * STRIDE
+        memmove(y + offset, x + offset, 4 * n)
+    return n
+
+
+@dataclass(eq=False)
+class Unit:
+    """A plugin and the program that plays it in one stream; `plugin` is None for a delay. `version` tells a processor's
+    structure (bands, methods), or what is in a mix, from a later one; `lead` is how late the sound comes to it."""
+
+    plugin: Any
+    program: Program
+    version: object = 0
+    lead: int = 0
+
+    def plays(self, plugin: object) -> bool:
+        """Whether this unit is still right for `plugin`."""
+        return self.plugin is plugin and self.version == _version(plugin)
+
+    @property
+    def latency(self) -> int:
+        """Samples."""
+        return self.program.latency_samples
+
+    @property
+    def owns(self) -> bool:
+        """Whether a native plugin in it is the user's own, which no second unit can play at the same time."""
+        return not hasattr(self.plugin, "prepare") or any(native.owns for native in self.program.natives)
+
+    def places(self, before: int) -> Iterator[tuple[Any, Program, int, int]]:
+        """Its plugin, or those in a mix, with their programs and the delays to their input and output."""
+        if isinstance(self.program, MixProgram):
+            return self.program.places(before)
+        return iter([(self.plugin, self.program, before, before + self.latency)])
+
+    def release(self) -> None:
+        """Its native plugins may play elsewhere."""
+        for native in self.program.natives:
+            native.release()
+
+    def begin(self, lead: int) -> None:
+        """Be as fresh, in a chain where the sound comes `lead` samples late."""
+        for native in self.program.natives:
+            native.lead += lead - self.lead
+        self.lead = lead
+        self.program.reset()
+
+
+class Player:
+    """A chain in one stream.
+
+    Parameters
+    ----------
+    plugins : callable
+        Gives the chain's plugins as they are now, in order.
+    sample_rate : float
+        Hz.
+    channels : int
+    reserve : int
+        Samples of latency that the chain has at least, so that longer plugins can be put in without raising it.
+    report : callable, optional
+        Gets a line where an edit goes otherwise than asked for.
+    guard : Guard, optional
+        Stands behind the chain.
+
+    Attributes
+    ----------
+    program : Program
+        What plays, or will when the last edit has been faded in.
+    """
+
+    def __init__(
+        self,
+        plugins: Callable[[], list],
+        sample_rate: float,
+        channels: int,
+        reserve: int = 0,
+        report: Callable[[str], object] = lambda line: None,
+        guard: Guard | None = None,
+    ):
+        self._guard, self._guarded = guard, audio_buffer(channels)
+        self._report = report
+        self.sample_rate, self.channels = sample_rate, channels
+        self.engine: Engine | None = None
+        self._plugins, self._spares = plugins, deque[Unit](maxlen=_SPARES)
+        self._x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
+        units = self._first_units(plugins())
+        self._latency = max(reserve, _latency(units))
+        self._units = [*units, *self._padding(self._latency - _latency(units))]
+        self.program = self._program(self._rows(self._units, self._x), self._units)
+        self._edit = threading.Condition()
+        self._asked = self._made = self._bad_frames = 0
+        self._thread: threading.Thread | None = None
+
+    # Looking ------------------------------------------------------------------------------------------------------
+
+    def inboxes(self, processor: object = None) -> list[Inbox]:
+        """Where messages for `processor` go; those of all plugins that accept any where None."""
+        fitting = [program for plugin, program, _, _ in self._places() if processor is None or plugin is processor]
+        return [box for program in fitting for box in program.inboxes]
+
+    def native_costs(self) -> dict[str, dict[str, float]]:
+        """What the native plugins in the chain cost the engine, since they need the GIL: by place and name."""
+        natives = [(i, program.natives[0]) for i, (_, program, _, _) in enumerate(self._places()) if program.natives]
+        return {f"{i} {type(native.plugin).__name__}": native.cost() for i, native in natives}
+
+    @property
+    def bad_frames(self) -> int:
+        """Frames that a model failed to give, or gave with NaN or infinity, so far."""
+        return self._bad_frames + sum(map(_bad_frames, self._units))
+
+    def delays(self) -> list[tuple[Any, int, int]]:
+        """Every plugin in order, with the delays from the chain's input to its own input and to its output, samples."""
+        return [(plugin, before, after) for plugin, _, before, after in self._places()]
+
+    def _places(self) -> list[tuple[Any, Program, int, int]]:
+        units = self._units
+        before = accumulate((unit.latency for unit in units), initial=0)
+        pairs = [(unit, at) for unit, at in zip(units, before, strict=False) if unit.plugin is not None]
+        return [place for unit, at in pairs for place in unit.places(at)]
+
+    # Programs -----------------------------------------------------------------------------------------------------
+
+    def _first_units(self, plugins: list) -> list[Unit]:
+        """The units of a chain that begins: native plugins begin with the sound, not with the silence before it."""
+        check_distinct(plugins)
+        units: list[Unit] = []
+        for plugin in plugins:
+            units.append(self._unit(plugin, _latency(units)))
+        return units
+
+    def _unit(self, plugin, lead: int = 0) -> Unit:
+        """A unit in the state of a fresh one: one that was taken out before, or a new one."""
+        for unit in [unit for unit in self._spares if unit.plugin is plugin]:
+            self._spares.remove(unit)
+            if unit.plays(plugin):
+                unit.begin(lead)
+                return unit
+            unit.release()
+        version = _version(plugin)
+        return Unit(plugin, program_of(plugin, self.sample_rate, self.channels, lead), version, lead)
+
+    def _padding(self, lag: int) -> list[Unit]:
+        """A delay as a unit; none for no samples."""
+        if lag == 0:
+            return []
+        stage, x, y = delay_stage(self.channels, lag), audio_buffer(self.channels), audio_buffer(self.channels)
+        return [Unit(None, Program([stage.row(x, y)], [stage], x, y, {RESERVE: lag}))]
+
+    def _rows(self, units: Sequence[Unit], place: np.ndarray) -> tuple[list[Row], np.ndarray]:
+        """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is."""
+        rows = []
+        for unit in units:
+            rows += [self._wire.row(place, unit.program.x), *unit.program.rows]
+            place = unit.program.y
+        return rows, place
+
+    def _program(self, made: tuple[list[Row], np.ndarray], units: Sequence[Unit]) -> Program:
+        rows, out = made
+        if self._guard is not None:
+            rows, out = [*rows, self._guard.stage.row(out, self._guarded)], self._guarded
+        programs = [unit.program for unit in units]
+        latency: dict[str, int] = {}
+        for item, n in (pair for program in programs for pair in program.latency.items()):
+            latency[item] = latency.get(item, 0) + n
+        inboxes = [inbox for program in programs for inbox in program.inboxes]
+        return Program(rows, [], self._x, out, latency, keep=(self._wire, *programs), inboxes=inboxes)
+
+    # Edits --------------------------------------------------------------------------------------------------------
+
+    def check(self, plugin) -> None:
+        """Raise where a plugin cannot play here, before it is in the chain."""
+        if hasattr(plugin, "latency"):
+            plugin.latency(self.sample_rate)
+        elif not any(one is plugin for unit in self._units for one in inside(unit.plugin)):
+            check_unowned(plugin)
+            feeding(plugin, self.sample_rate, self.channels)
+
+    def close(self) -> None:
+        """The stream is over: plugins that belonged to it may play elsewhere."""
+        for unit in (*self._units, *self._spares):
+            unit.release()
+
+    def update(self) -> None:
+        """The chain was edited: play it as it is now. Returns at once; several edits may become one."""
+        if not self._is_playing():
+            self._change(self._plugins())
+            return
+        with self._edit:
+            self._asked += 1
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._work, name="rtspec edits", daemon=True)
+                self._thread.start()
+            self._edit.notify_all()
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until all edits so far are heard; False at the timeout."""
+        with self._edit:
+            asked = self._asked
+            return self._edit.wait_for(lambda: self._made >= asked, timeout_s)
+
+    def _is_playing(self) -> bool:
+        return self.engine is not None and self.engine.running
+
+    def _work(self) -> None:
+        # The engine may wait for a lock that this thread holds, in onnxruntime say: nothing else may put it aside.
+        while self._is_playing():
+            become_real_time_but_compile(PRIORITY)
+            with self._edit:
+                self._edit.wait_for(lambda: self._made < self._asked, timeout=1.0)
+                asked = self._asked
+            if self._made < asked:
+                self._rebuild()
+            with self._edit:
+                self._made = asked
+                self._edit.notify_all()
+
+    def _rebuild(self) -> None:
+        try:
+            self._change(self._plugins())
+        except Exception as error:
+            self._report(f"the chain plays on as it was: {' '.join(str(error).split())}")
+
+    def _change(self, plugins: list) -> None:
+        """Play `plugins` from now on, by a cross-fade where the engine runs."""
+        check_distinct(plugins)
+        first, last, wanted = _differing(self._units, plugins)
+        if not wanted and all(unit.plugin is None for unit in self._units[first:last]):
+            return
+        moved = _natives(self._units[first:last], wanted)
+        if moved:
+            self._change_without(moved, plugins)
+            return
+        new = self._fresh(wanted)
+        start, end, spare = self._room(first, last, new)
+        ahead, behind = self._units[start:first], self._units[last:end]
+        moved = _natives([*ahead, *behind])
+        if moved:
+            self._spares.extend(new)
+            self._change_without(moved, plugins)
+            return
+        new = [*self._fresh(map(_plugin, ahead)), *new, *self._fresh(map(_plugin, behind)), *self._padding(spare)]
+        self._replace(start, end, new)
+
+    def _change_without(self, natives: list, plugins: list) -> None:
+        """Natives change their places: one object cannot play at two at once, so for a moment the chain does without
+        them."""
+        present = [unit.plugin for unit in self._units if unit.plugin is not None]
+        self._change([plugin for plugin in present if not any(plugin is native for native in natives)])
+        self._change(plugins)
+
+    def _replace(self, start: int, end: int, new: list[Unit]) -> None:
+        """Play `new` in place of the units from `start` to `end`."""
+        before, old, after = self._units[:start], self._units[start:end], self._units[end:]
+        lead, place = self._rows(before, self._x)
+        new_rows, new_place = self._rows(new, place)
+        rows, out = self._rows(after, new_place)
+        self._units = [*before, *new, *after]
+        self.program = self._program(([*lead, *new_rows, *rows], out), self._units)
+        if self._is_playing():
+            old_rows, old_place = self._rows(old, place)
+            wait, length = _latency(new), round(FADE_MS * self.sample_rate / 1000)
+            fade, faded = fade_stage(new_place, wait, length), audio_buffer(self.channels)
+            rows, out = self._rows(after, faded)
+            both = [*lead, *old_rows, *new_rows, fade.row(old_place, faded), *rows]
+            self._cross(self._program((both, out), [*self._units, *old]), wait + length)
+        elif self.engine is not None:
+            self.engine.play(self.program)
+        self._bad_frames += sum(map(_bad_frames, old))
+        self._spares.extend(unit for unit in old if unit.plugin is not None)
+
+    def _cross(self, both: Program, samples: int) -> None:
+        engine = existing(self.engine)
+        engine.play(both, self.program, samples)
+        engine.settle()
+
+    def _room(self, first: int, last: int, new: list[Unit]) -> tuple[int, int, int]:
+        """Which units must go so that `new` fits in place of those from `first` to `last`, and the padding it needs.
+
+        Where delays elsewhere leave too little room, more units go until the next delay does.
+        """
+        units = [*self._units[:first], *new, *self._units[last:]]
+        needed = sum(unit.latency for unit in units if unit.plugin is not None)
+        if needed > self._latency:
+            self._report(f"the latency grew by {needed - self._latency} samples: the chain became longer")
+            self._latency = needed
+        while True:
+            pads = [i for i, unit in enumerate(self._units) if unit.plugin is None and not first <= i < last]
+            spare = self._latency - needed - sum(self._units[i].latency for i in pads)
+            if spare >= 0:
+                return first, last, spare
+            nearest = min(pads, key=lambda i: first - i if i < first else i - last)
+            first, last = min(first, nearest), max(last, nearest + 1)
+
+    def _fresh(self, plugins: Iterable) -> list[Unit]:
+        return [self._warmed(self._unit(plugin)) for plugin in plugins if plugin is not None]
+
+    def _warmed(self, unit: Unit) -> Unit:
+        """Have the unit's memory and code touched by this thread, so that the engine finds them warm."""
+        if not unit.program.natives:
+            silence = np.zeros((self.channels, unit.latency + MAX_BLOCK), np.float32)
+            unit.program.run(silence)
+            unit.program.reset()
+        return unit
+
+
+def _differing(units: list[Unit], plugins: list) -> tuple[int, int, list]:
+    """The units, from one number to another, that are not what the chain wants, and the plugins wanted in their place.
+
+    Delays beside such units go with them.
+    """
+    first = kept = 0
+    for i, unit in enumerate(units):
+        if unit.plugin is None:
+            continue
+        if kept == len(plugins) or not unit.plays(plugins[kept]):
+            break
+        first, kept = i + 1, kept + 1
+    last, end = len(units), len(plugins)
+    for i in range(len(units) - 1, first - 1, -1):
+        if units[i].plugin is None:
+            continue
+        if end == kept or not units[i].plays(plugins[end - 1]):
+            break
+        last, end = i, end - 1
+    return first, last, plugins[kept:end]
+
+
+def _natives(units: list[Unit], among: list | None = None) -> list:
+    """The native plugins of these units; those that are also `among` some others where given."""
+    found = [unit.plugin for unit in units if unit.plugin is not None and unit.owns]
+    return [plugin for plugin in found if among is None or any(plugin is other for other in among)]
+
+
+def _latency(units: Sequence[Unit]) -> int:
+    return sum(unit.latency for unit in units)
+
+
+def _bad_frames(unit: Unit) -> int:
+    counted = [stage.counters for stage in unit.program.stages if isinstance(stage, ModelStage)]
+    return sum(counters["failures"] + counters["not_finite"] for counters in counted)
+
+
+def _plugin(unit: Unit) -> object:
+    return unit.plugin
+
+
+def _version(plugin: object) -> object:
+    return getattr(plugin, "_version", 0)

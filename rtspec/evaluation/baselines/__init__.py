@@ -1,0 +1,1 @@
+"""What learned processors are compared with."""

@@ -1,0 +1,1 @@
+"""TimbreSynth and its model: tables, instruments beside fluidsynth, songs, pictures, live."""

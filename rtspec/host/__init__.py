@@ -1,1 +1,0 @@
-"""Stages in order, the engine that runs them, boards, and live streams."""

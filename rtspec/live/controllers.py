@@ -1,0 +1,336 @@
+"""What moves a live stream from outside: a MIDI port through a map, an OSC server, presets and a pad.
+
+MIDI: controllers move parameters through the map, at their sample; notes play the instruments of the chain; a program
+change loads the saved preset of that program, or else the channel plays General MIDI's. OSC, besides what
+:mod:`rtspec.control.osc.server` lists:
+
+==============================  ======================================================================================
+``/rtspec/preset name``         load a preset
+``/rtspec/preset/list``         answer ``/rtspec/preset/name`` (name, MIDI program or -1) for each, then
+                                ``/rtspec/preset/end`` with their number
+``/rtspec/pad/corners a b …``   play the pad (``/rtspec/pad/x``, ``/y``) between two or four presets; without arguments:
+                                answer their names
+``/rtspec/undo``, ``redo``      take the last preset back, or its taking back; answers 1, or 0 where there is none
+``/rtspec/snapshot name``       keep the present values under a name, until the stream ends
+``/rtspec/recall name``         go back to them
+==============================  ======================================================================================
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..audio.callback import EVENT_DELAY_S
+from ..control.midi.messages import MidiEvent
+from ..control.parameters import Parameter
+from ..control.presets import without_setup
+from ..errors import InvalidValue, RtspecError
+
+if TYPE_CHECKING:
+    from ..control import MidiInput, MidiMap, OscServer
+
+_ROOT = "/rtspec"
+_PEDALS, _ALL_NOTES_OFF = (64, 66), 123
+_TEMPO = "tempo_bpm"
+_CLOSE_S = 2.0
+SWITCH_S = 5e-4
+"""How long one Python thread may keep others from running while controllers are open: MIDI comes in through Python, and
+with the usual 5 ms a busy program would make timed events too late for their sample."""
+
+
+class _Turns:
+    """Lets Python's threads take turns fast as long as anyone wants it, and then as before."""
+
+    def __init__(self) -> None:
+        self._lock, self._n_users, self._usual_s = threading.Lock(), 0, 0.0
+
+    def hasten(self) -> None:
+        with self._lock:
+            if self._n_users == 0:
+                self._usual_s = sys.getswitchinterval()
+                sys.setswitchinterval(min(SWITCH_S, self._usual_s))
+            self._n_users += 1
+
+    def slow_down(self) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if self._n_users == 0:
+                sys.setswitchinterval(self._usual_s)
+
+
+_turns = _Turns()
+
+
+class Player(Protocol):
+    """What controllers need of a stream."""
+
+    def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool: ...
+
+    def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool: ...
+
+
+class Controllers:
+    """The controllers of one stream.
+
+    Parameters
+    ----------
+    target : Pedalboard
+        Whose parameters they move.
+    player : Player
+        The stream: what is timed goes through it.
+    midi : str, int or None
+        MIDI input port: name, part of it, index, or "auto" for the first there is.
+    midi_map : str, Path, MidiMap or None
+        A map, or the file of one; the usual controls where None.
+    timed : bool
+        MIDI acts at the sample that belongs to its time, always a millisecond later; else at once, wherever in a block.
+    osc_port : int or None
+        UDP port for OSC; 0 takes a free one.
+    osc_host : str or None
+        Address to listen on for OSC; loop-back where None.
+    presets : Path or None
+        Folder of presets; the user's own where None.
+    pad : sequence of str
+        Names of two or four presets that the pad plays between.
+    report : callable, optional
+        Gets lines of text: ports that come and go, and what could not be done.
+
+    Attributes
+    ----------
+    directory : Directory
+        Every parameter that can be moved.
+    bank, history, pad
+        Presets, undo, and the pad.
+    zones, clock : MpeZones, MidiClock
+        What the MIDI input has said of itself.
+    midi : MidiInput or None
+    midi_map : MidiMap or None
+    osc : OscServer or None
+        None until :meth:`open`, and where not asked for.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        player: Player,
+        *,
+        midi: str | int | None = None,
+        midi_map: Any = None,
+        timed: bool = True,
+        osc_port: int | None = None,
+        osc_host: str | None = None,
+        presets: str | Path | None = None,
+        pad: Sequence[str] = (),
+        report: Callable[[str], None] | None = None,
+    ):
+        self._player, self._timed, self._report = player, timed, report or (lambda line: None)
+        self._port, self._map, self._osc_port, self._osc_host = midi, midi_map, osc_port, osc_host
+        self._target, self._presets, self._corners = target, presets, pad
+        self.midi: MidiInput | None = None
+        self.midi_map: MidiMap | None = None
+        self.osc: OscServer | None = None
+        self._errands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._in_turns = False
+
+    # Ports --------------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the ports; raises where one is missing or taken, and then leaves none open."""
+        if self._port is None and self._osc_port is None:
+            if self._corners:
+                raise InvalidValue("pad needs what moves it; open a MIDI port or OSC too")
+            return
+        self._in_turns = True
+        _turns.hasten()
+        try:
+            self._prepare()
+            if self._port is not None:
+                self._open_midi()
+            if self._osc_port is not None:
+                self._open_osc()
+        except Exception:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        from ..control import Bank, Directory, History
+        from ..control.midi.messages import MidiClock
+        from ..control.midi.mpe import MpeZones
+        from ..control.midi.unplayed import Unplayed
+        from ..control.pad import PLACE, Pad
+
+        self.pad = Pad(self._target)
+        self.directory = Directory(self._target, {PLACE: self.pad})
+        self.bank = Bank(self._target, Path(self._presets)) if self._presets else Bank(self._target)
+        self.history = History(self._target)
+        self.zones = MpeZones()
+        self.clock = MidiClock()
+        played = [p for p in self.directory.processors() if getattr(p, "accepts_midi", False)]
+        self._unplayed = Unplayed(played, lambda number: self.midi_map is not None and self.midi_map.moves(number))
+        if self._corners:
+            self.pad.set_corners([self.bank.get(name) for name in self._corners])
+        self._thread = threading.Thread(target=self._run_errands, name="rtspec presets", daemon=True)
+        self._thread.start()
+
+    def _open_midi(self) -> None:
+        from ..control import MidiInput, MidiMap
+        from ..control.mapping import read_assignments
+
+        listed = read_assignments(self._map) if isinstance(self._map, str | Path) else None
+        self.midi_map = self._map if isinstance(self._map, MidiMap) else MidiMap(self.directory, listed)
+        self.midi_map.write = self._write
+        self._warm()
+        self.midi = MidiInput(self._port or 0, self.feed, self._report, self.silence)
+
+    def _warm(self) -> None:
+        """Let what a first message would wait for be loaded and looked up now."""
+        from mido import Message
+
+        still = Message("program_change")
+        self._unplayed.feed(still)
+        self.zones.feed(still)
+        if self.midi_map is not None:
+            self.midi_map.feed(still)
+
+    def _open_osc(self) -> None:
+        from ..control import OscServer
+        from ..control.osc.datagrams import LOOPBACK
+
+        host = self._osc_host or LOOPBACK
+        self.osc = OscServer(self.directory, self._osc_port or 0, host, self._report, self._verbs())
+
+    def close(self) -> None:
+        """Close what is open; safe to call twice."""
+        for controller in (self.midi, self.osc):
+            if controller is not None:
+                controller.close()
+        if self._in_turns:
+            self._in_turns = False
+            _turns.slow_down()
+        self._errands.put(None)
+        if self._thread is not None:
+            self._thread.join(_CLOSE_S)
+
+    def device_lost(self) -> None:
+        """The audio server has died: MIDI ports that it carried have gone with it."""
+        if self.midi is not None:
+            self.midi.server_lost()
+
+    # MIDI ---------------------------------------------------------------------------------------------------------
+
+    def feed(self, event: "MidiEvent") -> None:
+        """Take a MIDI event into account: this is the input's listener."""
+        message = event.message
+        self.clock.feed(event)
+        if message.type == "clock":
+            self._follow_tempo()
+        elif message.type == "program_change":
+            self._errands.put(lambda: self._select(message.program))
+        if (line := self._unplayed.feed(message)) is not None:
+            self._report(line)
+        time_s = event.time_s - self._early_s()
+        if self.midi_map is not None:
+            self.midi_map.feed(MidiEvent(time_s, message))
+        self._play(message, time_s)
+
+    def _early_s(self) -> float:
+        """By how much an event may act sooner than a stream puts it off: where the input's thread is quick enough."""
+        return 0.0 if self.midi is None else max(0.0, EVENT_DELAY_S - self.midi.wait_s)
+
+    def _write(self, parameter: Parameter, value: float, time_s: float | None) -> None:
+        """Move a parameter for the map; at once where it cannot be timed."""
+        timed = self._timed and time_s is not None and parameter.is_timed
+        if not (timed and self._player.set(parameter, value, time_s)):
+            parameter.value = value
+
+    def _play(self, message: Any, time_s: float) -> None:
+        """Give a message to the instruments: as it is to those that read it by the standard, MPE too; else plain."""
+        plain = [m for m in self.zones.feed(message) if hasattr(m, "channel")]
+        for plugin in self.directory.processors():
+            if getattr(plugin, "accepts_midi", False):
+                own = [message] if hasattr(message, "channel") else []
+                for found in own if getattr(plugin, "reads", ()) or getattr(plugin, "mpe", False) else plain:
+                    self._player.send(found, time_s if self._timed else None, plugin)
+
+    def silence(self) -> None:
+        """Let go of all that is held: whoever held it is gone."""
+        from mido import Message
+
+        for channel in range(16):
+            for control in (*_PEDALS, _ALL_NOTES_OFF):
+                self._player.send(Message("control_change", channel=channel, control=control, value=0))
+
+    def _follow_tempo(self) -> None:
+        """Once a beat, give the sequencer's tempo to a parameter of that name, where the chain has one."""
+        tempo, address = self.clock.tempo_bpm, None
+        if tempo is not None and self.clock.ticks % 24 == 0:
+            address = self.directory.find(_TEMPO)
+        if address is not None and tempo is not None:
+            with suppress(InvalidValue):  # a tempo outside the parameter's range
+                self.directory[address].value = tempo
+
+    # Presets ------------------------------------------------------------------------------------------------------
+
+    def load(self, name: str) -> None:
+        """Load a preset by name; :class:`InvalidValue` where it cannot be."""
+        self._say_missing(name, self.history.apply(self.bank.get(name)))
+
+    def _select(self, program: int) -> None:
+        preset = self.bank.of_program(program, only_saved=self._has_programs())
+        if preset is None and self._has_programs():
+            return  # the instruments play General MIDI's
+        if preset is None:
+            self._report(f"no preset has MIDI program {program}; save one with it")
+            return
+        self._say_missing(preset.name, self.history.apply(without_setup(self._target, preset)))
+
+    def _has_programs(self) -> bool:
+        return any(getattr(p, "accepts_midi", False) and getattr(p, "reads", ()) for p in self.directory.processors())
+
+    def _say_missing(self, name: str, missing: list[str]) -> None:
+        unused = f", without {len(missing)} values that this chain has no place for" if missing else ""
+        self._report(f"preset {name!r}{unused}")
+
+    def _run_errands(self) -> None:
+        """Files are read here, so that no later message waits for a disk."""
+        while (errand := self._errands.get()) is not None:
+            try:
+                errand()
+            except RtspecError as error:
+                self._report(str(error))
+
+    # OSC ----------------------------------------------------------------------------------------------------------
+
+    def _verbs(self) -> dict[str, Callable[[list], list]]:
+        return {
+            f"{_ROOT}/preset": lambda a: self.load(_word("preset", a)) or [],
+            f"{_ROOT}/preset/list": self._listed,
+            f"{_ROOT}/pad/corners": self._cornered,
+            f"{_ROOT}/undo": lambda a: [(f"{_ROOT}/undo", [int(self.history.undo())])],
+            f"{_ROOT}/redo": lambda a: [(f"{_ROOT}/redo", [int(self.history.redo())])],
+            f"{_ROOT}/snapshot": lambda a: self.history.snapshot(_word("snapshot", a)) or [],
+            f"{_ROOT}/recall": lambda a: self.history.recall(_word("recall", a)) or [],
+        }
+
+    def _listed(self, arguments: list) -> list:
+        names = self.bank.names()
+        programs = self.bank.programs()
+        listed = [(f"{_ROOT}/preset/name", [name, programs.get(name, -1)]) for name in names]
+        return [*listed, (f"{_ROOT}/preset/end", [len(names)])]
+
+    def _cornered(self, arguments: list) -> list:
+        if arguments:
+            self.pad.set_corners([self.bank.get(_word("pad/corners", [name])) for name in arguments])
+        return [(f"{_ROOT}/pad/corners", list(self.pad.corners))]
+
+
+def _word(verb: str, arguments: list) -> str:
+    """The one text that a message has."""
+    if len(arguments) != 1 or not isinstance(arguments[0], str):
+        raise InvalidValue(f"{_ROOT}/{verb} takes names, each a text; send 'Default', say")
+    return arguments[0]

@@ -1,0 +1,160 @@
+"""Feedback guard: a limiter, and an ear for howling, as the last stage of a live chain. Off unless asked for.
+
+Between a loudspeaker and a microphone one frequency builds up: it alone holds most of the power, stays where it is and
+grows until something limits it. Where that goes on for a quarter of a second the guard turns the sound down at once and
+lets it come back slowly. A tone that somebody holds does not grow and is left alone.
+"""
+
+from math import exp
+
+import numpy as np
+from numba import carray, njit
+
+from ..buffers.memory import aligned, complexes, floats, pointer
+from ..buffers.step import Stage, step
+from ..chain.program import STRIDE
+from ..frames.fft import execute, real_fft
+
+CEILING_DB = -0.5
+"""No sample is louder."""
+
+N_FFT = 1024
+NARROW = 0.7
+"""Share of the power that a howl's three bins hold at least."""
+
+GROWTH = 1.02
+"""Factor by which a howl grows from one look to the next at least, unless it is limited already."""
+
+LOOKS = 12
+"""Looks in a row that make a howl: a quarter of a second at 48 kHz."""
+
+DUCK, DEEPEST = 0.1, 1e-3
+"""Factor of the level at each howl, and the least level."""
+
+RELEASE_S, RECOVERY_S, ATTACK_S = 0.05, 2.0, 0.005
+_COUNTS = ("channels", "at", "last_bin", "suspected", "limited_samples", "howls", "limits")
+_PLACES = ("heard", "windowed", "spectrum", "window", "fft", "fft_plan")
+_REALS = ("ceiling", "gain", "duck", "goal", "level", "release", "attack", "recovery")
+GUARD = np.dtype([(name, "i8") for name in (*_COUNTS, *_PLACES)] + [(name, "f8") for name in _REALS])
+
+
+@njit
+def _loudest(x, i, channels):
+    peak = 0.0
+    for c in range(channels):
+        peak = max(peak, abs(floats(x + 4 * (c * STRIDE + i), 1)[0]))
+    return peak
+
+
+@njit
+def _is_howl(s):
+    """Whether what was heard is one frequency, the same as before, that grows or is being limited."""
+    heard, window, windowed = floats(s.heard, N_FFT), floats(s.window, N_FFT), floats(s.windowed, N_FFT)
+    for i in range(N_FFT):
+        windowed[i] = heard[i] * window[i]
+    execute(s.fft, s.fft_plan, s.windowed, s.spectrum)
+    spectrum, total, loudest, peak = complexes(s.spectrum, N_FFT // 2 + 1), 0.0, 0.0, 0
+    for m in range(1, N_FFT // 2):
+        power = spectrum[m].real ** 2 + spectrum[m].imag ** 2
+        total += power
+        if power > loudest:
+            loudest, peak = power, m
+    near = 0.0
+    for m in range(max(1, peak - 1), min(N_FFT // 2, peak + 2)):
+        near += spectrum[m].real ** 2 + spectrum[m].imag ** 2
+    level, before, last = np.sqrt(total), s.level, s.last_bin
+    s.level, s.last_bin = level, peak
+    narrow = total > 0.0 and near > NARROW * total and abs(peak - last) <= 1
+    return narrow and (s.limits > 0 or level > GROWTH * before)
+
+
+@njit
+def _listen(s):
+    """A look at what was heard; a howl turns the sound down."""
+    s.suspected = s.suspected + 1 if _is_howl(s) else 0
+    s.limits = 0
+    if s.suspected >= LOOKS:
+        s.suspected = 0
+        s.howls += 1
+        s.goal = max(DEEPEST, DUCK * min(s.goal, s.duck))
+
+
+@step
+def guard(state, x, n, y):
+    """`n` samples of planar float32, limited, and turned down where they howl."""
+    s = carray(pointer(state), 1, GUARD)[0]
+    heard = floats(s.heard, N_FFT)
+    for i in range(n):
+        if s.duck > s.goal:
+            s.duck = max(s.goal, s.duck * s.attack)
+        else:
+            s.goal = s.duck = s.duck + s.recovery * (1.0 - s.duck)
+        peak = s.duck * _loudest(x, i, s.channels)
+        s.gain += s.release * (1.0 - s.gain)
+        if s.gain * peak > s.ceiling:
+            s.gain = s.ceiling / peak
+            s.limits += 1
+            s.limited_samples += 1
+        scale, total = np.float32(s.gain * s.duck), np.float32(0.0)
+        for c in range(s.channels):
+            at = 4 * (c * STRIDE + i)
+            sample = floats(x + at, 1)[0]
+            floats(y + at, 1)[0] = sample * scale
+            total += sample
+        heard[s.at] = total
+        s.at += 1
+        if s.at == N_FFT:
+            s.at = 0
+            _listen(s)
+    return n
+
+
+class Guard:
+    """The guard of one stream.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Hz.
+    channels : int
+
+    Attributes
+    ----------
+    stage : Stage
+        Planar float32, no delay.
+    """
+
+    def __init__(self, sample_rate: float, channels: int):
+        fft, plan = real_fft(N_FFT).forward
+        window = aligned(N_FFT)
+        window[:] = np.hanning(N_FFT + 1)[:-1]
+        window.flags.writeable = False
+        self.stage = Stage(
+            guard,
+            GUARD,
+            channels=channels,
+            last_bin=-2,
+            heard=aligned(N_FFT),
+            windowed=aligned(N_FFT),
+            spectrum=aligned(N_FFT // 2 + 1, np.complex64),
+            window=window,
+            fft=fft,
+            fft_plan=plan,
+            ceiling=10 ** (CEILING_DB / 20),
+            gain=1.0,
+            duck=1.0,
+            goal=1.0,
+            release=1.0 - exp(-1.0 / (RELEASE_S * sample_rate)),
+            recovery=1.0 - exp(-1.0 / (RECOVERY_S * sample_rate)),
+            attack=exp(-1.0 / (ATTACK_S * sample_rate)),
+        )
+
+    @property
+    def limited_samples(self) -> int:
+        """Samples that were too loud so far."""
+        return int(self.stage.record["limited_samples"][0])
+
+    @property
+    def howls(self) -> int:
+        """How often the sound was turned down."""
+        return int(self.stage.record["howls"][0])

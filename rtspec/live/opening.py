@@ -1,0 +1,35 @@
+"""A rig on the devices that are there now, whatever PortAudio found when it first looked."""
+
+from collections.abc import Callable
+
+from ..audio.devices import Device, can_look_again, find_again, look_again
+from ..chain.board import Pedalboard
+from ..errors import DeviceError
+from .session import Rig, Settings
+
+VIRTUAL_RATE = 48000.0
+
+Devices = tuple[Device | None, Device | None]
+"""Input and output; the virtual device where there is no output."""
+
+
+def own_rate(devices: Devices) -> float:
+    """The sample rate that the output device has by itself, Hz."""
+    return devices[1].sample_rate if devices[1] else VIRTUAL_RATE
+
+
+def opened(
+    settings: Settings,
+    devices: Devices,
+    plugins: Pedalboard,
+    say: Callable[[str], None],
+) -> Rig:
+    """A rig; where its device refuses, the devices are looked at anew and it is asked once more."""
+    try:
+        return Rig(settings, devices, plugins, say)
+    except DeviceError:
+        if devices[1] is None or not can_look_again():
+            raise
+    look_again()
+    reader, writer = (device and find_again(device) for device in devices)
+    return Rig(settings, (reader, writer), plugins, say)

@@ -1,0 +1,335 @@
+"""A stream while it plays: it starts and stops, notices that its device has vanished, and looks for it.
+
+It knows nothing of the :class:`rtspec.AudioStream` that it belongs to, and so ends when nobody holds that any more.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..audio.devices import find_again, look_again
+from ..audio.recording import Recording, checked_path
+from ..buffers.events import AT_ONCE, send_event
+from ..chain.board import Pedalboard
+from ..control.parameters import Parameter
+from ..errors import DeviceError, InvalidValue
+from .controllers import Controllers
+from .handing import Handing
+from .opening import Devices, opened
+from .session import Rig, Settings
+from .statistics import Statistics
+
+POLL_S = 0.02
+WATCH_S = 0.1
+"""How often a stream looks whether its device is still there."""
+
+STALL_S, BUFFERED_STALL_S, STALL_PERIODS = 2.0, 5.0, 2
+"""A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says; one
+with buffers of its own, as PulseAudio, may be silent for longer."""
+
+RETRY_S = (0.25, 5.0)
+"""Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
+
+CLOSE_S = 10.0
+"""How long a stream that stops waits for what it does about a lost device."""
+
+VANISHED = "the audio device vanished while playing"
+
+
+class Performance:
+    """A chain on its devices, from start to stop.
+
+    Parameters
+    ----------
+    settings : Settings
+    devices : pair of Device or None
+        Input and output; the virtual device where there is no output.
+    board : Pedalboard
+    record : Path or None
+        Where the output is written to while playing.
+    overwrite : bool
+        Let a recording replace an earlier one of its name.
+    reopen : bool
+        Look for a device that has vanished.
+    report : callable, optional
+        Gets lines of text.
+    **controls
+        What :class:`rtspec.live.controllers.Controllers` takes.
+
+    Attributes
+    ----------
+    rig : Rig
+        What plays, another one after the device came back.
+    controllers : Controllers
+    handing : Handing
+        Sound that a program gives and takes piece by piece.
+    recording : Recording or None
+    running, lost : bool
+        Between start and stop; whether the device has vanished.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        devices: Devices,
+        board: Pedalboard,
+        *,
+        record: Path | None = None,
+        overwrite: bool = False,
+        reopen: bool = False,
+        report: Callable[[str], None] | None = None,
+        **controls: Any,
+    ):
+        self.board, self._report, self.reopen, self.said = board, report, reopen, deque[str](maxlen=100)
+        self._record, self._overwrite = record, overwrite
+        self.recording: Recording | None = None
+        self._seen, self._seen_at = -1, 0.0
+        self.lost, self._ending = False, threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._reopened, self._past = 0, Counter[str]()
+        self.running = self._stopped = False
+        self._turning = threading.RLock()
+        self.controllers = Controllers(board, self, report=self.say, **controls)
+        self.rig = opened(settings, devices, board, self.say)
+        self.handing = Handing(self.rig.settings)
+
+    # Start and stop -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open recording and controllers, start engine and device; all or nothing. Where it runs nothing happens."""
+        with self._turning:
+            if self.running:
+                return
+            if self._stopped:
+                self._renew()
+            self.running = True
+            try:
+                self._begin()
+            except BaseException:
+                self.stop()
+                raise
+
+    def _renew(self) -> None:
+        """After a stop: everything anew, on the same devices."""
+        self.rig = opened(self.rig.settings, self.rig.devices, self.board, self.say)
+        self.handing = Handing(self.rig.settings)
+        self._ending, self.lost, self._stopped = threading.Event(), False, False
+        self._seen, self._seen_at, self._past = -1, 0.0, Counter()
+
+    def _begin(self) -> None:
+        self.controllers.open()
+        self.rig.go_on_at(0)
+        self.rig.engine.start()
+        if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
+            form = round(self.rig.settings.sample_rate), self.rig.settings.channels
+            self.recording = Recording(self._record, *form, self.say, self._overwrite)
+            self.rig.exchange.record_to(self.recording.rings)
+        self.rig.device_stream.start()
+        self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop device and engine; safe to call twice, and after the device has vanished."""
+        self._ending.set()
+        with self._turning:
+            if self._watcher is not None and self._watcher is not threading.current_thread():
+                self._watcher.join(CLOSE_S)
+            self.controllers.close()
+            self.rig.stop()
+            if self.recording is not None:
+                self.recording.close()
+            self.running, self._stopped = False, True
+
+    def give_up(self) -> None:
+        """Stop because nobody holds the stream any more; Python may find that in a thread of the stream's own, which
+        cannot wait for itself."""
+        if threading.current_thread() is threading.main_thread():
+            self.stop()
+        else:
+            threading.Thread(target=self.stop, name="rtspec end").start()
+
+    @property
+    def active(self) -> bool:
+        """Whether the device calls: False while it has vanished."""
+        return not self.lost and self.rig.device_stream.active
+
+    def pause(self, until: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Wait until something is so; False at the timeout. Raises where the device is gone for good."""
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = threading.Event()
+        while not until():
+            if self.lost and not self.reopen:
+                raise DeviceError(f"{VANISHED}; plug it in or start its server, then start again")
+            if end is not None and time.monotonic() >= end:
+                return False
+            pause.wait(POLL_S)
+        return True
+
+    # Piece by piece -----------------------------------------------------------------------------------------------
+
+    def write(self, frames: np.ndarray) -> None:
+        """Play interleaved frames, float32 (n, channels), in place of the input, as soon as there is room."""
+        done = 0
+        while done < len(frames):
+            done += self.handing.give(frames[done:], self.rig.exchange)
+            if done < len(frames):
+                self.pause(lambda: self.handing.has_room)
+
+    def read(self, n: int, ignore_dropped: bool) -> np.ndarray:
+        """`n` frames of input, float32 (channels, n); what has come in where 0."""
+        if self._record is not None:
+            raise InvalidValue("a stream that records cannot be read; read the file of its input, take-input.wav say")
+        self.handing.check_dropped(self.rig.exchange, ignore_dropped)
+        parts = [self.handing.take(n, self.rig.exchange)]
+        while (missing := n - sum(map(len, parts))) > 0:
+            self.pause(lambda: self.handing.n_waiting > 0)
+            parts.append(self.handing.take(missing, self.rig.exchange))
+        return np.ascontiguousarray(np.concatenate(parts).T)
+
+    # A device that vanishes -----------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
+        can_vanish = self.rig.devices[1] is not None  # the virtual one cannot
+        while not self._ending.wait(WATCH_S):
+            for line in (*self.rig.engine.look(), self.rig.period_news()):
+                if line:
+                    self.say(line)
+            if not can_vanish or self._still_there():
+                continue
+            self.lost = True
+            if self.rig.device_stream.on_jack:
+                self.controllers.device_lost()
+            if not self.reopen:
+                return
+            self.say(f"{VANISHED}; playing on as soon as it is there again")
+            self._seek()
+
+    def _still_there(self) -> bool:
+        return self.rig.device_stream.active and not self._stalled() and self.rig.is_there()
+
+    def _stalled(self) -> bool:
+        """Whether no callback came for long: some drivers never report that they are gone."""
+        now, seen = time.monotonic(), self.rig.exchange.called_ns
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now
+        limit_s = STALL_S if self.rig.on_jack else BUFFERED_STALL_S
+        return now - self._seen_at > limit_s + STALL_PERIODS * self.rig.exchange.period / self.rig.settings.sample_rate
+
+    def _seek(self) -> None:
+        before, died, pause_s = self.rig, True, RETRY_S[0]
+        before.stop()
+        while not self._ending.wait(pause_s):
+            pause_s = min(2 * pause_s, RETRY_S[1])
+            with suppress(DeviceError):
+                look_again(died)
+                died = False
+                self.rig = self._rebuilt(before)
+                self._go_on_from(before)
+                return
+            if self.rig is not before:
+                self.rig.stop()  # it could be built, but not be started
+
+    def _rebuilt(self, before: Rig) -> Rig:
+        """Everything anew, on the device as it is now."""
+        reader, writer = (device and find_again(device) for device in before.devices)
+        try:
+            return Rig(before.settings, (reader, writer), self.board, self.say)
+        except DeviceError:  # it may have come back with another sample rate
+            if writer is None or writer.sample_rate == self.rig.settings.sample_rate:
+                raise
+            return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), self.board, self.say)
+
+    def _go_on_from(self, before: Rig) -> None:
+        """Play on where the sound broke off."""
+        rate, source_at = before.settings.sample_rate, int(before.exchange.record["source_at"][0])
+        self.rig.go_on_at(round(source_at * self.rig.settings.sample_rate / rate))
+        self._keep_recording(rate)
+        self.handing.go_on(self.rig.exchange)
+        self.rig.engine.start()
+        self.rig.device_stream.start()
+        self._past.update(before.exchange.counters())
+        self._seen, self._seen_at, self.lost = -1, time.monotonic(), False
+        self.say(f"the audio device is there again, at {self.rig.settings.sample_rate:g} Hz; playing on")
+        self._reopened += 1
+
+    def _keep_recording(self, rate: float) -> None:
+        """Record on; at another rate into files of their own."""
+        if self.recording is None:
+            return
+        if rate != self.rig.settings.sample_rate:
+            self.recording.close()
+            path = checked_path(self._record or "")
+            path = path.with_name(f"{path.stem}-{self._reopened + 2}{path.suffix}")
+            self.recording = Recording(path, round(self.rig.settings.sample_rate), self.rig.settings.channels, self.say)
+            self.say(f"recording to {path}, since the sample rate is another")
+        self.rig.exchange.record_to(self.recording.rings)
+
+    def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
+        """Play a MIDI channel message.
+
+        Parameters
+        ----------
+        message : mido.Message, bytes or sequence of int
+        time_s : float, optional
+            When it happened, on the clock of :func:`time.monotonic`: it acts a millisecond later than the sound that
+            came in then. Where None it acts at the start of the next block.
+        processor : Processor, optional
+            Who gets it; everyone in the chain who accepts MIDI where None.
+
+        Returns
+        -------
+        bool
+            Whether anyone gets it: False where nobody accepts MIDI, or too many events are on their way.
+        """
+        at, inboxes = self._event_time(time_s), self.rig.player.inboxes(processor)
+        sent = [self.rig.engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
+        return bool(sent) and all(sent)
+
+    def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
+        """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
+        way."""
+        return self.rig.engine.events.put(parameter.event(self._event_time(time_s), value))
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait until all edits of the chain so far are heard; False at the timeout."""
+        return self.rig.player.settle(timeout_s)
+
+    def _event_time(self, time_s: float | None) -> int:
+        return AT_ONCE if time_s is None else self.rig.exchange.sample_at(time_s)
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+        if self._report is not None:
+            with suppress(Exception):  # whoever listens must not end what speaks
+                self._report(line)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What happened so far."""
+        rig = self.rig
+        engine, guard = rig.engine, rig.guard
+        return Statistics(
+            **{name: n + self._past[name] for name, n in rig.exchange.counters().items()},
+            reopened=self._reopened,
+            bad_samples=engine.bad_samples,
+            bad_frames=rig.player.bad_frames,
+            late_events=engine.events.late,
+            dropped_events=engine.events.dropped,
+            load=round(engine.governor.load, 3),
+            governor_level=engine.governor.level,
+            governor_steps=engine.governor.steps_down,
+            stuck_s=round(engine.stuck_s, 1),
+            howls=guard.howls if guard else 0,
+            limited_samples=guard.limited_samples if guard else 0,
+            callback_us=rig.exchange.histogram.summary_us(),
+            frame_us=engine.histogram.summary_us(),
+            real_time=engine.real_time,
+            native_plugins=rig.player.native_costs(),
+        )

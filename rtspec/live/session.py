@@ -1,0 +1,239 @@
+"""What a stream builds on a device, and builds anew where that comes back: rings, engine, chain, device stream."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..audio.callback import Exchange
+from ..audio.channels import input_map, output_map, repeated, unheard
+from ..audio.devices import Device
+from ..audio.feeding import Feeder, FileSource
+from ..audio.jack_look import device_there, jack_period
+from ..audio.period import JACK_SPLIT, ready_frames
+from ..audio.streams import PortAudioStream, Stream, VirtualStream
+from ..chain.board import Pedalboard
+from ..chain.latency import Latency, budget
+from ..chain.player import Player
+from ..chain.program import MAX_BLOCK
+from .engine import Engine
+from .guard import Guard
+from .warm_start import compiled_aside
+
+USUAL_BLOCK = 128
+"""Frames a callback where nobody asks for another number and the driver leaves the choice."""
+
+
+LOOK_S = 1.0
+LARGEST_OWN = 256
+"""Most frames that the engine takes at a time where the device's own period decides."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to play, on whatever device.
+
+    Attributes
+    ----------
+    sample_rate : float
+        Hz.
+    buffer_size : int or None
+        Frames a device callback; the device's own where None.
+    channels : int
+        Of the chain.
+    input_channels, output_channels : tuple of int or None
+        The device's, from 1, in the chain's order; its first ones where None.
+    worker_samples, reserve_samples : int
+        Time that the engine has beyond a block; latency that the chain has at least.
+    guard : bool
+        Whether limiter and howl detector are behind the chain.
+    source, inject : ndarray, float32, shape (samples, channels); a FileSource; or None
+        Sound in place of the input, and sound added to the output.
+    loop : bool
+        Whether the source begins again at its end.
+    tape_frames : int
+        Length of the tape.
+    """
+
+    sample_rate: float
+    buffer_size: int | None
+    channels: int
+    worker_samples: int
+    reserve_samples: int = 0
+    guard: bool = False
+    source: np.ndarray | FileSource | None = None
+    inject: np.ndarray | None = None
+    loop: bool = False
+    tape_frames: int = 0
+    input_channels: tuple[int, ...] | None = None
+    output_channels: tuple[int, ...] | None = None
+
+    def at_rate(self, sample_rate: float) -> "Settings":
+        """The same at another sample rate, Hz: sounds and lengths go with it."""
+        source, inject = (_resampled(sound, self.sample_rate, sample_rate) for sound in (self.source, self.inject))
+        tape_frames = round(self.tape_frames * sample_rate / self.sample_rate)
+        return replace(self, sample_rate=sample_rate, source=source, inject=inject, tape_frames=tape_frames)
+
+
+class Rig:
+    """A chain that is ready to play on a device.
+
+    Parameters
+    ----------
+    settings : Settings
+    devices : pair of Device or None
+        Input and output; the paced virtual device where there is no output.
+    plugins : Pedalboard
+        The chain; its edits are heard from now on.
+    say : callable
+        Gets lines of text.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        devices: tuple[Device | None, Device | None],
+        plugins: Pedalboard,
+        say: Callable[[str], None],
+    ):
+        self.settings, self.devices, self._plugins, self._say = settings, devices, plugins, say
+        with compiled_aside(virtual=devices[1] is None):
+            self.guard = Guard(settings.sample_rate, settings.channels) if settings.guard else None
+            chain = (plugins.flat, settings.sample_rate, settings.channels)
+            self.player = Player(*chain, settings.reserve_samples, say, self.guard)
+        self.on_jack = any("JACK" in device.host_api for device in devices if device)
+        self._period = (jack_period() if self.on_jack else None) or settings.buffer_size or USUAL_BLOCK
+        self.buffer_size = settings.buffer_size or self._period
+        self._block = _engine_block(self.buffer_size) if settings.buffer_size else _own_block(self._period)
+        self.exchange = self._new_exchange()
+        self.engine = Engine(self.exchange, settings.channels, self._block, self.player.program)
+        self.device_stream = self._opened()
+        self._feeder = self._fed()
+        plugins.play_on(self.engine, self.player)
+        if self.device_stream.doubted:
+            say(self.device_stream.doubted)
+        self._looked = time.monotonic()
+        self._told = (self._period, 0, self._period)
+        if self._period != self.buffer_size:
+            say(f"the device decides: it asks for {self._period} samples at once, not {self.buffer_size}")
+
+    def _new_exchange(self) -> Exchange:
+        settings, (reader, writer) = self.settings, self.devices
+        n = settings.channels
+        inputs = input_map(settings.input_channels, n, reader.inputs, reader.name) if reader else None
+        outputs = output_map(settings.output_channels, n, writer.outputs, writer.name) if writer else None
+        for line in (outputs is not None and unheard(outputs, n), inputs is not None and repeated(inputs, n)):
+            if line:
+                self._say(line)
+        prefill = int(ready_frames(self._period, self._block)) + settings.worker_samples
+        return Exchange(
+            channels=settings.channels,
+            inputs=inputs,
+            outputs=outputs,
+            device_inputs=0 if inputs is None else 1 + int(max(inputs)),
+            device_outputs=0 if outputs is None else len(outputs),
+            block=self._period,
+            engine_block=self._block,
+            split=0 if writer is None else JACK_SPLIT if self.on_jack else 1,
+            prefill=prefill,
+            sample_rate=settings.sample_rate,
+            source=None if isinstance(settings.source, FileSource) else settings.source,
+            inject=settings.inject,
+            loop=settings.loop,
+            drain=prefill + self.player.program.latency_samples,
+            tape_frames=settings.tape_frames,
+        )
+
+    def _fed(self) -> Feeder | None:
+        """What feeds the callback from a file, where the source is one."""
+        source = self.settings.source
+        if not isinstance(source, FileSource):
+            return None
+        feeder = Feeder(source, self.settings.loop, self._say)
+        self.exchange.play_ring(feeder.ring, source.n_frames)
+        return feeder
+
+    def go_on_at(self, frame: int) -> None:
+        """Play the source from this frame on, before the device starts."""
+        self.exchange.record["source_at"] = frame
+        if self._feeder is not None:
+            self._feeder.go_to(frame)
+
+    def _opened(self) -> Stream:
+        settings, (reader, writer) = self.settings, self.devices
+        if writer is None:
+            return VirtualStream(self.exchange, settings.channels, settings.sample_rate, self._period)
+        return PortAudioStream(self.exchange, reader, writer, settings.sample_rate, self._period)
+
+    def is_there(self) -> bool:
+        """Whether the devices are still on their JACK server, which goes on without them; looked at once a second."""
+        if not self.on_jack or time.monotonic() - self._looked < LOOK_S:
+            return True
+        self._looked = time.monotonic()
+        return all(device_there(device.name) for device in self.devices if device)
+
+    def period_news(self) -> str | None:
+        """A line where the device's period is not what was asked for, or has changed, since this was last called."""
+        made, asked = self.exchange, self.exchange.asked or self.exchange.period
+        known, self._told = self._told, (made.period, made.widened, asked)
+        if made.widened != known[1]:
+            grown, total = made.widened - known[1], self.latency
+            now = asked if asked < JACK_SPLIT else made.period
+            return (
+                f"the device now asks for {now} samples at once: the delay grew by {grown} samples to"
+                f" {total.total_samples} ({total.total_ms:.1f} ms)"
+            )
+        if self.on_jack and asked != known[2] and asked < min(made.period, JACK_SPLIT):
+            return (
+                f"the device now asks for {asked} samples at once; the delay stays as {made.period} needed it:"
+                " start again for a shorter one"
+            )
+        return None
+
+    @property
+    def device_names(self) -> str:
+        """Input and output, as "a → b"."""
+        reader, writer = self.devices
+        return f"{reader.name if reader else 'no input'} → {writer.name if writer else 'the virtual device'}"
+
+    def stop(self) -> None:
+        """Leave the chain, stop device and engine; safe to call twice, and after the device has vanished."""
+        self._plugins.leave(self.player)
+        self.device_stream.stop()
+        if self._feeder is not None:
+            self._feeder.close()
+        self.engine.stop()
+
+    @property
+    def latency(self) -> Latency:
+        """The itemised delay from input to output."""
+        return budget(
+            self.settings.sample_rate,
+            device=self.device_stream.latency_samples,
+            block=self.exchange.ready,
+            worker=self.settings.worker_samples,
+            **self.player.program.latency,
+        )
+
+
+def _resampled(frames, old_rate: float, new_rate: float):
+    """Interleaved frames, a file or nothing at another sample rate."""
+    if frames is None or isinstance(frames, FileSource):
+        return frames and frames.at_rate(new_rate)
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(round(new_rate), round(old_rate))
+    return resample_poly(frames, ratio.numerator, ratio.denominator, axis=0).astype(np.float32)
+
+
+def _engine_block(buffer_size: int) -> int:
+    """The largest share of a device block that a program takes at once."""
+    return next(n for n in range(min(buffer_size, MAX_BLOCK), 0, -1) if buffer_size % n == 0)
+
+
+def _own_block(period: int) -> int:
+    """A block for a device's own period: a share of it that also suits the periods that it may change to."""
+    shares = [n for n in range(min(period, LARGEST_OWN), 0, -1) if period % n == 0]
+    return shares[0] if period <= LARGEST_OWN or shares[0] >= LARGEST_OWN // 4 else USUAL_BLOCK

@@ -1,0 +1,1 @@
+"""Spectral inversion: levels to sound, from sound or from a sensor."""

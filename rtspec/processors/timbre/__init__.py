@@ -1,0 +1,1 @@
+"""TimbreSynth and TimbreMorph: latents become partials, noise and their courses."""

@@ -1,0 +1,144 @@
+"""Courses as the voices follow them: which instruments a place in the latent space is near, and what they do now."""
+
+import numpy as np
+from numba import njit
+
+from ...buffers.memory import address, aligned, doubles, floats
+from .courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, Courses
+
+COURSE_FIELDS = ("n_courses", "n_course_latents", "course_places", "course_weights", "course_levels", "course_drifts")
+N_KEYS, N_LEVEL, N_MOMENT = len(COURSE_KEYS), len(LEVEL_S) + 1, len(MOMENT_S)
+"""A course's keys, its levels and the fall after them, its moments."""
+
+_FIRST, _STEP = float(COURSE_KEYS[0]), float(COURSE_KEYS[1] - COURSE_KEYS[0])
+_LAST_S = float(LEVEL_S[-1])
+_NEAR = 1e-4
+"""Square of the distance within which a place is an instrument's own."""
+
+_LITTLE = 1e-3
+"""Share of all weights below which an instrument is passed over."""
+
+FADE_DB_PER_S = 60.0
+"""What the parameter `fade` at 1 adds to an instrument's own decay."""
+
+ONSET_S, ONSET_RATIO = 0.005, 200.0
+"""Time of the rise that the parameter `onset` adds: this · (ratio^onset - 1)."""
+
+NOWHERE = 1e3
+"""Place of a course that nobody is near."""
+
+
+def course_arrays(courses: Courses, places: np.ndarray) -> dict:
+    """Arrays that a stage's record points to; the first course is nowhere, for a note that is imitated.
+
+    Parameters
+    ----------
+    courses : Courses
+    places : ndarray, shape (n_courses, n_latents)
+        Where in the latent space each instrument lies.
+    """
+    n, n_latents = len(places) + 1, places.shape[1]
+    where, levels = aligned((n, n_latents), np.float64), aligned((n, N_KEYS, N_LEVEL))
+    drifts = aligned((n, N_KEYS, N_MOMENT, n_latents))
+    where[0], where[1:] = NOWHERE, places
+    levels[1:, :, :-1], levels[1:, :, -1] = courses.levels_db, courses.falls_db_per_s
+    drifts[1:] = courses.drifts
+    return {"course_places": where, "course_levels": levels, "course_drifts": drifts}
+
+
+def remember(arrays: dict, place: np.ndarray, levels_db: np.ndarray, fall_db_per_s: float) -> None:
+    """Let the first course be that of a note that is imitated, the same for all keys; voices that sound follow it."""
+    levels = arrays["course_levels"][0]
+    levels[:, :-1], levels[:, -1] = levels_db - levels_db.max(), fall_db_per_s
+    arrays["course_places"][0] = place
+
+
+def course_fields(arrays: dict) -> dict:
+    """What a stage's record needs to follow courses, whose arrays the caller keeps alive: they are no stage's state."""
+    n, n_latents = arrays["course_places"].shape
+    known = {name: address(array) for name, array in arrays.items()}
+    return {**known, "n_courses": n, "n_course_latents": n_latents, "course_weights": aligned(n, np.float64)}
+
+
+@njit
+def weigh_courses(s, latents, shift):
+    """How much each course counts at latents (address of float32) + shift (address of float32): the nearer the more,
+    an instrument's own place being all its own."""
+    n, dims = s.n_courses, s.n_course_latents
+    places, weights = doubles(s.course_places, n * dims), doubles(s.course_weights, n)
+    own, moved = floats(latents, dims), floats(shift, dims)
+    total = 0.0
+    for i in range(n):
+        square = _NEAR
+        for d in range(dims):
+            square += (own[d] + moved[d] - places[i * dims + d]) ** 2
+        weights[i] = 1.0 / (square * np.sqrt(square))
+        total += weights[i]
+    kept = 0.0
+    for i in range(n):
+        weights[i] = weights[i] / total if weights[i] > _LITTLE * total else 0.0
+        kept += weights[i]
+    for i in range(n):
+        weights[i] /= kept
+
+
+@njit
+def _key_place(key):
+    place = min(max((key - _FIRST) / _STEP, 0.0), N_KEYS - 1.001)
+    return int(place), place - int(place)
+
+
+@njit
+def _before(times, age_s):
+    i = 0
+    while i + 2 < len(times) and age_s >= times[i + 1]:
+        i += 1
+    return i, min(1.0, (age_s - times[i]) / (times[i + 1] - times[i]))
+
+
+@njit
+def _level(table, key, i, share, late_s):
+    row = key * N_LEVEL
+    return table[row + i] + share * (table[row + i + 1] - table[row + i]) - late_s * table[row + N_LEVEL - 1]
+
+
+@njit
+def course_db(s, key, age_s):
+    """Level of a note of this key and age by the weighed courses."""
+    k, between = _key_place(key)
+    i, share = _before(LEVEL_S, age_s)
+    late_s = max(0.0, age_s - _LAST_S)
+    weights, table = doubles(s.course_weights, s.n_courses), floats(s.course_levels, s.n_courses * N_KEYS * N_LEVEL)
+    db = 0.0
+    for c in range(s.n_courses):
+        if weights[c] > 0.0:
+            own = table[c * N_KEYS * N_LEVEL : (c + 1) * N_KEYS * N_LEVEL]
+            low, high = _level(own, k, i, share, late_s), _level(own, k + 1, i, share, late_s)
+            db += weights[c] * max(2.0 * LEAST_DB, low + between * (high - low))
+    return db
+
+
+@njit
+def course_gain(s, key, age_s, onset, fade):
+    """Gain of such a note, and what the player's `onset` and `fade` add."""
+    rise_s = ONSET_S * (ONSET_RATIO**onset - 1.0)
+    rise = 1.0 - np.exp(-3.0 * age_s / rise_s) if rise_s > 1e-4 else 1.0
+    return rise * 10.0 ** ((course_db(s, key, age_s) - FADE_DB_PER_S * fade * age_s) / 20.0)
+
+
+@njit
+def course_drift(s, key, age_s, drift):
+    """Write how far the timbre of such a note lies beside what the network says of its place to address `drift`."""
+    k, between = _key_place(key)
+    i, share = _before(MOMENT_S, age_s)
+    dims, size = s.n_course_latents, N_KEYS * N_MOMENT * s.n_course_latents
+    weights, table = doubles(s.course_weights, s.n_courses), floats(s.course_drifts, s.n_courses * size)
+    out = floats(drift, dims)
+    out[:] = 0.0
+    for c in range(s.n_courses):
+        if weights[c] > 0.0:
+            for side in range(2):
+                of_key = weights[c] * (between if side else 1.0 - between)
+                row = c * size + ((k + side) * N_MOMENT + i) * dims
+                for d in range(dims):
+                    out[d] += np.float32(of_key * ((1.0 - share) * table[row + d] + share * table[row + dims + d]))

@@ -1,0 +1,196 @@
+"""What TimbreMorph hears: pitch and levels of each frame, and the way back from levels to sound."""
+
+import numpy as np
+from numba import carray, njit
+
+from ...buffers.memory import aligned, complexes, doubles, floats, memmove, pointer
+from ...buffers.step import Stage, step
+from ...frames.fft import execute, real_fft
+from ...frames.plan import FramePlan
+from .levels import HIGHEST_KEY, LOWEST_KEY, N_BANDS, N_LEVELS, N_PARTIALS, level_scales, measure_levels
+from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
+from .pitch import HIGHEST_HZ, LOWEST_HZ, find_period, normalise
+from .tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
+
+HEARD = ("hz", "whole", "voiced")
+"""What goes from the ear past the network to the voice, float64: pitch, effective value of the frame, and whether it
+has a pitch (0 or 1)."""
+
+FEATURES = N_LEVELS + 2
+"""Values of a frame that the network takes: levels in dB, key, velocity."""
+
+SILENCE = 1e-10
+"""Power below which nothing is heard."""
+
+FULL_DB, DYNAMIC_DB = -18.0, 36.0
+"""Level that counts as velocity 1, and how far below it velocity 0 lies."""
+
+LISTEN = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *("n_fft", "n_bins", "power", "squared", "correlation", "window_correlation", "levels", "heard"),
+            *("inverse", "inverse_plan", "edges", "first_lag", "last_lag"),
+        )
+    ]
+    + [(name, "f8") for name in ("tone", "noise", "sample_rate", "key")]
+)
+
+
+@njit
+def _take_power(s, x):
+    """|X|² for the levels, and once more as a spectrum for the autocorrelation."""
+    spectrum, power, squared = complexes(x, s.n_bins), floats(s.power, s.n_bins), complexes(s.squared, s.n_bins)
+    for i in range(s.n_bins):
+        power[i] = spectrum[i].real ** 2 + spectrum[i].imag ** 2
+        squared[i] = power[i]
+
+
+@njit
+def _hear_pitch(s):
+    """Frequency of the frame, 0 where none is clear."""
+    execute(s.inverse, s.inverse_plan, s.squared, s.correlation)
+    correlation = floats(s.correlation, s.n_fft)
+    normalise(correlation, floats(s.window_correlation, s.n_fft), s.last_lag + 2)
+    period = find_period(correlation, s.first_lag, s.last_lag)
+    return s.sample_rate / period if period > 0.0 else 0.0
+
+
+@step
+def listen(state, x, n, y):
+    """`n` complex64 frames → `n` frames of FEATURES float32; pitch, level and voicing go to the state's `heard`."""
+    s = carray(pointer(state), 1, LISTEN)[0]
+    heard = doubles(s.heard, len(HEARD))
+    edges, power, levels = doubles(s.edges, N_BANDS + 1), floats(s.power, s.n_bins), floats(s.levels, N_LEVELS)
+    for t in range(n):
+        _take_power(s, x + 8 * t * s.n_bins)
+        hz = _hear_pitch(s)
+        heard[2] = 1.0 if hz > 0.0 else 0.0
+        if hz > 0.0:
+            heard[0] = hz
+            s.key = min(float(HIGHEST_KEY), max(float(LOWEST_KEY), 69.0 + 12.0 * np.log2(hz / 440.0)))
+        whole = measure_levels(power, heard[0] * s.n_fft / s.sample_rate, s.tone, s.noise, edges, levels)
+        heard[1] = np.sqrt(whole) if whole > SILENCE else 0.0
+        features = floats(y + 4 * t * FEATURES, FEATURES)
+        memmove(y + 4 * t * FEATURES, s.levels, 4 * N_LEVELS)
+        features[N_LEVELS] = s.key
+        loud = 10.0 * np.log10(whole + 1e-12) - FULL_DB
+        features[N_LEVELS + 1] = min(1.0, max(0.0, 1.0 + loud / DYNAMIC_DB))
+    return n
+
+
+def listen_stage(plan: FramePlan, heard: np.ndarray) -> Stage:
+    """The ear as a stage: (n_bins,) complex64 → (FEATURES,) float32; writes `heard`, float64 of shape (3,)."""
+    scales, inverse = level_scales(plan), real_fft(plan.n_fft).inverse
+    return Stage(
+        listen,
+        LISTEN,
+        keep=(plan, scales),
+        n_fft=plan.n_fft,
+        n_bins=plan.n_bins,
+        power=aligned(plan.n_bins),
+        heard=heard,
+        squared=aligned(plan.n_bins, np.complex64),
+        correlation=aligned(plan.n_fft),
+        window_correlation=_window_correlation(plan),
+        levels=aligned(N_LEVELS),
+        edges=scales.edges_bins,
+        inverse=inverse[0],
+        inverse_plan=inverse[1],
+        tone=scales.tone,
+        noise=scales.noise,
+        first_lag=int(plan.sample_rate / HIGHEST_HZ),
+        last_lag=int(plan.sample_rate / LOWEST_HZ) + 1,
+        sample_rate=plan.sample_rate,
+        key=60.0,
+    )
+
+
+def _window_correlation(plan: FramePlan) -> np.ndarray:
+    """The window's own circular autocorrelation, 1 at lag 0."""
+    found = np.fft.irfft(np.abs(np.fft.rfft(plan.analysis.astype(np.float64), plan.n_fft)) ** 2)
+    out = aligned(plan.n_fft)
+    out[...] = found / found[0]
+    out.flags.writeable = False
+    return out
+
+
+def heard_at_rest() -> np.ndarray:
+    """What a fresh ear tells: 220 Hz, silence."""
+    heard = aligned(len(HEARD), np.float64)
+    heard[0] = 220.0
+    return heard
+
+
+# ------------------------------------------------------------------------------------------ levels to sound
+
+SOUND = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *("hop", "heard", "tables", "a", "b", "quiet"),
+            *TABLE_FIELDS,
+            *NOISE_FIELDS,
+        )
+    ]
+    + [(name, "f8") for name in ("sample_rate", "frequency", "gain", "tone", "phase")]
+)
+
+
+@njit
+def _next_table(s, amplitudes, hz):
+    s.a, s.b = s.b, s.a
+    fill_table(s, amplitudes, hz, s.tables + 4 * TABLE * s.b)
+
+
+@njit
+def _sound_hop(s, heard, amplitudes, y):
+    """One hop, from the frame before to this one; without a pitch partials fade and only noise stays."""
+    hz = heard[0]
+    before = hz if s.quiet else s.frequency
+    tone = heard[2]
+    s.quiet = 1 if heard[1] * tone + s.gain * s.tone == 0.0 else 0
+    _next_table(s, amplitudes, max(hz, before))
+    forget_noise(s)
+    add_noise(s, amplitudes + 4 * N_PARTIALS, heard[1] * np.sqrt(2.0))
+    next_noise(s)
+    memmove(y, s.noise_sum, 4 * s.hop)
+    out, first, second = (
+        floats(y, s.hop),
+        floats(s.tables + 4 * TABLE * s.a, TABLE),
+        floats(s.tables + 4 * TABLE * s.b, TABLE),
+    )
+    start, end = s.gain * s.tone * np.sqrt(2.0), heard[1] * tone * np.sqrt(2.0)
+    for i in range(s.hop):
+        share = i / s.hop
+        out[i] += np.float32(start + share * (end - start)) * read_tables(first, second, np.float32(share), s.phase)
+        s.phase += (before + share * (hz - before)) / s.sample_rate
+        s.phase -= np.floor(s.phase)
+    s.frequency, s.gain, s.tone = hz, heard[1], tone
+
+
+@step
+def sound_levels(state, x, n, y):
+    """`n` frames of N_LEVELS amplitudes → `n` hops of float32 samples, at the pitch and level in `heard`."""
+    s = carray(pointer(state), 1, SOUND)[0]
+    for t in range(n):
+        _sound_hop(s, doubles(s.heard, len(HEARD)), x + 4 * t * N_LEVELS, y + 4 * t * s.hop)
+    return n
+
+
+def sound_stage(plan: FramePlan, heard: np.ndarray) -> Stage:
+    """The voice as a stage: (N_LEVELS,) float32 amplitudes of unit power → (hop,) float32."""
+    return Stage(
+        sound_levels,
+        SOUND,
+        keep=(heard,),
+        hop=plan.hop,
+        heard=heard.ctypes.data,
+        tables=aligned((2, TABLE)),
+        a=0,
+        b=1,
+        quiet=1,
+        sample_rate=plan.sample_rate,
+        **table_fields(),
+        **noise_fields(plan.hop, plan.sample_rate),
+    )

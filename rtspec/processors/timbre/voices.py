@@ -1,0 +1,439 @@
+"""All voices of the instrument as one compiled stage: messages in, samples out, a call of the network each hop."""
+
+import numpy as np
+from numba import carray, njit
+
+from ...buffers.atomics import load_double
+from ...buffers.inbox import INBOX, MESSAGE, Inbox, pop
+from ...buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
+from ...buffers.step import ROW, Row, Stage, run_rows, step, table
+from ...chain.program import STRIDE
+from ...control.parameters import ParameterTable
+from ..phases import PhaseChoice
+from .channels import (
+    HAND,
+    N_CHANNELS,
+    bend_keys,
+    follow_levels,
+    glide_of,
+    hands,
+    lead_channel,
+    level_of,
+    pressure_of,
+    slide_of,
+    wheel_of,
+)
+from .course_kernels import COURSE_FIELDS, course_drift, course_fields, course_gain, weigh_courses
+from .frames import FRAME_FIELDS, FRAME_NUMBERS, add_partials, finish_frame, forget_frame, frame_fields
+from .keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all, voices
+from .levels import N_LEVELS, N_PARTIALS
+from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
+from .programs import PROGRAM_FIELDS, Home, forget_programs, lay_place, program_fields
+from .tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
+
+CONTROLS = (
+    *("attack_ms", "decay_ms", "sustain", "release_ms", "glide_ms", "bend_semitones", "mpe_semitones", "velocity_db"),
+    *("pressure_db", "vibrato_cents", "wheel_cents", "lfo_hz", "lfo_depth", "lfo_axis"),
+    *("envelope_depth", "envelope_axis", "pressure_depth", "pressure_axis", "slide_depth", "slide_axis"),
+    *("onset", "fade"),
+)
+"""What the stage reads each hop, float32, in this order."""
+
+N_LATENTS = 16
+ASKED = N_LATENTS + 3 + N_LATENTS
+"""Values of a voice that the network takes: shifts of its latents, key, velocity (0 to 1), age in seconds, and where
+its instrument's own course leads the latents."""
+
+HEADROOM = 0.125
+"""Effective value of the loudest note: eight of them at once just do not clip."""
+
+NOISE_HOPS = 2
+"""Hops in one of the noise, whose bands need longer frames."""
+
+HUSH_S = 0.004
+_TABLE_BYTES = 4 * TABLE
+
+SYNTH = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *("hop", "fill", "serial", "mpe", "lower", "upper", "channels", "inbox", "message"),
+            *("voices", "hands", "tables"),
+            *("rows", "asked", "told", "controls", "busy", "latents", "course"),
+            *COURSE_FIELDS,
+            *PROGRAM_FIELDS,
+            *TABLE_FIELDS,
+            *("voices_target", "mpe_target", "drums_target", "lost", "noise_at"),
+            *NOISE_FIELDS,
+            *FRAME_FIELDS,
+        )
+    ]
+    + [(name, "f8") for name in ("sample_rate", "lfo", *FRAME_NUMBERS)]
+)
+
+
+_ATTACK, _DECAY, _SUSTAIN, _RELEASE, _GLIDE, _BEND, _MPE_BEND, _VELOCITY = range(8)
+_PRESSURE, _VIBRATO, _WHEEL, _LFO_HZ, _LFO_DEPTH, _LFO_AXIS = range(8, 14)
+_ENV_DEPTH, _ENV_AXIS, _PRESS_DEPTH, _PRESS_AXIS, _SLIDE_DEPTH, _SLIDE_AXIS = range(14, 20)
+_ONSET, _FADE = range(20, 22)
+
+
+@njit
+def _table(s, voice_index, which):
+    return s.tables + _TABLE_BYTES * (3 * voice_index + which)
+
+
+@njit
+def _hz(key):
+    return 440.0 * 2.0 ** ((key - 69.0) / 12.0)
+
+
+@njit
+def _bent(s, control, all_hands, voice, pitch):
+    """A pitch with all that bends it now, in keys."""
+    wobble = control[_VIBRATO] + control[_WHEEL] * wheel_of(s, all_hands, voice.channel)
+    bend = bend_keys(s, all_hands, voice.channel, control[_BEND], control[_MPE_BEND])
+    return pitch + bend + 0.01 * wobble * np.sin(2.0 * np.pi * s.lfo)
+
+
+@njit
+def _pressed(s, all_hands, voice):
+    return max(voice.pressure, pressure_of(s, all_hands, voice.channel))
+
+
+@njit
+def _loudness(s, control, all_hands, voice, velocity):
+    """Gain of a note: by its stroke and by pressure, linear in dB; and by its channel."""
+    db = control[_VELOCITY] * (velocity - 1.0) + control[_PRESSURE] * _pressed(s, all_hands, voice)
+    return level_of(s, all_hands, voice.channel) * HEADROOM * np.sqrt(2.0) * 10.0 ** (db / 20.0)
+
+
+@njit
+def _course(s, control, key, age):
+    """Gain of a note of this key, `age` samples old: as its instrument goes, and as the player bends that."""
+    return course_gain(s, key, age / s.sample_rate, control[_ONSET], control[_FADE])
+
+
+@njit
+def _shift(asked, axis, amount):
+    """Move a latent, numbered from 1."""
+    i = int(np.round(axis)) - 1
+    if 0 <= i < N_LATENTS:
+        asked[i] += amount
+
+
+@njit
+def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
+    """What the network is asked for voice `i`, struck at a key and bent to another; its course is weighed then."""
+    asked = floats(s.asked + 4 * ASKED * i, ASKED)
+    lay_place(s, voice, i, s.asked + 4 * ASKED * i)
+    weigh_courses(s, s.latents, s.shifts + 4 * N_LATENTS * i)
+    course_drift(s, struck, age / s.sample_rate, s.asked + 4 * (ASKED * i + N_LATENTS + 3))
+    _shift(asked, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
+    _shift(asked, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
+    _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
+    _shift(asked, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * slide_of(s, all_hands, voice.channel))
+    asked[N_LATENTS], asked[N_LATENTS + 1], asked[N_LATENTS + 2] = key, velocity, age / s.sample_rate
+
+
+@njit
+def _ask_all(s, control, all_voices, all_hands):
+    """One row a voice, and how loud its course is a hop later; returns how many are not quiet."""
+    n, course = 0, doubles(s.course, MAX_VOICES)
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.wait > 0:
+            key = _bent(s, control, all_hands, voice, voice.next_key)
+            _ask(s, control, all_hands, voice, i, voice.next_key, key, voice.next_velocity, 0.0)
+        elif voice.busy:
+            key = _bent(s, control, all_hands, voice, voice.pitch)
+            _ask(s, control, all_hands, voice, i, voice.key, key, voice.velocity, voice.age)
+            course[i] = _course(s, control, voice.key, voice.age + s.hop)
+        n += voice.busy or voice.wait > 0
+    return n
+
+
+@njit
+def _go_on(s, control, all_hands, voice, i):
+    """The hop to come of a voice that sounds: from where it is to what the network told."""
+    told = s.told + 4 * N_LEVELS * i
+    glide = glide_of(all_hands[voice.channel], control[_GLIDE])
+    share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
+    voice.pitch += share * (voice.key - voice.pitch)
+    voice.frequency, voice.next_frequency = voice.next_frequency, _hz(_bent(s, control, all_hands, voice, voice.pitch))
+    course = doubles(s.course, MAX_VOICES)[i]
+    voice.gain, voice.next_gain = voice.next_gain, course * _loudness(s, control, all_hands, voice, voice.velocity)
+    voice.a, voice.b = voice.b, voice.a
+    fill_table(s, told, max(voice.frequency, voice.next_frequency), _table(s, i, voice.b))
+    if s.noise_at == 0:
+        add_noise(s, told + 4 * N_PARTIALS, voice.next_gain * voice.level * voice.fade)
+
+
+@njit
+def _stay(s, voice, i):
+    """A voice that fades for another note stays as it is."""
+    memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
+    voice.frequency, voice.gain = voice.next_frequency, voice.next_gain
+
+
+@njit
+def _begin_hop(s, control, all_voices, all_hands):
+    """All that happens once a hop: smoothed parameters, one call of the network, new tables, a frame of noise."""
+    run_rows(s.rows, 1, 1)
+    follow_levels(s, all_hands)
+    s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
+    s.busy = _ask_all(s, control, all_voices, all_hands)
+    s.noise_at = (s.noise_at + s.hop) % (NOISE_HOPS * s.hop)
+    if s.noise_at == 0:
+        forget_noise(s)
+    if s.busy > 0:
+        run_rows(s.rows + 8 * ROW, 1, 1)
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.busy and voice.wait == 0:
+            _go_on(s, control, all_hands, voice, i)
+        elif voice.busy:
+            _stay(s, voice, i)
+    _prepare_new(s, control, all_voices, all_hands)
+    if s.noise_at == 0:
+        next_noise(s)
+
+
+@njit
+def _prepare_new(s, control, all_voices, all_hands):
+    """Tables of the notes that wait, from what the network told."""
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.wait > 0:
+            key = _bent(s, control, all_hands, voice, voice.next_key)
+            fill_table(s, s.told + 4 * N_LEVELS * i, _hz(key), _table(s, i, voice.fresh))
+
+
+@njit
+def _half_way(s, control, all_voices, all_hands):
+    """In the middle of a hop the network is asked only where a note waits, which is then ready on its sample."""
+    waiting = False
+    for i in range(MAX_VOICES):
+        waiting = waiting or all_voices[i].wait > 0
+    if waiting:
+        _ask_all(s, control, all_voices, all_hands)
+        run_rows(s.rows + 8 * ROW, 1, 1)
+        _prepare_new(s, control, all_voices, all_hands)
+
+
+@njit
+def _start_gain(s, control, all_hands, voice, i, at):
+    """Gains of a note that begins `at` samples into a hop: on the line through them its own begins there."""
+    weigh_courses(s, s.latents, s.shifts + 4 * N_LATENTS * i)
+    loud, share = _loudness(s, control, all_hands, voice, voice.velocity), at / s.hop
+    first = loud * _course(s, control, voice.key, 0.0)
+    last = loud * _course(s, control, voice.key, float(s.hop - at))
+    voice.gain = first if at == s.hop else (first - share * last) / (1.0 - share)
+    voice.next_gain = last
+
+
+@njit
+def _start(s, control, all_hands, voice, i, at):
+    """The note that waited begins, `at` samples into a hop."""
+    voice.b, voice.fresh = voice.fresh, voice.b
+    memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
+    voice.key, voice.velocity = voice.next_key, voice.next_velocity
+    voice.program = voice.next_program
+    hand = all_hands[lead_channel(s, voice.channel)]
+    glides = glide_of(all_hands[voice.channel], control[_GLIDE]) >= 1.0 and hand.last_pitch >= 0.0
+    voice.pitch = hand.last_pitch if glides else voice.key
+    hand.last_pitch = voice.key
+    voice.frequency = voice.next_frequency = _hz(_bent(s, control, all_hands, voice, voice.pitch))
+    _start_gain(s, control, all_hands, voice, i, at)
+    voice.busy, voice.hush, voice.stage = 1, 0, ATTACK
+    voice.age, voice.level, voice.fade, voice.phase = 0.0, 0.0, 1.0, 0.0
+
+
+@njit(inline="always")
+def _envelope(s, voice, rise, fall, sustain, release):
+    """One sample of attack, decay to the sustained level, and release."""
+    if voice.stage == ATTACK:
+        voice.level += rise
+        if voice.level >= 1.0:
+            voice.level, voice.stage = 1.0, DECAY
+    elif voice.stage == DECAY:
+        voice.level += fall * (sustain - voice.level)
+    else:
+        voice.level *= release
+    if voice.hush or voice.wait > 0:
+        voice.fade = max(0.0, voice.fade - (1.0 / (HUSH_S * s.sample_rate) if voice.hush else 1.0 / lead(s)))
+
+
+@njit(inline="always")
+def _count_down(s, control, all_hands, voice, i, at):
+    if voice.wait > 0:
+        voice.wait -= 1
+        if voice.wait == 0:
+            _start(s, control, all_hands, voice, i, at)
+    if voice.off_wait > 0:
+        voice.off_wait -= 1
+        if voice.off_wait == 0:
+            voice.stage = RELEASE
+
+
+@njit
+def _sound(s, control, all_hands, voice, i, out, n):
+    """Add `n` samples of a voice."""
+    hand = all_hands[voice.channel]
+    rise = 1000.0 / (control[_ATTACK] * hand.attack * s.sample_rate)
+    fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * hand.decay * s.sample_rate))
+    release = np.exp(-6900.0 / (control[_RELEASE] * hand.release * s.sample_rate))
+    for j in range(n):
+        if voice.busy:
+            share = (s.fill + j) / s.hop
+            first, second = floats(_table(s, i, voice.a), TABLE), floats(_table(s, i, voice.b), TABLE)
+            _envelope(s, voice, rise, fall, control[_SUSTAIN], release)
+            gain = (voice.gain + share * (voice.next_gain - voice.gain)) * voice.level * voice.fade
+            out[j] += np.float32(gain) * read_tables(first, second, np.float32(share), voice.phase)
+            step = voice.frequency + share * (voice.next_frequency - voice.frequency)
+            voice.phase += step / s.sample_rate
+            voice.phase -= np.floor(voice.phase)
+            voice.age += 1.0
+            if voice.fade == 0.0 or (voice.stage == RELEASE and voice.level < 1e-5):
+                voice.busy = voice.hush = 0
+        _count_down(s, control, all_hands, voice, i, s.fill + j + 1)
+
+
+@njit
+def _take_messages(s, control, all_voices, all_hands):
+    n_voices = min(MAX_VOICES, max(1, int(np.round(load_double(s.voices_target)))))
+    s.mpe = 1 if load_double(s.mpe_target) >= 0.5 else 0
+    drums = load_double(s.drums_target) >= 0.5
+    forget_programs(s, all_voices, all_hands)
+    lost = carray(pointer(s.inbox), 1, INBOX)[0].lost
+    if lost != s.lost:  # a key's end may be among them
+        silence_all(all_voices)
+        s.lost = lost
+    while pop(s.inbox, s.message):
+        m = carray(pointer(s.message), 1, MESSAGE)[0]
+        ranges = control[_BEND], control[_MPE_BEND]
+        act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value, drums, ranges[0], ranges[1])
+
+
+@njit
+def _end_hop(s, all_voices):
+    """Where phases come from frames: all voices as magnitudes, and the next hop out of them."""
+    forget_frame(s)
+    for i in range(MAX_VOICES):
+        voice = all_voices[i]
+        if voice.busy and voice.wait == 0:
+            gain = voice.next_gain * voice.level * voice.fade
+            add_partials(s, s.told + 4 * N_LEVELS * i, voice.next_frequency, gain)
+    finish_frame(s)
+    run_rows(s.frame_rows, s.n_frame_rows, 1)
+
+
+@step
+def play_voices(state, x, n, y):
+    """Messages in the inbox → `n` samples, the same in all channels (planar float32); the input is not heard."""
+    s = carray(pointer(state), 1, SYNTH)[0]
+    control = floats(s.controls, len(CONTROLS))
+    all_voices, all_hands = carray(pointer(s.voices), MAX_VOICES, VOICE), carray(pointer(s.hands), N_CHANNELS, HAND)
+    _take_messages(s, control, all_voices, all_hands)
+    done = 0
+    while done < n:
+        if s.fill == s.hop:
+            s.fill = 0
+            _begin_hop(s, control, all_voices, all_hands)
+        elif s.fill == lead(s):
+            _half_way(s, control, all_voices, all_hands)
+        m = min((s.hop if s.fill >= lead(s) else lead(s)) - s.fill, n - done)
+        memmove(y + 4 * done, s.noise_sum + 4 * (s.noise_at + s.fill), 4 * m)
+        out = floats(y + 4 * done, m)
+        for i in range(MAX_VOICES):
+            if all_voices[i].busy or all_voices[i].wait > 0:
+                _sound(s, control, all_hands, all_voices[i], i, out, m)
+        if s.n_frame_rows > 0:
+            memmove(y + 4 * done, s.outbox + 4 * s.fill, 4 * m)
+        s.fill += m
+        done += m
+        if s.n_frame_rows > 0 and s.fill == s.hop:
+            _end_hop(s, all_voices)
+    for c in range(1, s.channels):
+        memmove(y + 4 * c * STRIDE, y, 4 * n)
+    return n
+
+
+def voices_stage(
+    table_of: ParameterTable,
+    ramps: Stage,
+    model: Stage,
+    controls: np.ndarray,
+    programs: np.ndarray,
+    home: Home,
+    latents: int,
+    courses: dict,
+    *,
+    hop: int,
+    rate: float,
+    channels: int,
+    inbox: Inbox,
+    phase: PhaseChoice | None,
+) -> list[Stage]:
+    """The voices as a stage, and the stages that run inside it.
+
+    Parameters
+    ----------
+    table_of : ParameterTable
+        With the parameters "voices", "mpe" and "drums", which act at once.
+    ramps : Stage
+        Writes smoothed parameters to `controls` and to the network's latents.
+    model : Stage
+        The network: (MAX_VOICES, ASKED) → (MAX_VOICES, N_LEVELS).
+    controls : ndarray, float32, shape (len(CONTROLS),)
+    programs : ndarray, float32, shape (128, N_LATENTS)
+        Latents of General MIDI's programs.
+    home : Home
+        The place that they count from.
+    latents : int
+        Address of the network's latents.
+    courses : dict
+        Of :func:`~rtspec.processors.timbre.course_kernels.course_arrays`.
+    hop : int
+        Samples between calls of the network.
+    rate : float
+        Hz.
+    channels : int
+    inbox : Inbox
+        Where messages arrive.
+    phase : PhaseChoice or None
+        A method that makes phases for magnitudes; None: oscillators, which know them.
+    """
+    asked, told = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
+    rows: list[Row] = [ramps.row(controls, controls), model.row(asked, told)]
+    inner = table(rows)
+    inner.flags.writeable = False
+    frames, stages, kept = frame_fields(phase, rate, hop)
+    voices_played = Stage(
+        play_voices,
+        SYNTH,
+        keep=(inbox, tuple(rows), table_of, kept, home, courses),
+        latents=latents,
+        course=aligned(MAX_VOICES, np.float64),
+        **course_fields(courses),
+        hop=hop,
+        fill=hop,
+        noise_at=(NOISE_HOPS - 1) * hop,
+        channels=channels,
+        sample_rate=rate,
+        inbox=inbox.address,
+        message=aligned(1, MESSAGE),
+        rows=inner,
+        controls=address(controls),
+        voices=aligned_copy(voices()),
+        hands=aligned_copy(hands()),
+        tables=aligned((MAX_VOICES, 3, TABLE)),
+        asked=asked,
+        told=told,
+        **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe", "drums")},
+        **program_fields(programs, home),
+        **table_fields(),
+        **noise_fields(NOISE_HOPS * hop, rate),
+        **frames,
+    )
+    return [voices_played, ramps, model, *stages]
