@@ -39,6 +39,7 @@ class Stress:
     def __init__(self):
         self.processor, self.board = rtspec.OnnxProcessor("tilt-gate", n_fft=512), chain()
         self.pieced, self.piecing = chain(), threading.Lock()
+        self.edited = [self.board, self.pieced, self.board[-1], self.pieced[-1]]
         noise = np.random.default_rng(0).standard_normal((2, max(LENGTHS)))
         self.sounds = [(0.1 * noise[:, :n]).astype(np.float32).reshape(2, n) for n in LENGTHS if n > 2]
         self.wanted = [rtspec.OnnxProcessor("tilt-gate", n_fft=512)(s, RATE) for s in self.sounds]
@@ -60,8 +61,7 @@ class Stress:
         if kind == "reset":
             dice.choice([self.processor, self.board]).reset()
         elif kind == "edit":
-            gain, board = pedalboard.Gain(0), dice.choice([self.board, self.pieced])
-            board = dice.choice([board, board[-1]])
+            gain, board = pedalboard.Gain(0), dice.choice(self.edited)
             board.insert(dice.randrange(5), gain)
             board.remove(gain)
         else:

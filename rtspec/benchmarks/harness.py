@@ -24,7 +24,8 @@ class Job:
     """What a child is to measure: `module` has ``measure(job) -> dict``; `device` is one of :data:`DEVICES`; `phase` a
     phase method or empty; `chain` processors by their names on the command line; `cutoff_hz` a low-pass on what is
     played, 0 for none;
-    `wanted_blocks`, `channels` and `chains` are what :mod:`rtspec.benchmarks.periods` combines."""
+    `wanted_blocks`, `channels` and `chains` are what :mod:`rtspec.benchmarks.periods` combines; `burners` is how many
+    other processes use a processor each meanwhile."""
 
     module: str
     device: str
@@ -40,6 +41,7 @@ class Job:
     wanted_blocks: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
     chains: tuple[tuple[str, ...], ...] = ()
+    burners: int = 0
 
 
 class Child:
@@ -53,7 +55,7 @@ class Child:
 
     def result(self) -> dict:
         """What `measure` returned; its errors are raised here."""
-        patience = 60.0 + 3.0 * self._job.seconds
+        patience = 120.0 + 3.0 * self._job.seconds
         try:
             out, complaint = self._process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:

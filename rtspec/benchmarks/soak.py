@@ -30,7 +30,6 @@ SETTLE_S = 60.0
 """Memory counts from here on, in short soaks from their half: by then every kind of edit has been made."""
 
 MOST_GROWTH_MB = 5.0
-KEPT_WHEN_BUSY = ("latency unchanged to the sample", "every edit was heard")
 MODELS = ("tilt-gate", "identity")
 
 
@@ -60,13 +59,14 @@ def run(
         What was counted; "promises" says what holds, by name. Device xruns are the JACK server's: where a machine is
         too busy for a period, JACK drops what MIDI came in it, so messages may be lost that never were here.
     """
-    with Busy(os.cpu_count() or 1 if busy else 0):
-        row = measured(Job(__name__, "jack", block, sample_rate, seconds))
-    row["promises"] = promises(row)
-    if busy:
-        row["promises"] = {name: kept for name, kept in row["promises"].items() if name in KEPT_WHEN_BUSY}
+    burners = (os.cpu_count() or 1) if busy else 0
+    row = measured(Job(__name__, "jack", block, sample_rate, seconds, burners=burners))
+    row["promises"] = promises_when_busy(row) if busy else promises(row)
     report(row)
     return row
+
+
+_BURN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 class Busy:
@@ -76,7 +76,7 @@ class Busy:
         self._n, self._running = processes, []
 
     def __enter__(self) -> "Busy":
-        self._running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(self._n)]
+        self._running = [subprocess.Popen([sys.executable, "-c", _BURN]) for _ in range(self._n)]
         return self
 
     def __exit__(self, *_) -> None:
@@ -95,6 +95,16 @@ def promises(row: dict) -> dict[str, bool]:
         f"memory grew by at most {MOST_GROWTH_MB:g} MB": row["memory_growth_mb"] <= MOST_GROWTH_MB,
         "latency unchanged to the sample": row["latency_start"] == row["latency_end"] == row["latency_stated"],
         "every edit was heard": row["edits_failed"] == 0,
+    }
+
+
+def promises_when_busy(row: dict) -> dict[str, bool]:
+    """What holds however little time the machine leaves: late sound is concealed, and what is lost, JACK has lost."""
+    kept = promises(row)
+    return {
+        **{name: kept[name] for name in ("latency unchanged to the sample", "every edit was heard")},
+        "late sound was concealed": row["concealed_frames"] > 0 or row["underruns"] == 0,
+        "no MIDI message lost here": row["midi_lost_here"] == 0,
     }
 
 
@@ -153,7 +163,7 @@ def measure(job: Job) -> dict:
             osc_port=0,
         )
         stolen = stolen_ms()
-        with GilBurner(), stream:
+        with Busy(job.burners), GilBurner(), stream:  # once all is compiled: that is not what is measured
             figures = _soaked(stream, board, sender, job)
         figures["stolen_ms"] = stolen_ms() - stolen
     return figures

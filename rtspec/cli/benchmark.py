@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="jack",
         help="a JACK dummy server started for it (default), the default device, or the virtual one",
     )
-    made["soak"].add_argument("--seconds", type=float, default=600.0, metavar="N", help="default 600; at least 30")
+    made["soak"].add_argument("--seconds", type=float, default=600.0, metavar="N", help="default 600; at least 10")
     made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["periods"].add_argument(
@@ -149,7 +149,7 @@ def _soak(args: argparse.Namespace) -> int:
 
     with progress(args.json) as bar:
         bar.add_task(f"soak, {args.seconds:g} s", total=None)
-        row = soak_benchmark.run(max(30.0, args.seconds), args.block, args.rate, busy=args.busy)
+        row = soak_benchmark.run(max(10.0, args.seconds), args.block, args.rate, busy=args.busy)
     figures = [{"figure": name.replace("_", " "), "value": row[name]} for name in row if name != "promises"]
     kept = [{"promise": name, "kept": "yes" if kept else "NO"} for name, kept in row["promises"].items()]
     emit(args, row, f"{table(figures)}\n\n{table(kept)}")

@@ -11,13 +11,13 @@ import numpy as np
 from ..audio.channels import checked_channels
 from ..audio.devices import find_device
 from ..audio.feeding import FileSource, open_source
-from ..audio.layout import check_block, check_sample_rate, planar_sound
+from ..audio.layout import MAX_CHANNELS, check_block, check_sample_rate, planar_sound
 from ..audio.names import Now, default_input_name, default_output_name, input_names, output_names
 from ..audio.recording import checked_path
 from ..chain.board import Pedalboard, as_board
 from ..chain.latency import Latency
 from ..control.parameters import Parameter
-from ..errors import InvalidValue
+from ..errors import InvalidType, InvalidValue
 from .controllers import Controllers
 from .opening import Devices, own_rate
 from .performance import Performance
@@ -155,7 +155,9 @@ class AudioStream:
         )
         sound = open_source(source, rate) if isinstance(source, str | Path) else planar_sound("source", source)
         inject = planar_sound("inject", inject)
-        self.channels = channels or (len(ins) if ins and source is None else _natural_channels(sound, devices))
+        self.channels = _checked_count(channels) or (
+            len(ins) if ins and source is None else _natural_channels(sound, devices)
+        )
         settings = Settings(
             sample_rate=rate,
             buffer_size=None if buffer_size is None else check_block(buffer_size),
@@ -458,6 +460,18 @@ def _frames(name: str, audio, channels: int) -> Any:
     if len(audio) != channels or audio.shape[1] == 0:
         raise InvalidValue(f"{name} of shape {audio.shape} must be ({channels}, samples) with at least one sample")
     return np.ascontiguousarray(audio.T)
+
+
+def _checked_count(channels) -> int | None:
+    """A number of channels, or None for the usual one."""
+    if channels is None:
+        return None
+    rule = f"channels={channels!r} must be a whole number from 1 to {MAX_CHANNELS}; leave it out for the usual one"
+    if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
+        raise InvalidType(rule)
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise InvalidValue(rule)
+    return int(channels)
 
 
 def _checked_samples(name: str, value: int) -> int:

@@ -27,6 +27,13 @@ def test_a_minute_of_midi_osc_edits_swaps_and_a_burnt_gil_loses_nothing():
     check_in_time({"broken": broken, **row}, "broken")
 
 
+@pytest.mark.timeout(200)
+def test_other_programs_that_use_all_processors_change_no_delay_and_lose_nothing_unsaid():
+    row = soak_benchmark.run(10.0, busy=True)
+    assert all(row["promises"].values()), row
+    assert {"late_events", "underruns", "concealed_frames"} <= row.keys() and row["edits"] >= 8
+
+
 @tried_thrice(120)
 def test_notes_of_another_process_are_heard_in_time_and_evenly():
     rows = midi_benchmark.run(seconds=2.0)

@@ -173,3 +173,9 @@ def test_pedalboards_names_are_there():
     assert not lacking
     assert stream(plugins=[], sample_rate=None).sample_rate == 48000
     assert (stream(plugins=[]).num_input_channels, stream(plugins=[]).num_output_channels) == (0, 0)
+
+
+@pytest.mark.parametrize("channels", [0, -1, 65, 1.5, "2", True])
+def test_a_number_of_channels_that_cannot_be_is_refused(channels):
+    with pytest.raises(InvalidValue, match=r"channels=.* must be a whole number from 1 to 64"):
+        rtspec.AudioStream(plugins=[], virtual=True, channels=channels)
