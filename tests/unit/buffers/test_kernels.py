@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import pytest
+
 import rtspec
+from rtspec.buffers.kernels import _UNKNOWN
 
 CALLEE = "from numba import njit\n\n\n@njit\ndef inner():\n    return {}\n"
 CALLER = """import {0}.buffers
@@ -47,3 +51,14 @@ def test_a_kernel_follows_its_callee_in_another_file_and_is_cached_while_nothing
     assert outer(made, 1) == (1, 0)
     assert outer(made, 1) == (1, 1)
     assert outer(made, 2) == (2, 0)
+
+
+@pytest.mark.skipif(numba.version_info.short >= _UNKNOWN, reason="how this numba loads kernels is not known")
+def test_kept_kernels_load_without_what_compiling_needs(tmp_path):
+    made = package(tmp_path)
+    assert outer(made, 1) == (1, 0)
+    program = "import sys; from kernelled.caller import outer; print(outer(), 'scipy.linalg' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ran.stdout == "1 False\n", ran

@@ -288,3 +288,20 @@ def test_a_model_that_never_returns_ends_by_signal(sound, tmp_path, number, many
     assert child.returncode == 128 + number and json.loads(out)["error"]["kind"] == "Interrupted"
     assert not list(tmp_path.rglob(".*.part"))
     assert not many or len(json.loads(out)["left"]) == 2
+
+
+LIGHT = """
+import sys
+import rtspec.batch.runner, rtspec.cli.render
+HEAVY = {"numpy", "numba", "rich", "mido"}
+rtspec.batch.runner.Worker = lambda *_, **__: sys.exit(", ".join(HEAVY & sys.modules.keys()) or 0)
+rtspec.cli.main(sys.argv[1:])
+"""
+
+
+def test_workers_start_before_anything_heavy_is_loaded(sound, tmp_path):
+    """Their start-up is what a batch of short files waits for."""
+    place = folder(tmp_path / "in", sound, "a.wav")
+    words = [sys.executable, "-c", LIGHT, "render", place, tmp_path / "out", "--jobs", "2"]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert ran.returncode == 0 and ran.stderr == "", ran
