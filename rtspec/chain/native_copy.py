@@ -50,6 +50,15 @@ def family(plugin) -> list:
     return [plugin, *(inner for child in children(plugin) if child is not None for inner in family(child))]
 
 
+def is_public(plugin) -> bool:
+    """Whether it, and all that is in it, is of pedalboard's public kinds. Others, which its own tests have, may write
+    beyond their memory where the length of a block is not that of the one before."""
+    import pedalboard
+
+    kinds = tuple(t for t in vars(pedalboard).values() if isinstance(t, type) and t is not pedalboard.Plugin)
+    return all(one is None or isinstance(one, kinds) for one in family(plugin))
+
+
 def values(plugin) -> dict[str, Any]:
     """Its values by name."""
     return {name: getattr(plugin, name) for name in _names(type(plugin))}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import InvalidValue
-from .native_copy import copied, recipe
+from .native_copy import copied, is_public, recipe
 
 LONGEST_BLOCK = 8192
 """Samples of a call at most: a plugin that gets a longer block than ever before begins anew."""
@@ -96,8 +96,7 @@ def _tried(plugin, sample_rate: float, channels: int) -> Feeding | str:
             whole = plugin.process(sound, sample_rate, reset=True)
             again = plugin.process(sound, sample_rate, reset=True)
             varies = not np.array_equal(whole, again)  # random by nature: its delay is all that can be found out
-            tries = [None if varies else 0, *BLOCKS]
-            for block in (b for b in tries if b is not None):
+            for block in BLOCKS if varies or not is_public(plugin) else (0, *BLOCKS):
                 delay = _delay(plugin, sound, sample_rate, block, None if varies else whole)
                 if delay is not None:
                     return Feeding(block, delay)
