@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ SLOTS = {
     "CreateRunOptions": 39,
     "RunOptionsSetTerminate": 46,
     "RunOptionsUnsetTerminate": 47,
+    "GetTensorMutableData": 51,
     "GetTensorElementType": 60,
     "GetDimensionsCount": 61,
     "GetDimensions": 62,
@@ -154,6 +156,15 @@ class OrtApi:
         sizes = (ctypes.cast(shape, c_void_p), c_size_t(array.ndim))
         return self.made("CreateTensorWithDataAsOrtValue", memory, data, c_size_t(array.nbytes), *sizes, kind)
 
+    def array_of(self, value: int) -> np.ndarray:
+        """A copy of a tensor that Run made."""
+        info, kind = self.made("GetTensorTypeAndShape", c_void_p(value)), c_int()
+        self.call("GetTensorElementType", c_void_p(info), ctypes.pointer(kind))
+        self.release("TensorTypeAndShapeInfo", info)
+        dtype = np.dtype(next(name for name, number in ELEMENT_TYPES.items() if number == kind.value))
+        shape, data = self.shape_of(value), self.made("GetTensorMutableData", c_void_p(value))
+        return np.frombuffer(ctypes.string_at(data, prod(shape) * dtype.itemsize), dtype).reshape(shape)
+
     def shape_of(self, value: int) -> tuple[int, ...]:
         """Shape of a tensor that Run made."""
         info = self.made("GetTensorTypeAndShape", c_void_p(value))
@@ -197,11 +208,18 @@ class CSession:
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
         """Shapes of the outputs for one trial call, whose results are thrown away; :data:`TRIAL_S` at most."""
+        return self._tried(feeds, outputs, self.api.shape_of)
+
+    def results(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
+        """The outputs of one trial call; :data:`TRIAL_S` at most."""
+        return self._tried(feeds, outputs, self.api.array_of)
+
+    def _tried(self, feeds: dict[str, np.ndarray], outputs: list[str], look: Callable[[int], Any]) -> list[Any]:
         values = [self.api.tensor(array) for array in feeds.values()]
         made = (c_void_p * len(outputs))()
         try:
             self._run(list(feeds), values, outputs, made)
-            return [self.api.shape_of(value) for value in made if value]
+            return [look(value) for value in made if value]
         finally:
             for value in [*values, *(value for value in made if value)]:
                 self.api.release("Value", value)

@@ -50,7 +50,7 @@ class PackagedModel:
     inputs: Signature = field(repr=False)
     outputs: Signature = field(repr=False)
     path: Path | None = None
-    sessions: dict[str, Any] = field(default_factory=dict, repr=False)
+    sessions: dict[tuple, Any] = field(default_factory=dict, repr=False)
 
     def __reduce__(self) -> tuple:
         """For pickles: all but the sessions, which belong to this process."""

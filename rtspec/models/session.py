@@ -33,6 +33,7 @@ from ..buffers.step import Row, Stage, step
 from ..errors import InvalidValue, ModelError
 from . import ort_api
 from .manifest import Manifest, Port, Signature, State
+from .one_call.form import Call, CallForm, call_form, own_form
 from .packages import PackagedModel
 from .watch import RUN_S, watch
 
@@ -186,13 +187,15 @@ class ModelStage(Stage):
     why_binding : str or None
         Why the C API is not used.
     manifest : Manifest
+    form : CallForm
+        What is played of the model.
     """
 
     def __init__(self, model: PackagedModel, parts: "_Parts", keep: tuple):
         self.manifest, self.session_path = model.manifest, parts.caller.session_path
         self.why_binding = parts.caller.why
         self.input_shape, self.output_shape = parts.frame_shapes
-        self._controls = parts.controls
+        self._controls, self.form = parts.controls, parts.form
         self._options, self._ended = parts.caller.options, False
         kept = (model, parts, *keep)
         super().__init__(run_model, SESSION, keep=kept, delay=model.stage_delay_frames, **parts.fields())
@@ -203,6 +206,24 @@ class ModelStage(Stage):
             self._options.end(False)
             self._ended = False
         super().reset()
+
+    @property
+    def tensors(self) -> tuple[np.ndarray, np.ndarray]:
+        """What the model reads a frame of all lanes from, and where it writes its answer."""
+        parts = self._kept[0][1]
+        return parts.input, parts.output
+
+    def joins(self, other: "ModelStage") -> bool:
+        """Whether both can be one call: of one session, which serves several lanes, a frame at a time."""
+        one_session = self._kept[0][1].session is other._kept[0][1].session
+        return one_session and self.form.joins and int(self.record["period"][0]) == 1
+
+    def together(self, lanes: Sequence["ModelStage"]) -> "ModelStage":
+        """A stage for as many lanes as are given, this one's among them: it reads this one's parameters."""
+        model, parts = self._kept[0][:2]
+        n_bins = dict(zip(self.manifest.input.layout, parts.input.shape, strict=True)).get("bins")
+        several = _Parts(model, n_bins, self.session_path, False, len(lanes), self._controls)
+        return ModelStage(model, several, tuple(lanes))
 
     def run_under_way(self) -> int:
         """Number of the run that is under way, 0 where none is."""
@@ -265,7 +286,12 @@ class ModelStage(Stage):
 
 
 def model_stage(
-    model: PackagedModel, n_bins: int | None = None, *, keep: tuple = (), session_path: SessionPath = "auto"
+    model: PackagedModel,
+    n_bins: int | None = None,
+    *,
+    keep: tuple = (),
+    session_path: SessionPath = "auto",
+    as_it_is: bool = False,
 ) -> ModelStage:
     """Make a stage of a packaged model, ready to run: session made, memory allocated, one trial call done.
 
@@ -279,6 +305,8 @@ def model_stage(
         Objects that must live as long as the stage.
     session_path : {"auto", "c-api", "binding"}
         "auto" takes the C API where it is there.
+    as_it_is : bool
+        Play the file's own graph, and each lane alone, to compare with.
 
     Returns
     -------
@@ -291,7 +319,7 @@ def model_stage(
     """
     if session_path not in ("auto", "c-api", "binding"):
         raise InvalidValue(f'session_path="{session_path}" must be one of auto, c-api, binding; try "auto"')
-    return ModelStage(model, _Parts(model, n_bins, session_path), keep)
+    return ModelStage(model, _Parts(model, n_bins, session_path, as_it_is), keep)
 
 
 @dataclass(frozen=True)
@@ -312,45 +340,61 @@ class _Run:
 class _Parts:
     """All that a stage needs, in order: tensors, a trial call for the output's shape, memory, the way to call Run."""
 
-    def __init__(self, model: PackagedModel, n_bins: int | None, session_path: SessionPath):
+    def __init__(
+        self,
+        model: PackagedModel,
+        n_bins: int | None,
+        session_path: SessionPath,
+        as_it_is: bool = False,
+        lanes: int = 1,
+        controls: dict[str, np.ndarray] | None = None,
+    ):
         m = model.manifest
-        self.manifest = m
+        self.manifest, self.lanes = m, lanes
         shape = input_shape(model, n_bins)
         self.period = model.call_frames
         _check_rate(m)
-        self.controls = control_arrays(m, model.inputs)
+        self.controls = controls or control_arrays(m, model.inputs)
         check_room(m.name, [(shape, "float32"), *((s.shape, s.dtype) for s in m.states)])
-        session, why = _session(model, session_path)
-        trial = [np.zeros(shape, np.float32), *(aligned_copy(s.value()) for s in m.states)]
-        feeds = dict(zip(self._input_names, [trial[0], *self._constants(), *trial[1:]], strict=True))
-        shapes = session.shapes(feeds, self._output_names)
+        known = {m.valid_input: np.ones(self.period, np.float32)} if m.valid_input else {}
+        frame = np.zeros(shape, np.float32)
+        axis = m.input.layout.index("batch") if "batch" in m.input.layout else None
+        given = {m.input.name: frame, **self.controls, **{s.input: aligned_copy(s.value()) for s in m.states}}
+        call = Call(m.input.name, axis, given, known, self._output_names, m.states)
+        session, why = _session(model, session_path, call, as_it_is)
+        self.session, self.form = session, session.form
+        self._valid = {name: aligned_copy(value) for name, value in known.items() if name not in self.form.known}
+        shapes = session.shapes({name: {**given, **known}[name] for name in self._input_names}, self._output_names)
         _check_output(m, shape, shapes[0])
         for state, made in zip(m.states, shapes[1:], strict=True):
             _check_state(m, state, made)
-        self._allocate(shape, shapes)
+        self._allocate(*self._laned([shape], [m.input.name]), self._laned(shapes, self._output_names))
         self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)
 
     @property
     def _input_names(self) -> list[str]:
         m = self.manifest
-        valid = [m.valid_input] if m.valid_input else []
-        return [m.input.name, *valid, *self.controls, *(s.input for s in m.states)]
+        return [m.input.name, *self._valid, *self.controls, *(s.input for s in m.states)]
 
     @property
     def _output_names(self) -> list[str]:
         return [self.manifest.output.name, *(s.output for s in self.manifest.states)]
 
-    def _constants(self) -> list[np.ndarray]:
-        valid = [np.ones(self.period, np.float32)] if self.manifest.valid_input else []
-        self._valid = valid = [aligned_copy(each) for each in valid]
-        return [*valid, *self.controls.values()]
+    def _laned(self, shapes: Sequence[tuple[int, ...]], names: Sequence[str]) -> list[tuple[int, ...]]:
+        """Shapes of tensors for one lane, as they are for all."""
+        axes = [self.form.lanes.get(name) if self.lanes > 1 else None for name in names]
+        return [
+            tuple(self.lanes if i == axis else n for i, n in enumerate(shape))
+            for shape, axis in zip(shapes, axes, strict=True)
+        ]
 
     def _allocate(self, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> None:
         """One block of memory: the frame in, the frame out, then each state and the one that takes turns with it."""
         states = self.manifest.states
+        kept = self._laned([state.shape for state in states], [state.input for state in states])
         wanted = [(shape, "float32"), (shapes[0], "float32")]
-        for state, made in zip(states, shapes[1:], strict=True):
-            wanted += [(state.shape, state.dtype), (made, state.dtype)]
+        for state, old, made in zip(states, kept, shapes[1:], strict=True):
+            wanted += [(old, state.dtype), (made, state.dtype)]
         check_room(self.manifest.name, wanted)
         self.memory, tensors = _block(wanted)
         self.input, self.output, self.pairs = (
@@ -363,7 +407,7 @@ class _Parts:
 
     def _phases(self) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
         """Inputs and outputs of even calls and of odd ones."""
-        constants = [*self._valid, *self.controls.values()]
+        constants = [*self._valid.values(), *self.controls.values()]
         turns = []
         for phase in (0, 1):
             swap = [phase and state.append_axis is None for state in self.manifest.states]
@@ -407,7 +451,7 @@ class _Parts:
         rows = []
         for state, (kept, new) in zip(self.manifest.states, self.pairs, strict=True):
             if state.append_axis is not None:
-                outer = max(1, prod(state.shape[: state.append_axis]))
+                outer = max(1, prod(kept.shape[: state.append_axis]))
                 rows.append((address(kept), address(new), outer, kept.nbytes // outer, new.nbytes // outer))
         return _constant(np.array(rows, np.int64).reshape(-1, len(_APPEND)))
 
@@ -549,34 +593,34 @@ def _block(wanted: Sequence[tuple[tuple[int, ...], str]]) -> tuple[np.ndarray, l
 # ------------------------------------------------------------------------------------------ the two ways to call Run
 
 
-def _session(model: PackagedModel, session_path: SessionPath) -> tuple[Any, str | None]:
-    """The model's session, made once for each way, and why it is not the C API's."""
+def _session(model: PackagedModel, session_path: SessionPath, call: Call, as_it_is: bool) -> tuple[Any, str | None]:
+    """The model's session for calls of one size, made once for each way, and why it is not the C API's.
+
+    Sessions are kept by content: the weights of a model are in memory once, whoever plays it.
+    """
     why = "it was asked for" if session_path == "binding" else ort_api.why_unavailable()
     if why and session_path == "c-api":
         raise ModelError(f"{why}; use session_path='auto'")
-    name = "binding" if why else "c-api"
+    key = ("binding" if why else "c-api", as_it_is, call.inputs[call.frame].shape, model.digest)
     with _making:
-        if name not in model.sessions:
-            model.sessions[name] = _shared_session(model, name)
-        return model.sessions[name], why
+        found = model.sessions.get(key) or _sessions.get(key)
+        if found is None:
+            make = own_form if as_it_is else call_form
+            form, found = make(model.proto_bytes, call, _BindingSession if why else _ApiSession)
+            found.form = form
+        model.sessions[key] = _sessions[key] = found
+    return found, why
 
 
 _making = threading.RLock()
-_sessions: "weakref.WeakValueDictionary[tuple[str, bytes], Any]" = weakref.WeakValueDictionary()
-"""Sessions by way and content: each lives as long as a model or a stage that uses it."""
-
-
-def _shared_session(model: PackagedModel, name: str) -> Any:
-    """The session of this content; its weights are in memory once, whoever plays it."""
-    found = _sessions.get((name, model.digest))
-    if found is None:
-        made = _BindingSession if name == "binding" else _ApiSession
-        found = _sessions[name, model.digest] = made(model.proto_bytes)
-    return found
+_sessions: "weakref.WeakValueDictionary[tuple, Any]" = weakref.WeakValueDictionary()
+"""Each lives as long as a model or a stage that uses it."""
 
 
 class _ApiSession(ort_api.CSession):
     """Run by its address: no Python at all in a frame."""
+
+    form: CallForm
 
     def caller(self, inputs: list[str], outputs: list[str], phases: list, why: str | None) -> _Run:
         values = [ort_api.Values([*given, *made]) for given, made in phases]
@@ -588,6 +632,8 @@ class _ApiSession(ort_api.CSession):
 
 class _BindingSession:
     """Run by a Python callback that takes the GIL; only where the C API cannot be had."""
+
+    form: CallForm
 
     def __init__(self, model: bytes):
         import onnxruntime
@@ -602,12 +648,16 @@ class _BindingSession:
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
         """Shapes of the outputs for one trial call, which is ended when it takes too long."""
+        return [made.shape for made in self.results(feeds, outputs)]
+
+    def results(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
+        """The outputs of one trial call, which is ended when it takes too long."""
         import onnxruntime
 
         options = onnxruntime.RunOptions()
         with ort_api.limited(lambda: setattr(options, "terminate", True)):
             try:
-                return [made.shape for made in self.session.run(outputs, feeds, options)]
+                return [np.asarray(made) for made in self.session.run(outputs, feeds, options)]
             except Exception as error:
                 raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
 

@@ -1,0 +1,101 @@
+"""What a model's frame costs as its file has it, and as it is played: one channel and two, interleaved in one run.
+
+    python bench/models.py [MODEL …] [--rounds 200]
+
+"file" is the file's own graph, one call a channel; "played" is the graph that the engine makes of it
+(rtspec/models/one_call), with both channels in one call where the model allows it. Times are medians in µs a frame, in
+compiled code; the difference is that of the two answers, relative to their peak.
+"""
+
+import argparse
+import os
+import time
+
+import numpy as np
+from numba import njit
+
+from rtspec.buffers.memory import address, aligned
+from rtspec.buffers.step import Row, Stage, run_rows, table
+from rtspec.evaluation.engine_benchmark import stolen_ms
+from rtspec.models import load, model_stage
+from rtspec.models.catalogue import models
+from rtspec.models.joint import joined
+
+CALLS = 8
+"""Frames in a row, so that the Python around them does not count."""
+
+
+@njit(nogil=True)
+def run_calls(rows, n_rows, calls):
+    """A table, several times."""
+    for _ in range(calls):
+        run_rows(rows, n_rows, 1)
+
+
+class Played:
+    """A model's stages of some channels as one table, with noise to play."""
+
+    def __init__(self, name: str, channels: int, as_it_is: bool):
+        model = load(name)
+        n_bins = model.fixed_bins or model.plan().n_bins
+        stages = [model_stage(model, n_bins, as_it_is=as_it_is) for _ in range(channels)]
+        self.inputs = [aligned(stages[0].input_shape) for _ in stages]
+        self.outputs = [aligned(stages[0].output_shape) for _ in stages]
+        lanes: list[tuple[list[Row], list[Stage]]] = [
+            ([stage.row(x, y)], [stage]) for stage, x, y in zip(stages, self.inputs, self.outputs, strict=True)
+        ]
+        tables, _ = joined(lanes)
+        self.rows = [row for each in tables for row in each]
+        self.table = table(self.rows)
+        self.together = len(self.rows) < channels
+        self.numbers, self.times_us = np.random.default_rng(0), []
+
+    def run(self, measured: bool) -> np.ndarray:
+        """Some frames; the answers to the last one."""
+        for x in self.inputs:
+            x[...] = np.abs(self.numbers.standard_normal(x.shape))
+        start = time.perf_counter()
+        run_calls(address(self.table), len(self.rows), CALLS)
+        if measured:
+            self.times_us.append(1e6 * (time.perf_counter() - start) / CALLS)
+        return np.array(self.outputs)
+
+    @property
+    def median_us(self) -> float:
+        """Of a frame of all channels."""
+        return float(np.median(self.times_us))
+
+
+def compared(name: str, rounds: int) -> str:
+    """A row of the table."""
+    ways = {(way, n): Played(name, n, as_it_is=way == "file") for n in (1, 2) for way in ("file", "played")}
+    difference = 0.0
+    for turn in range(rounds + 10):
+        made = {key: each.run(measured=turn >= 10) for key, each in ways.items()}
+        for n in (1, 2):
+            peak = max(1e-30, float(np.abs(made["file", n]).max()))
+            difference = max(difference, float(np.abs(made["file", n] - made["played", n]).max()) / peak)
+    us = {key: each.median_us for key, each in ways.items()}
+    one, two = us["played", 1] / us["file", 1], us["played", 2] / us["file", 2]
+    together = "one call" if ways["played", 2].together else "two calls"
+    figures = [f"{us['file', 1]:.1f}", f"{us['played', 1]:.1f}", f"{one:.2f}"]
+    figures += [f"{us['file', 2]:.1f}", f"{us['played', 2]:.1f}", f"{two:.2f}", together, f"{difference:.1e}"]
+    return f"| {name} | {' | '.join(figures)} |"
+
+
+def main() -> None:
+    """Compare the models that are named, or all that ship and play frame by frame."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=[name for name in models() if not name.endswith("-paper")])
+    parser.add_argument("--rounds", type=int, default=200)
+    args = parser.parse_args()
+    before = stolen_ms()
+    print("| model | file us | played us | ratio | 2 ch file us | 2 ch played us | ratio | 2 ch in | difference |")
+    print("| --- | --: | --: | --: | --: | --: | --: | --- | --: |")
+    for name in args.models:
+        print(compared(name, args.rounds), flush=True)
+    print(f"\nload {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {stolen_ms() - before} ms stolen by the host")
+
+
+if __name__ == "__main__":
+    main()
