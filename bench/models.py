@@ -16,7 +16,7 @@ from numba import njit
 
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.step import Row, Stage, run_rows, table
-from rtspec.evaluation.engine_benchmark import stolen_ms
+from rtspec.benchmarks.engine import stolen_ms
 from rtspec.models import load, model_stage
 from rtspec.models.catalogue import models
 from rtspec.models.joint import joined
