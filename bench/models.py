@@ -14,9 +14,9 @@ import time
 import numpy as np
 from numba import njit
 
+from rtspec.benchmarks.engine import stolen_ms
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.step import Row, Stage, run_rows, table
-from rtspec.benchmarks.engine import stolen_ms
 from rtspec.models import load, model_stage
 from rtspec.models.catalogue import models
 from rtspec.models.joint import joined
@@ -85,7 +85,7 @@ def compared(name: str, rounds: int) -> str:
 
 def main() -> None:
     """Compare the models that are named, or all that ship and play frame by frame."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="*", default=[name for name in models() if not name.endswith("-paper")])
     parser.add_argument("--rounds", type=int, default=200)
     args = parser.parse_args()

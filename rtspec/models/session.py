@@ -368,7 +368,7 @@ class _Parts:
         _check_output(m, shape, shapes[0])
         for state, made in zip(m.states, shapes[1:], strict=True):
             _check_state(m, state, made)
-        self._allocate(*self._laned([shape], [m.input.name]), self._laned(shapes, self._output_names))
+        self._allocate(self._laned([shape], [m.input.name])[0], self._laned(shapes, self._output_names))
         self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)
 
     @property

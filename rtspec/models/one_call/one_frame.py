@@ -3,6 +3,7 @@
 import numpy as np
 from onnx import NodeProto, helper
 
+from ..streaming.graph import AXES_ARE_INPUTS
 from .graph import CallGraph
 from .nodes import attributes, reduced_axes
 
@@ -20,18 +21,25 @@ def depthwise(graph: CallGraph, node: NodeProto) -> list[NodeProto] | None:
     if window is None:
         return None
     x, weights, bias, taps = window
-    n_channels = graph.shape(x)[1]
+    n_channels, length = graph.dims(x)[1:]
     if weights.shape[:2] != (n_channels, 1) or attributes(node).get("group", 1) != n_channels or n_channels == 1:
         return None
-    spread = np.zeros((n_channels, graph.shape(x)[2]), np.float32)
+    spread = np.zeros((n_channels, length), np.float32)
     spread[:, taps] = weights[:, 0]
     products, total = graph.fresh("products"), graph.fresh("sum", (1, n_channels), graph.lanes.get(node.output[0]))
-    axis = graph.constant(np.array([2]), "axis")
     made = [
         helper.make_node("Mul", [x, graph.constant(spread[None], "weights")], [products]),
-        helper.make_node("ReduceSum", [products, axis], [total], keepdims=0),
+        _summed(graph, products, total),
     ]
     return [*made, *_biased(graph, total, bias, node.output[0], n_channels)]
+
+
+def _summed(graph: CallGraph, products: str, total: str) -> NodeProto:
+    """The sum along the last of three axes, as the model's operators have it."""
+    if graph.shapes.opset() < AXES_ARE_INPUTS:
+        return helper.make_node("ReduceSum", [products], [total], axes=[2], keepdims=0)
+    axis = graph.constant(np.array([2]), "axis")
+    return helper.make_node("ReduceSum", [products, axis], [total], keepdims=0)
 
 
 def pointwise(graph: CallGraph, node: NodeProto) -> list[NodeProto] | None:
@@ -41,7 +49,7 @@ def pointwise(graph: CallGraph, node: NodeProto) -> list[NodeProto] | None:
         return None
     x, weights, bias, taps = window
     n_out, n_in, _ = weights.shape
-    spread = np.zeros((n_out, n_in, graph.shape(x)[2]), np.float32)
+    spread = np.zeros((n_out, n_in, graph.dims(x)[2]), np.float32)
     spread[:, :, taps] = weights
     matrix = graph.constant(spread.reshape(n_out, -1).T, "weights")
     lanes = graph.lanes.get(node.output[0])
@@ -122,7 +130,7 @@ def _window(graph: CallGraph, node: NodeProto):
     plain = not any(given.get("pads", [])) and given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
     if weights is None or weights.ndim != 3 or weights.dtype != np.float32 or not plain:
         return None
-    if graph.shape(node.output[0])[2] != 1:
+    if graph.dims(node.output[0])[2] != 1:
         return None
     taps = np.arange(weights.shape[2]) * given.get("dilations", [1])[0]
     return node.input[0], weights, bias, taps
@@ -132,20 +140,27 @@ def rotation(graph: CallGraph, node: NodeProto) -> list[NodeProto] | None:
     """The rotation of one frame by any number of frames: the frame."""
     if node.op_type != "Concat" or len(node.input) != 2:
         return None
-    slices = [graph.maker(name) for name in node.input]
-    if any(each is None or each.op_type != "Slice" for each in slices):
+    slices = [each for each in map(graph.maker, node.input) if each is not None and each.op_type == "Slice"]
+    if len(slices) != 2 or any(len(each.input) < 4 for each in slices):
         return None
     later, earlier = slices
     source, axis = later.input[0], attributes(node)["axis"]
-    shape = graph.shape(source)
-    axes = [graph.value(each.input[3]) for each in slices]
-    end, start = graph.value(later.input[2]), graph.value(earlier.input[1])
-    known = all(value is not None and value.size == 1 for value in (*axes, end, start))
-    if not known or earlier.input[0] != source or later.input[1] != earlier.input[2] or shape is None:
+    shape = graph.shape(source) or ()
+    if not shape or shape[axis] != 1 or earlier.input[0] != source or later.input[1] != earlier.input[2]:
         return None
-    if [int(a[0]) % len(shape) for a in axes] != [axis % len(shape)] * 2 or shape[axis] != 1 or start[0] or end[0] < 1:
+    axes = {(_number(graph, each, 3, axis) - axis) % len(shape) for each in slices}
+    steps = {_number(graph, each, 4, 1) for each in slices}
+    if axes != {0} or steps != {1} or _number(graph, earlier, 1, 1) != 0 or _number(graph, later, 2, 0) < 1:
         return None
     return [helper.make_node("Identity", [source], [node.output[0]])]
+
+
+def _number(graph: CallGraph, node: NodeProto, k: int, otherwise: int) -> int:
+    """The one number that an input of a Slice holds; `otherwise` where it is missing, and -1 where it is not known."""
+    if k >= len(node.input) or not node.input[k]:
+        return otherwise
+    value = graph.value(node.input[k])
+    return int(value.reshape(-1)[0]) if value is not None and value.size == 1 else -1
 
 
 def one_step(graph: CallGraph, node: NodeProto) -> list[NodeProto] | None:
