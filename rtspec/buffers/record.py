@@ -36,6 +36,13 @@ _FIRST_PAGE = 4096
 
 _TOKEN = re.compile(r"(\w+)(?::(\w+)(?:\[([^\]]*)\])?)?(?:=([-+.\w]+))?(\?)?")
 _KINDS = ("words", "counts", "addresses", "arrays", "constants", "shared", "transformed", "reals", "singles")
+_KINDS_OF_NUMBERS = {
+    "words": "word",
+    "counts": "count",
+    "addresses": "address",
+    "reals": "real",
+    "singles": "single",
+}
 _FORMATS = {"reals": "f8", "singles": "f4"}
 
 
@@ -145,7 +152,7 @@ class Record:
     def _laid_out(self) -> tuple[dict[str, Field], np.dtype]:
         names, formats, offsets, layout, at = [], [], [], {}, 0
         for name, m in self.members.items():
-            kind = "array" if m.is_array else m.group.removesuffix("s").removesuffix("e")
+            kind = "array" if m.is_array else _KINDS_OF_NUMBERS[m.group]
             layout[name] = Field(kind, at, m.element, len(m.shape), m.group == "constants")
             for i in range(1 + len(m.shape)):
                 names.append(name if i == 0 else f"{name}:{i - 1}")

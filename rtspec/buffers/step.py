@@ -81,6 +81,11 @@ class Stage:
         self._initial = [a.copy() for a in self._owned]
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """What the stage was made of, by name."""
+        return self._kept[1]
+
+    @property
     def kept(self) -> tuple:
         """The objects that live as long as the stage."""
         return self._kept[0]

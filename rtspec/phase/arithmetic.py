@@ -1,7 +1,7 @@
 """The mathematics that all phase kernels share, written so that the compiler turns every loop into vector instructions.
 
 Phases are counted in turns (1 = 2π), float32: wrapping is a subtraction, and a hop's advance ``a·m/M`` is exact for
-powers of two. All arrays come as addresses. Nothing allocates.
+powers of two. Nothing allocates.
 """
 
 from typing import Any
@@ -10,7 +10,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 
-from ..buffers.memory import complexes, floats, intrinsic
+from ..buffers.memory import intrinsic
+from ..buffers.views import floats
 
 LOOSE = {"contract", "reassoc", "nsz", "arcp", "afn"}
 """Fast arithmetic that leaves NaN and infinity alone."""
@@ -43,11 +44,10 @@ def float_of(typingctx, bits):
 @kernel
 def clean(x, out, n):
     """Copy `n` magnitudes, what is negative, not finite or beyond the range becoming 0."""
-    given, kept = floats(x, n), floats(out, n)
     for m in range(n):
-        v = given[m]
+        v = x[m]
         v = v if v >= SMALLEST else ZERO
-        kept[m] = v if v <= LARGEST else ZERO
+        out[m] = v if v <= LARGEST else ZERO
 
 
 # log2(2^e·(1 + f)) = e + f·P(f) with 1 + f in [√½, √2): least squares of degree 9 at Chebyshev points, error 1.3e-8.
@@ -69,9 +69,8 @@ def log2(value):
 @kernel
 def log2_all(x, out, n):
     """log2 of `n` magnitudes (float32)."""
-    given, logs = floats(x, n), floats(out, n)
     for m in range(n):
-        logs[m] = log2(given[m])
+        out[m] = log2(x[m])
 
 
 # sin(2π·t) = t·P(t²) for |t| ≤ ¼: least squares of degree 9 at Chebyshev points, error 3.4e-9.
@@ -104,13 +103,13 @@ def cosine_sine(turns):
 def polar(magnitude, turns, offset, out, n):
     """`n` complex64 of these magnitudes and phases ``turns - offset``; DC and Nyquist (first and last) real, as they
     must be."""
-    size, angle, shift, frame = floats(magnitude, n), floats(turns, n), floats(offset, n), floats(out, 2 * n)
+    frame = floats(out, 2 * n)
     for m in range(n):
-        c, s = cosine_sine(angle[m] - shift[m])
-        frame[2 * m] = size[m] * c
-        frame[2 * m + 1] = size[m] * s
-    make_real(size, frame, 0)
-    make_real(size, frame, n - 1)
+        c, s = cosine_sine(turns[m] - offset[m])
+        frame[2 * m] = magnitude[m] * c
+        frame[2 * m + 1] = magnitude[m] * s
+    make_real(magnitude, frame, 0)
+    make_real(magnitude, frame, n - 1)
 
 
 @kernel
@@ -141,9 +140,9 @@ def turns_of(real, imaginary):
 @kernel
 def angles(spectrum, offset, out, n):
     """Phases of `n` complex64 plus `offset`, in turns."""
-    frame, shift, angle = floats(spectrum, 2 * n), floats(offset, n), floats(out, n)
+    frame = floats(spectrum, 2 * n)
     for m in range(n):
-        angle[m] = turns_of(frame[2 * m], frame[2 * m + 1]) + shift[m]
+        out[m] = turns_of(frame[2 * m], frame[2 * m + 1]) + offset[m]
 
 
 @kernel
@@ -166,14 +165,12 @@ def random_turns(count, m):
 @kernel
 def random_phases(count, out, n):
     """`n` random phases, in turns."""
-    angle = floats(out, n)
     for m in range(n):
-        angle[m] = random_turns(count, m)
+        out[m] = random_turns(count, m)
 
 
 @kernel
 def sizes(spectrum, out, n):
     """Absolute values of `n` complex64."""
-    frame, size = complexes(spectrum, n), floats(out, n)
     for m in range(n):
-        size[m] = np.sqrt(frame[m].real * frame[m].real + frame[m].imag * frame[m].imag)
+        out[m] = np.sqrt(spectrum[m].real * spectrum[m].real + spectrum[m].imag * spectrum[m].imag)

@@ -1,36 +1,41 @@
 """Phases that need no thought: zero, random, the input's own, and the blend of any method's phase with the input's."""
 
 import numpy as np
-from numba import carray
 
-from ..buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
+from ..buffers.memory import address, aligned, aligned_copy
+from ..buffers.record import Record
 from ..buffers.step import Stage, call_step, step
+from ..buffers.views import complex_rows, copy, doubles, float_rows, floats, part
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import ONE, SMALLEST, clean, f32, kernel, polar, random_phases
 
-GIVEN = np.dtype([(name, "i8") for name in ("n_bins", "draws", "magnitudes", "phase", "centre")])
+GIVEN = Record(
+    "Given", counts="n_bins draws", arrays="magnitudes:f4[n_bins] phase:f4[n_bins]", constants="centre:f4[n_bins]"
+)
 
 
 @step
 def zero(state, x, n, y):
     """`n` magnitude frames → complex64 frames whose phase is zero at the window's middle."""
-    s = carray(pointer(state), 1, GIVEN)[0]
+    s = GIVEN(state)
+    magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
-        clean(x + 4 * t * s.n_bins, s.magnitudes, s.n_bins)
-        polar(s.magnitudes, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+        clean(magnitudes[t], s.magnitudes, s.n_bins)
+        polar(s.magnitudes, s.phase, s.centre, frames[t], s.n_bins)
     return n
 
 
 @step
 def random(state, x, n, y):
     """`n` magnitude frames → complex64 frames of independent, evenly spread phases."""
-    s = carray(pointer(state), 1, GIVEN)[0]
+    s = GIVEN(state)
+    magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
         s.draws += 1
         random_phases(s.draws, s.phase, s.n_bins)
-        clean(x + 4 * t * s.n_bins, s.magnitudes, s.n_bins)
-        polar(s.magnitudes, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+        clean(magnitudes[t], s.magnitudes, s.n_bins)
+        polar(s.magnitudes, s.phase, s.centre, frames[t], s.n_bins)
     return n
 
 
@@ -62,14 +67,19 @@ def random_stage(plan: FramePlan, *, seed: int = 0) -> Stage:
     return _given(random, plan, seed)
 
 
-BLEND = np.dtype(
-    [(name, "i8") for name in ("n_bins", "late", "inner_step", "inner_state", "spectrum", "blend", "history")]
+BLEND = Record(
+    "Blend",
+    counts="n_bins late first=0",
+    addresses="inner_step inner_state blend",
+    arrays="history:c8[late+1,n_bins]",
+    shared="spectrum:c8[:,n_bins]",
 )
+"""`first`: which frame of `spectrum` belongs to the first one of a run."""
 
 
 @kernel
 def turn_towards(frame, given, share, n):
-    """Turn complex64 bins at `frame` by `share` (0 to 1) of the way to the phases of `given`; sizes stay, and bins
+    """Turn the complex64 bins of `frame` by `share` (0 to 1) of the way to the phases of `given`; sizes stay, and bins
     where `given` has no phase."""
     ours, theirs = floats(frame, 2 * n), floats(given, 2 * n)
     for m in range(n):
@@ -85,13 +95,13 @@ def turn_towards(frame, given, share, n):
 @step
 def blend(state, x, n, y):
     """Run the wrapped method on `n` magnitude frames, then turn its phases towards the input's, delayed to match."""
-    s = carray(pointer(state), 1, BLEND)[0]
-    row, kept = 8 * s.n_bins, 8 * s.n_bins * s.late
+    s = BLEND(state)
+    frames, kept = complex_rows(y, n, s.n_bins), s.n_bins * s.late
     call_step(s.inner_step, s.inner_state, x, n, y)
     for t in range(n):
-        memmove(s.history, s.history + row, kept)
-        memmove(s.history + kept, s.spectrum + t * row, row)
-        turn_towards(y + t * row, s.history, f32(doubles(s.blend, 1)[0]), s.n_bins)
+        copy(part(s.history, 0, kept), part(s.history, s.n_bins, kept))
+        copy(s.history[s.late], s.spectrum[s.first + t])
+        turn_towards(frames[t], s.history[0], f32(doubles(s.blend, 1)[0]), s.n_bins)
     return n
 
 
@@ -101,6 +111,7 @@ class BlendStage(Stage):
     def __init__(self, inner: Stage, keep: object, **fields):
         super().__init__(blend, BLEND, keep=(inner, keep), delay=inner.delay, **fields)
         self.inner = inner
+        self.first_address = address(self.record) + BLEND.offset("first")
 
     def reset(self) -> None:
         """Back to the state of a fresh object, the wrapped stage too."""
@@ -108,7 +119,7 @@ class BlendStage(Stage):
         self.inner.reset()
 
 
-def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: int | np.ndarray, share: int | float) -> Stage:
+def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: np.ndarray, share: int | float) -> Stage:
     """`inner` with its phases turned towards those of the input.
 
     Parameters
@@ -116,9 +127,8 @@ def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: int | np.ndarray,
     inner : Stage
         Any phase method.
     plan : FramePlan
-    input_spectrum : int or ndarray
-        Where the input's frames lie when the stage runs (complex64, as many as it gets magnitude frames), or their
-        address.
+    input_spectrum : ndarray, complex64, contiguous, shape (n_bins,) or (n_frames, n_bins)
+        Where the input's frames lie when the stage runs, as many as it gets magnitude frames.
     share : float or int
         A constant from 0 (ours) to 1 (the input's phase), or the address of a float64 parameter with that range.
 
@@ -128,22 +138,22 @@ def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: int | np.ndarray,
         As late as `inner`; the input's phases are delayed to match.
     """
     entry, state, *_ = inner.row(0, 0)
-    constant = isinstance(share, float) or share in (0, 1)
-    place = address(input_spectrum) if isinstance(input_spectrum, np.ndarray) else input_spectrum
+    constant = np.array([share], np.float64) if isinstance(share, float) or share in (0, 1) else None
+    one = isinstance(input_spectrum, np.ndarray) and input_spectrum.ndim == 1
     return BlendStage(
         inner,
-        keep=input_spectrum,
+        keep=constant,
         n_bins=plan.n_bins,
         late=inner.delay,
         inner_step=entry,
         inner_state=state,
-        spectrum=place,
-        blend=np.array([share], np.float64) if constant else share,
+        spectrum=input_spectrum[None] if one else input_spectrum,
+        blend=share if constant is None else address(constant),
         history=aligned((inner.delay + 1, plan.n_bins), np.complex64),
     )
 
 
-def input_stage(plan: FramePlan, *, input_spectrum: int | np.ndarray | None) -> Stage:
+def input_stage(plan: FramePlan, *, input_spectrum: np.ndarray | None) -> Stage:
     """The input's own phase under new magnitudes, as a stage; zero phase where the input is silent. No delay."""
     if input_spectrum is None:
         raise InvalidValue("method 'input' needs the input's phase; pass input_spectrum, or choose another method")

@@ -13,14 +13,17 @@ References
 
 import numpy as np
 
-from ..buffers.memory import aligned, floats, memmove
+from ..buffers.memory import aligned
+from ..buffers.views import copy, part
 from ..frames.plan import FramePlan
 from .arithmetic import clean, f32, kernel, log2_all
 
-GRADIENTS = [(name, "i8") for name in ["n_bins", "look_ahead", "magnitudes", "logs", "spread"]] + [
-    (name, "f4") for name in ("frequency_scale", "tolerance", "reach", "bend")
-]
-"""Fields of a record. Rows of float32 (n_bins,): `magnitudes` and `logs` (log2) of the last three frames, the newest
+GRADIENTS = {
+    "counts": "n_bins look_ahead",
+    "arrays": "magnitudes:f4[3,n_bins] logs:f4[3,n_bins] spread:f4[n_bins]",
+    "singles": "frequency_scale tolerance reach bend",
+}
+"""Fields of a record by kind: `magnitudes` and `logs` (log2) of the last three frames, the newest
 last; `spread`, the steps from bin m to m + 1 in turns."""
 
 TOLERANCE, REACH = 1e-6, (0.2, 0.25)
@@ -36,17 +39,17 @@ DEAD = f32(-1e30)
 @kernel
 def take_frame(s, x):
     """Shift a magnitude frame into the history."""
-    row = 4 * s.n_bins
-    memmove(s.magnitudes, s.magnitudes + row, 2 * row)
-    memmove(s.logs, s.logs + row, 2 * row)
-    clean(x, s.magnitudes + 2 * row, s.n_bins)
-    log2_all(s.magnitudes + 2 * row, s.logs + 2 * row, s.n_bins)
+    n = s.n_bins
+    copy(part(s.magnitudes, 0, 2 * n), part(s.magnitudes, n, 2 * n))
+    copy(part(s.logs, 0, 2 * n), part(s.logs, n, 2 * n))
+    clean(x, s.magnitudes[2], n)
+    log2_all(s.magnitudes[2], s.logs[2], n)
 
 
 @kernel
 def quiet_floor(s, old, new):
     """log2 magnitude below which a bin of either frame has no phase worth following."""
-    before, here = floats(s.logs + 4 * s.n_bins * old, s.n_bins), floats(s.logs + 4 * s.n_bins * new, s.n_bins)
+    before, here = s.logs[old], s.logs[new]
     peak = DEAD
     for m in range(s.n_bins):
         peak = max(peak, max(before[m], here[m]))
@@ -57,9 +60,7 @@ def quiet_floor(s, old, new):
 def find_spread(s, floor):
     """Steps from bin to bin of the newest frame, or with look-ahead of the one before it, by the trapezoidal rule."""
     n = s.n_bins
-    row = 4 * n
-    first, second, third = floats(s.logs, n), floats(s.logs + row, n), floats(s.logs + 2 * row, n)
-    spread = floats(s.spread, n)
+    first, second, third, spread = s.logs[0], s.logs[1], s.logs[2], s.spread
     if s.look_ahead:
         for m in range(n):
             spread[m] = s.frequency_scale * (max(third[m], floor) - max(first[m], floor))

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import address, aligned, floats, pointer
+from ..buffers.record import Made
+from ..buffers.views import floats
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import LOOSE, f32
@@ -29,10 +30,10 @@ Progress = Callable[[int, int, float], None]
 @njit(cache=True, nogil=True)
 def _iterate(state):
     """One iteration over all frames."""
-    s = carray(pointer(state), 1, RTISI)[0]
+    s = RTISI(state)
     for i in range(s.rows):
         place = s.rows - 1 - i
-        analyse(s, place, s.windows, s.momentum)
+        analyse(s, place, s.windows[0], s.momentum)
         if not s.together:
             resynthesise(s, place)
     if s.together:
@@ -43,7 +44,7 @@ def _iterate(state):
 @njit(cache=True, nogil=True)
 def _synthesise(state):
     """The signal of the frames as they are."""
-    s = carray(pointer(state), 1, RTISI)[0]
+    s = RTISI(state)
     for place in range(s.rows):
         resynthesise(s, place)
 
@@ -51,13 +52,10 @@ def _synthesise(state):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=LOOSE)
 def _misfit(state):
     """Energy of the difference between the magnitudes last analysed and the given ones, and of the latter."""
-    s = carray(pointer(state), 1, RTISI)[0]
+    s = RTISI(state)
     wrong, right = 0.0, 0.0
     for t in range(s.rows):
-        found, given = (
-            floats(s.analyses + 8 * t * s.n_bins, 2 * s.n_bins),
-            floats(s.magnitudes + 4 * t * s.n_bins, s.n_bins),
-        )
+        found, given = floats(s.analyses[t], 2 * s.n_bins), s.magnitudes[t]
         missed, whole = f32(0), f32(0)
         for m in range(s.n_bins):
             apart = np.sqrt(found[2 * m] * found[2 * m] + found[2 * m + 1] * found[2 * m + 1]) - given[m]
@@ -107,16 +105,13 @@ def _iterations(state: int, iterations: int, tolerance: float, progress: Progres
         best = quality
 
 
-def _whole(plan: FramePlan, spectrum: np.ndarray, magnitude: np.ndarray) -> tuple[np.ndarray, dict]:
-    """A record of :mod:`rtspec.phase.rtisi` whose buffer holds all frames, and the arrays that it points to."""
-    arrays = tables(plan, 0) | buffers(plan, len(spectrum)) | {"windows": plan.analysis}
+def _whole(plan: FramePlan, spectrum: np.ndarray, magnitude: np.ndarray, **numbers: float) -> Made:
+    """A record of :mod:`rtspec.phase.rtisi` whose buffer holds all frames."""
+    arrays = tables(plan, 0) | buffers(plan, len(spectrum)) | {"windows": plan.analysis[None]}
     arrays["spectra"][...] = arrays["analyses"][...] = spectrum
     arrays["magnitudes"][...] = magnitude
-    record = aligned(1, RTISI)
-    numbers = {"n_bins": plan.n_bins, "length": plan.length, "hop": plan.hop, "rows": len(spectrum)} | transforms(plan)
-    for name, value in (numbers | {name: address(array) for name, array in arrays.items()}).items():
-        record[name] = value
-    return record, arrays
+    sizes = {"n_bins": plan.n_bins, "n_fft": plan.n_fft, "length": plan.length, "hop": plan.hop, "rows": len(spectrum)}
+    return RTISI.make(**sizes, **numbers, **transforms(plan), **arrays)
 
 
 def griffin_lim(
@@ -153,12 +148,11 @@ def griffin_lim(
     _check(iterations, momentum, tolerance)
     if not frames.any():
         return np.zeros(frames.shape, np.complex64)
-    record, arrays = _whole(plan, start, frames)
-    record["together"], record["momentum"] = together, momentum
-    _synthesise(address(record))
+    made = _whole(plan, start, frames, together=together, momentum=momentum, iterations=iterations)
+    _synthesise(made.address)
     with ProgressBar() if progress is True else nullcontext(progress or None) as shown:
-        _iterations(address(record), iterations, tolerance, shown)
-    return arrays["spectra"]
+        _iterations(made.address, iterations, tolerance, shown)
+    return made.values["spectra"]
 
 
 def _check(iterations: int, momentum: float, tolerance: float) -> None:

@@ -84,7 +84,7 @@ def phase_stage(
     method: str,
     plan: FramePlan,
     *,
-    input_spectrum: int | np.ndarray | None = None,
+    input_spectrum: np.ndarray | None = None,
     blend: float | int | None = None,
     **options: Any,
 ) -> Stage:
@@ -96,9 +96,8 @@ def phase_stage(
     method : str
         A key of :data:`METHODS` or :data:`rtspec.phase.CHOICES`.
     plan : FramePlan
-    input_spectrum : int or ndarray, optional
-        Address of the input's complex64 frames, as many as magnitude frames a run: effects have them, synthesizers do
-        not.
+    input_spectrum : ndarray, complex64, shape (n_bins,) or (n_frames, n_bins), optional
+        Where the input's frames lie, as many as magnitude frames a run: effects have them, synthesizers do not.
     blend : float or int, optional
         How far to turn towards the input's phase: 0 to 1, or a float64 parameter's address. Needs `input_spectrum`.
     **options
@@ -132,7 +131,7 @@ def accepted(method: str, takes: tuple[str, ...], options: dict) -> dict:
     return options
 
 
-def _blended(stage: Stage, plan: FramePlan, input_spectrum: int | np.ndarray | None, blend: float | int) -> Stage:
+def _blended(stage: Stage, plan: FramePlan, input_spectrum: np.ndarray | None, blend: float | int) -> Stage:
     if input_spectrum is None:
         raise InvalidValue(f"blend={blend} needs the input's phase; pass input_spectrum, or leave blend out")
     return blend_stage(stage, plan, input_spectrum, _share(blend))

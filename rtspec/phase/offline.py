@@ -38,7 +38,8 @@ def stream_all(frames: np.ndarray, plan: FramePlan, method: str, input_spectrum=
     stage.run(padded, len(frames), out)
     if given is not None:
         np.copyto(given, 0)
-    stage.run(padded[len(frames) :], stage.delay, out[len(frames) :])
+    for t in range(len(frames), len(padded) if len(frames) else 0):  # one by one: the input may have fewer frames
+        stage.run(padded[t:], 1, out[t:])
     return out[stage.delay :]
 
 

@@ -26,26 +26,34 @@ References
 from functools import partial
 
 import numpy as np
-from numba import carray
 
-from ..buffers.memory import address, aligned, aligned_copy, floats, integers, memmove, memset, pointer
+from ..buffers.memory import aligned, aligned_copy
+from ..buffers.record import Record
 from ..buffers.step import Stage, call_step, step
+from ..buffers.views import clear, complex_rows, copy, float_rows, floats, integers, part, place_of
 from ..errors import InvalidValue
 from ..frames.fft import execute, real_fft
 from ..frames.plan import FramePlan
 from .arithmetic import ZERO, angles, clean, f32, kernel, sizes
-from .given import centre_turns, input_stage
+from .given import BlendStage, centre_turns, input_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage
 
-_ADDRESSES = """start start_state start_phase start_input forward forward_plan inverse inverse_plan centre origin
-magnitudes spectra analyses frames total windows first_window synthesis windowed spectrum samples"""
-_NUMBERS = "n_bins length hop rows oldest iterations together"
-RTISI = np.dtype([(name, "i8") for name in f"{_NUMBERS} {_ADDRESSES}".split()] + [("momentum", "f4")])
+RTISI = Record(
+    "Rtisi",
+    counts="n_bins n_fft length hop rows oldest=0 iterations together",
+    addresses="start? start_state? start_first? forward forward_plan inverse inverse_plan",
+    shared="start_phase:f4[n_bins]?",
+    constants="centre:f4[n_bins] origin:c8[n_bins] windows:f4[:,length] first_window:f4[length] synthesis:f4[length]",
+    arrays="magnitudes:f4[rows,n_bins] spectra:c8[rows,n_bins] analyses:c8[rows,n_bins] frames:f4[rows,length]"
+    " total:f4[length+(rows-1)*hop]",
+    transformed="windowed:f4[n_fft] spectrum:c8[n_bins] samples:f4[n_fft]",
+    singles="momentum",
+)
 """`magnitudes`, `spectra`, `analyses` (c' above) and windowed `frames` are rings of `rows` rows, whose `oldest` is
 given next. `total` spans all frames of the buffer. `windows`: one a place in the buffer, oldest first. `together`:
 GSRTISI-LA. `start`: a step that gives new frames a phase, or 0; `start_phase` the phases that it goes on from, and
-`start_input` where it keeps the address of the input's frame, each 0 if it has none."""
+`start_first` where it keeps the number of the input's frame, if it has them."""
 
 HINT, TINY = f32(1e-7), f32(1e-37)
 """A bin that the signal says nothing of takes the phase of the origin: every bin leans there by `HINT` of its
@@ -56,7 +64,7 @@ magnitude, which is less than the rounding of a known phase and costs no branch.
 def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
     """Complex64 bins of these magnitudes, with the phases of ``spectrum + momentum·(spectrum - last)``; `last` becomes
     `spectrum`."""
-    new, old, size = floats(spectrum, 2 * n), floats(last, 2 * n), floats(magnitude, n)
+    new, old, size = floats(spectrum, 2 * n), floats(last, 2 * n), magnitude
     rest, frame = floats(origin, 2 * n), floats(out, 2 * n)
     for m in range(n):
         a, b, lean = new[2 * m], new[2 * m + 1], HINT * size[m]
@@ -70,58 +78,55 @@ def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
 @kernel
 def cut(total, window, out, n):
     """`n` samples of the signal, windowed."""
-    signal, shape, frame = floats(total, n), floats(window, n), floats(out, n)
     for i in range(n):
-        frame[i] = signal[i] * shape[i]
+        out[i] = total[i] * window[i]
 
 
 @kernel
 def exchange(total, frame, samples, window, n):
     """Replace a frame's share in the signal by these samples, windowed."""
-    signal, share, fresh, shape = floats(total, n), floats(frame, n), floats(samples, n), floats(window, n)
     for i in range(n):
-        value = fresh[i] * shape[i]
-        signal[i] += value - share[i]
-        share[i] = value
+        value = samples[i] * window[i]
+        total[i] += value - frame[i]
+        frame[i] = value
 
 
 @kernel
 def analyse(s, place, window, momentum):
     """New phases for the frame at this place of the buffer, from the signal."""
     row = (s.oldest + place) % s.rows
-    wide, narrow = 8 * s.n_bins * row, 4 * s.n_bins * row
-    cut(s.total + 4 * s.hop * place, window, s.windowed, s.length)
+    cut(part(s.total, s.hop * place, s.length), window, s.windowed, s.length)
     execute(s.forward, s.forward_plan, s.windowed, s.spectrum)
-    keep_phase(s.spectrum, s.analyses + wide, s.magnitudes + narrow, s.origin, momentum, s.spectra + wide, s.n_bins)
+    keep_phase(s.spectrum, s.analyses[row], s.magnitudes[row], s.origin, momentum, s.spectra[row], s.n_bins)
 
 
 @kernel
 def resynthesise(s, place):
     """Put the frame at this place back into the signal."""
     row = (s.oldest + place) % s.rows
-    memmove(s.spectrum, s.spectra + 8 * s.n_bins * row, 8 * s.n_bins)
+    copy(s.spectrum, s.spectra[row])
     execute(s.inverse, s.inverse_plan, s.spectrum, s.samples)
-    exchange(s.total + 4 * s.hop * place, s.frames + 4 * s.length * row, s.samples, s.synthesis, s.length)
+    exchange(part(s.total, s.hop * place, s.length), s.frames[row], s.samples, s.synthesis, s.length)
 
 
 @kernel
 def make_room(s):
     """The oldest frame leaves the buffer and its row serves the newest; the signal moves on by a hop."""
-    kept, row = 4 * (s.length + (s.rows - 2) * s.hop), s.oldest
+    kept, row = s.length + (s.rows - 2) * s.hop, s.oldest
     s.oldest = (s.oldest + 1) % s.rows
-    memmove(s.total, s.total + 4 * s.hop, kept)
-    memset(s.total + kept, 0, 4 * s.hop)
-    memset(s.frames + 4 * s.length * row, 0, 4 * s.length)
+    copy(part(s.total, 0, kept), part(s.total, s.hop, kept))
+    clear(part(s.total, kept, s.hop))
+    clear(s.frames[row])
 
 
 @kernel
 def take_started(s, x):
     """Take the newest frame with a phase by the start method, which goes on from the refined frame before it."""
     row, before = (s.oldest + s.rows - 1) % s.rows, (s.oldest + 2 * s.rows - 2) % s.rows
-    if s.start_phase:
-        angles(s.spectra + 8 * s.n_bins * before, s.centre, s.start_phase, s.n_bins)
-    call_step(s.start, s.start_state, x, 1, s.spectra + 8 * s.n_bins * row)
-    sizes(s.spectra + 8 * s.n_bins * row, s.magnitudes + 4 * s.n_bins * row, s.n_bins)
+    if s.start_phase.size > 0:
+        angles(s.spectra[before], s.centre, s.start_phase, s.n_bins)
+    call_step(s.start, s.start_state, place_of(x), 1, place_of(s.spectra[row]))
+    sizes(s.spectra[row], s.magnitudes[row], s.n_bins)
     resynthesise(s, s.rows - 1)
 
 
@@ -133,7 +138,7 @@ def iterate(s, first):
     for i in range(s.rows):
         place = newest - i
         fresh = first and i == 0 and s.start == 0
-        window = s.first_window if fresh else s.windows + 4 * s.length * place
+        window = s.first_window if fresh else s.windows[place]
         analyse(s, place, window, ZERO if first and i == 0 else s.momentum)
         if not s.together:
             resynthesise(s, place)
@@ -145,20 +150,21 @@ def iterate(s, first):
 @step
 def rtisi(state, x, n, y):
     """`n` frames of n_bins float32 magnitudes → `n` frames of n_bins complex64, `look_ahead` frames late."""
-    s = carray(pointer(state), 1, RTISI)[0]
+    s = RTISI(state)
+    magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
         make_room(s)
         if s.start:
-            take_started(s, x + 4 * t * s.n_bins)
+            take_started(s, magnitudes[t])
         else:
-            clean(x + 4 * t * s.n_bins, s.magnitudes + 4 * s.n_bins * ((s.oldest + s.rows - 1) % s.rows), s.n_bins)
+            clean(magnitudes[t], s.magnitudes[(s.oldest + s.rows - 1) % s.rows], s.n_bins)
         for i in range(s.iterations):
             iterate(s, i == 0)
-        memmove(y + 8 * t * s.n_bins, s.spectra + 8 * s.n_bins * s.oldest, 8 * s.n_bins)
-        if s.start_input:
-            integers(s.start_input, 1)[0] += 8 * s.n_bins
-    if s.start_input:
-        integers(s.start_input, 1)[0] -= 8 * s.n_bins * n
+        copy(frames[t], s.spectra[s.oldest])
+        if s.start_first:
+            integers(s.start_first, 1)[0] = t + 1
+    if s.start_first:
+        integers(s.start_first, 1)[0] = 0
     return n
 
 
@@ -234,7 +240,6 @@ class RefinedStage(Stage):
     def __init__(self, starter: Stage | None, *, delay: int, **fields):
         self.starter = starter
         start, start_state = starter.row(0, 0)[:2] if starter else (0, 0)
-        phase, spectrum = _field(starter, "phase"), _field(starter, "spectrum")
         super().__init__(
             rtisi,
             RTISI,
@@ -242,8 +247,8 @@ class RefinedStage(Stage):
             delay=delay,
             start=start,
             start_state=start_state,
-            start_phase=int(phase[0]) if phase is not None else 0,
-            start_input=address(spectrum) if spectrum is not None else 0,
+            start_phase=starter.fields.get("phase") if starter else None,
+            start_first=starter.first_address if isinstance(starter, BlendStage) else 0,
             **fields,
         )
 
@@ -254,17 +259,13 @@ class RefinedStage(Stage):
             self.starter.reset()
 
 
-def _field(stage: Stage | None, name: str) -> np.ndarray | None:
-    """A field of the stage's record, sharing its memory."""
-    return stage.record[name] if stage and name in (stage.record.dtype.names or ()) else None
-
-
 def _refining(plan: FramePlan, starter: Stage | None, look_ahead: int, **numbers) -> Stage:
     rows = look_ahead + 1 - (starter.delay if starter else 0)
     return RefinedStage(
         starter,
         delay=look_ahead,
         n_bins=plan.n_bins,
+        n_fft=plan.n_fft,
         length=plan.length,
         hop=plan.hop,
         rows=rows,
@@ -315,7 +316,7 @@ def rtisi_stage(
     momentum: float = 0.5,
     start: str | None = None,
     seed: int = 0,
-    input_spectrum: int | np.ndarray | None = None,
+    input_spectrum: np.ndarray | None = None,
     together: bool = False,
 ) -> Stage:
     """RTISI-LA of one channel as a stage: (n_bins,) float32 → (n_bins,) complex64, `look_ahead` frames late.
@@ -333,7 +334,7 @@ def rtisi_stage(
         What gives a new frame its first phases: "rtpghi", "spsi", "input", or None for the past alone.
     seed : int
         For the phases that RTPGHI draws.
-    input_spectrum : int or ndarray, optional
+    input_spectrum : ndarray, optional
         As for :func:`rtspec.phase.phase_stage`; for the start "input".
     together : bool
         All frames of the buffer at once: GSRTISI-LA.

@@ -28,19 +28,24 @@ References
 """
 
 import numpy as np
-from numba import carray
 
-from ..buffers.memory import aligned, aligned_copy, floats, memmove, pointer
+from ..buffers.memory import aligned, aligned_copy
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import complex_rows, copy, float_rows, part
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import ONE, SMALLEST, ZERO, cosine_sine, f32, kernel, polar, random_turns, turns_of, wrap
 from .given import centre_turns
 from .gradients import DEAD, GRADIENTS, find_spread, gradient_fields, quiet_floor, take_frame
 
-_ADDRESSES = "phase slope advance centre below chosen past settled"
-RTPGHI = np.dtype(
-    GRADIENTS + [(name, "i8") for name in f"draws settling {_ADDRESSES}".split()] + [("time_scale", "f4")]
+_ROWS = "phase slope below chosen past settled"
+RTPGHI = Record(
+    "Rtpghi",
+    counts=f"{GRADIENTS['counts']} draws settling",
+    arrays=" ".join([GRADIENTS["arrays"], *(f"{name}:f4[n_bins]" for name in _ROWS.split())]),
+    constants="advance:f4[n_bins] centre:f4[n_bins]",
+    singles=f"{GRADIENTS['singles']} time_scale",
 )
 """Rows of float32 (n_bins,): `phase` and `slope` (turns a hop) of the frame given last; `advance` (turns a hop of each
 bin's centre); `centre` (turns from the window's middle to its start); the rest is work space."""
@@ -53,8 +58,7 @@ UNREACHED = f32(1e4)
 def predict(s, new, floor):
     """What the frame before `new` says of every phase, into `past`."""
     n = s.n_bins
-    here, slope, advance = floats(s.logs + 4 * n * new, n), floats(s.slope, n), floats(s.advance, n)
-    phase, past = floats(s.phase, n), floats(s.past, n)
+    here, slope, advance, phase, past = s.logs[new], s.slope, s.advance, s.phase, s.past
     past[0], past[n - 1] = phase[0], phase[n - 1]
     for m in range(1, n - 1):
         fresh = advance[m] + s.time_scale * (max(here[m + 1], floor) - max(here[m - 1], floor))
@@ -72,9 +76,8 @@ def source(before, here, floor):
 def integrate(s, old, new, floor):
     """Carry `phase` from the old frame to the new one; see the module's text for the two sweeps."""
     n = s.n_bins
-    before, here = floats(s.logs + 4 * n * old, n), floats(s.logs + 4 * n * new, n)
-    phase, predicted, spread = floats(s.phase, n), floats(s.past, n), floats(s.spread, n)
-    below, chosen = floats(s.below, n), floats(s.chosen, n)
+    before, here, phase, predicted, spread = s.logs[old], s.logs[new], s.phase, s.past, s.spread
+    below, chosen = s.below, s.chosen
     reach = DEAD
     for m in range(n):
         below[m] = reach
@@ -98,8 +101,8 @@ def integrate(s, old, new, floor):
 def settle(s, old, new):
     """Set every bin to the sum of what its past and its neighbours predict, weighted by their powers."""
     n = s.n_bins
-    phase, past, spread, settled = floats(s.phase, n), floats(s.past, n), floats(s.spread, n), floats(s.settled, n)
-    before, here = floats(s.magnitudes + 4 * n * old, n), floats(s.magnitudes + 4 * n * new, n)
+    phase, past, spread, settled = s.phase, s.past, s.spread, s.settled
+    before, here = s.magnitudes[old], s.magnitudes[new]
     for m in range(1, n - 1):
         c0, s0 = cosine_sine(past[m])
         c1, s1 = cosine_sine(phase[m - 1] + spread[m - 1])
@@ -107,13 +110,13 @@ def settle(s, old, new):
         top = max(max(before[m], SMALLEST), max(here[m - 1], here[m + 1]))
         a, b, c = before[m] / top, here[m - 1] / top, here[m + 1] / top
         settled[m] = turns_of(a * a * c0 + b * b * c1 + c * c * c2, a * a * s0 + b * b * s1 + c * c * s2)
-    memmove(s.phase + 4, s.settled + 4, 4 * (n - 2))
+    copy(part(phase, 1, n - 2), part(settled, 1, n - 2))
 
 
 @kernel
 def finish(s, new, floor):
     """Wrap the phases; bins too quiet to have one get a random one."""
-    here, phase = floats(s.logs + 4 * s.n_bins * new, s.n_bins), floats(s.phase, s.n_bins)
+    here, phase = s.logs[new], s.phase
     s.draws += 1
     for m in range(s.n_bins):
         phase[m] = wrap(phase[m]) if here[m] > floor else random_turns(s.draws, m)
@@ -135,11 +138,12 @@ def follow(s):
 @step
 def rtpghi(state, x, n, y):
     """`n` frames of n_bins float32 magnitudes → `n` frames of n_bins complex64, `look_ahead` frames late."""
-    s = carray(pointer(state), 1, RTPGHI)[0]
+    s = RTPGHI(state)
+    magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
-        take_frame(s, x + 4 * t * s.n_bins)
+        take_frame(s, magnitudes[t])
         follow(s)
-        polar(s.magnitudes + 4 * s.n_bins * (2 - s.look_ahead), s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+        polar(s.magnitudes[2 - s.look_ahead], s.phase, s.centre, frames[t], s.n_bins)
     return n
 
 

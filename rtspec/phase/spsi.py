@@ -13,17 +13,22 @@ References
 .. [1] G. T. Beauregard, M. Harish and L. Wyse, "Single pass spectrogram inversion", DSP 2015, section 3.
 """
 
-import numpy as np
-from numba import carray
-
-from ..buffers.memory import aligned, floats, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import complex_rows, float_rows
 from ..frames.plan import FramePlan
 from .arithmetic import ZERO, f32, kernel, log2, polar, wrap
 from .given import centre_turns
 from .gradients import GRADIENTS, find_spread, gradient_fields, quiet_floor, take_frame
 
-SPSI = np.dtype([*GRADIENTS, ("refined", "i8"), ("phase", "i8"), ("centre", "i8"), ("step_turns", "f4")])
+SPSI = Record(
+    "Spsi",
+    counts=f"{GRADIENTS['counts']} refined",
+    arrays=f"{GRADIENTS['arrays']} phase:f4[n_bins]",
+    constants="centre:f4[n_bins]",
+    singles=f"{GRADIENTS['singles']} step_turns",
+)
 """`phase` (turns, at the window's middle) of every bin in the last frame; `step_turns` that a bin's width adds in a
 hop."""
 
@@ -56,9 +61,8 @@ def spread_out(phase, spread, start, top, stop):
 @kernel
 def advance_peaks(s):
     """Give every peak the phase that its frequency leads to, and the slopes on both its sides theirs."""
-    n = s.n_bins
-    size, phase, spread = floats(s.magnitudes + 8 * n, n), floats(s.phase, n), floats(s.spread, n)
-    last, start, m = n - 1, 0, 0
+    size, phase, spread = s.magnitudes[2], s.phase, s.spread
+    last, start, m = s.n_bins - 1, 0, 0
     while m < last:
         while m < last and size[m + 1] >= size[m]:
             m += 1
@@ -73,13 +77,14 @@ def advance_peaks(s):
 @step
 def spsi(state, x, n, y):
     """`n` frames of n_bins float32 magnitudes → `n` frames of n_bins complex64."""
-    s = carray(pointer(state), 1, SPSI)[0]
+    s = SPSI(state)
+    magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
-        take_frame(s, x + 4 * t * s.n_bins)
+        take_frame(s, magnitudes[t])
         if s.refined:
             find_spread(s, quiet_floor(s, 1, 2))
         advance_peaks(s)
-        polar(s.magnitudes + 8 * s.n_bins, s.phase, s.centre, y + 8 * t * s.n_bins, s.n_bins)
+        polar(s.magnitudes[2], s.phase, s.centre, frames[t], s.n_bins)
     return n
 
 

@@ -139,6 +139,19 @@ def test_words_lie_on_cache_lines_of_their_own():
     assert advance(made.address) == 14
 
 
+def test_every_kind_of_number_is_read_and_set():
+    declared = Record("Numbers", words="w", counts="c", addresses="a", reals="r", singles="f")
+    made = declared.make(w=1, c=-2, a=4096, r=0.1, f=0.1)
+
+    @njit
+    def twice(place):
+        s = declared(place)
+        s.w, s.c, s.a, s.r, s.f = 2 * s.w, 2 * s.c, 2 * s.a, 2 * s.r, 2 * s.f
+
+    twice(made.address)
+    assert made.record[["w", "c", "a", "r", "f"]][0].tolist() == (2, -4, 8192, 0.2, 2 * float(np.float32(0.1)))
+
+
 def test_compiler_refuses_to_write_a_constant_and_to_read_an_unknown_field():
     @njit
     def write(state):
