@@ -66,7 +66,7 @@ cases = {
     "inversion 44.1 kHz": effect("inversion", rate=44100),
     "inversion live": effect("inversion", model="live", refine=0.7, blur_ms=50.0, tilt_db_per_octave=2.0),
     "inversion nnls": effect("inversion", bands="mel", method="nnls", n_bands=40, mix=0.5, output_db=-6.0),
-    "inversion mfcc": effect("inversion", bands="mel-40-mfcc-20"),
+    "inversion mfcc": effect("inversion", bands="mel", n_coefficients=13),
     "inversion privacy": effect("inversion", bands="third-octave", phase="random"),
     "bandwidth": effect("bandwidth", NARROW),
     "bandwidth paper": effect("bandwidth:paper", NARROW, 22050),

@@ -9,11 +9,13 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 from scipy.fft import irfft, rfft
 
-from ...buffers.memory import address, aligned, complexes, floats, memmove, pointer
+from ...buffers.memory import aligned
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import complex_rows, complexes, copy, float_rows, floats, part
 from ...frames.plan import FramePlan
 
 N_BINS = 513
@@ -72,11 +74,12 @@ CODED, NOT_CODED = 0.044, 0.034
 _HOLES_S, _SETTLED_S = 6.0, 0.5
 _SMALLEST_FILL, _LARGEST_FILL = -12.0, 3.0
 
-WATCH = np.dtype(
-    [(n, "i8") for n in ("edge", "fixed_edge", "lowest", "highest", "found", "sure", "turn", "overlap")]
-    + [(n, "i8") for n in ("power", "earlier", "peaks", "bands", "loudest_above", "before")]
-    + [("coded", "i8"), ("frames", "i8"), ("settled", "i8")]
-    + [(n, "f8") for n in ("level", "fade", "gate", "fade_in", "fade_out", "holes", "counted", "slowest")]
+WATCH = Record(
+    "Watch",
+    counts="edge=0 fixed_edge lowest highest found=0 sure turn=0 overlap coded=0 frames=0 settled",
+    arrays=f"power:f4[{N_BINS}] earlier:f4[overlap,{N_BINS}] peaks:f4[{N_BINS}] bands:f4[{_N_BANDS}]"
+    f" loudest_above:f4[{_N_BANDS}] before:c8[{TONAL}]",
+    reals="level=0 fade gate=0 fade_in fade_out holes=0 counted=0 slowest",
 )
 
 
@@ -143,7 +146,7 @@ def _edge_bin(s, peaks, bands, cliff):
 @njit
 def _follow_edge(s):
     """Look for the band's edge; the gate opens where it has been there for a while and closes when it is gone."""
-    peaks, bands, above = floats(s.peaks, N_BINS), floats(s.bands, _N_BANDS), floats(s.loudest_above, _N_BANDS)
+    peaks, bands, above = s.peaks, s.bands, s.loudest_above
     _band_levels(peaks, bands, above)
     cliff = _cliff_band(bands, above, _EMPTY * s.level)
     edge = _edge_bin(s, peaks, bands, cliff) if cliff > 2 else 0
@@ -193,8 +196,7 @@ def _scaled_log(power, level):
 
 
 @njit
-def _write_features(s, spectrum, power, level_below, y):
-    out = floats(y, N_FEATURES)
+def _write_features(s, spectrum, power, level_below, out):
     for k in range(LOW):
         out[k] = _scaled_log(power[k], s.level)
     for g in range(UNITS - LOW):
@@ -202,7 +204,7 @@ def _write_features(s, spectrum, power, level_below, y):
         for k in range(start, start + GROUP):
             total += power[k]
         out[LOW + g] = _scaled_log(total / GROUP, s.level)
-    _write_phases(spectrum, complexes(s.before, TONAL), floats(y + 4 * UNITS, 2 * TONAL))
+    _write_phases(spectrum, s.before, part(out, UNITS, 2 * TONAL))
     for i in range(EDGE_CODES):
         distance = s.edge * EDGE_CODES / N_BINS - i
         out[UNITS + 2 * TONAL + i] = np.exp(-distance * distance)
@@ -235,19 +237,18 @@ def _level_below(power, edge):
 @step
 def watch(state, x, n, y):
     """`n` frames of N_BINS complex64 → `n` frames of N_FEATURES + CONTROLS float32."""
-    s = carray(pointer(state), 1, WATCH)[0]
-    power = floats(s.power, N_BINS)
+    s = WATCH(state)
+    power, spectra, frames = s.power, complex_rows(x, n, N_BINS), float_rows(y, n, N_FEATURES + CONTROLS)
     for t in range(n):
-        spectrum = complexes(x + 8 * t * N_BINS, N_BINS)
-        frame = y + 4 * t * (N_FEATURES + CONTROLS)
+        spectrum, frame = spectra[t], frames[t]
         s.level = max(_take_powers(spectrum, power), s.level * s.fade)
-        _hold_peaks(power, floats(s.earlier + 4 * s.turn * N_BINS, N_BINS), floats(s.peaks, N_BINS), np.float32(s.fade))
+        _hold_peaks(power, s.earlier[s.turn], s.peaks, np.float32(s.fade))
         s.turn = (s.turn + 1) % s.overlap
         _follow_edge(s)
         _follow_coding(s, power)
         below = _level_below(power, s.edge)
         _write_features(s, spectrum, power, below, frame)
-        controls = floats(frame + 4 * N_FEATURES, CONTROLS)
+        controls = part(frame, N_FEATURES, CONTROLS)
         controls[0], controls[1], controls[2], controls[3] = s.edge, np.sqrt(below), s.gate, s.coded
     return n
 
@@ -295,7 +296,7 @@ def watch_stage(plan: FramePlan, crossover_hz: float | None = None) -> Stage:
 
 # ------------------------------------------------------------------------------------------ hiss
 
-HISS = np.dtype([(n, "i8") for n in ("hop", "table", "length", "at")])
+HISS = Record("Hiss", counts="hop length at=0", constants="table:f4[length]")
 HISS_SAMPLES = 1 << 18
 """After which the hiss begins again: 6 s at 44.1 kHz, longer than anyone hears to be a repetition."""
 _HISS_FRAMES, _HISS_ROUNDS = 2, 12
@@ -332,9 +333,10 @@ def even_noise(n_fft: int, n_samples: int = HISS_SAMPLES) -> np.ndarray:
 @step
 def make_hiss(state, x, n, y):
     """`n` hops of the table, whatever lies at `x`."""
-    s = carray(pointer(state), 1, HISS)[0]
+    s = HISS(state)
+    hops = float_rows(y, n, s.hop)
     for i in range(n):
-        memmove(y + i * 4 * s.hop, s.table + 4 * s.at, 4 * s.hop)
+        copy(hops[i], part(s.table, s.at, s.hop))
         s.at = (s.at + s.hop) % s.length
     return n
 
@@ -357,19 +359,21 @@ def hiss_stage(plan: FramePlan) -> Stage:
 
 # ------------------------------------------------------------------------------------------ mending
 
-MEND = np.dtype(
-    [(n, "i8") for n in ("spectrum", "controls", "hiss", "history", "past", "n_held", "at", "delay_frames")]
-    + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair")]
-    + [(n, "f8") for n in ("share", "ramp")]
-)
+_HELD = {
+    "counts": "n_held at=0 delay_frames repair",
+    "arrays": f"history:c8[n_held,{N_BINS}] past:f4[n_held,{CONTROLS}]",
+    "constants": f"air_shape:f4[{N_BINS}]",
+}
+_PLACES = f"spectrum:c8[{N_BINS}] controls:f4[{CONTROLS}] amount:f4[1] air_db:f4[1]"
+MEND = Record("Mend", **_HELD, shared=f"{_PLACES} hiss:c8[{N_BINS}]", reals="share=0 ramp")
 _REPAIR_FADE_S = 0.1
 
 
 @njit
 def _remember(s):
     """Keep the newest spectrum and controls in the ring."""
-    memmove(s.history + s.at * 8 * N_BINS, s.spectrum, 8 * N_BINS)
-    memmove(s.past + s.at * 4 * CONTROLS, s.controls, 4 * CONTROLS)
+    copy(s.history[s.at], s.spectrum)
+    copy(s.past[s.at], s.controls)
     newest = s.at
     s.at = (s.at + 1) % s.n_held
     return newest
@@ -378,7 +382,7 @@ def _remember(s):
 @njit
 def _held(s, newest, age):
     """The spectrum of `age` frames ago."""
-    return complexes(s.history + ((newest - age) % s.n_held) * 8 * N_BINS, N_BINS)
+    return s.history[(newest - age) % s.n_held]
 
 
 @njit
@@ -407,9 +411,7 @@ def _mend_low(answer, now, ahead, before, older, share, edge, y):
 @njit
 def _fill(s, answer, hiss, level, gate, share, edge, y):
     """y += hiss at the levels that the network asks for: above the edge by the gate, below it by the repair's share."""
-    amount = floats(s.amount, 1)[0]
-    air = np.log(10.0) / 20 * floats(s.air_db, 1)[0]
-    shape = floats(s.air_shape, N_BINS)
+    amount, air, shape = s.amount[0], np.log(10.0) / 20 * s.air_db[0], s.air_shape
     for k in range(N_BINS):
         unit = k if k < LOW else min(UNITS - 1, LOW + (k - LOW) // GROUP)
         above = min(1.0, max(0.0, (k - edge) / 4.0 + 0.5))
@@ -422,11 +424,11 @@ def _fill(s, answer, hiss, level, gate, share, edge, y):
 @step
 def mend(state, x, n, y):
     """One answer of the network → one difference spectrum, N_BINS complex64, of the frame it belongs to."""
-    s = carray(pointer(state), 1, MEND)[0]
+    s = MEND(state)
     answer, out = floats(x, ANSWER.length), complexes(y, N_BINS)
     newest = _remember(s)
     age = s.delay_frames
-    controls = floats(s.past + ((newest - age) % s.n_held) * 4 * CONTROLS, CONTROLS)
+    controls = s.past[(newest - age) % s.n_held]
     edge, level, gate = int(controls[0]), controls[1], controls[2]
     share = _fade_repair(s, controls[3] > 0) * gate
     for k in range(N_BINS):
@@ -434,7 +436,7 @@ def mend(state, x, n, y):
     if gate > 0:
         now, ahead = _held(s, newest, age), _held(s, newest, age - 1)
         _mend_low(answer, now, ahead, _held(s, newest, age + 1), _held(s, newest, age + 2), share, edge, out)
-        _fill(s, answer, complexes(s.hiss, N_BINS), level, gate, share, edge, out)
+        _fill(s, answer, s.hiss, level, gate, share, edge, out)
     return n
 
 
@@ -472,32 +474,27 @@ def _held_fields(plan: FramePlan, delay: int, places: dict[str, np.ndarray]) -> 
     shape.flags.writeable = False
     n_held = delay + TAPS
     return {
-        "keep": tuple(places.values()),
         "delay_frames": delay,
         "n_held": n_held,
         "history": aligned((n_held, N_BINS), np.complex64),
         "past": aligned((n_held, CONTROLS)),
         "air_shape": shape,
-        **{name: address(place) for name, place in places.items()},
+        **places,
     }
 
 
-REPLACE = np.dtype(
-    [(n, "i8") for n in ("spectrum", "controls", "history", "past", "n_held", "at", "delay_frames")]
-    + [(n, "i8") for n in ("amount", "air_db", "air_shape", "repair")]
-)
+REPLACE = Record("Replace", **_HELD, shared=_PLACES)
 
 
 @step
 def replace(state, x, n, y):
     """One spectrum that a network gives for the input's → what the input lacks of it, N_BINS complex64."""
-    s = carray(pointer(state), 1, REPLACE)[0]
+    s = REPLACE(state)
     newest = _remember(s)
-    controls = floats(s.past + ((newest - s.delay_frames) % s.n_held) * 4 * CONTROLS, CONTROLS)
+    controls = s.past[(newest - s.delay_frames) % s.n_held]
     edge, gate = int(controls[0]), controls[2]
     given, made, out = _held(s, newest, s.delay_frames), complexes(x, N_BINS), complexes(y, N_BINS)
-    amount, air = floats(s.amount, 1)[0], np.log(10.0) / 20 * floats(s.air_db, 1)[0]
-    shape = floats(s.air_shape, N_BINS)
+    amount, air, shape = s.amount[0], np.log(10.0) / 20 * s.air_db[0], s.air_shape
     for k in range(N_BINS):
         above = min(1.0, max(0.0, (k - edge) / 4.0 + 0.5))
         part = gate * (above * amount * np.exp(air * shape[k]) + (1.0 - above) * s.repair)
@@ -515,14 +512,14 @@ def replace_stage(plan: FramePlan, *, delay: int, repair: bool, **places: np.nda
 
 # ------------------------------------------------------------------------------------------ the way back to sound
 
-ADD_INPUT = np.dtype([(n, "i8") for n in ("hop", "lag", "at", "line", "inbox")])
+ADD_INPUT = Record("AddInput", counts="hop lag at=0", arrays="line:f4[lag]", shared="inbox:f4[hop]")
 
 
 @step
 def add_input(state, x, n, y):
     """One hop of the difference at `x` plus the input of as long ago → one hop of output."""
-    s = carray(pointer(state), 1, ADD_INPUT)[0]
-    difference, out, line, newest = floats(x, s.hop), floats(y, s.hop), floats(s.line, s.lag), floats(s.inbox, s.hop)
+    s = ADD_INPUT(state)
+    difference, out, line, newest = floats(x, s.hop), floats(y, s.hop), s.line, s.inbox
     at = s.at
     for i in range(s.hop):
         dry = line[at]
@@ -536,4 +533,4 @@ def add_input(state, x, n, y):
 def add_input_stage(plan: FramePlan, inbox: np.ndarray, delay: int) -> Stage:
     """The input added to the difference, as a stage: (hop,) → (hop,) float32. `delay` in frames is the network's."""
     lag = plan.length - plan.hop + delay * plan.hop
-    return Stage(add_input, ADD_INPUT, keep=(inbox,), hop=plan.hop, lag=lag, line=aligned(lag), inbox=address(inbox))
+    return Stage(add_input, ADD_INPUT, hop=plan.hop, lag=lag, line=aligned(lag), inbox=inbox)

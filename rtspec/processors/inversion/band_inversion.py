@@ -7,10 +7,12 @@ threshold is absolute: what comes out scales with what comes in, and silence sta
 from functools import lru_cache
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ...buffers.memory import aligned, aligned_copy, doubles, floats, integers, memmove, memset, pointer
+from ...buffers.memory import aligned, aligned_copy
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import clear, copy, float_rows, part
 from ...errors import InvalidValue
 from ...frames.bands import BandFilters
 
@@ -31,11 +33,13 @@ SHORTER, SHORTEST = 0.25, 1e-6
 
 _LOUDEST = np.float32(3e38)
 
-INVERSION = np.dtype(
-    [(name, "i8") for name in ("n_bands", "n_bins", "reach", "iterations", "inverse", "weights", "ranges", "curvature")]
-    + [(name, "i8") for name in ("powers", "pinv", "estimate", "active")]
-    + [(name, "i8") for name in ("multiplier", "trial", "direction", "imbalance", "jacobian")]
-    + [("ridge", "f8")]
+INVERSION = Record(
+    "Inversion",
+    counts="n_bands n_bins reach iterations",
+    constants="inverse:f4[n_bands,n_bins] weights:f4[n_bands,n_bins] ranges:i8[n_bands,2] curvature:f8[n_bins]",
+    arrays="powers:f4[n_bands] pinv:f4[n_bins] estimate:f8[n_bins] active:f8[n_bins] multiplier:f8[n_bands]"
+    " trial:f8[n_bands] direction:f8[n_bands] imbalance:f8[n_bands] jacobian:f8[n_bands,reach+1]",
+    reals="ridge=0",
 )
 
 
@@ -69,10 +73,10 @@ def _dot(u, v, n):
 @njit
 def _pseudo_inverse(s):
     """pinv = max(0, inverse · powers)."""
-    memset(s.pinv, 0, 4 * s.n_bins)
-    pinv, powers = floats(s.pinv, s.n_bins), floats(s.powers, s.n_bands)
+    pinv, powers = s.pinv, s.powers
+    clear(pinv)
     for b in range(s.n_bands):
-        _add(pinv, floats(s.inverse + 4 * b * s.n_bins, s.n_bins), powers[b], s.n_bins)
+        _add(pinv, s.inverse[b], powers[b], s.n_bins)
     for k in range(s.n_bins):
         pinv[k] = max(pinv[k], np.float32(0))
 
@@ -84,10 +88,10 @@ def _pseudo_inverse(s):
 
 
 @njit(inline="always")
-def _band(s, ranges, b):
+def _band(s, b):
     """First bin, number of bins and weights of band `b`."""
-    start, n_used = ranges[2 * b], ranges[2 * b + 1] - ranges[2 * b]
-    return start, n_used, floats(s.weights + 4 * (b * s.n_bins + start), n_used)
+    start, n_used = s.ranges[b, 0], s.ranges[b, 1] - s.ranges[b, 0]
+    return start, n_used, part(s.weights[b], start, n_used)
 
 
 @njit(fastmath={"reassoc", "contract"})
@@ -104,19 +108,17 @@ def _clip_and_weigh(estimate, active, pinv, curvature, n):
 
 
 @njit
-def _evaluate(s, multiplier):
-    """Set estimate, active and imbalance (the gradient) for the multipliers at this address; returns the dual value."""
-    memset(s.estimate, 0, 8 * s.n_bins)
-    at, powers, ranges = doubles(multiplier, s.n_bands), floats(s.powers, s.n_bands), integers(s.ranges, 2 * s.n_bands)
+def _evaluate(s, at):
+    """Set estimate, active and imbalance (the gradient) for these multipliers; returns the dual value."""
+    powers, estimate, imbalance = s.powers, s.estimate, s.imbalance
+    clear(estimate)
     for b in range(s.n_bands):
-        start, n_used, weights = _band(s, ranges, b)
-        _add(doubles(s.estimate + 8 * start, n_used), weights, at[b], n_used)
-    estimate, active, pinv = doubles(s.estimate, s.n_bins), doubles(s.active, s.n_bins), floats(s.pinv, s.n_bins)
-    value = 0.5 * _clip_and_weigh(estimate, active, pinv, doubles(s.curvature, s.n_bins), s.n_bins)
-    imbalance = doubles(s.imbalance, s.n_bands)
+        start, n_used, weights = _band(s, b)
+        _add(part(estimate, start, n_used), weights, at[b], n_used)
+    value = 0.5 * _clip_and_weigh(estimate, s.active, s.pinv, s.curvature, s.n_bins)
     for b in range(s.n_bands):
-        start, n_used, weights = _band(s, ranges, b)
-        seen = _dot(weights, doubles(s.estimate + 8 * start, n_used), n_used)
+        start, n_used, weights = _band(s, b)
+        seen = _dot(weights, part(estimate, start, n_used), n_used)
         imbalance[b] = seen - powers[b] + s.ridge * at[b]
         value += at[b] * (0.5 * s.ridge * at[b] - powers[b])
     return value
@@ -133,15 +135,14 @@ def _dot_active(u, v, active, n):
 @njit
 def _fill_jacobian(s):
     """Row b: W·diag(active)·Wᵀ + ε·I at columns b … b + reach."""
-    ranges, n = integers(s.ranges, 2 * s.n_bands), s.n_bands
+    ranges, n = s.ranges, s.n_bands
     for b in range(n):
-        row = doubles(s.jacobian + 8 * b * (s.reach + 1), s.reach + 1)
+        row = s.jacobian[b]
         for i in range(min(s.reach + 1, n - b)):
-            start = max(ranges[2 * b], ranges[2 * (b + i)])
-            n_used = max(0, min(ranges[2 * b + 1], ranges[2 * (b + i) + 1]) - start)
-            ours = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
-            theirs = floats(s.weights + 4 * ((b + i) * s.n_bins + start), n_used)
-            row[i] = _dot_active(ours, theirs, doubles(s.active + 8 * start, n_used), n_used)
+            start = max(ranges[b, 0], ranges[b + i, 0])
+            n_used = max(0, min(ranges[b, 1], ranges[b + i, 1]) - start)
+            ours, theirs = part(s.weights[b], start, n_used), part(s.weights[b + i], start, n_used)
+            row[i] = _dot_active(ours, theirs, part(s.active, start, n_used), n_used)
         row[0] += s.ridge
 
 
@@ -165,16 +166,16 @@ def _solve_banded(matrix, x, n, reach):
 def _aim(s):
     """direction = -jacobian⁻¹ · imbalance; returns the slope of the dual value along it."""
     _fill_jacobian(s)
-    direction, imbalance = doubles(s.direction, s.n_bands), doubles(s.imbalance, s.n_bands)
+    direction, imbalance = s.direction, s.imbalance
     for b in range(s.n_bands):
         direction[b] = -imbalance[b]
-    _solve_banded(doubles(s.jacobian, s.n_bands * (s.reach + 1)), direction, s.n_bands, s.reach)
+    _solve_banded(part(s.jacobian, 0, s.jacobian.size), direction, s.n_bands, s.reach)
     return _dot(imbalance, direction, s.n_bands)
 
 
 @njit
 def _balanced(s):
-    powers, imbalance = floats(s.powers, s.n_bands), doubles(s.imbalance, s.n_bands)
+    powers, imbalance = s.powers, s.imbalance
     return _dot(imbalance, imbalance, s.n_bands) <= TOLERANCE**2 * _dot(powers, powers, s.n_bands)
 
 
@@ -185,8 +186,7 @@ def _newton(s, budget):
     if _balanced(s):
         return budget
     slope = _aim(s)
-    trial, multiplier = doubles(s.trial, s.n_bands), doubles(s.multiplier, s.n_bands)
-    direction = doubles(s.direction, s.n_bands)
+    trial, multiplier, direction = s.trial, s.multiplier, s.direction
     while budget > 0:
         budget -= 1
         for b in range(s.n_bands):
@@ -195,7 +195,7 @@ def _newton(s, budget):
         if tried > value + 1e-4 * length * slope + 1e-12 * abs(value) and length > SHORTEST:
             length *= SHORTER
             continue
-        memmove(s.multiplier, s.trial, 8 * s.n_bands)
+        copy(multiplier, trial)
         if _balanced(s):
             return budget
         value, length, slope = tried, 1.0, _aim(s)
@@ -206,7 +206,7 @@ def _newton(s, budget):
 @njit
 def _least_squares(s):
     """Lower the ridge by stages, each started from the one before."""
-    memset(s.multiplier, 0, 8 * s.n_bands)
+    clear(s.multiplier)
     budget = s.iterations
     for stage in range(len(RIDGES)):
         s.ridge = RIDGES[stage]
@@ -227,25 +227,25 @@ def _write_magnitudes(powers, scale, magnitudes, n):
 @step
 def invert_clipped(state, x, n, y):
     """`n` float32 frames of n_bands powers → `n` float32 frames of n_bins magnitudes, by the clipped pseudo-inverse."""
-    s = carray(pointer(state), 1, INVERSION)[0]
+    s = INVERSION(state)
+    powers, magnitudes = float_rows(x, n, s.n_bands), float_rows(y, n, s.n_bins)
     for t in range(n):
-        peak = _scaled(floats(x + 4 * t * s.n_bands, s.n_bands), floats(s.powers, s.n_bands), s.n_bands)
+        peak = _scaled(powers[t], s.powers, s.n_bands)
         _pseudo_inverse(s)
-        magnitudes = floats(y + 4 * t * s.n_bins, s.n_bins)
-        _write_magnitudes(floats(s.pinv, s.n_bins), np.sqrt(peak), magnitudes, s.n_bins)
+        _write_magnitudes(s.pinv, np.sqrt(peak), magnitudes[t], s.n_bins)
     return n
 
 
 @step
 def invert_least_squares(state, x, n, y):
     """`n` float32 frames of n_bands powers → `n` float32 frames of n_bins magnitudes, by non-negative least squares."""
-    s = carray(pointer(state), 1, INVERSION)[0]
+    s = INVERSION(state)
+    powers, magnitudes = float_rows(x, n, s.n_bands), float_rows(y, n, s.n_bins)
     for t in range(n):
-        peak = _scaled(floats(x + 4 * t * s.n_bands, s.n_bands), floats(s.powers, s.n_bands), s.n_bands)
+        peak = _scaled(powers[t], s.powers, s.n_bands)
         _pseudo_inverse(s)
         _least_squares(s)
-        magnitudes = floats(y + 4 * t * s.n_bins, s.n_bins)
-        _write_magnitudes(doubles(s.estimate, s.n_bins), np.sqrt(peak), magnitudes, s.n_bins)
+        _write_magnitudes(s.estimate, np.sqrt(peak), magnitudes[t], s.n_bins)
     return n
 
 

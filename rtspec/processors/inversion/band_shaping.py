@@ -1,10 +1,11 @@
 """Band powers under the musician's hand: frozen, blurred in time, tilted and weighed octave by octave, as a stage."""
 
 import numpy as np
-from numba import carray
 
-from ...buffers.memory import aligned, aligned_copy, floats, pointer
+from ...buffers.memory import aligned, aligned_copy
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import float_rows
 from ...control.parameters import ParameterSpec
 from ...frames.bands import BandFilters
 
@@ -27,22 +28,25 @@ SHAPING_PARAMETERS = [
 SHAPED = tuple(spec.name for spec in SHAPING_PARAMETERS)
 """Names of the parameters, in the order in which the stage reads them."""
 
-SHAPING = np.dtype(
-    [(n, "i8") for n in ("n_bands", "n_gains", "controls", "shares", "held", "gains", "started")] + [("frame_ms", "f8")]
+SHAPING = Record(
+    "Shaping",
+    counts="n_bands n_gains started=0",
+    reals="frame_ms",
+    arrays="controls:f4[3+n_gains] held:f4[n_bands]",
+    constants="shares:f4[n_bands,1+n_gains]",
 )
 
 
 @step
 def shape_bands(state, x, n, y):
     """`n` float32 frames of n_bands powers → `n` frames as the controls want them."""
-    s = carray(pointer(state), 1, SHAPING)[0]
-    controls = floats(s.controls, 3 + s.n_gains)
-    held = floats(s.held, s.n_bands)
-    shares, neutral = floats(s.shares, s.n_bands * (1 + s.n_gains)), True
+    s = SHAPING(state)
+    controls, held, shares, neutral = s.controls, s.held, s.shares, True
+    came, go = float_rows(x, n, s.n_bands), float_rows(y, n, s.n_bands)
     for i in range(2, 3 + s.n_gains):
         neutral = neutral and controls[i] == 0
     for t in range(n):
-        powers, out = floats(x + 4 * t * s.n_bands, s.n_bands), floats(y + 4 * t * s.n_bands, s.n_bands)
+        powers, out = came[t], go[t]
         share = 1.0 if controls[1] <= 0 or not s.started else 1.0 - np.exp(-s.frame_ms / controls[1])
         s.started = 1
         for b in range(s.n_bands):
@@ -54,7 +58,7 @@ def shape_bands(state, x, n, y):
         for b in range(s.n_bands):
             nepers = 0.0
             for i in range(1 + s.n_gains):
-                nepers += shares[b * (1 + s.n_gains) + i] * controls[2 + i]
+                nepers += shares[b, i] * controls[2 + i]
             out[b] *= np.float32(np.exp(nepers))
     return n
 
@@ -82,7 +86,6 @@ def shaping_stage(filters: BandFilters) -> tuple[Stage, dict[str, int]]:
         controls=controls,
         shares=_shares(filters.centres_hz),
         held=aligned(filters.n_bands),
-        started=0,
         frame_ms=1000.0 / filters.plan.frame_rate_hz,
     )
     return stage, {name: controls[i:].ctypes.data for i, name in enumerate(SHAPED)}

@@ -1,16 +1,18 @@
 """Band powers through their first cepstral coefficients and back: what an MFCC keeps of a frame."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ...buffers.memory import aligned, aligned_copy, floats, pointer
+from ...buffers.memory import aligned, aligned_copy
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import float_rows
 from ...frames.levels import cosines
 
 RANGE = np.float32(1e-8)
 """Least power of a band beside the frame's loudest, so that logarithms are finite at any level."""
 
-CEPSTRUM = np.dtype([(name, "i8") for name in ("n_bands", "smoothing", "logs")])
+CEPSTRUM = Record("Cepstrum", counts="n_bands", constants="smoothing:f4[n_bands,n_bands]", arrays="logs:f4[n_bands]")
 
 
 @njit(fastmath={"reassoc", "contract"})
@@ -24,17 +26,17 @@ def _dot(u, v, n):
 @step
 def smooth_logs(state, x, n, y):
     """`n` float32 frames of n_bands powers → `n` frames, their logarithms rebuilt from the first coefficients."""
-    s = carray(pointer(state), 1, CEPSTRUM)[0]
-    logs = floats(s.logs, s.n_bands)
+    s = CEPSTRUM(state)
+    logs, came, go = s.logs, float_rows(x, n, s.n_bands), float_rows(y, n, s.n_bands)
     for t in range(n):
-        powers, out = floats(x + 4 * t * s.n_bands, s.n_bands), floats(y + 4 * t * s.n_bands, s.n_bands)
+        powers, out = came[t], go[t]
         loudest = np.float32(0)
         for b in range(s.n_bands):
             loudest = max(loudest, powers[b])
         for b in range(s.n_bands):
             logs[b] = np.log(max(powers[b] / loudest, RANGE)) if loudest > 0 else np.float32(0)
         for b in range(s.n_bands):
-            out[b] = loudest * np.exp(_dot(floats(s.smoothing + 4 * b * s.n_bands, s.n_bands), logs, s.n_bands))
+            out[b] = loudest * np.exp(_dot(s.smoothing[b], logs, s.n_bands))
     return n
 
 

@@ -7,10 +7,12 @@ was asked for, band by band, corrects what is asked for next.
 """
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ...buffers.memory import aligned, floats, integers, memmove, memset, pointer
+from ...buffers.memory import address, aligned
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import clear, copy, floats, part
 from ...frames.bands import BandFilters
 
 ROUNDS = 4
@@ -34,35 +36,24 @@ FAINT = 1e-7
 FORGOTTEN = 1e12
 """Sums of so many times a frame's own power are of a sound that no ear compares it with: they begin anew."""
 
-CONTROL = np.dtype(
-    [
-        (n, "i8")
-        for n in (
-            "n_bands",
-            "n_bins",
-            "weights",
-            "ranges",
-            "cover",
-            "powers",
-            "lag",
-            "behind",
-            "past",
-            "asked_past",
-            "at",
-        )
-    ]
-    + [(n, "i8") for n in ("gains", "scale", "ratio", "asked", "heard")]
-    + [(n, "f8") for n in ("memory", "frames")]
+CONTROL = Record(
+    "Control",
+    counts="n_bands n_bins lag behind at=0",
+    constants="weights:f4[n_bands,n_bins] ranges:i8[n_bands,2] cover:f4[n_bins]",
+    shared="powers:f4[n_bands]",
+    arrays="past:f4[lag+1,n_bands] asked_past:f4[behind+1,n_bands] gains:f4[n_bands] scale:f4[n_bins] ratio:f4[n_bands]"
+    " asked:f4[n_bands] heard:f4[n_bands]",
+    reals="memory frames=0",
 )
 
-COMPARISON = np.dtype([("control", "i8")])
+COMPARISON = Record("Comparison", addresses="control")
 
 
 @njit
-def _turn(ring, at, lag, newest, n):
-    """Store `newest` (address of n float32) in a ring of lag + 1 rows; returns the address of the row `lag` ago."""
-    memmove(ring + 4 * n * (at % (lag + 1)), newest, 4 * n)
-    return ring + 4 * n * ((at + 1) % (lag + 1))
+def _turn(ring, at, lag, newest):
+    """Store `newest` in a ring of lag + 1 rows; returns the row `lag` ago."""
+    copy(ring[at % (lag + 1)], newest)
+    return ring[(at + 1) % (lag + 1)]
 
 
 @njit(fastmath={"reassoc", "contract"})
@@ -74,19 +65,18 @@ def _band_power(weights, magnitude, n):
 
 
 @njit
-def _match(s, y, wanted):
-    """Scale the magnitudes at y once, so that their band powers come nearer to those wanted: a step of SMART.
+def _match(s, magnitude, wanted):
+    """Scale the magnitudes once, so that their band powers come nearer to those wanted: a step of SMART.
 
     With power x, gain g of a band and its weight w at a bin, ``x ← x·Π g^w`` (the weights of a bin adding up to one):
     it converges to the powers that have the wanted bands and are nearest, by relative entropy, to the first ones.
     """
-    ranges, cover, scale = integers(s.ranges, 2 * s.n_bands), floats(s.cover, s.n_bins), floats(s.scale, s.n_bins)
-    magnitude = floats(y, s.n_bins)
-    memset(s.scale, 0, 4 * s.n_bins)
+    ranges, cover, scale = s.ranges, s.cover, s.scale
+    clear(scale)
     for b in range(s.n_bands):
-        start, n_used = ranges[2 * b], ranges[2 * b + 1] - ranges[2 * b]
-        weights = floats(s.weights + 4 * (b * s.n_bins + start), n_used)
-        has = _band_power(weights, floats(y + 4 * start, n_used), n_used)
+        start, n_used = ranges[b, 0], ranges[b, 1] - ranges[b, 0]
+        weights = part(s.weights[b], start, n_used)
+        has = _band_power(weights, part(magnitude, start, n_used), n_used)
         gain = min(wanted[b] / has, LARGEST) if has > 0 else np.float32(0)
         exponent = np.float32(0.5) * np.log(max(gain, SMALLEST))
         for i in range(n_used):
@@ -98,14 +88,14 @@ def _match(s, y, wanted):
 @step
 def hold_levels(state, x, n, y):
     """One float32 frame of n_bins magnitudes → the same, scaled so that its sound has the band powers at `powers`."""
-    s = carray(pointer(state), 1, CONTROL)[0]
-    wanted = floats(_turn(s.past, s.at, s.lag, s.powers, s.n_bands), s.n_bands)
-    asked, ratio = floats(s.gains, s.n_bands), floats(s.ratio, s.n_bands)
+    s = CONTROL(state)
+    wanted, asked, ratio = _turn(s.past, s.at, s.lag, s.powers), s.gains, s.ratio
     for b in range(s.n_bands):  # to be compared with what comes out
         asked[b] = wanted[b] / ratio[b]
-    memmove(y, x, 4 * s.n_bins)
+    magnitude = floats(y, s.n_bins)
+    copy(magnitude, floats(x, s.n_bins))
     for _ in range(ROUNDS):
-        _match(s, y, asked)
+        _match(s, magnitude, asked)
     return n
 
 
@@ -117,18 +107,18 @@ def _forget_bursts(s, asked, heard, then, heard_now):
         past, now = past + asked[b] + heard[b], now + then[b] + heard_now[b]
     if np.isfinite(past) and (now == 0 or not np.isfinite(now) or past < FORGOTTEN * now):
         return
-    memset(s.asked, 0, 4 * s.n_bands)
-    memset(s.heard, 0, 4 * s.n_bands)
+    clear(s.asked)
+    clear(s.heard)
     s.frames = 0.0
 
 
 @step
 def compare_levels(state, x, n, y):
     """One frame of the finished sound's band powers at `x` → the ratio of heard to asked-for power of every band."""
-    s = carray(pointer(carray(pointer(state), 1, COMPARISON)[0].control), 1, CONTROL)[0]
-    then = floats(_turn(s.asked_past, s.at, s.behind, s.gains, s.n_bands), s.n_bands)
-    heard_now, heard, asked = floats(x, s.n_bands), floats(s.heard, s.n_bands), floats(s.asked, s.n_bands)
-    keep, ratio = np.float32(s.memory), floats(s.ratio, s.n_bands)
+    s = CONTROL(COMPARISON(state).control)
+    then = _turn(s.asked_past, s.at, s.behind, s.gains)
+    heard_now, heard, asked = floats(x, s.n_bands), s.heard, s.asked
+    keep, ratio = np.float32(s.memory), s.ratio
     _forget_bursts(s, asked, heard, then, heard_now)
     loudest, all_heard, all_asked = np.float32(0), np.float32(0), np.float32(0)
     for b in range(s.n_bands):
@@ -180,7 +170,7 @@ def level_stages(filters: BandFilters, powers: np.ndarray, lag: int, behind: int
         weights=filters.weights,
         ranges=filters.ranges,
         cover=inverse,
-        powers=powers.ctypes.data,
+        powers=powers,
         memory=np.exp(-1 / (MEMORY_S * filters.plan.frame_rate_hz)),
         lag=lag,
         behind=behind,
@@ -191,7 +181,5 @@ def level_stages(filters: BandFilters, powers: np.ndarray, lag: int, behind: int
         ratio=ratio,
         asked=aligned(n_bands),
         heard=aligned(n_bands),
-        at=0,
-        frames=0.0,
     )
-    return hold, Stage(compare_levels, COMPARISON, keep=(hold,), control=hold.record.ctypes.data)
+    return hold, Stage(compare_levels, COMPARISON, keep=(hold,), control=address(hold.record))
