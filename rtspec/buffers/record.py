@@ -15,6 +15,7 @@ Examples
 In compiled code ``s = SCALING(state)`` is the record at the address `state`; then ``s.held[i] = s.gain * s.table[i]``.
 """
 
+import ast
 import difflib
 import re
 from collections.abc import Iterator
@@ -136,10 +137,9 @@ class Record:
             if found is None:
                 raise TypeError(f"{self.name}: {token!r} is no field")
             name, element, shape, default, optional = found.groups()
-            axes = tuple(None if a == ":" else compile(a, name, "eval") for a in (shape or ":").split(","))
             start = 0.0 if group == "words" and default is None else default
             yield _Member(
-                *(name, group, self._element(element), axes if element else (), shape or ":"),
+                *(name, group, self._element(element), _axes(shape or ":") if element else (), shape or ":"),
                 None if start is None else float(start),
                 optional is not None,
             )
@@ -272,6 +272,15 @@ class Made:
 @typeof_impl.register(Record)
 def _typeof(declared: Record, context: Any) -> Maker:
     return Maker(View(declared.name, declared.layout))
+
+
+def _axes(text: str) -> tuple[CodeType | None, ...]:
+    """An expression for each dimension, None where any length will do."""
+    free = ",".join("None" if axis == ":" else axis for axis in text.split(","))  # a call's comma splits none of them
+    tree: Any = ast.parse(f"({free},)", mode="eval")
+    constants = [isinstance(axis, ast.Constant) and axis.value is None for axis in tree.body.elts]
+    pairs = zip(tree.body.elts, constants, strict=True)
+    return tuple(None if any_length else compile(ast.Expression(axis), text, "eval") for axis, any_length in pairs)
 
 
 def _sizes(member: _Member, counts: dict[str, int]) -> list[int | None]:

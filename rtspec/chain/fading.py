@@ -2,27 +2,28 @@
 another."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned, floats, memmove, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import copy, float_rows, part
 from .program import STRIDE
 
 FADE_MS = 20.0
 """How long a cross-fade takes."""
 
-DELAY = np.dtype([(name, "i8") for name in ("channels", "lag", "at", "line")])
-FADE = np.dtype([(name, "i8") for name in ("channels", "wait", "length", "at", "new")])
+DELAY = Record("Delay", counts="channels lag at=0", arrays="line:f4[channels,lag]")
+FADE = Record("Fade", counts="channels wait length at=0", shared=f"new:f4[channels,{STRIDE}]")
 
 
 @step
 def delay_block(state, x, n, y):
     """`n` samples of planar float32, `lag` samples later."""
-    s = carray(pointer(state), 1, DELAY)[0]
-    at = s.at
+    s = DELAY(state)
+    came, go, at = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), s.at
     for c in range(s.channels):
-        line, at = floats(s.line + 4 * c * s.lag, s.lag), s.at
-        source, out = floats(x + 4 * c * STRIDE, n), floats(y + 4 * c * STRIDE, n)
+        source, out, line, at = came[c], go[c], s.line[c], s.at
         for i in range(n):
             out[i], line[at] = line[at], source[i]
             at = at + 1 if at + 1 < s.lag else 0
@@ -41,13 +42,13 @@ def _blend(old, new, out, n, share, slope):
 @step
 def cross_fade(state, x, n, y):
     """The old sound at `x` for `wait` samples, then in `length` samples over to the one at the state's `new`."""
-    s = carray(pointer(state), 1, FADE)[0]
+    s = FADE(state)
+    came, go = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE)
     for c in range(s.channels):
-        offset = 4 * c * STRIDE
+        old, new, out = came[c], s.new[c], go[c]
         if s.at >= s.wait + s.length:
-            memmove(y + offset, s.new + offset, 4 * n)
+            copy(part(out, 0, n), new)
             continue
-        old, new, out = floats(x + offset, n), floats(s.new + offset, n), floats(y + offset, n)
         _blend(old, new, out, n, (s.at - s.wait) / s.length, 1.0 / s.length)
     s.at += n
     return n
@@ -60,4 +61,4 @@ def delay_stage(channels: int, lag: int) -> Stage:
 
 def fade_stage(new: np.ndarray, wait: int, length: int) -> Stage:
     """A cross-fade to the sound in the buffer `new` (channels, STRIDE) that begins after `wait` samples."""
-    return Stage(cross_fade, FADE, keep=(new,), channels=len(new), wait=wait, length=length, new=new.ctypes.data)
+    return Stage(cross_fade, FADE, channels=len(new), wait=wait, length=length, new=new)

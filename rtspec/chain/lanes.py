@@ -3,36 +3,38 @@
 from collections.abc import Callable
 
 import numpy as np
-from numba import carray
 
-from ..buffers.memory import aligned, memmove, pointer
-from ..buffers.step import Stage, run_rows, step, table
+from ..buffers.memory import aligned
+from ..buffers.record import Record
+from ..buffers.step import ROW, Stage, run_rows, step, table
+from ..buffers.views import copy, float_rows, part, place_of
 from ..frames.plan import FramePlan
 from ..models.joint import Lane, joined
 from .program import STRIDE
 
-LANES = np.dtype(
-    [(name, "i8") for name in ("channels", "hop", "fill", "inbox", "outbox", "rows", "n_tables", "n_rows")]
+LANES = Record(
+    "Lanes",
+    counts="channels hop n_tables n_rows fill=0",
+    arrays="inbox:f4[channels,hop] outbox:f4[channels,hop]",
+    constants=f"rows:i8[n_tables*n_rows,{ROW}]",
 )
 
 
 @step
 def run_lanes(state, x, n, y):
     """`n` samples of planar float32 → `n` samples, one hop later; runs the tables when a hop is complete."""
-    s = carray(pointer(state), 1, LANES)[0]
-    done = 0
+    s = LANES(state)
+    came, go, done = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), 0
     while done < n:
         m = min(s.hop - s.fill, n - done)
         for c in range(s.channels):
-            at = 4 * (c * s.hop + s.fill)
-            outside = 4 * (c * STRIDE + done)
-            memmove(s.inbox + at, x + outside, 4 * m)
-            memmove(y + outside, s.outbox + at, 4 * m)
+            copy(part(s.inbox[c], s.fill, m), part(came[c], done, m))
+            copy(part(go[c], done, m), part(s.outbox[c], s.fill, m))
         s.fill += m
         done += m
         if s.fill == s.hop:
             for t in range(s.n_tables):
-                run_rows(s.rows + 32 * t * s.n_rows, s.n_rows, 1)
+                run_rows(place_of(s.rows[t * s.n_rows]), s.n_rows, 1)
             s.fill = 0
     return n
 
@@ -61,7 +63,6 @@ def lanes_stage(plan: FramePlan, channels: int, make_lane: Callable[[np.ndarray,
         delay=plan.hop,
         channels=channels,
         hop=plan.hop,
-        fill=0,
         inbox=inbox,
         outbox=outbox,
         rows=rows,

@@ -2,11 +2,13 @@
 samples."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from ..buffers.atomics import load_double
-from ..buffers.memory import aligned, doubles, floats, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import float_rows
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..control.smoothing import POLES, approach, coefficient, rest
 from .program import MAX_BLOCK, STRIDE
@@ -19,26 +21,23 @@ MIX_PARAMETERS = [
     ParameterSpec("bypass", "", 0.0, 1.0, 0.0, curve="switch", description="1: the input alone, delayed to match"),
 ]
 
-MIXER = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            *("channels", "lag", "at", "line", "dry", "mix_target", "level_target", "bypass_target"),
-            *("mix", "gain", "mixes", "gains", "started", "concealed"),
-        )
-    ]
-    + [("coefficient", "f8")]
+MIXER = Record(
+    "Mixer",
+    counts="channels lag at=0 started=0 concealed=0",
+    addresses="mix_target level_target bypass_target",
+    arrays=f"line:f4[channels,max(1,lag)] mix:f8[{POLES}] gain:f8[{POLES}] mixes:f8[{MAX_BLOCK}] gains:f8[{MAX_BLOCK}]",
+    shared=f"dry:f4[channels,{STRIDE}]",
+    reals="coefficient",
 )
 
 
 @njit
 def _ramp(poles, target, coefficient, curve, n, started):
-    """A parameter's way through a block: `n` float64 at address `curve`."""
-    at, values = doubles(poles, POLES), doubles(curve, n)
+    """A parameter's way through a block: `n` float64 of `curve`."""
     if not started:
-        rest(at, target)
+        rest(poles, target)
     for i in range(n):
-        values[i] = approach(at, target, coefficient)
+        curve[i] = approach(poles, target, coefficient)
 
 
 @njit
@@ -62,17 +61,14 @@ def _mix_channel(dry, wet, line, at, lag, out, n, mixes, gains):
 @step
 def mix_and_level(state, x, n, y):
     """`n` processed samples at `x`, the dry ones at the state's `dry` → `n` mixed samples (planar float32)."""
-    s = carray(pointer(state), 1, MIXER)[0]
+    s = MIXER(state)
     active = 1.0 - load_double(s.bypass_target)
     gain = 1.0 + active * (10.0 ** (load_double(s.level_target) / 20.0) - 1.0)
     _ramp(s.mix, active * load_double(s.mix_target), s.coefficient, s.mixes, n, s.started)
     _ramp(s.gain, gain, s.coefficient, s.gains, n, s.started)
-    mixes, gains, at, s.started = doubles(s.mixes, n), doubles(s.gains, n), s.at, 1
+    wet, out, at, s.started = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), s.at, 1
     for c in range(s.channels):
-        offset = 4 * c * STRIDE
-        line = floats(s.line + 4 * c * s.lag, max(1, s.lag))
-        dry, wet, out = floats(s.dry + offset, n), floats(x + offset, n), floats(y + offset, n)
-        at, concealed = _mix_channel(dry, wet, line, s.at, s.lag, out, n, mixes, gains)
+        at, concealed = _mix_channel(s.dry[c], wet[c], s.line[c], s.at, s.lag, out[c], n, s.mixes, s.gains)
         s.concealed += concealed
     s.at = at
     return n
@@ -85,11 +81,11 @@ def mix_stage(table: ParameterTable, dry: np.ndarray, delay: int, sample_rate: f
     return Stage(
         mix_and_level,
         MIXER,
-        keep=(table, dry),
+        keep=(table,),
         channels=channels,
         lag=delay,
         line=aligned((channels, max(1, delay))),
-        dry=dry.ctypes.data,
+        dry=dry,
         mix_target=table.target_address("mix"),
         level_target=table.target_address("output_db"),
         bypass_target=table.target_address("bypass"),

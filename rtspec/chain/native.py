@@ -12,6 +12,7 @@ import weakref
 
 import numpy as np
 
+from ..buffers.record import Record
 from ..buffers.step import Stage
 from ..errors import SharedPlugin
 from .native_copy import Follower, copied, family, recipe
@@ -19,7 +20,7 @@ from .native_probe import LONGEST_BLOCK, Feeding, begin, feeding
 from .program import Program, audio_buffer
 
 _STEP = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
-_EMPTY = np.dtype([("unused", "i8")])
+_EMPTY = Record("Empty")
 
 
 class Feed:

@@ -14,12 +14,12 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from numba import carray
 
 from ..buffers.inbox import Inbox
-from ..buffers.memory import memmove, pointer
 from ..buffers.priority import become_real_time_but_compile
+from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
+from ..buffers.views import copy, float_rows, part
 from ..errors import existing
 from ..live.engine import Engine
 from ..live.guard import Guard
@@ -31,7 +31,7 @@ from .native_probe import feeding
 from .offline import check_distinct, inside
 from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
 
-WIRE = np.dtype([("channels", "i8")])
+WIRE = Record("Wire", counts="channels")
 RESERVE = "reserve"
 """The latency item of delays that keep the chain's latency."""
 
@@ -45,10 +45,10 @@ _SPARES = 2
 @step
 def copy_block(state, x, n, y):
     """Copy a planar block from one program's output to the next one's input."""
-    channels = carray(pointer(state), 1, WIRE)[0].channels
+    channels = WIRE(state).channels
+    came, go = float_rows(x, channels, STRIDE), float_rows(y, channels, STRIDE)
     for c in range(channels):
-        offset = 4 * c * STRIDE
-        memmove(y + offset, x + offset, 4 * n)
+        copy(part(go[c], 0, n), came[c])
     return n
 
 

@@ -11,10 +11,12 @@ from fractions import Fraction
 from math import ceil, gcd
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned, aligned_copy, floats, integers, memmove, pointer
+from ..buffers.memory import aligned, aligned_copy
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import copy, float_rows, part
 from ..errors import InvalidValue
 from .program import STRIDE
 
@@ -28,16 +30,18 @@ KAISER_BETA = 10.0
 MAX_PHASES = 2000
 MAX_RATIO = 6
 
-CONVERSION = np.dtype(
-    [(n, "i8") for n in ("channels", "up", "down", "reach", "phases", "held", "n_held", "capacity", "next", "count")]
-    + [("is_exit", "i8")]
+CONVERSION = Record(
+    "Conversion",
+    counts="channels up down reach n_held capacity next is_exit",
+    arrays="held:f4[channels,capacity]",
+    constants="phases:f4[up,2*reach]",
+    shared="count:i8[1]",
 )
 
 
 @njit
-def _evaluate(samples, taps, n):
-    """The dot product of `n` float32 at the two addresses."""
-    a, b = floats(samples, n), floats(taps, n)
+def _evaluate(a, b, n):
+    """The dot product of `n` float32."""
     total = np.float32(0.0)
     for i in range(n):
         total += a[i] * b[i]
@@ -47,8 +51,9 @@ def _evaluate(samples, taps, n):
 @njit
 def _keep(s, x, n):
     """Append `n` new samples of every channel to the held ones."""
+    came = float_rows(x, s.channels, STRIDE)
     for c in range(s.channels):
-        memmove(s.held + 4 * (c * s.capacity + s.n_held), x + 4 * c * STRIDE, 4 * n)
+        copy(part(s.held[c], s.n_held, n), came[c])
     s.n_held += n
 
 
@@ -56,8 +61,7 @@ def _keep(s, x, n):
 def _drop(s, n):
     """Forget the `n` oldest held samples of every channel."""
     for c in range(s.channels):
-        start = s.held + 4 * c * s.capacity
-        memmove(start, start + 4 * n, 4 * (s.n_held - n))
+        copy(part(s.held[c], 0, s.n_held - n), part(s.held[c], n, s.n_held - n))
     s.n_held -= n
 
 
@@ -67,8 +71,8 @@ def convert(state, x, n, y):
 
     `next` is the time of the next output in units of 1/up input samples, counted from the first held sample.
     """
-    s = carray(pointer(state), 1, CONVERSION)[0]
-    count, taps = integers(s.count, 1), 2 * s.reach
+    s = CONVERSION(state)
+    out, count, taps = float_rows(y, s.channels, STRIDE), s.count, 2 * s.reach
     if not s.is_exit:
         count[0] = n
     _keep(s, x, n)
@@ -76,8 +80,7 @@ def convert(state, x, n, y):
     while s.next // s.up + taps <= s.n_held and not (s.is_exit and done == count[0]):
         first, phase = s.next // s.up, s.next % s.up
         for c in range(s.channels):
-            at = s.held + 4 * (c * s.capacity + first)
-            floats(y + 4 * (c * STRIDE + done), 1)[0] = _evaluate(at, s.phases + 4 * phase * taps, taps)
+            out[c, done] = _evaluate(part(s.held[c], first, taps), s.phases[phase], taps)
         s.next += s.down
         done += 1
     used = min(s.next // s.up, s.n_held)
@@ -134,7 +137,6 @@ class Resampling:
         return Stage(
             convert,
             CONVERSION,
-            keep=(self,),
             channels=channels,
             up=up,
             down=down,
@@ -144,7 +146,7 @@ class Resampling:
             n_held=ahead,
             capacity=capacity,
             next=first_time + (ahead - reach + 1) * up,
-            count=self._count.ctypes.data,
+            count=self._count,
             is_exit=is_exit,
         )
 

@@ -1,25 +1,23 @@
 """What chains side by side need: their sounds added up."""
 
-import numpy as np
-from numba import carray
-
-from ..buffers.memory import floats, memmove, memset, pointer
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import clear, copy, float_rows, part
 from .program import STRIDE
 
-SUM = np.dtype([("channels", "i8"), ("first", "i8")])
+SUM = Record("Sum", counts="channels first")
 
 
 @step
 def add_block(state, x, n, y):
     """`n` samples of planar float32 more at `y`; the first sound replaces what was there."""
-    s = carray(pointer(state), 1, SUM)[0]
+    s = SUM(state)
+    came, go = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE)
     for c in range(s.channels):
-        offset = 4 * c * STRIDE
+        added, total = came[c], go[c]
         if s.first:
-            memmove(y + offset, x + offset, 4 * n)
+            copy(part(total, 0, n), added)
             continue
-        added, total = floats(x + offset, n), floats(y + offset, n)
         for i in range(n):
             total[i] += added[i]
     return n
@@ -28,8 +26,10 @@ def add_block(state, x, n, y):
 @step
 def silence_block(state, x, n, y):
     """`n` samples of silence."""
-    for c in range(carray(pointer(state), 1, SUM)[0].channels):
-        memset(y + 4 * c * STRIDE, 0, 4 * n)
+    channels = SUM(state).channels
+    out = float_rows(y, channels, STRIDE)
+    for c in range(channels):
+        clear(part(out[c], 0, n))
     return n
 
 

@@ -8,11 +8,13 @@ a level that jumps end to end at any rate stays 60 dB clean from 200 Hz beside t
 from math import exp
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from ..buffers.atomics import load_double
-from ..buffers.memory import aligned, doubles, floats, integers, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import floats
 from .curves import logarithm_offset
 from .parameters import ParameterSpec, ParameterTable
 
@@ -52,18 +54,21 @@ def coefficient(time_ms: float, rate_hz: float) -> float:
     return 1.0 - exp(-1000.0 * SETTLED / (time_ms * rate_hz))
 
 
-_COUNTS = ("n", "targets", "places", "poles", "coefficients", "offsets", "started")
-RAMPS = np.dtype([(name, "i8") for name in _COUNTS])
+RAMPS = Record(
+    "Ramps",
+    counts="n started=0",
+    constants="targets:i8[max(1,n)] places:i8[max(1,n)] coefficients:f8[max(1,n)] offsets:f8[max(1,n)]",
+    arrays=f"poles:f8[max(1,n),{POLES}]",
+)
 
 
 @step
 def follow(state, x, n, y):
     """Move every parameter one frame on and put it, as float32, where its reader wants it. Starts at the targets."""
-    s = carray(pointer(state), 1, RAMPS)[0]
-    targets, places, offsets = integers(s.targets, s.n), integers(s.places, s.n), doubles(s.offsets, s.n)
-    coefficients = doubles(s.coefficients, s.n)
+    s = RAMPS(state)
+    targets, places, offsets, coefficients = s.targets, s.places, s.offsets, s.coefficients
     for i in range(s.n):
-        poles = doubles(s.poles + 8 * POLES * i, POLES)
+        poles = s.poles[i]
         target = load_double(targets[i])
         logarithmic = np.isfinite(offsets[i])
         aim = np.log(target + offsets[i]) if logarithmic else target
@@ -100,7 +105,6 @@ def ramp_stage(table: ParameterTable, places: dict[str, int], frame_rate_hz: flo
         coefficients=_constant([coefficient(spec.smoothing_ms, frame_rate_hz) for spec in specs], np.float64),
         offsets=_constant([_offset(spec) for spec in specs], np.float64),
         poles=aligned((max(1, len(places)), POLES), np.float64),
-        started=0,
     )
 
 

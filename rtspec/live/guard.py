@@ -8,10 +8,12 @@ lets it come back slowly. A tone that somebody holds does not grow and is left a
 from math import exp
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ..buffers.memory import aligned, complexes, floats, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import float_rows
 from ..chain.program import STRIDE
 from ..frames.fft import execute, real_fft
 
@@ -32,28 +34,33 @@ DUCK, DEEPEST = 0.1, 1e-3
 """Factor of the level at each howl, and the least level."""
 
 RELEASE_S, RECOVERY_S, ATTACK_S = 0.05, 2.0, 0.005
-_COUNTS = ("channels", "at", "last_bin", "suspected", "limited_samples", "howls", "limits")
-_PLACES = ("heard", "windowed", "spectrum", "window", "fft", "fft_plan")
-_REALS = ("ceiling", "gain", "duck", "goal", "level", "release", "attack", "recovery")
-GUARD = np.dtype([(name, "i8") for name in (*_COUNTS, *_PLACES)] + [(name, "f8") for name in _REALS])
+GUARD = Record(
+    "Guard",
+    counts="channels at=0 last_bin=-2 suspected=0 limited_samples=0 howls=0 limits=0",
+    addresses="fft fft_plan",
+    arrays=f"heard:f4[{N_FFT}]",
+    constants=f"window:f4[{N_FFT}]",
+    transformed=f"windowed:f4[{N_FFT}] spectrum:c8[{N_FFT // 2 + 1}]",
+    reals="ceiling gain=1 duck=1 goal=1 level=0 release attack recovery",
+)
 
 
 @njit
 def _loudest(x, i, channels):
     peak = 0.0
     for c in range(channels):
-        peak = max(peak, abs(floats(x + 4 * (c * STRIDE + i), 1)[0]))
+        peak = max(peak, abs(x[c, i]))
     return peak
 
 
 @njit
 def _is_howl(s):
     """Whether what was heard is one frequency, the same as before, that grows or is being limited."""
-    heard, window, windowed = floats(s.heard, N_FFT), floats(s.window, N_FFT), floats(s.windowed, N_FFT)
+    heard, window, windowed = s.heard, s.window, s.windowed
     for i in range(N_FFT):
         windowed[i] = heard[i] * window[i]
     execute(s.fft, s.fft_plan, s.windowed, s.spectrum)
-    spectrum, total, loudest, peak = complexes(s.spectrum, N_FFT // 2 + 1), 0.0, 0.0, 0
+    spectrum, total, loudest, peak = s.spectrum, 0.0, 0.0, 0
     for m in range(1, N_FFT // 2):
         power = spectrum[m].real ** 2 + spectrum[m].imag ** 2
         total += power
@@ -82,14 +89,14 @@ def _listen(s):
 @step
 def guard(state, x, n, y):
     """`n` samples of planar float32, limited, and turned down where they howl."""
-    s = carray(pointer(state), 1, GUARD)[0]
-    heard = floats(s.heard, N_FFT)
+    s = GUARD(state)
+    heard, came, go = s.heard, float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE)
     for i in range(n):
         if s.duck > s.goal:
             s.duck = max(s.goal, s.duck * s.attack)
         else:
             s.goal = s.duck = s.duck + s.recovery * (1.0 - s.duck)
-        peak = s.duck * _loudest(x, i, s.channels)
+        peak = s.duck * _loudest(came, i, s.channels)
         s.gain += s.release * (1.0 - s.gain)
         if s.gain * peak > s.ceiling:
             s.gain = s.ceiling / peak
@@ -97,9 +104,8 @@ def guard(state, x, n, y):
             s.limited_samples += 1
         scale, total = np.float32(s.gain * s.duck), np.float32(0.0)
         for c in range(s.channels):
-            at = 4 * (c * STRIDE + i)
-            sample = floats(x + at, 1)[0]
-            floats(y + at, 1)[0] = sample * scale
+            sample = came[c, i]
+            go[c, i] = sample * scale
             total += sample
         heard[s.at] = total
         s.at += 1
@@ -133,7 +139,6 @@ class Guard:
             guard,
             GUARD,
             channels=channels,
-            last_bin=-2,
             heard=aligned(N_FFT),
             windowed=aligned(N_FFT),
             spectrum=aligned(N_FFT // 2 + 1, np.complex64),
@@ -141,9 +146,6 @@ class Guard:
             fft=fft,
             fft_plan=plan,
             ceiling=10 ** (CEILING_DB / 20),
-            gain=1.0,
-            duck=1.0,
-            goal=1.0,
             release=1.0 - exp(-1.0 / (RELEASE_S * sample_rate)),
             recovery=1.0 - exp(-1.0 / (RECOVERY_S * sample_rate)),
             attack=exp(-1.0 / (ATTACK_S * sample_rate)),

@@ -9,11 +9,13 @@ is interpolated, which keeps its mean.
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from ...buffers.atomics import load_acquire, publish
-from ...buffers.memory import aligned, floats, pointer
+from ...buffers.memory import address, aligned
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import float_rows, floats
 from ...frames.bands import BandFilters
 from ...frames.levels import FULL_SCALE_DB
 from .level_tables import LevelFrames
@@ -39,9 +41,12 @@ FADE_IN_S = 0.3
 CEILING, KNEE = 0.98, 0.7
 """Of the limiter: no sample is louder than the first, none below the second is changed."""
 
-PLAYER = np.dtype(
-    [(n, "i8") for n in ("n_bands", "capacity", "ring", "count", "is_stream", "started", "starved")]
-    + [(n, "f8") for n in ("pace", "position", "first", "patience", "fade", "gain", "rise")]
+PLAYER = Record(
+    "LevelPlayer",
+    counts="n_bands capacity is_stream started=0 starved=0",
+    addresses="count",
+    shared="ring:f4[capacity,n_bands]",
+    reals="pace position=0 first patience fade gain rise",
 )
 
 
@@ -66,9 +71,10 @@ def _advance(s, count):
 @step
 def play_levels(state, x, n, y):
     """→ `n` float32 frames of n_bands powers; `x` is not read."""
-    s = carray(pointer(state), 1, PLAYER)[0]
+    s = PLAYER(state)
+    frames = float_rows(y, n, s.n_bands)
     for t in range(n):
-        out = floats(y + 4 * t * s.n_bands, s.n_bands)
+        out = frames[t]
         count = load_acquire(s.count)
         if count == 0:
             for b in range(s.n_bands):
@@ -78,20 +84,19 @@ def play_levels(state, x, n, y):
         place = max(s.position, 0.0)
         whole = int(place)
         part = np.float32(place - whole)
-        now = floats(s.ring + 4 * s.n_bands * (whole % s.capacity), s.n_bands)
-        after = floats(s.ring + 4 * s.n_bands * (min(whole + 1, count - 1) % s.capacity), s.n_bands)
+        now, after = s.ring[whole % s.capacity], s.ring[min(whole + 1, count - 1) % s.capacity]
         for b in range(s.n_bands):
             out[b] = np.float32(s.gain) * (now[b] + part * (after[b] - now[b]))
     return n
 
 
-LIMITER = np.dtype([("n_samples", "i8")])
+LIMITER = Record("Limiter", counts="n_samples")
 
 
 @step
 def limit(state, x, n, y):
     """`n` hops of float32 samples → the same, bent smoothly above KNEE and never beyond CEILING; no number is 0."""
-    n_samples = n * carray(pointer(state), 1, LIMITER)[0].n_samples
+    n_samples = n * LIMITER(state).n_samples
     samples, out = floats(x, n_samples), floats(y, n_samples)
     room = CEILING - KNEE
     for i in range(n_samples):
@@ -152,16 +157,13 @@ class LevelSource(ABC):
         return Stage(
             play_levels,
             PLAYER,
-            keep=(self, ring),
+            keep=(self,),
             n_bands=filters.n_bands,
             capacity=len(ring),
-            ring=ring.ctypes.data,
-            count=self._count.ctypes.data,
+            ring=ring,
+            count=address(self._count),
             is_stream=self.is_stream,
-            started=0,
-            starved=0,
             pace=frame_s / self.period_s,
-            position=0.0,
             first=centre_s / self.period_s - 0.5,
             patience=(PATIENCE_S + 2 * self.period_s) / frame_s,
             fade=FADE_PER_S**frame_s,

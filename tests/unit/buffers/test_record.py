@@ -177,6 +177,13 @@ def test_compiler_refuses_another_element():
         misread(declared.make(wide=aligned(1, np.float64)).address)
 
 
+def test_shapes_are_terms_of_the_counts():
+    declared = Record("Shapes", counts="n lag", arrays="a:f4[:,max(1,lag)] b:f4[n*2+1] c:f4[:,:]?")
+    declared.make(n=2, lag=0, a=aligned((7, 1)), b=aligned(5), c=aligned((2, 3)))
+    with pytest.raises(InvalidValue, match=r"Shapes\.a of shape \(7, 2\) must be .* = \(any, 1\)"):
+        declared.make(n=2, lag=0, a=aligned((7, 2)), b=aligned(5))
+
+
 def test_records_in_an_array_are_seen_by_field():
     voice = Record("Voice", counts="key busy=0", reals="gain=1")
     declared = Record("Voices", arrays="voices:Voice[4]", elements=(voice,))
