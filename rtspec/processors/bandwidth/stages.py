@@ -6,7 +6,7 @@ nothing to do it is zero, and the output is the input to the bit.
 
 import math
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -359,7 +359,7 @@ def hiss_stage(plan: FramePlan) -> Stage:
 
 # ------------------------------------------------------------------------------------------ mending
 
-_HELD = {
+_HELD: dict[str, Any] = {
     "counts": "n_held at=0 delay_frames repair",
     "arrays": f"history:c8[n_held,{N_BINS}] past:f4[n_held,{CONTROLS}]",
     "constants": f"air_shape:f4[{N_BINS}]",
