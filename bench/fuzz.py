@@ -21,12 +21,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mido
 import numpy as np
 import onnx
+import soundfile
 
 import rtspec
 from rtspec.audio import files
@@ -240,6 +242,7 @@ def kinds() -> dict[str, Kind]:
     return {
         "package": Kind(".onnx", tuple(load(n).proto_bytes for n in _PACKAGES), package_changed, played),
         **{name: Kind(f".{name}", _sounds(name), bytes_changed, heard) for name in ("wav", "flac", "mp3", "ogg")},
+        **{name: Kind(*_foreign(name)) for name in _FOREIGN},
         "midi": Kind(".mid", (_midi(0), _midi(1)), bytes_changed, timed_messages),
         "preset": Kind(".json", (_preset(),), document_changed, read_preset),
         "map": Kind(".json", (_map(),), document_changed, read_assignments),
@@ -247,6 +250,28 @@ def kinds() -> dict[str, Kind]:
         "levels-jsonl": Kind(".jsonl", (_level_lines(),), bytes_changed, read_levels),
         "levels-npy": Kind(".npy", (_level_array(),), bytes_changed, read_levels),
     }
+
+
+_FOREIGN = {
+    "wav-codes": ("WAV", ".wav", ("ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610", "DOUBLE", "PCM_U8")),
+    "rf64": ("RF64", ".wav", ("PCM_16", "FLOAT")),
+    "aiff": ("AIFF", ".aiff", ("PCM_16", "PCM_24", "FLOAT", "ULAW", "IMA_ADPCM", "GSM610")),
+    "caf": ("CAF", ".caf", ("PCM_16", "FLOAT", "ALAC_16", "ALAW")),
+    "au": ("AU", ".au", ("PCM_16", "FLOAT", "ULAW", "G721_32")),
+    "w64": ("W64", ".w64", ("PCM_16", "DOUBLE", "IMA_ADPCM")),
+    "opus": ("OGG", ".opus", ("OPUS",)),
+}
+"""What rtspec reads and does not write: the library's own word for the format, the ending, and codings."""
+
+
+def _foreign(name: str) -> tuple[str, tuple[bytes, ...], Callable, Callable]:
+    kind, ending, codings = _FOREIGN[name]
+    sound = 0.3 * np.sin(2 * np.pi * 440 * np.arange(6000) / 24000)
+
+    def write(path: Path, coding: str) -> None:
+        soundfile.write(path, sound, 24000, coding, format=kind)
+
+    return ending, tuple(_written(partial(write, coding=each), ending) for each in codings), bytes_changed, heard
 
 
 _PACKAGES = [name for name in ("identity", "tilt-gate", "inversion-live") if name in models()]

@@ -6,13 +6,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from .cli.failures import printing
-
 
 def emit(args: argparse.Namespace, data, text: str, file: TextIO | None = None) -> None:
     """Print `data` as one JSON object with --json, `text` otherwise; on stdout unless `file` is given."""
-    with printing():
-        print(json.dumps(data, default=_plain) if args.json else text, flush=True, file=file)
+    print(json.dumps(data, default=_plain) if args.json else text, flush=True, file=file)
 
 
 def _plain(value):

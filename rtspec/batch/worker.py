@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -39,7 +40,7 @@ def _renderer(order: dict[str, Any]):
     from ..cache import when_compiling
 
     if order["tells"]:
-        when_compiling(lambda line: print("rtspec:", line, file=sys.stderr, flush=True))
+        when_compiling(_tell)
     from ..buffers.kernels import skip_extensions
     from ..frames.fft import fftw_library
     from ..processors import create
@@ -50,6 +51,11 @@ def _renderer(order: dict[str, Any]):
         skip_extensions()
     recipe = Recipe(**order["recipe"])
     return Renderer(recipe, [create(name, **settings) for name, settings in recipe.chain])
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # a full standard error is no reason to end
+        print("rtspec:", line, file=sys.stderr, flush=True)
 
 
 def _serve(renderer, job: dict[str, str], talk: IO[str]) -> None:

@@ -12,7 +12,7 @@ from importlib import import_module
 
 from ..ending import Terminated, end_by_signals
 from ..errors import RtspecError
-from .failures import Failures, forget_stdout, printing
+from .failures import Failures, forget_stdout
 from .parser import BAD_USAGE, Parser
 from .surroundings import prepare
 
@@ -78,14 +78,10 @@ def _printed(words: list[str]) -> int:
     """Run the command, and have what it printed where it goes, so that a full disk is noticed and not left to the
     interpreter's end."""
     try:
-        status = _run(words)
-    except SystemExit:  # --help, --version
-        with printing():
+        return _run(words)
+    finally:  # --help and --version end by SystemExit
+        if sys.exc_info()[0] in (None, SystemExit):
             sys.stdout.flush()
-        raise
-    with printing():
-        sys.stdout.flush()
-    return status
 
 
 def _run(argv: list[str]) -> int:

@@ -1,11 +1,12 @@
 """What a command says when it fails: one line on stderr, and with --json an object on stdout too."""
 
+import io
 import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TextIO
 
 from ..errors import RtspecError
 
@@ -47,7 +48,7 @@ class Failures:
             if self._as_json:
                 print(error_object(status, kind, text))
             sys.stdout.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError, OutputFailed):
             forget_stdout()
 
 
@@ -68,7 +69,41 @@ def printing() -> Iterator[None]:
         raise OutputFailed(said) from error
 
 
+class StandardOutput(io.TextIOWrapper):
+    """Standard output that says so where it takes no more, whoever prints."""
+
+    def write(self, text: str) -> int:
+        with printing():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with printing():
+            super().flush()
+
+
+class StandardError(io.TextIOWrapper):
+    """Where lines for people go. That it takes no more can be told nowhere and is no reason to end."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            _forget(self)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _forget(self)
+
+
 def forget_stdout() -> None:
     """Print no more: the interpreter flushes once again when it ends, and would complain."""
+    _forget(sys.stdout)
+
+
+def _forget(stream: TextIO) -> None:
+    """Have a stream's output go nowhere."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,8 +4,12 @@ Only a command that is a process of its own (:func:`prepare`) changes any of thi
 """
 
 import codecs
+import io
 import os
 import sys
+from typing import Any
+
+from .failures import StandardError, StandardOutput
 
 _PLAIN = str.maketrans(
     {"→": "->", "×": "x", "…": "...", "µ": "u", "–": "-", "·": ".", "█": "#", "═": "=", "≥": ">=", "≤": "<=", "±": "+-"}
@@ -18,10 +22,16 @@ def prepare() -> None:
     """Make outputs that always take what is printed; say when kernels are compiled."""
     _fill_closed()
     codecs.register_error("rtspec", in_other_words)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="rtspec")
+    sys.stdout, sys.stderr = _wrapped(sys.stdout, StandardOutput), _wrapped(sys.stderr, StandardError)
     _tell_of_compiling()
+
+
+def _wrapped(stream: Any, kind: type[io.TextIOWrapper]) -> Any:
+    """A stream as one that takes any sign, and knows what to do where it is full."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    told = {"encoding": stream.encoding, "line_buffering": stream.line_buffering, "write_through": stream.write_through}
+    return kind(stream.buffer, errors="rtspec", **told)
 
 
 def in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -29,7 +29,7 @@ def write_document(path: str | Path, kind: str, content: dict) -> None:
     """
     path = Path(path)
     text = json.dumps({"rtspec": kind, "format": FORMAT, **content}, indent=2, ensure_ascii=False, allow_nan=False)
-    data = (text + "\n").encode()
+    data = (text + "\n").encode(errors="backslashreplace")  # bytes of a path that are no UTF-8: JSON's own escapes
     if len(data) > MAX_BYTES:
         raise InvalidValue(f"{path.name} would have {len(data)} bytes; the most is {MAX_BYTES}; store less in it")
     try:

@@ -112,10 +112,12 @@ def test_a_broken_pipe_is_quiet():
     assert child.returncode == cli.BROKEN_PIPE
 
 
-@pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["--help"], ["render", "IN", "-"]])
+@pytest.mark.parametrize(
+    "words", [["models"], ["models", "--json"], ["--help"], ["render", "IN", "-"], ["live", "--virtual"]]
+)
 def test_a_full_standard_output_is_one_line(sound, words):
     filled = [str(sound) if word == "IN" else word for word in words]
-    if "render" in words:
+    if words[0] in ("render", "live"):
         filled += ["--processor", "onnx:identity"]
     with open("/dev/full", "wb") as full:
         buffered = {**os.environ, "PYTHONUNBUFFERED": ""}  # else argparse does not hear that nobody gets its help
@@ -125,6 +127,13 @@ def test_a_full_standard_output_is_one_line(sound, words):
     assert told(done.stderr)[:-1] == [] or "render" in words  # which tells on stderr what it rendered
     assert line.startswith("rtspec: cannot write to standard output: No space left on device; make room")
     assert done.returncode == cli.FAILED
+
+
+def test_a_full_standard_error_is_no_reason_to_end(sound, tmp_path):
+    loud = [*COMMAND, "render", str(sound), str(tmp_path / "o.wav"), "--processor", "onnx:identity", "--set"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*loud, "output_db=20"], stdout=subprocess.PIPE, stderr=full, timeout=TIMEOUT_S)
+    assert done.returncode == 0 and b"clipped at peak" in done.stdout
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])

@@ -10,6 +10,7 @@ from control_toys import MixToyProcessor, Native, TimbreToy, chain, in_range, va
 
 import rtspec
 from rtspec.control import presets
+from rtspec.control.documents import read_document, write_document
 from rtspec.control.presets import (
     Bank,
     History,
@@ -40,6 +41,12 @@ def test_what_is_captured_written_read_and_applied_is_the_same_to_the_bit(tmp_pa
     fresh = chain()
     assert apply(fresh, again) == []
     assert values(fresh) == values(shifted(chain())) == preset.values
+
+
+def test_a_text_of_bytes_that_are_no_utf8_comes_back_as_it_was(tmp_path):
+    path = tmp_path / "p\udce9.json"
+    write_document(path, "preset", {"name": "é \udce9"})
+    assert read_document(path, "preset")["name"] == "é \udce9"
 
 
 def test_a_single_processor_has_presets_too():
