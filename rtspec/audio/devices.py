@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from ..errors import DeviceError
 from .jack_look import leave_server, monitors, server_lives, stand_beside
+from .outliving import outlived
 from .pulse_look import default_monitors
 
 
@@ -59,16 +60,21 @@ def portaudio():
 
 def _end(sd: Any) -> None:
     """Close PortAudio at the interpreter's end, unless it has a dead server's client: that would abort the process."""
-    if not _left[0] and not _has_dead_client(sd):
-        leave_server()
+    if _left[0] or _has_dead_client(sd):
+        return
+    if not _on_jack(sd):
         sd._exit_handler()
+    elif outlived(sd._exit_handler, server_lives):
+        leave_server()
 
 
 def _has_dead_client(sd: Any) -> bool:
-    if not sd._initialized:
-        return False
-    on_jack = any("JACK" in api["name"] and api["devices"] for api in sd.query_hostapis())
-    return on_jack and not server_lives()
+    return _on_jack(sd) and not server_lives()
+
+
+def _on_jack(sd: Any) -> bool:
+    """Whether PortAudio is the client of a JACK server."""
+    return bool(sd._initialized) and any("JACK" in api["name"] and api["devices"] for api in sd.query_hostapis())
 
 
 def note_open(stream: object) -> None:
@@ -98,15 +104,15 @@ def look_again(died: bool = False) -> None:
         takes over.
     """
     sd: Any = portaudio()
-    copy = _copied(sd) if died or _left[0] or _has_dead_client(sd) else None
+    copy = None
+    if died or _left[0] or _has_dead_client(sd) or not outlived(sd._terminate, server_lives):
+        copy = _copied(sd)
     if copy is not None:
         for library in (sd._lib, copy):  # threads of the sound system run in their code until the process ends
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
         sd._lib, sd._initialized = copy, 0
         _left[0] = False
     try:
-        if copy is None:
-            sd._terminate()
         sd._initialize()
         stand_beside()
     except sd.PortAudioError as error:

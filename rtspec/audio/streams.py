@@ -19,6 +19,7 @@ from ..errors import DeviceError
 from .callback import Exchange, exchange, portaudio_callback
 from .devices import Device, note_closed, note_open, portaudio
 from .jack_look import jack_period, server_lives
+from .outliving import PATIENCE_S, outlived
 from .period import JACK_SPLIT
 from .refusals import refusal
 
@@ -27,9 +28,6 @@ DEVICE_PRIORITY = 10
 
 MOST_LATENCY_S = 10.0
 """What a driver may say of itself and be believed."""
-
-CLOSE_TIMEOUT_S = 3.0
-"""How long a lost device may take to close before it is left alone: closing one whose server died can hang for ever."""
 
 
 class Stream(Protocol):
@@ -145,13 +143,13 @@ class PortAudioStream:
         if self._lost or (self.on_jack and self._started and not (self.active and server_lives())):
             self._leave()
             return
-        closing = threading.Thread(target=self._close, daemon=True)
-        closing.start()
-        closing.join(CLOSE_TIMEOUT_S)
-        if closing.is_alive():
+        if not outlived(self._close, self._lives):
             self._leave()
         note_closed(self)
         self._started = False
+
+    def _lives(self) -> bool:
+        return not self.on_jack or server_lives()
 
     def _leave(self) -> None:
         """Touch the device no more. PortAudio's own clean-up at the interpreter's end would trip over it as well; and
@@ -230,4 +228,4 @@ class VirtualStream:
         """Stop calling."""
         publish(self._shared, _RUNNING, 0)
         if self._thread is not None:
-            self._thread.join(CLOSE_TIMEOUT_S)
+            self._thread.join(PATIENCE_S)

@@ -120,6 +120,36 @@ def test_a_stream_plays_on_when_its_killed_server_is_there_again(end, rate, tmp_
     assert all(0.05 < np.abs(audio).max() < 0.5 for audio, _ in recorded)
 
 
+STOPS = """
+stream = rtspec.AudioStream(plugins=[], source=tone, loop=True).start()
+say("playing")
+heard()
+start = time.monotonic()
+if sys.argv[1] == "stop":
+    stream.stop()
+elif sys.argv[1] == "let go":
+    del stream
+say("stopped", round(time.monotonic() - start, 1))
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("how", ["stop", "let go", "exit"])
+def test_a_server_that_dies_at_any_moment_of_a_streams_end_neither_aborts_nor_holds_up_the_process(how):
+    for wait_ms in (-2, 3, 8):
+        server = JackServer(48000, 128)
+        with Child(server, STOPS, how) as child:
+            child.line("playing")
+            if wait_ms < 0:
+                server.kill()
+                time.sleep(-wait_ms / 1000)
+            child.tell("end")
+            time.sleep(max(0.0, wait_ms / 1000))
+            server.kill()
+            assert float(child.line("stopped")) < 6
+            child.end()
+
+
 WAITS_IN_VAIN = """
 stream = rtspec.AudioStream(plugins=[], source=tone, loop=True, reopen=True, report=say).start()
 say("playing")
