@@ -28,6 +28,8 @@ AutomationOf = Callable[[Path, float], Automation | None]
 """What moves while a file of so many seconds plays."""
 
 _PICTURED_S = 60
+_SHORTEST = 1024
+"""Samples of a chunk at least: more than channels, and a block."""
 _SILENT = 1e-4
 
 
@@ -133,9 +135,10 @@ def _stream(
             writer.write(out)
             heard.output(out)
 
-    left = reader.n_samples
-    for chunk in _endless(reader, heard):
-        out = play(chunk)[:, :left]
+    left, chunks = reader.n_samples, _heard_chunks(reader, heard)
+    while True:
+        chunk = next(chunks, None)
+        out = play(_silence(reader.channels, left) if chunk is None else chunk)[:, :left]
         left -= out.shape[1]
         write(mastering.process(out) if mastering else out)
         advance(reader.n_samples - left, reader.n_samples)
@@ -194,13 +197,16 @@ def _faults(program) -> Faults:
     return Faults() if program is None else faults_of(program)
 
 
-def _endless(reader, heard: _Heard) -> Iterator[np.ndarray]:
-    """The file in chunks of one size, then silence, for which the chain gives what it still holds."""
+def _heard_chunks(reader, heard: _Heard) -> Iterator[np.ndarray]:
+    """The file in chunks that a board takes for sound: none shorter than it has channels."""
     for chunk in reader.chunks():
         heard.input(chunk)
-        yield np.pad(chunk, ((0, 0), (0, CHUNK - chunk.shape[1])))
-    while True:
-        yield np.zeros((reader.channels, CHUNK), np.float32)
+        yield np.pad(chunk, ((0, 0), (0, max(0, _SHORTEST - chunk.shape[1]))))
+
+
+def _silence(channels: int, left: int) -> np.ndarray:
+    """What follows a file, for which the chain gives what it still holds: no more than that."""
+    return np.zeros((channels, min(CHUNK, max(_SHORTEST, left))), np.float32)
 
 
 def _automation(recipe: Recipe, board: Pedalboard) -> AutomationOf | None:
