@@ -37,6 +37,8 @@ class PackagedModel:
         Where it came from.
     inputs, outputs : Signature
         What the graph takes and gives.
+    lane_axis : str
+        Axis of the input's layout along which a call may serve several lanes.
     sessions : dict
         Sessions made of it so far, shared by all stages: weights are in memory once.
 
@@ -50,6 +52,7 @@ class PackagedModel:
     inputs: Signature = field(repr=False)
     outputs: Signature = field(repr=False)
     path: Path | None = None
+    lane_axis: str = "batch"
     sessions: dict[tuple, Any] = field(default_factory=dict, repr=False)
 
     def __reduce__(self) -> tuple:
@@ -201,6 +204,23 @@ def _shared(
         if found is None:
             found = _in_use[key] = PackagedModel(manifest, proto_bytes, inputs, outputs, path)
         return found
+
+
+def of_one(model: PackagedModel, axis: str) -> PackagedModel | None:
+    """A model whose calls hold several of something, along an axis of its input and output, for one of them: these are
+    its lanes then. None where the file does not say how many there are."""
+    import onnx
+
+    m, proto = model.manifest, onnx.ModelProto.FromString(model.proto_bytes)
+    for port, values in ((m.input, proto.graph.input), (m.output, proto.graph.output)):
+        value = next(each for each in values if each.name == port.name)
+        place = value.type.tensor_type.shape.dim[port.layout.index(axis)] if axis in port.layout else None
+        if place is None or not place.HasField("dim_value"):
+            return None
+        place.dim_value = 1
+    del proto.graph.value_info[:]
+    inputs, outputs = signatures(proto)
+    return PackagedModel(m, proto.SerializeToString(), inputs, outputs, model.path, axis)
 
 
 def inspect(path_or_name: str | Path) -> "Report":

@@ -189,13 +189,15 @@ class ModelStage(Stage):
     manifest : Manifest
     form : CallForm
         What is played of the model.
+    controls : dict of str to ndarray
+        The tensors of its parameters by name.
     """
 
     def __init__(self, model: PackagedModel, parts: "_Parts", keep: tuple):
         self.manifest, self.session_path = model.manifest, parts.caller.session_path
         self.why_binding = parts.caller.why
         self.input_shape, self.output_shape = parts.frame_shapes
-        self._controls, self.form = parts.controls, parts.form
+        self.controls, self.form = parts.controls, parts.form
         self._options, self._ended = parts.caller.options, False
         kept = (model, parts, *keep)
         super().__init__(run_model, SESSION, keep=kept, delay=model.stage_delay_frames, **parts.fields())
@@ -220,10 +222,14 @@ class ModelStage(Stage):
 
     def together(self, lanes: Sequence["ModelStage"]) -> "ModelStage":
         """A stage for as many lanes as are given, this one's among them: it reads this one's parameters."""
+        return self.of_lanes(len(lanes), tuple(lanes))
+
+    def of_lanes(self, n: int, keep: tuple = ()) -> "ModelStage":
+        """A stage for `n` lanes in one call, which reads this one's parameters."""
         model, parts = self._kept[0][:2]
         n_bins = dict(zip(self.manifest.input.layout, parts.input.shape, strict=True)).get("bins")
-        several = _Parts(model, n_bins, self.session_path, False, len(lanes), self._controls)
-        return ModelStage(model, several, tuple(lanes))
+        several = _Parts(model, n_bins, self.session_path, False, n, self.controls)
+        return ModelStage(model, several, (self, *keep))
 
     def run_under_way(self) -> int:
         """Number of the run that is under way, 0 where none is."""
@@ -248,7 +254,7 @@ class ModelStage(Stage):
                 f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(places) or "none"}'
             )
         tensor, index = places[name]
-        return self._controls[tensor].reshape(-1)[index : index + 1]
+        return self.controls[tensor].reshape(-1)[index : index + 1]
 
     def parameter_address(self, name: str) -> int:
         """Where compiled code writes a parameter as float32, once a frame."""
@@ -292,6 +298,7 @@ def model_stage(
     keep: tuple = (),
     session_path: SessionPath = "auto",
     as_it_is: bool = False,
+    controls_of: ModelStage | None = None,
 ) -> ModelStage:
     """Make a stage of a packaged model, ready to run: session made, memory allocated, one trial call done.
 
@@ -307,6 +314,8 @@ def model_stage(
         "auto" takes the C API where it is there.
     as_it_is : bool
         Play the file's own graph, and each lane alone, to compare with.
+    controls_of : ModelStage, optional
+        Its parameters are read in place of parameters of its own.
 
     Returns
     -------
@@ -319,7 +328,8 @@ def model_stage(
     """
     if session_path not in ("auto", "c-api", "binding"):
         raise InvalidValue(f'session_path="{session_path}" must be one of auto, c-api, binding; try "auto"')
-    return ModelStage(model, _Parts(model, n_bins, session_path, as_it_is), keep)
+    controls = None if controls_of is None else controls_of.controls
+    return ModelStage(model, _Parts(model, n_bins, session_path, as_it_is, controls=controls), (*keep, controls_of))
 
 
 @dataclass(frozen=True)
@@ -358,7 +368,7 @@ class _Parts:
         check_room(m.name, [(shape, "float32"), *((s.shape, s.dtype) for s in m.states)])
         known = {m.valid_input: np.ones(self.period, np.float32)} if m.valid_input else {}
         frame = np.zeros(shape, np.float32)
-        axis = m.input.layout.index("batch") if "batch" in m.input.layout else None
+        axis = m.input.layout.index(model.lane_axis) if model.lane_axis in m.input.layout else None
         given = {m.input.name: frame, **self.controls, **{s.input: aligned_copy(s.value()) for s in m.states}}
         call = Call(m.input.name, axis, given, known, self._output_names, m.states)
         session, why = _session(model, session_path, call, as_it_is)

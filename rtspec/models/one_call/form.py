@@ -25,7 +25,7 @@ CLOSE = 1e-6
 LARGEST = 64 << 20
 """Bytes of a model at most: whatever is larger does not play live, and copies of it would fill the memory."""
 _FRAMES, _LANES = 16, 3
-_PRODUCTS: tuple[Pass, ...] = (depthwise, pointwise, mean, whole_packets)
+_PRODUCTS: tuple[Pass, ...] = (depthwise, pointwise, mean, whole_packets, as_rows)
 
 Runner = Callable[[bytes], Any]
 """Makes a session of a serialised model."""
@@ -82,7 +82,10 @@ def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, An
     proto = ModelProto.FromString(content)
     is_heavy = sum(prod(tensor.dims) for tensor in proto.graph.initializer) >= HEAVY
     why = None
-    for passes, together in ((_PRODUCTS, True), ((), True)) if is_heavy else (((), True), ((), False)):
+    tries = (
+        ((_PRODUCTS, True), ((as_rows,), True), ((), True)) if is_heavy else (((as_rows,), True), ((as_rows,), False))
+    )
+    for passes, together in tries:
         try:
             form = _made(proto, call, passes, together)
             made = session(form.content)
@@ -106,7 +109,7 @@ def _made(proto: ModelProto, call: Call, passes: Sequence[Pass], together: bool)
     while graph.apply(rotation, one_step):
         graph.look()
     why_alone = _find_lanes(graph, call) if together else "together they would give other bits than alone"
-    graph.apply(*passes, as_rows, free_lanes)
+    graph.apply(*passes, free_lanes)
     joined_views(graph)
     lanes = {name: axis for name, axis in graph.lanes.items() if name in (*graph.inputs, *graph.outputs)}
     free = {name: _free(shapes[name], lanes[name]) for name in shapes if name in lanes}
@@ -160,9 +163,9 @@ def _alone_again(form: CallForm, made: Any, call: Call) -> CallForm:
 
 
 def _noise(call: Call) -> np.ndarray:
-    """Frames of some lanes, the same each time."""
+    """Frames of some lanes, numbers from 0 to 1, the same each time."""
     shape = (_FRAMES, _LANES, *call.inputs[call.frame].shape)
-    return np.abs(np.random.default_rng(0).standard_normal(shape)).astype(np.float32)
+    return np.random.default_rng(0).random(shape, np.float32)
 
 
 def _together(made: Any, form: CallForm, call: Call, frames: np.ndarray) -> list[list[np.ndarray]]:

@@ -183,7 +183,7 @@ class TimbreSynth(Instrument):
         places |= latents
         ramps = ramp_stage(self.parameters, places, sample_rate / hop)
         return voices_stage(
-            *(self.parameters, ramps, model, controls, self._programs, self._home),
+            *(self.parameters, ramps, self._model, model, controls, self._programs, self._home),
             *(min(latents.values()), self._courses),
             hop=hop,
             rate=sample_rate,

@@ -5,10 +5,12 @@ from numba import carray, njit
 
 from ...buffers.atomics import load_double
 from ...buffers.inbox import INBOX, MESSAGE, Inbox, pop
-from ...buffers.memory import address, aligned, aligned_copy, doubles, floats, memmove, pointer
+from ...buffers.memory import address, aligned, aligned_copy, doubles, floats, integers, memmove, pointer
 from ...buffers.step import ROW, Row, Stage, run_rows, step, table
 from ...chain.program import STRIDE
 from ...control.parameters import ParameterTable
+from ...models.packages import PackagedModel
+from ...models.session import ModelStage
 from ..phases import PhaseChoice
 from .channels import (
     HAND,
@@ -24,6 +26,7 @@ from .channels import (
     wheel_of,
 )
 from .course_kernels import COURSE_FIELDS, course_drift, course_fields, course_gain, weigh_courses
+from .few import asking_stages
 from .frames import FRAME_FIELDS, FRAME_NUMBERS, add_partials, finish_frame, forget_frame, frame_fields
 from .keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all, voices
 from .levels import N_LEVELS, N_PARTIALS
@@ -59,7 +62,7 @@ SYNTH = np.dtype(
         for name in (
             *("hop", "fill", "serial", "mpe", "lower", "upper", "channels", "inbox", "message"),
             *("voices", "hands", "tables"),
-            *("rows", "asked", "told", "controls", "busy", "latents", "course"),
+            *("rows", "asked", "told", "controls", "busy", "latents", "course", "wanted"),
             *COURSE_FIELDS,
             *PROGRAM_FIELDS,
             *TABLE_FIELDS,
@@ -139,9 +142,10 @@ def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
 @njit
 def _ask_all(s, control, all_voices, all_hands):
     """One row a voice, and how loud its course is a hop later; returns how many are not quiet."""
-    n, course = 0, doubles(s.course, MAX_VOICES)
+    n, course, wanted = 0, doubles(s.course, MAX_VOICES), integers(s.wanted, MAX_VOICES)
     for i in range(MAX_VOICES):
         voice = all_voices[i]
+        wanted[i] = voice.busy or voice.wait > 0
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
             _ask(s, control, all_hands, voice, i, voice.next_key, key, voice.next_velocity, 0.0)
@@ -149,7 +153,7 @@ def _ask_all(s, control, all_voices, all_hands):
             key = _bent(s, control, all_hands, voice, voice.pitch)
             _ask(s, control, all_hands, voice, i, voice.key, key, voice.velocity, voice.age)
             course[i] = _course(s, control, voice.key, voice.age + s.hop)
-        n += voice.busy or voice.wait > 0
+        n += wanted[i]
     return n
 
 
@@ -362,7 +366,8 @@ def play_voices(state, x, n, y):
 def voices_stage(
     table_of: ParameterTable,
     ramps: Stage,
-    model: Stage,
+    package: PackagedModel,
+    model: ModelStage,
     controls: np.ndarray,
     programs: np.ndarray,
     home: Home,
@@ -383,7 +388,8 @@ def voices_stage(
         With the parameters "voices", "mpe" and "drums", which act at once.
     ramps : Stage
         Writes smoothed parameters to `controls` and to the network's latents.
-    model : Stage
+    package : PackagedModel
+    model : ModelStage
         The network: (MAX_VOICES, ASKED) → (MAX_VOICES, N_LEVELS).
     controls : ndarray, float32, shape (len(CONTROLS),)
     programs : ndarray, float32, shape (128, N_LATENTS)
@@ -405,7 +411,9 @@ def voices_stage(
         A method that makes phases for magnitudes; None: oscillators, which know them.
     """
     asked, told = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
-    rows: list[Row] = [ramps.row(controls, controls), model.row(asked, told)]
+    wanted = aligned(MAX_VOICES, np.int64)
+    asking = asking_stages(package, model, wanted)
+    rows: list[Row] = [ramps.row(controls, controls), asking[0].row(asked, told)]
     inner = table(rows)
     inner.flags.writeable = False
     frames, stages, kept = frame_fields(phase, rate, hop)
@@ -415,6 +423,7 @@ def voices_stage(
         keep=(inbox, tuple(rows), table_of, kept, home, courses),
         latents=latents,
         course=aligned(MAX_VOICES, np.float64),
+        wanted=wanted,
         **course_fields(courses),
         hop=hop,
         fill=hop,
@@ -436,4 +445,4 @@ def voices_stage(
         **noise_fields(NOISE_HOPS * hop, rate),
         **frames,
     )
-    return [voices_played, ramps, model, *stages]
+    return [voices_played, ramps, *asking, *stages]

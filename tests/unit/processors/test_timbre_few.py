@@ -1,0 +1,47 @@
+"""The network is asked for the voices that sound, and tells them what it would tell all sixteen."""
+
+import mido
+import numpy as np
+import pytest
+
+import rtspec
+from rtspec.buffers.memory import aligned
+from rtspec.models.packages import load
+from rtspec.models.session import ModelStage, model_stage
+from rtspec.processors.timbre.few import SIZES, asking_stages
+from rtspec.processors.timbre.voices import ASKED, MAX_VOICES, N_LEVELS
+
+
+def asked_rows() -> np.ndarray:
+    rows = np.random.default_rng(3).random((MAX_VOICES, ASKED), np.float32)
+    x = aligned(rows.shape)
+    x[...] = rows
+    return x
+
+
+@pytest.mark.parametrize("voices", [[], [0], [15], [3, 9], [1, 2, 5, 8, 13], list(range(MAX_VOICES))], ids=len)
+def test_wanted_voices_get_what_all_would_get_and_the_others_are_left_alone(voices):
+    model = load("timbre-synth")
+    full, wanted = model_stage(model, as_it_is=True), aligned(MAX_VOICES, np.int64)
+    full.parameter("z1")[0] = 0.4
+    wanted[voices] = 1
+    asking = asking_stages(model, full, wanted)
+    x, told, all_told = asked_rows(), aligned((MAX_VOICES, N_LEVELS)), aligned((MAX_VOICES, N_LEVELS))
+    told[...] = 7
+    asking[0].run(x, 1, told)
+    full.run(x, 1, all_told)
+    peak = np.abs(all_told).max()
+    np.testing.assert_allclose(told[voices], all_told[voices], rtol=0, atol=2e-6 * peak)
+    assert (np.delete(told, voices, axis=0) == 7).all()
+    runs = [stage.counters["runs"] for stage in asking if isinstance(stage, ModelStage)]
+    assert sum(runs) == bool(voices)
+    if voices:
+        assert runs[next(i for i, size in enumerate(SIZES) if size >= len(voices))] == 1
+
+
+def test_notes_that_come_and_go_sound_the_same_at_any_block():
+    notes = [mido.Message("note_on", note=40 + 3 * i, velocity=80, time=0.03 * i) for i in range(11)]
+    notes += [mido.Message("note_off", note=40 + 3 * i, time=0.5 + 0.02 * i) for i in range(11)]
+    made = [rtspec.TimbreSynth()(notes, duration=1.0, sample_rate=48000, buffer_size=n) for n in (64, 441, 8192)]
+    assert np.array_equal(made[0], made[1])
+    assert np.array_equal(made[0], made[2])
