@@ -40,7 +40,7 @@ def files_ratios(board: rtspec.Pedalboard, n_files: int, folder: Path) -> tuple[
     for name, seconds in (("long", 2.0 * n_files), ("two", 2.0), ("half", 0.5)):
         soundfile.write(folder / f"{name}.wav", noise(seconds), RATE)
     render_file(board, folder / "half.wav", folder / "out.wav")
-    spent = dict.fromkeys(("long", "two", "half"), 0.0)
+    spent: dict[str, float] = {}
     for name, count in (("two", n_files), ("long", 1), ("half", n_files)):
         start = time.process_time()
         for _ in range(count):
