@@ -137,9 +137,10 @@ class NativeStep:
         self._x, self._y = audio_buffer(channels), audio_buffer(channels)
         check_unowned(plugin)
         how, self._follower = feeding(plugin, sample_rate, channels), None
+        self._family = family(plugin)  # kept: what is inside a container has another id each time it is looked for
         subject = plugin
         if recipe(plugin) is None:
-            _owners.update({id(one): self for one in family(plugin)})
+            _owners.update({id(one): self for one in self._family})
         else:
             subject = copied(plugin)
             self._follower = Follower(plugin, subject)
@@ -164,7 +165,7 @@ class NativeStep:
 
     def release(self) -> None:
         """The plugin may play elsewhere."""
-        for one in family(self.plugin):
+        for one in self._family:
             if _owners.get(id(one)) is self:
                 del _owners[id(one)]
 

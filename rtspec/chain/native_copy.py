@@ -103,6 +103,10 @@ def copied(plugin):
     return made(instructions)
 
 
+def _same(some: list, others: list) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
+
+
 class _Pair(NamedTuple):
     original: Any
     copy: Any
@@ -117,8 +121,7 @@ class Follower:
         self._learn()
 
     def _learn(self) -> None:
-        originals = family(self._plugin)
-        self._inside = [id(one) for one in originals]
+        originals = self._inside = family(self._plugin)
         pairs = zip(originals, family(self._copy), strict=True)
         self._pairs = [_Pair(o, c, names) for o, c in pairs if (names := _names(type(o)))]
         self._seen = [self._values(pair) for pair in self._pairs]
@@ -130,7 +133,7 @@ class Follower:
 
     def follow(self) -> bool:
         """Set what has changed since the last time; True if anything has."""
-        if self._is_container and [id(one) for one in family(self._plugin)] != self._inside:
+        if self._is_container and not _same(family(self._plugin), self._inside):
             self._refill()
             return True
         changed = False

@@ -319,14 +319,14 @@ MAX_PIECE = 8192
 
 def check_distinct(plugins: Iterable) -> None:
     """Raise :class:`SharedPlugin` where a native plugin is at two places."""
-    seen: set[int] = set()
+    seen: dict[int, object] = {}  # kept, lest the next object get the number of one that is gone
     for plugin in (one for p in plugins for one in (q for i in inside(p) for q in _family(i))):
         if id(plugin) in seen:
             raise SharedPlugin(
                 f"{plugin!r} is in this chain twice, but one plugin has one state; make a second one, by"
                 f" pedalboard.{type(plugin).__name__}(…) say"
             )
-        seen.add(id(plugin))
+        seen[id(plugin)] = plugin
 
 
 def inside(plugin) -> list:

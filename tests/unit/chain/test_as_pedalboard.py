@@ -257,6 +257,13 @@ def test_a_native_plugin_twice_is_refused_and_ours_twice_is_two():
     np.testing.assert_array_equal(twice, rtspec.Pedalboard([tilt(), tilt()])(sound(), RATE))
 
 
+def test_containers_whose_plugins_nobody_else_holds_are_never_taken_for_one_another():
+    for _ in range(50):
+        mix = pedalboard.Mix([pedalboard.Gain(-3), pedalboard.Delay(0.01)])
+        chain = pedalboard.Chain([pedalboard.Gain(-3), pedalboard.Reverb()])
+        assert rtspec.Pedalboard([mix, chain])(sound(100), RATE).shape == (2, 100)
+
+
 # Locks ----------------------------------------------------------------------------------------------------------------
 
 

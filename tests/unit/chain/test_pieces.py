@@ -29,7 +29,8 @@ def pieces(plugin, audio, block):
 
 
 SIMPLE = """
-Bitcrush Chorus Clipping Compressor Delay Distortion Gain HighpassFilter HighShelfFilter Invert LadderFilter Limiter
+Bitcrush BrickwallLimiter Chorus Clipping Compressor Delay Distortion Gain HighpassFilter HighShelfFilter Invert
+LadderFilter Limiter
 LowpassFilter LowShelfFilter MP3Compressor NoiseGate PeakFilter Phaser Resample Reverb
 """
 
