@@ -53,12 +53,15 @@ SESSION = np.dtype(
             *("period", "input", "input_outer", "input_inner", "output", "output_outer", "output_inner"),
             # States: one block, its initial values, and those of which the model gives only the newest frames.
             *("states", "initial_states", "states_bytes", "appends", "n_appends"),
+            # Lanes, outermost in the tensors, and those states of which each has its own.
+            *("n_lanes", "lane_states", "n_lane_states"),
             # What changes.
             *("memory", "phase", "position", "runs", "under_way", "failures", "not_finite", "text"),
         )
     ]
 )
 _APPEND = ("state", "newest", "outer", "kept_bytes", "new_bytes")
+_LANE_STATE = ("state", "its_turn", "lane_bytes")
 
 
 def _call(n_args: int):
@@ -133,6 +136,25 @@ def note_failure(s, status):
 
 
 @njit
+def start_lane(s, lane):
+    """The states of one lane as they were at first, whichever call comes next."""
+    for k in range(s.n_lane_states):
+        a = integers(s.lane_states + 8 * len(_LANE_STATE) * k, len(_LANE_STATE))
+        at = lane * a[2]
+        for place in (a[0], a[1]):
+            memmove(place + at, s.initial_states + (a[0] - s.states) + at, a[2])
+
+
+@njit
+def start_lost_lanes(s, lane_bytes):
+    """Lanes that gave NaN or infinity give zeros and start afresh; the others go on."""
+    for lane in range(s.n_lanes):
+        if not all_finite(s.output + lane * lane_bytes, lane_bytes // 4):
+            memset(s.output + lane * lane_bytes, 0, lane_bytes)
+            start_lane(s, lane)
+
+
+@njit
 def run_session(s):
     """Run the model once. A failed call leaves the states, one that gives NaN starts them afresh; both give zeros."""
     values = s.values + 8 * (s.n_inputs + s.n_outputs) * s.phase
@@ -145,14 +167,19 @@ def run_session(s):
     if status != 0:
         note_failure(s, status)
         memset(s.output, 0, n_bytes)
-    elif not all_finite(s.output, n_bytes // 4):
+    elif all_finite(s.output, n_bytes // 4):
+        append_newest(s)
+        s.phase = 1 - s.phase
+    elif s.n_lanes > 1:
+        s.not_finite += 1
+        append_newest(s)
+        s.phase = 1 - s.phase
+        start_lost_lanes(s, n_bytes // s.n_lanes)
+    else:
         s.not_finite += 1
         memset(s.output, 0, n_bytes)
         memmove(s.states, s.initial_states, s.states_bytes)
         s.phase = 0
-    else:
-        append_newest(s)
-        s.phase = 1 - s.phase
 
 
 @step
@@ -454,6 +481,9 @@ class _Parts:
             "states_bytes": n_bytes,
             "appends": self._appends(),
             "n_appends": sum(s.append_axis is not None for s in m.states),
+            "n_lanes": self.lanes,
+            "lane_states": (lane_states := self._lane_states()),
+            "n_lane_states": len(lane_states),
             "text": aligned(MESSAGE_BYTES, np.dtype(np.uint8)),
         }
 
@@ -464,6 +494,15 @@ class _Parts:
                 outer = max(1, prod(kept.shape[: state.append_axis]))
                 rows.append((address(kept), address(new), outer, kept.nbytes // outer, new.nbytes // outer))
         return _constant(np.array(rows, np.int64).reshape(-1, len(_APPEND)))
+
+    def _lane_states(self) -> np.ndarray:
+        """Where the states lie of which each lane has its own, and what takes turns with them."""
+        rows = [
+            (address(kept), address(kept if state.append_axis is not None else turn), kept.nbytes // self.lanes)
+            for state, (kept, turn) in zip(self.manifest.states, self.pairs, strict=True)
+            if state.input in self.form.lanes
+        ]
+        return _constant(np.array(rows, np.int64).reshape(-1, len(_LANE_STATE)))
 
 
 def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, ...]:

@@ -218,6 +218,18 @@ def test_each_lane_of_several_is_what_it_is_alone_to_the_bit(name, lanes):
         assert np.array_equal(together[:, lane : lane + 1], played(name, frames[:, lane : lane + 1]))
 
 
+@pytest.mark.parametrize("name", HEAVY_MODELS)
+def test_a_lane_that_bursts_leaves_the_others_alone_and_starts_afresh(name):
+    frames = sounds(name, 40, 3)
+    quiet = played(name, frames)
+    frames[12, 1] = np.inf
+    burst = played(name, frames)
+    assert np.array_equal(burst[:, [0, 2]], quiet[:, [0, 2]])
+    assert np.isfinite(burst).all()
+    assert not np.array_equal(burst[13:, 1], quiet[13:, 1])
+    assert np.abs(burst[30:, 1]).max() > 0
+
+
 def test_light_models_give_the_bits_of_their_file(tmp_path):
     weights = [("w", noise(9, 9, 1)), ("b", noise(9))]
     shape = [1, 9, "frames"]
