@@ -1,7 +1,9 @@
 """What rtspec's commands reach outside: sockets, look-ups of names, files that they write, seen by strace.
 
-Run ``python bench/outside.py`` (needs strace). Local sockets to sound servers (JACK, PulseAudio, PipeWire, X11) are
-listed, not counted; anything else fails.
+Run ``python bench/outside.py`` (needs strace). Where JACK is installed the commands play on a server of this script's
+own too. Local sockets to sound servers (JACK, PulseAudio, PipeWire), JACK's own files and the folder that PulseAudio's
+client library makes in ~/.config are allowed, the servers named; anything else fails: another socket, a name looked up,
+a file outside the working folder, the temporary folder and rtspec's own cache.
 """
 
 import os
@@ -11,56 +13,94 @@ import sys
 import tempfile
 from pathlib import Path
 
-SOUND = Path(__file__).resolve().parents[1] / "examples" / "audio" / "speech.flac"
+from rtspec.audio.jack import JackServer, why_unavailable
+
+ROOT = Path(__file__).resolve().parents[1]
+SOUND = ROOT / "examples" / "audio" / "speech.flac"
+CHAIN = ["--processor", "onnx:tilt-gate"]
 COMMANDS = {
     "demo": ["demo", "--virtual", "--seconds", "1", "--out", "out"],
-    "render": ["render", str(SOUND), "out.wav", "--processor", "onnx:tilt-gate", "--picture"],
-    "live": ["live", "--virtual", "--seconds", "1", "--quiet", "--processor", "onnx:tilt-gate"],
+    "render": ["render", str(SOUND), "out.wav", *CHAIN, "--picture"],
+    "live": ["live", "--virtual", "--seconds", "1", "--quiet", *CHAIN],
 }
-LOCAL = re.compile(r"jack|pulse|pipewire|X11|dbus")
-OWN = re.compile(r"^(/dev/(null|shm/|tty|pts)|/proc/self/|/sys/)")
+ON_JACK = {
+    "demo on JACK": ["demo", "--seconds", "1", "--out", "out"],
+    "live on JACK": ["live", "--seconds", "1", "--quiet", "--record", "take.wav", *CHAIN],
+}
+CALLS = "trace=socket,connect,bind,sendto,sendmsg,open,openat,creat,rename,renameat2,mkdir,link,symlink,mknod"
+BEYOND = re.compile(r"AF_INET|AF_PACKET|resolv\.conf|nsswitch|/etc/hosts|nscd")
+SERVERS = re.compile(r"jack|pulse|pipewire|dbus")
+"""Local sockets that sound goes through."""
+
+SYSTEM = re.compile(
+    r"^(/dev/(null|tty|pts)|/dev/shm/(jack|sem\.jack)|/proc/self/|/tmp/jack|.*/home/\.c(ache|onfig(/pulse)?)$)"
+)
+"""What is no file of anybody's; JACK's own; folders that rtspec's cache and PulseAudio's client library lie in."""
+
+MADE = re.compile(r'\b(?:open|openat|creat|mkdir|mknod|link|symlink|rename|renameat2)\((?:AT_FDCWD, )?"([^"]+)"(.*)')
 
 
-def traced(words: list[str], folder: Path) -> list[str]:
-    """The system calls of a command and its children that open, connect or send."""
-    log = folder / "calls.txt"
-    calls = "trace=socket,connect,sendto,sendmsg,openat,creat,rename,mkdir"
-    command = ["strace", "-f", "-qq", "-e", calls, "-o", str(log), sys.executable, "-m", "rtspec.cli", *words]
-    environment = {**os.environ, "HOME": str(folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("ORT_DISABLE_TELEMETRY", None)
-    root = Path(__file__).resolve().parents[1]
-    environment["PYTHONPATH"] = str(root)
-    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+def traced(words: list[str], place: Path, environment: dict[str, str]) -> list[str]:
+    """The system calls of Python with these words, and of its children, that open, make, connect or send."""
+    log = place / "calls.txt"
+    for folder in ("work", "home", "tmp"):
+        (place / folder).mkdir()
+    command = ["strace", "-f", "-qq", "-s", "200", "-e", CALLS, "-o", str(log), sys.executable]
+    silent = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "CI")
+    environment = {name: value for name, value in environment.items() if name not in silent}
+    environment |= {"HOME": str(place / "home"), "TMPDIR": str(place / "tmp"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, *words], cwd=place / "work", env=environment, stdout=subprocess.DEVNULL)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)} ended with {done.returncode}")
     return log.read_text(errors="replace").splitlines()
 
 
-def reached(calls: list[str], folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Sockets beyond this machine, local ones, and files written outside the folder and rtspec's own."""
-    outside = [call for call in calls if re.search(r"AF_INET|AF_INET6|resolv\.conf|nsswitch|/etc/hosts", call)]
-    local = [call for call in calls if "connect(" in call and "AF_UNIX" in call]
-    opened = [re.search(r'openat\([^,]+, "([^"]+)", [^)]*O_(?:WRONLY|RDWR|CREAT)', call) for call in calls]
-    tried = [match[1] for match in opened if match and " = -1 " not in match.string]
-    own = (str(folder), str(Path(__file__).resolve().parents[1] / "rtspec"), tempfile.gettempdir())
-    files = [name for name in tried if name.startswith("/") and not name.startswith(own) and not OWN.match(name)]
-    return outside, local, files
+def written(call: str) -> str | None:
+    """The file that a call opens for writing, makes or renames; None where it does none of that, or failed."""
+    found = MADE.search(call)
+    if found is None or " = -1 " in call:
+        return None
+    opens = re.search(r"\bopen(at)?\(", call)
+    return None if opens and not re.search(r"O_WRONLY|O_RDWR|O_CREAT", found[2]) else found[1]
+
+
+def reached(calls: list[str], place: Path) -> tuple[list[str], list[str], set[str]]:
+    """Calls that go beyond this machine, those to local sockets, and files made elsewhere."""
+    own = [str(place / part) for part in ("work", "tmp", "home/.cache/rtspec")]
+    own += [str(ROOT / "rtspec"), *filter(None, [os.environ.get("RTSPEC_CACHE")])]
+    beyond = [call for call in calls if BEYOND.search(call)]
+    local = [call for call in calls if re.search(r"\b(connect|bind|send\w+)\(", call) and "sun_path" in call]
+    files = {os.path.join(place / "work", name) for call in calls if (name := written(call))}
+
+    return (
+        beyond,
+        local,
+        {name for name in files if not os.path.normpath(name).startswith(tuple(own)) and not SYSTEM.match(name)},
+    )
+
+
+def row(name: str, words: list[str], environment: dict[str, str]) -> int:
+    """Print a line of the table; how much was reached that must not be."""
+    with tempfile.TemporaryDirectory() as folder:
+        beyond, local, files = reached(traced(["-m", "rtspec.cli", *words], Path(folder), environment), Path(folder))
+    servers = sorted({found[0] for call in local if (found := SERVERS.search(call))})
+    strange = [call for call in local if not SERVERS.search(call)]
+    shown = ", ".join(sorted(files)[:5]) or "none"
+    print(f"| {name} | {len(beyond) + len(strange)} | {', '.join(servers) or 'none'} | {shown} |", flush=True)
+    for call in [*beyond, *strange][:10]:
+        print("  ", call[:160], file=sys.stderr)
+    return len(beyond) + len(strange) + len(files)
 
 
 def main() -> int:
     """One line a command; 1 where something was reached."""
-    bad = 0
-    print("| command | sockets and look-ups outside | local sockets | files elsewhere |\n| --- | --: | --- | --- |")
-    for name, words in COMMANDS.items():
-        with tempfile.TemporaryDirectory() as place:
-            (Path(place) / "home").mkdir()
-            outside, local, files = reached(traced(words, Path(place)), Path(place))
-        servers = sorted({match[0] for call in local if (match := LOCAL.search(call))})
-        strange = [call for call in local if not LOCAL.search(call)]
-        bad += len(outside) + len(files) + len(strange)
-        print(
-            f"| {name} | {len(outside)} | {', '.join(servers) or 'none'} | {', '.join(sorted(set(files))) or 'none'} |"
-        )
-        for call in [*outside, *strange][:10]:
-            print("  ", call[:160], file=sys.stderr)
+    print("| command | sockets and look-ups outside | sound servers | files elsewhere |\n| --- | --: | --- | --- |")
+    bad = sum(row(name, words, dict(os.environ)) for name, words in COMMANDS.items())
+    if (reason := why_unavailable()) is not None:
+        print(f"not on JACK: {reason}", file=sys.stderr)
+        return int(bad > 0)
+    with JackServer(48000, 256) as server:
+        bad += sum(row(name, words, server.environment) for name, words in ON_JACK.items())
     return int(bad > 0)
 
 
