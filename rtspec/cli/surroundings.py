@@ -23,6 +23,8 @@ def prepare() -> None:
     _fill_closed()
     codecs.register_error("rtspec", in_other_words)
     sys.stdout, sys.stderr = _wrapped(sys.stdout, StandardOutput), _wrapped(sys.stderr, StandardError)
+    if isinstance(sys.stdout, StandardOutput):
+        os.dup2(2, 1)  # what libraries print (libsndfile does) must not come between JSON or sound
     _tell_of_compiling()
 
 
@@ -30,8 +32,11 @@ def _wrapped(stream: Any, kind: type[io.TextIOWrapper]) -> Any:
     """A stream as one that takes any sign, and knows what to do where it is full."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
+    buffer = stream.buffer
+    if kind is StandardOutput:
+        buffer = open(os.dup(stream.fileno()), "wb", 0 if stream.write_through else -1)  # noqa: SIM115 (for good)
     told = {"encoding": stream.encoding, "line_buffering": stream.line_buffering, "write_through": stream.write_through}
-    return kind(stream.buffer, errors="rtspec", **told)
+    return kind(buffer, errors="rtspec", **told)
 
 
 def in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:

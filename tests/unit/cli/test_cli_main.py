@@ -1,6 +1,7 @@
 """The frame of the command line: laziness, help, and one line for every failure."""
 
 import importlib
+import json
 import os
 import signal
 import subprocess
@@ -127,6 +128,13 @@ def test_a_full_standard_output_is_one_line(sound, words):
     assert told(done.stderr)[:-1] == [] or "render" in words  # which tells on stderr what it rendered
     assert line.startswith("rtspec: cannot write to standard output: No space left on device; make room")
     assert done.returncode == cli.FAILED
+
+
+def test_what_libraries_print_does_not_come_between_what_rtspec_prints():
+    program = "import ctypes, sys, rtspec.cli as c; s = c.main(); ctypes.CDLL(None).printf(b'Ooops'); sys.exit(s)"
+    words = [sys.executable, "-c", program, "models", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert done.returncode == 0 and json.loads(done.stdout) and told(done.stderr) == ["Ooops"]
 
 
 def test_a_full_standard_error_is_no_reason_to_end(sound, tmp_path):
