@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numba import carray
 
 from ..buffers.inbox import MESSAGE, Inbox, pop
-from ..buffers.memory import aligned, floats, pointer
+from ..buffers.memory import aligned
+from ..buffers.record import Record
 from ..buffers.step import Stage, step
+from ..buffers.views import float_rows, place_of
 from ..chain.program import STRIDE
 from ..processors.base import Instrument
 from .harness import Job, clock_readings, measured, moments_taken
@@ -31,20 +32,22 @@ GAP_S = 0.041
 WORKERS = (None, 256)
 """Time that the engine has beyond a block: the default, which is none for an instrument, and that of effects."""
 
-GATE = np.dtype([(name, "i8") for name in ("channels", "inbox", "message")] + [("level", "f8")])
+GATE = Record(
+    "Gate", counts="channels", addresses="inbox", arrays="message:Message[1]", reals="level=0", elements=(MESSAGE,)
+)
 
 
 @step
 def gate(state, x, n, y):
     """As loud as the velocity while a key is down."""
-    s = carray(pointer(state), 1, GATE)[0]
-    while pop(s.inbox, s.message):
-        message = carray(pointer(s.message), 1, MESSAGE)[0]
+    s = GATE(state)
+    message, sound = s.message[0], float_rows(y, s.channels, STRIDE)
+    while pop(s.inbox, place_of(s.message)):
         kind = message.status & 0xF0
         if kind == 0x80 or kind == 0x90:
             s.level = message.value if kind == 0x90 else 0.0
     for c in range(s.channels):
-        out = floats(y + 4 * c * STRIDE, n)
+        out = sound[c]
         for i in range(n):
             out[i] = s.level
     return n
@@ -57,7 +60,7 @@ class Gate(Instrument):
         super().__init__([], {"mix": mix})
 
     def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
-        message = aligned(1, MESSAGE)
+        message = aligned(1, MESSAGE.dtype)
         return [Stage(gate, GATE, keep=(inbox,), channels=channels, inbox=inbox.address, message=message)]
 
 

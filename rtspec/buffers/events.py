@@ -16,7 +16,7 @@ from .inbox import MESSAGE, Inbox, message_fields, push
 from .memory import address, aligned, memmove, pointer
 
 _HEAD = [(name, "i8") for name in ("time", "kind", "place")]
-EVENT = np.dtype([*_HEAD, *((name, MESSAGE[name]) for name in MESSAGE.names or ()), ("unused", "i8")])
+EVENT = np.dtype([*_HEAD, *((name, MESSAGE.dtype[name]) for name in MESSAGE.dtype.names or ()), ("unused", "i8")])
 """`time` in samples of the stream; `place` the address of a float64 (kind STORE: `value` goes there) or of an Inbox
 (kind SEND: the MESSAGE does)."""
 

@@ -6,29 +6,32 @@ The engine splits its block at an event, so a step that takes all messages befor
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from ..errors import InvalidValue
-from .memory import address, aligned, memmove, pointer
+from .memory import address, aligned, memmove
+from .record import Record
+from .views import part, place_of
 
-MESSAGE = np.dtype([("status", "i8"), ("data1", "i8"), ("data2", "i8"), ("value", "f8")])
+MESSAGE = Record("Message", counts="status data1 data2", reals="value")
 """A MIDI message in full: status byte with its channel in the low four bits, data bytes, and what the last one says as
 a number: velocity, pressure and controllers from 0 to 1, pitch bend from -1 to 1."""
 
-INBOX = np.dtype([(name, "i8") for name in ("head", "tail", "capacity", "lost", "messages")])
-MESSAGE_BYTES = MESSAGE.itemsize
+INBOX = Record(
+    "Inbox", counts="head=0 tail=0 capacity lost=0", arrays="messages:Message[capacity]", elements=(MESSAGE,)
+)
+MESSAGE_BYTES = MESSAGE.dtype.itemsize
 _PITCH_BEND, _ONE_DATA_BYTE = 0xE0, (0xC0, 0xD0)
 
 
 @njit
 def push(inbox, message):
     """Put the MESSAGE at address `message` into the inbox at address `inbox`; False, and counted, if it is full."""
-    box = carray(pointer(inbox), 1, INBOX)[0]
+    box = INBOX(inbox)
     if box.head - box.tail >= box.capacity:
         box.lost += 1
         return False
-    memmove(box.messages + MESSAGE_BYTES * (box.head % box.capacity), message, MESSAGE_BYTES)
+    memmove(place_of(part(box.messages, box.head % box.capacity, 1)), message, MESSAGE_BYTES)
     box.head += 1
     return True
 
@@ -36,10 +39,10 @@ def push(inbox, message):
 @njit
 def pop(inbox, message):
     """Take the oldest message of the inbox at address `inbox` to address `message`; False if there is none."""
-    box = carray(pointer(inbox), 1, INBOX)[0]
+    box = INBOX(inbox)
     if box.head == box.tail:
         return False
-    memmove(message, box.messages + MESSAGE_BYTES * (box.tail % box.capacity), MESSAGE_BYTES)
+    memmove(message, place_of(part(box.messages, box.tail % box.capacity, 1)), MESSAGE_BYTES)
     box.tail += 1
     return True
 
@@ -69,9 +72,8 @@ class Inbox:
     """
 
     def __init__(self, capacity: int = 4096):
-        self._messages, self._record = aligned(capacity, MESSAGE), aligned(1, INBOX)
-        self._record["capacity"], self._record["messages"] = capacity, address(self._messages)
-        self.address = address(self._record)
+        self._made = INBOX.make(capacity=capacity, messages=aligned(capacity, MESSAGE.dtype))
+        self._record, self.address = self._made.record, self._made.address
 
     def __len__(self) -> int:
         """Messages that wait."""
@@ -84,13 +86,13 @@ class Inbox:
 
     def push(self, message: Any) -> bool:
         """Put a message (see :func:`message_fields`) while nothing plays; False if the inbox is full."""
-        fields = aligned(1, MESSAGE)
+        fields = aligned(1, MESSAGE.dtype)
         fields[0] = message_fields(message)
         return bool(_push(self.address, address(fields)))
 
     def pop(self) -> tuple[int, int, int, float] | None:
         """Take the oldest message while nothing plays: status, data1, data2, value; None if there is none."""
-        fields = aligned(1, MESSAGE)
+        fields = aligned(1, MESSAGE.dtype)
         return fields[0].item() if _pop(self.address, address(fields)) else None
 
     def clear(self) -> None:

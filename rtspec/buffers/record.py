@@ -18,7 +18,7 @@ In compiled code ``s = SCALING(state)`` is the record at the address `state`; th
 import ast
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from types import CodeType
 from typing import Any, NamedTuple
@@ -70,6 +70,8 @@ class Record:
     ----------
     name : str
         For messages.
+    *parts : mapping of str to str
+        Fields by kind that several records have: the keyword arguments below.
     words : str
         int64 that another thread reads or writes: each on a cache line of its own, loaded and stored by acquire and
         release. All start at 0 unless told.
@@ -93,10 +95,11 @@ class Record:
         Records that arrays hold, by their names.
     """
 
-    def __init__(self, name: str, *, elements: tuple["Record", ...] = (), **groups: str):
+    def __init__(self, name: str, *parts: Mapping[str, str], elements: tuple["Record", ...] = (), **own: str):
         self.name = name
+        groups = {group: " ".join(part.get(group, "") for part in (*parts, own)) for group in _KINDS}
         self._elements = {record.name: record for record in elements}
-        self.members = {m.name: m for group in _KINDS for m in self._parsed(group, groups.get(group, ""))}
+        self.members = {m.name: m for group in _KINDS for m in self._parsed(group, groups[group])}
         self.layout, self.dtype = self._laid_out()
 
     def __call__(self, location: int) -> Any:

@@ -9,14 +9,18 @@ Polyphonic Expression 1.0 (MIDI Association, 2018).
 import numpy as np
 from numba import njit
 
+from ...buffers.record import Record
+
 N_CHANNELS = 16
 DRUMS = 9
 """Channel 10, which General MIDI keeps for drums."""
 
-_STATES = ("sustain", "sostenuto", "soft", "glide_on", "parameter", "program")
-_WHEELS = ("bend", "range", "coarse", "fine", "pressure", "breath", "slide", "wheel", "volume", "expression")
-_SHAPES = ("glide", "attack", "decay", "release", "level", "level_way", "last_pitch")
-HAND = np.dtype([*((n, "i8") for n in _STATES), *((n, "f8") for n in (*_WHEELS, *_SHAPES))])
+HAND = Record(
+    "Hand",
+    counts="sustain sostenuto soft glide_on parameter program",
+    reals="bend range coarse fine pressure breath slide wheel volume expression"
+    " glide attack decay release level level_way last_pitch",
+)
 """Of a channel. sustain, sostenuto, soft: pedals; glide_on: portamento; parameter: registered one that data entry sets;
 program: -1 until one was chosen; range of the bend in semitones, -1: the parameter's; coarse, fine: tuning in semitones
 and of 0 to 16383; glide: time as a share, -1 until told; attack, decay, release: factors of the times; level: gain of
@@ -37,7 +41,7 @@ LEVEL_S = 0.0021
 
 def hands() -> np.ndarray:
     """Sixteen channels at rest."""
-    made = np.zeros(N_CHANNELS, HAND)
+    made = np.zeros(N_CHANNELS, HAND.dtype)
     made["range"], made["parameter"], made["program"], made["fine"] = -1.0, NO_PARAMETER, -1, _MIDDLE
     made["glide"] = made["last_pitch"] = -1.0
     for name in ("volume", "expression", "level", "level_way", "attack", "decay", "release"):

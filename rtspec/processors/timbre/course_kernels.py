@@ -3,12 +3,19 @@
 import numpy as np
 from numba import njit
 
-from ...buffers.memory import address, aligned, doubles, floats
+from ...buffers.memory import aligned
+from ...buffers.views import clear, floats, part
 from .courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, Courses
 
-COURSE_FIELDS = ("n_courses", "n_course_latents", "course_places", "course_weights", "course_levels", "course_drifts")
 N_KEYS, N_LEVEL, N_MOMENT = len(COURSE_KEYS), len(LEVEL_S) + 1, len(MOMENT_S)
 """A course's keys, its levels and the fall after them, its moments."""
+
+COURSE_FIELDS = {
+    "counts": "n_courses n_course_latents",
+    "shared": f"course_places:f8[n_courses,n_course_latents] course_levels:f4[n_courses,{N_KEYS},{N_LEVEL}]"
+    f" course_drifts:f4[n_courses,{N_KEYS},{N_MOMENT},n_course_latents]",
+    "arrays": "course_weights:f8[n_courses]",
+}
 
 _FIRST, _STEP = float(COURSE_KEYS[0]), float(COURSE_KEYS[1] - COURSE_KEYS[0])
 _LAST_S = float(LEVEL_S[-1])
@@ -54,24 +61,22 @@ def remember(arrays: dict, place: np.ndarray, levels_db: np.ndarray, fall_db_per
 
 
 def course_fields(arrays: dict) -> dict:
-    """What a stage's record needs to follow courses, whose arrays the caller keeps alive: they are no stage's state."""
+    """What a stage's record needs to follow courses, which are no stage's state."""
     n, n_latents = arrays["course_places"].shape
-    known = {name: address(array) for name, array in arrays.items()}
-    return {**known, "n_courses": n, "n_course_latents": n_latents, "course_weights": aligned(n, np.float64)}
+    return {**arrays, "n_courses": n, "n_course_latents": n_latents, "course_weights": aligned(n, np.float64)}
 
 
 @njit
 def weigh_courses(s, latents, shift):
-    """How much each course counts at latents (address of float32) + shift (address of float32): the nearer the more,
-    an instrument's own place being all its own."""
+    """How much each course counts at latents (address of float32) + shift (float32): the nearer the more, an
+    instrument's own place being all its own."""
     n, dims = s.n_courses, s.n_course_latents
-    places, weights = doubles(s.course_places, n * dims), doubles(s.course_weights, n)
-    own, moved = floats(latents, dims), floats(shift, dims)
+    places, weights, own = s.course_places, s.course_weights, floats(latents, dims)
     total = 0.0
     for i in range(n):
         square = _NEAR
         for d in range(dims):
-            square += (own[d] + moved[d] - places[i * dims + d]) ** 2
+            square += (own[d] + shift[d] - places[i, d]) ** 2
         weights[i] = 1.0 / (square * np.sqrt(square))
         total += weights[i]
     kept = 0.0
@@ -108,11 +113,11 @@ def course_db(s, key, age_s):
     k, between = _key_place(key)
     i, share = _before(LEVEL_S, age_s)
     late_s = max(0.0, age_s - _LAST_S)
-    weights, table = doubles(s.course_weights, s.n_courses), floats(s.course_levels, s.n_courses * N_KEYS * N_LEVEL)
+    weights, table = s.course_weights, s.course_levels
     db = 0.0
     for c in range(s.n_courses):
         if weights[c] > 0.0:
-            own = table[c * N_KEYS * N_LEVEL : (c + 1) * N_KEYS * N_LEVEL]
+            own = part(table, c * N_KEYS * N_LEVEL, N_KEYS * N_LEVEL)
             low, high = _level(own, k, i, share, late_s), _level(own, k + 1, i, share, late_s)
             db += weights[c] * max(2.0 * LEAST_DB, low + between * (high - low))
     return db
@@ -128,17 +133,15 @@ def course_gain(s, key, age_s, onset, fade):
 
 @njit
 def course_drift(s, key, age_s, drift):
-    """Write how far the timbre of such a note lies beside what the network says of its place to address `drift`."""
+    """Write how far the timbre of such a note lies beside what the network says of its place into `drift`."""
     k, between = _key_place(key)
     i, share = _before(MOMENT_S, age_s)
-    dims, size = s.n_course_latents, N_KEYS * N_MOMENT * s.n_course_latents
-    weights, table = doubles(s.course_weights, s.n_courses), floats(s.course_drifts, s.n_courses * size)
-    out = floats(drift, dims)
-    out[:] = 0.0
+    dims, weights, table = s.n_course_latents, s.course_weights, s.course_drifts
+    clear(drift)
     for c in range(s.n_courses):
         if weights[c] > 0.0:
             for side in range(2):
                 of_key = weights[c] * (between if side else 1.0 - between)
-                row = c * size + ((k + side) * N_MOMENT + i) * dims
+                before, after = table[c, k + side, i], table[c, k + side, i + 1]
                 for d in range(dims):
-                    out[d] += np.float32(of_key * ((1.0 - share) * table[row + d] + share * table[row + dims + d]))
+                    drift[d] += np.float32(of_key * ((1.0 - share) * before[d] + share * after[d]))

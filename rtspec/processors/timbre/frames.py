@@ -3,15 +3,19 @@
 import numpy as np
 from numba import njit
 
-from ...buffers.memory import aligned, doubles, floats
-from ...buffers.step import Stage, table
+from ...buffers.memory import aligned
+from ...buffers.step import ROW, Stage, table
 from ...frames.plan import FramePlan
 from ...frames.synthesis import synthesis_stage
 from ..phases import PhaseChoice
 from .levels import N_BANDS, N_PARTIALS, band_edges_hz, level_scales
 
-FRAME_FIELDS = ("frame_rows", "n_frame_rows", "frame_bins", "frame_power", "frame_shares", "magnitude", "outbox")
-FRAME_NUMBERS = ("frame_tone", "bins_per_hz")
+FRAME_FIELDS = {
+    "counts": "n_frame_rows=0 frame_bins=0",
+    "constants": f"frame_rows:i8[n_frame_rows,{ROW}]? frame_shares:f8[frame_bins,{N_BANDS}]?",
+    "arrays": "frame_power:f8[frame_bins]? magnitude:f4[frame_bins]? outbox:f4?",
+    "reals": "frame_tone=0 bins_per_hz=0",
+}
 _LOBE = 2.0
 """Half the width of a Hann window's main lobe in bins."""
 
@@ -25,7 +29,7 @@ def frame_fields(choice: PhaseChoice | None, sample_rate: float, hop: int) -> tu
     """What a stage's record needs to sound by frames, the stages inside, and what must be kept; nothing where `choice`
     is None."""
     if choice is None:
-        return dict.fromkeys((*FRAME_FIELDS, *FRAME_NUMBERS), 0), [], ()
+        return {}, [], ()
     plan = frame_plan(sample_rate, hop)
     scales = level_scales(plan)
     magnitude, outbox = aligned(plan.n_bins), aligned(hop)
@@ -61,12 +65,11 @@ def _shares(plan: FramePlan, noise_scale: float) -> np.ndarray:
 @njit
 def forget_frame(s):
     """The frame to come holds nothing but the noise of all voices."""
-    power, shares = doubles(s.frame_power, s.frame_bins), doubles(s.frame_shares, s.frame_bins * N_BANDS)
-    bands = doubles(s.noise_powers, N_BANDS)
+    power, shares, bands = s.frame_power, s.frame_shares, s.noise_powers
     for i in range(s.frame_bins):
         power[i] = 0.0
         for b in range(N_BANDS):
-            power[i] += shares[i * N_BANDS + b] * bands[b]
+            power[i] += shares[i, b] * bands[b]
 
 
 @njit
@@ -81,13 +84,13 @@ def _lobe(x):
 
 @njit
 def add_partials(s, amplitudes, frequency_hz, gain):
-    """A voice's partials (address of N_PARTIALS float32), each as the window's main lobe."""
-    power, levels = doubles(s.frame_power, s.frame_bins), floats(amplitudes, N_PARTIALS)
+    """A voice's partials (N_PARTIALS float32 or more), each as the window's main lobe."""
+    power = s.frame_power
     for k in range(1, N_PARTIALS + 1):
         centre = k * frequency_hz * s.bins_per_hz
         if centre + _LOBE >= s.frame_bins - 1:
             return
-        partial = 0.5 * (gain * levels[k - 1]) ** 2 * s.frame_tone
+        partial = 0.5 * (gain * amplitudes[k - 1]) ** 2 * s.frame_tone
         for i in range(int(np.ceil(centre - _LOBE)), int(np.floor(centre + _LOBE)) + 1):
             power[abs(i)] += partial * _lobe(i - centre) ** 2
 
@@ -95,6 +98,6 @@ def add_partials(s, amplitudes, frequency_hz, gain):
 @njit
 def finish_frame(s):
     """Powers to magnitudes."""
-    power, magnitude = doubles(s.frame_power, s.frame_bins), floats(s.magnitude, s.frame_bins)
+    power, magnitude = s.frame_power, s.magnitude
     for i in range(s.frame_bins):
         magnitude[i] = np.sqrt(power[i])

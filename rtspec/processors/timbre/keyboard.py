@@ -8,6 +8,7 @@ over fades out. All kernels work on one record of :data:`VOICE` a voice and one 
 import numpy as np
 from numba import njit
 
+from ...buffers.record import Record
 from .channels import (
     N_CHANNELS,
     SOFT,
@@ -24,11 +25,12 @@ from .channels import (
 
 MAX_VOICES = 16
 
-_WHOLE = ("busy", "held", "sustained", "kept", "wait", "off_wait", "hush", "stage", "channel", "serial", "a", "b")
-_TIMBRE = ("fresh", "program", "next_program")
-_REAL = ("key", "velocity", "pressure", "age", "level", "fade", "phase", "frequency", "next_frequency", "pitch")
-_GAINS = ("gain", "next_gain", "next_key", "next_velocity")
-VOICE = np.dtype([*((n, "i8") for n in (*_WHOLE, *_TIMBRE)), *((n, "f8") for n in (*_REAL, *_GAINS))])
+VOICE = Record(
+    "Voice",
+    counts="busy held sustained kept wait off_wait hush stage channel serial a b fresh program next_program",
+    reals="key velocity pressure age level fade phase frequency next_frequency pitch"
+    " gain next_gain next_key next_velocity",
+)
 """busy: sounds; held, sustained, kept: by key, by pedal, by the sostenuto pedal; wait, off_wait: samples until it
 starts, until it is let go; hush: fades at once; stage: of the envelope; a, b, fresh: its tables; program: whose timbre,
 -1: the instrument's; key, velocity: of the sounding note; next_…: of the note that waits, and what the hop in progress
@@ -65,7 +67,7 @@ _OLDEST, _SILENCE_DB = 1e6, 120.0
 
 def voices() -> np.ndarray:
     """Voices at rest, each with three tables of its own."""
-    made = np.zeros(MAX_VOICES, VOICE)
+    made = np.zeros(MAX_VOICES, VOICE.dtype)
     made["b"], made["fresh"], made["program"], made["next_program"] = 1, 2, -1, -1
     return made
 

@@ -1,10 +1,12 @@
 """What TimbreMorph hears: pitch and levels of each frame, and the way back from levels to sound."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from ...buffers.memory import aligned, complexes, doubles, floats, memmove, pointer
+from ...buffers.memory import aligned
+from ...buffers.record import Record
 from ...buffers.step import Stage, step
+from ...buffers.views import complex_rows, copy, float_rows, part
 from ...frames.fft import execute, real_fft
 from ...frames.plan import FramePlan
 from .levels import HIGHEST_KEY, LOWEST_KEY, N_BANDS, N_LEVELS, N_PARTIALS, level_scales, measure_levels
@@ -25,22 +27,21 @@ SILENCE = 1e-10
 FULL_DB, DYNAMIC_DB = -18.0, 36.0
 """Level that counts as velocity 1, and how far below it velocity 0 lies."""
 
-LISTEN = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            *("n_fft", "n_bins", "power", "squared", "correlation", "window_correlation", "levels", "heard"),
-            *("inverse", "inverse_plan", "edges", "first_lag", "last_lag"),
-        )
-    ]
-    + [(name, "f8") for name in ("tone", "noise", "sample_rate", "key")]
+LISTEN = Record(
+    "Listen",
+    counts="n_fft n_bins first_lag last_lag",
+    addresses="inverse inverse_plan",
+    constants=f"window_correlation:f4[n_fft] edges:f8[{N_BANDS + 1}]",
+    arrays=f"power:f4[n_bins] levels:f4[{N_LEVELS}] heard:f8[{len(HEARD)}]",
+    transformed="squared:c8[n_bins] correlation:f4[n_fft]",
+    reals="tone noise sample_rate key",
 )
 
 
 @njit
-def _take_power(s, x):
+def _take_power(s, spectrum):
     """|X|² for the levels, and once more as a spectrum for the autocorrelation."""
-    spectrum, power, squared = complexes(x, s.n_bins), floats(s.power, s.n_bins), complexes(s.squared, s.n_bins)
+    power, squared = s.power, s.squared
     for i in range(s.n_bins):
         power[i] = spectrum[i].real ** 2 + spectrum[i].imag ** 2
         squared[i] = power[i]
@@ -50,8 +51,8 @@ def _take_power(s, x):
 def _hear_pitch(s):
     """Frequency of the frame, 0 where none is clear."""
     execute(s.inverse, s.inverse_plan, s.squared, s.correlation)
-    correlation = floats(s.correlation, s.n_fft)
-    normalise(correlation, floats(s.window_correlation, s.n_fft), s.last_lag + 2)
+    correlation = s.correlation
+    normalise(correlation, s.window_correlation, s.last_lag + 2)
     period = find_period(correlation, s.first_lag, s.last_lag)
     return s.sample_rate / period if period > 0.0 else 0.0
 
@@ -59,11 +60,11 @@ def _hear_pitch(s):
 @step
 def listen(state, x, n, y):
     """`n` complex64 frames → `n` frames of FEATURES float32; pitch, level and voicing go to the state's `heard`."""
-    s = carray(pointer(state), 1, LISTEN)[0]
-    heard = doubles(s.heard, len(HEARD))
-    edges, power, levels = doubles(s.edges, N_BANDS + 1), floats(s.power, s.n_bins), floats(s.levels, N_LEVELS)
+    s = LISTEN(state)
+    heard, edges, power, levels = s.heard, s.edges, s.power, s.levels
+    spectra, frames = complex_rows(x, n, s.n_bins), float_rows(y, n, FEATURES)
     for t in range(n):
-        _take_power(s, x + 8 * t * s.n_bins)
+        _take_power(s, spectra[t])
         hz = _hear_pitch(s)
         heard[2] = 1.0 if hz > 0.0 else 0.0
         if hz > 0.0:
@@ -71,8 +72,8 @@ def listen(state, x, n, y):
             s.key = min(float(HIGHEST_KEY), max(float(LOWEST_KEY), 69.0 + 12.0 * np.log2(hz / 440.0)))
         whole = measure_levels(power, heard[0] * s.n_fft / s.sample_rate, s.tone, s.noise, edges, levels)
         heard[1] = np.sqrt(whole) if whole > SILENCE else 0.0
-        features = floats(y + 4 * t * FEATURES, FEATURES)
-        memmove(y + 4 * t * FEATURES, s.levels, 4 * N_LEVELS)
+        features = frames[t]
+        copy(part(features, 0, N_LEVELS), levels)
         features[N_LEVELS] = s.key
         loud = 10.0 * np.log10(whole + 1e-12) - FULL_DB
         features[N_LEVELS + 1] = min(1.0, max(0.0, 1.0 + loud / DYNAMIC_DB))
@@ -124,27 +125,25 @@ def heard_at_rest() -> np.ndarray:
 
 # ------------------------------------------------------------------------------------------ levels to sound
 
-SOUND = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            *("hop", "heard", "tables", "a", "b", "quiet"),
-            *TABLE_FIELDS,
-            *NOISE_FIELDS,
-        )
-    ]
-    + [(name, "f8") for name in ("sample_rate", "frequency", "gain", "tone", "phase")]
+SOUND = Record(
+    "Sound",
+    TABLE_FIELDS,
+    NOISE_FIELDS,
+    counts="hop a=0 b=1 quiet=1",
+    shared=f"heard:f8[{len(HEARD)}]",
+    transformed=f"tables:f4[2,{TABLE}]",
+    reals="sample_rate frequency=0 gain=0 tone=0 phase=0",
 )
 
 
 @njit
 def _next_table(s, amplitudes, hz):
     s.a, s.b = s.b, s.a
-    fill_table(s, amplitudes, hz, s.tables + 4 * TABLE * s.b)
+    fill_table(s, amplitudes, hz, s.tables[s.b])
 
 
 @njit
-def _sound_hop(s, heard, amplitudes, y):
+def _sound_hop(s, heard, amplitudes, out):
     """One hop, from the frame before to this one; without a pitch partials fade and only noise stays."""
     hz = heard[0]
     before = hz if s.quiet else s.frequency
@@ -152,14 +151,10 @@ def _sound_hop(s, heard, amplitudes, y):
     s.quiet = 1 if heard[1] * tone + s.gain * s.tone == 0.0 else 0
     _next_table(s, amplitudes, max(hz, before))
     forget_noise(s)
-    add_noise(s, amplitudes + 4 * N_PARTIALS, heard[1] * np.sqrt(2.0))
+    add_noise(s, part(amplitudes, N_PARTIALS, N_BANDS), heard[1] * np.sqrt(2.0))
     next_noise(s)
-    memmove(y, s.noise_sum, 4 * s.hop)
-    out, first, second = (
-        floats(y, s.hop),
-        floats(s.tables + 4 * TABLE * s.a, TABLE),
-        floats(s.tables + 4 * TABLE * s.b, TABLE),
-    )
+    copy(out, s.noise_sum)
+    first, second = s.tables[s.a], s.tables[s.b]
     start, end = s.gain * s.tone * np.sqrt(2.0), heard[1] * tone * np.sqrt(2.0)
     for i in range(s.hop):
         share = i / s.hop
@@ -172,9 +167,10 @@ def _sound_hop(s, heard, amplitudes, y):
 @step
 def sound_levels(state, x, n, y):
     """`n` frames of N_LEVELS amplitudes → `n` hops of float32 samples, at the pitch and level in `heard`."""
-    s = carray(pointer(state), 1, SOUND)[0]
+    s = SOUND(state)
+    amplitudes, hops = float_rows(x, n, N_LEVELS), float_rows(y, n, s.hop)
     for t in range(n):
-        _sound_hop(s, doubles(s.heard, len(HEARD)), x + 4 * t * N_LEVELS, y + 4 * t * s.hop)
+        _sound_hop(s, s.heard, amplitudes[t], hops[t])
     return n
 
 
@@ -183,13 +179,9 @@ def sound_stage(plan: FramePlan, heard: np.ndarray) -> Stage:
     return Stage(
         sound_levels,
         SOUND,
-        keep=(heard,),
         hop=plan.hop,
-        heard=heard.ctypes.data,
+        heard=heard,
         tables=aligned((2, TABLE)),
-        a=0,
-        b=1,
-        quiet=1,
         sample_rate=plan.sample_rate,
         **table_fields(),
         **noise_fields(plan.hop, plan.sample_rate),

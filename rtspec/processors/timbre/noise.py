@@ -3,15 +3,19 @@
 import numpy as np
 from numba import njit
 
-from ...buffers.memory import aligned, aligned_copy, complexes, doubles, floats, memmove, memset
+from ...buffers.memory import aligned, aligned_copy
+from ...buffers.views import clear, copy, part
 from ...frames.fft import execute, real_fft
 from .levels import N_BANDS, band_edges_hz
 
-NOISE_FIELDS = (
-    *("noise_bins", "noise_shares", "noise_powers", "noise_spectrum", "noise_frame", "noise_sum", "noise_window"),
-    *("noise_fft", "noise_plan", "noise_turns", "noise_seed"),
-)
 _TURNS = 1024
+NOISE_FIELDS = {
+    "counts": "noise_bins noise_seed",
+    "addresses": "noise_fft noise_plan",
+    "constants": f"noise_shares:f8[noise_bins,{N_BANDS}] noise_window:f4[2*noise_bins-2] noise_turns:c8[{_TURNS}]",
+    "arrays": f"noise_powers:f8[{N_BANDS}] noise_sum:f4[2*noise_bins-2]",
+    "transformed": "noise_spectrum:c8[noise_bins] noise_frame:f4[2*noise_bins-2]",
+}
 _SEED = 20260 + 1
 
 
@@ -50,25 +54,24 @@ def _band_shares(hop: int, sample_rate: float) -> np.ndarray:
 @njit
 def forget_noise(s):
     """No noise in the frame to come."""
-    memset(s.noise_powers, 0, 8 * N_BANDS)
+    clear(s.noise_powers)
 
 
 @njit
 def add_noise(s, amplitudes, gain):
-    """A voice's bands (address of N_BANDS float32, power a²/2 each) to the frame to come."""
-    powers, bands = doubles(s.noise_powers, N_BANDS), floats(amplitudes, N_BANDS)
+    """A voice's bands (N_BANDS float32, power a²/2 each) to the frame to come."""
+    powers = s.noise_powers
     for b in range(N_BANDS):
-        powers[b] += 0.5 * (gain * bands[b]) ** 2
+        powers[b] += 0.5 * (gain * amplitudes[b]) ** 2
 
 
 @njit
 def _random_spectrum(s):
-    spectrum, turns = complexes(s.noise_spectrum, s.noise_bins), complexes(s.noise_turns, _TURNS)
-    powers, shares = doubles(s.noise_powers, N_BANDS), doubles(s.noise_shares, s.noise_bins * N_BANDS)
+    spectrum, turns, powers, shares = s.noise_spectrum, s.noise_turns, s.noise_powers, s.noise_shares
     for k in range(s.noise_bins):
         power = 0.0
         for b in range(N_BANDS):
-            power += shares[k * N_BANDS + b] * powers[b]
+            power += shares[k, b] * powers[b]
         s.noise_seed = (s.noise_seed * 1664525 + 1013904223) & 0xFFFFFFFF
         spectrum[k] = turns[s.noise_seed >> 22] * np.float32(np.sqrt(power))
 
@@ -77,10 +80,10 @@ def _random_spectrum(s):
 def next_noise(s):
     """Overlap-add the frame: the first hop of the sum is finished then."""
     hop = s.noise_bins - 1
-    memmove(s.noise_sum, s.noise_sum + 4 * hop, 4 * hop)
-    memset(s.noise_sum + 4 * hop, 0, 4 * hop)
+    copy(part(s.noise_sum, 0, hop), part(s.noise_sum, hop, hop))
+    clear(part(s.noise_sum, hop, hop))
     _random_spectrum(s)
     execute(s.noise_fft, s.noise_plan, s.noise_spectrum, s.noise_frame)
-    total, frame, window = floats(s.noise_sum, 2 * hop), floats(s.noise_frame, 2 * hop), floats(s.noise_window, 2 * hop)
+    total, frame, window = s.noise_sum, s.noise_frame, s.noise_window
     for i in range(2 * hop):
         total[i] += frame[i] * window[i]

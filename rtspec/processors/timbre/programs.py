@@ -9,10 +9,16 @@ import numpy as np
 from numba import njit
 
 from ...buffers.atomics import load_double, publish_double
-from ...buffers.memory import address, aligned, doubles, floats
+from ...buffers.memory import aligned
+from ...buffers.views import part, place_of
 from .keyboard import MAX_VOICES
 
-PROGRAM_FIELDS = ("programs", "shifts", "home", "chosen", "n_latents")
+PROGRAM_FIELDS = {
+    "counts": "n_latents chosen=0",
+    "constants": "programs:f4[:,n_latents]",
+    "arrays": f"shifts:f4[{MAX_VOICES},n_latents]",
+    "shared": "home:f8[n_latents+1]",
+}
 FOLLOW_S = 0.01
 """Time constant by which a sounding note follows its channel to another place."""
 
@@ -42,15 +48,14 @@ class Home:
     """
 
     def __init__(self, n_latents: int):
-        self._place, self._n, self._n_chosen = aligned(n_latents + 1, np.float64), n_latents, 0
-        self.address = address(self._place)
+        self.place, self._n, self._n_chosen = aligned(n_latents + 1, np.float64), n_latents, 0
 
     def choose(self, place) -> None:
         """The instrument goes there: no channel keeps a program."""
         self._n_chosen += 1
         for k, value in enumerate(place):
-            publish_double(self._place, k, float(value))
-        publish_double(self._place, self._n, float(self._n_chosen))
+            publish_double(self.place, k, float(value))
+        publish_double(self.place, self._n, float(self._n_chosen))
 
 
 def program_places(anchors: dict[str, list[float]], n_latents: int) -> np.ndarray:
@@ -68,8 +73,7 @@ def program_fields(places: np.ndarray, home: Home) -> dict:
     return {
         "programs": places,
         "shifts": aligned((MAX_VOICES, n_latents)),
-        "home": home.address,
-        "chosen": 0,
+        "home": home.place,
         "n_latents": n_latents,
     }
 
@@ -77,7 +81,7 @@ def program_fields(places: np.ndarray, home: Home) -> dict:
 @njit
 def forget_programs(s, all_voices, all_hands):
     """Where the instrument was sent to a place since the last look, no channel keeps its program."""
-    chosen = int(load_double(s.home + 8 * s.n_latents))
+    chosen = int(load_double(place_of(part(s.home, s.n_latents, 1))))
     if chosen == s.chosen:
         return
     s.chosen = chosen
@@ -92,11 +96,11 @@ def lay_place(s, voice, i, asked):
     """Shifts of voice `i` from the instrument's latents to its program's place, `n_latents` float32 to `asked`; a note
     that waits is there at once, one that sounds follows."""
     n, waits = s.n_latents, voice.wait > 0
-    shifts, out, home = floats(s.shifts + 4 * n * i, n), floats(asked, n), doubles(s.home, n)
+    shifts, home = s.shifts[i], s.home
     program = voice.next_program if waits else voice.program
-    places = floats(s.programs + 4 * n * max(0, program), n)
+    places = s.programs[max(0, program)]
     share = np.float32(1.0 if waits else 1.0 - np.exp(-s.hop / (FOLLOW_S * s.sample_rate)))
     for k in range(n):
         goal = places[k] - np.float32(home[k]) if program >= 0 else np.float32(0.0)
         shifts[k] = goal if waits else shifts[k] + share * (goal - shifts[k])
-        out[k] = shifts[k]
+        asked[k] = shifts[k]

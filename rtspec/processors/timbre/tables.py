@@ -3,14 +3,18 @@
 import numpy as np
 from numba import njit
 
-from ...buffers.memory import aligned, complexes, floats
+from ...buffers.memory import aligned
 from ...frames.fft import execute, real_fft
 from .levels import N_PARTIALS
 
 TABLE = 2048
 """Samples of a period: 21 for the highest partial, so that cubic reading errs below -60 dB there."""
 
-TABLE_FIELDS = ("spectrum", "phases", "fft", "fft_plan")
+TABLE_FIELDS = {
+    "addresses": "fft fft_plan",
+    "constants": f"phases:c8[{N_PARTIALS + 1}]",
+    "transformed": f"spectrum:c8[{TABLE // 2 + 1}]",
+}
 _MASK = TABLE - 1
 _TOP = 0.45
 """Share of the sample rate from which on partials are left out."""
@@ -34,14 +38,13 @@ def table_fields() -> dict:
 
 @njit
 def fill_table(s, amplitudes, frequency_hz, table):
-    """Write a period of these partials (address of N_PARTIALS float32) into the table at address `table`."""
-    spectrum, phases = complexes(s.spectrum, TABLE // 2 + 1), complexes(s.phases, N_PARTIALS + 1)
-    levels = floats(amplitudes, N_PARTIALS)
+    """Write a period of these partials (N_PARTIALS float32 or more) into a table of TABLE samples."""
+    spectrum, phases = s.spectrum, s.phases
     for k in range(TABLE // 2 + 1):
         spectrum[k] = 0.0
     for k in range(1, N_PARTIALS + 1):
         if k * frequency_hz < _TOP * s.sample_rate:
-            spectrum[k] = phases[k] * np.float32(0.5) * levels[k - 1]
+            spectrum[k] = phases[k] * np.float32(0.5) * amplitudes[k - 1]
     execute(s.fft, s.fft_plan, s.spectrum, table)
 
 

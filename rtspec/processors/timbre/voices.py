@@ -1,12 +1,14 @@
 """All voices of the instrument as one compiled stage: messages in, samples out, a call of the network each hop."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from ...buffers.atomics import load_double
 from ...buffers.inbox import INBOX, MESSAGE, Inbox, pop
-from ...buffers.memory import address, aligned, aligned_copy, doubles, floats, integers, memmove, pointer
+from ...buffers.memory import aligned, aligned_copy
+from ...buffers.record import Record
 from ...buffers.step import ROW, Row, Stage, run_rows, step, table
+from ...buffers.views import copy, float_rows, part, place_of
 from ...chain.program import STRIDE
 from ...control.parameters import ParameterTable
 from ...models.packages import PackagedModel
@@ -27,9 +29,9 @@ from .channels import (
 )
 from .course_kernels import COURSE_FIELDS, course_drift, course_fields, course_gain, weigh_courses
 from .few import asking_stages
-from .frames import FRAME_FIELDS, FRAME_NUMBERS, add_partials, finish_frame, forget_frame, frame_fields
+from .frames import FRAME_FIELDS, add_partials, finish_frame, forget_frame, frame_fields
 from .keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all, voices
-from .levels import N_LEVELS, N_PARTIALS
+from .levels import N_BANDS, N_LEVELS, N_PARTIALS
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
 from .programs import PROGRAM_FIELDS, Home, forget_programs, lay_place, program_fields
 from .tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
@@ -54,24 +56,19 @@ NOISE_HOPS = 2
 """Hops in one of the noise, whose bands need longer frames."""
 
 HUSH_S = 0.004
-_TABLE_BYTES = 4 * TABLE
 
-SYNTH = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            *("hop", "fill", "serial", "mpe", "lower", "upper", "channels", "inbox", "message"),
-            *("voices", "hands", "tables"),
-            *("rows", "asked", "told", "controls", "busy", "latents", "course", "wanted"),
-            *COURSE_FIELDS,
-            *PROGRAM_FIELDS,
-            *TABLE_FIELDS,
-            *("voices_target", "mpe_target", "drums_target", "lost", "noise_at"),
-            *NOISE_FIELDS,
-            *FRAME_FIELDS,
-        )
-    ]
-    + [(name, "f8") for name in ("sample_rate", "lfo", *FRAME_NUMBERS)]
+SYNTH = Record(
+    "Synth",
+    *(COURSE_FIELDS, PROGRAM_FIELDS, TABLE_FIELDS, NOISE_FIELDS, FRAME_FIELDS),
+    counts="hop fill serial=0 mpe=0 lower=0 upper=0 channels busy=0 lost=0 noise_at",
+    addresses="inbox latents voices_target mpe_target drums_target",
+    constants=f"rows:i8[2,{ROW}]",
+    shared=f"controls:f4[{len(CONTROLS)}]",
+    arrays=f"message:Message[1] voices:Voice[{MAX_VOICES}] hands:Hand[{N_CHANNELS}] course:f8[{MAX_VOICES}] wanted:i8[{MAX_VOICES}]"
+    f" asked:f4[{MAX_VOICES},{ASKED}] told:f4[{MAX_VOICES},{N_LEVELS}]",
+    transformed=f"tables:f4[{MAX_VOICES},3,{TABLE}]",
+    reals="sample_rate lfo=0",
+    elements=(MESSAGE, VOICE, HAND),
 )
 
 
@@ -79,11 +76,6 @@ _ATTACK, _DECAY, _SUSTAIN, _RELEASE, _GLIDE, _BEND, _MPE_BEND, _VELOCITY = range
 _PRESSURE, _VIBRATO, _WHEEL, _LFO_HZ, _LFO_DEPTH, _LFO_AXIS = range(8, 14)
 _ENV_DEPTH, _ENV_AXIS, _PRESS_DEPTH, _PRESS_AXIS, _SLIDE_DEPTH, _SLIDE_AXIS = range(14, 20)
 _ONSET, _FADE = range(20, 22)
-
-
-@njit
-def _table(s, voice_index, which):
-    return s.tables + _TABLE_BYTES * (3 * voice_index + which)
 
 
 @njit
@@ -128,10 +120,10 @@ def _shift(asked, axis, amount):
 @njit
 def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
     """What the network is asked for voice `i`, struck at a key and bent to another; its course is weighed then."""
-    asked = floats(s.asked + 4 * ASKED * i, ASKED)
-    lay_place(s, voice, i, s.asked + 4 * ASKED * i)
-    weigh_courses(s, s.latents, s.shifts + 4 * N_LATENTS * i)
-    course_drift(s, struck, age / s.sample_rate, s.asked + 4 * (ASKED * i + N_LATENTS + 3))
+    asked = s.asked[i]
+    lay_place(s, voice, i, asked)
+    weigh_courses(s, s.latents, s.shifts[i])
+    course_drift(s, struck, age / s.sample_rate, part(asked, N_LATENTS + 3, s.n_course_latents))
     _shift(asked, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
     _shift(asked, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
     _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
@@ -142,7 +134,7 @@ def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
 @njit
 def _ask_all(s, control, all_voices, all_hands):
     """One row a voice, and how loud its course is a hop later; returns how many are not quiet."""
-    n, course, wanted = 0, doubles(s.course, MAX_VOICES), integers(s.wanted, MAX_VOICES)
+    n, course, wanted = 0, s.course, s.wanted
     for i in range(MAX_VOICES):
         voice = all_voices[i]
         wanted[i] = voice.busy or voice.wait > 0
@@ -160,30 +152,30 @@ def _ask_all(s, control, all_voices, all_hands):
 @njit
 def _go_on(s, control, all_hands, voice, i):
     """The hop to come of a voice that sounds: from where it is to what the network told."""
-    told = s.told + 4 * N_LEVELS * i
+    told = s.told[i]
     glide = glide_of(all_hands[voice.channel], control[_GLIDE])
     share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
     voice.pitch += share * (voice.key - voice.pitch)
     voice.frequency, voice.next_frequency = voice.next_frequency, _hz(_bent(s, control, all_hands, voice, voice.pitch))
-    course = doubles(s.course, MAX_VOICES)[i]
+    course = s.course[i]
     voice.gain, voice.next_gain = voice.next_gain, course * _loudness(s, control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
-    fill_table(s, told, max(voice.frequency, voice.next_frequency), _table(s, i, voice.b))
+    fill_table(s, told, max(voice.frequency, voice.next_frequency), s.tables[i, voice.b])
     if s.noise_at == 0:
-        add_noise(s, told + 4 * N_PARTIALS, voice.next_gain * voice.level * voice.fade)
+        add_noise(s, part(told, N_PARTIALS, N_BANDS), voice.next_gain * voice.level * voice.fade)
 
 
 @njit
 def _stay(s, voice, i):
     """A voice that fades for another note stays as it is."""
-    memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
+    copy(s.tables[i, voice.a], s.tables[i, voice.b])
     voice.frequency, voice.gain = voice.next_frequency, voice.next_gain
 
 
 @njit
 def _begin_hop(s, control, all_voices, all_hands):
     """All that happens once a hop: smoothed parameters, one call of the network, new tables, a frame of noise."""
-    run_rows(s.rows, 1, 1)
+    run_rows(place_of(s.rows[0]), 1, 1)
     follow_levels(s, all_hands)
     s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
     s.busy = _ask_all(s, control, all_voices, all_hands)
@@ -191,7 +183,7 @@ def _begin_hop(s, control, all_voices, all_hands):
     if s.noise_at == 0:
         forget_noise(s)
     if s.busy > 0:
-        run_rows(s.rows + 8 * ROW, 1, 1)
+        run_rows(place_of(s.rows[1]), 1, 1)
     for i in range(MAX_VOICES):
         voice = all_voices[i]
         if voice.busy and voice.wait == 0:
@@ -210,7 +202,7 @@ def _prepare_new(s, control, all_voices, all_hands):
         voice = all_voices[i]
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
-            fill_table(s, s.told + 4 * N_LEVELS * i, _hz(key), _table(s, i, voice.fresh))
+            fill_table(s, s.told[i], _hz(key), s.tables[i, voice.fresh])
 
 
 @njit
@@ -221,14 +213,14 @@ def _half_way(s, control, all_voices, all_hands):
         waiting = waiting or all_voices[i].wait > 0
     if waiting:
         _ask_all(s, control, all_voices, all_hands)
-        run_rows(s.rows + 8 * ROW, 1, 1)
+        run_rows(place_of(s.rows[1]), 1, 1)
         _prepare_new(s, control, all_voices, all_hands)
 
 
 @njit
 def _start_gain(s, control, all_hands, voice, i, at):
     """Gains of a note that begins `at` samples into a hop: on the line through them its own begins there."""
-    weigh_courses(s, s.latents, s.shifts + 4 * N_LATENTS * i)
+    weigh_courses(s, s.latents, s.shifts[i])
     loud, share = _loudness(s, control, all_hands, voice, voice.velocity), at / s.hop
     first = loud * _course(s, control, voice.key, 0.0)
     last = loud * _course(s, control, voice.key, float(s.hop - at))
@@ -240,7 +232,7 @@ def _start_gain(s, control, all_hands, voice, i, at):
 def _start(s, control, all_hands, voice, i, at):
     """The note that waited begins, `at` samples into a hop."""
     voice.b, voice.fresh = voice.fresh, voice.b
-    memmove(_table(s, i, voice.a), _table(s, i, voice.b), _TABLE_BYTES)
+    copy(s.tables[i, voice.a], s.tables[i, voice.b])
     voice.key, voice.velocity = voice.next_key, voice.next_velocity
     voice.program = voice.next_program
     hand = all_hands[lead_channel(s, voice.channel)]
@@ -290,7 +282,7 @@ def _sound(s, control, all_hands, voice, i, out, n):
     for j in range(n):
         if voice.busy:
             share = (s.fill + j) / s.hop
-            first, second = floats(_table(s, i, voice.a), TABLE), floats(_table(s, i, voice.b), TABLE)
+            first, second = s.tables[i, voice.a], s.tables[i, voice.b]
             _envelope(s, voice, rise, fall, control[_SUSTAIN], release)
             gain = (voice.gain + share * (voice.next_gain - voice.gain)) * voice.level * voice.fade
             out[j] += np.float32(gain) * read_tables(first, second, np.float32(share), voice.phase)
@@ -309,12 +301,12 @@ def _take_messages(s, control, all_voices, all_hands):
     s.mpe = 1 if load_double(s.mpe_target) >= 0.5 else 0
     drums = load_double(s.drums_target) >= 0.5
     forget_programs(s, all_voices, all_hands)
-    lost = carray(pointer(s.inbox), 1, INBOX)[0].lost
+    lost = INBOX(s.inbox).lost
     if lost != s.lost:  # a key's end may be among them
         silence_all(all_voices)
         s.lost = lost
-    while pop(s.inbox, s.message):
-        m = carray(pointer(s.message), 1, MESSAGE)[0]
+    m = s.message[0]
+    while pop(s.inbox, place_of(s.message)):
         ranges = control[_BEND], control[_MPE_BEND]
         act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value, drums, ranges[0], ranges[1])
 
@@ -327,17 +319,16 @@ def _end_hop(s, all_voices):
         voice = all_voices[i]
         if voice.busy and voice.wait == 0:
             gain = voice.next_gain * voice.level * voice.fade
-            add_partials(s, s.told + 4 * N_LEVELS * i, voice.next_frequency, gain)
+            add_partials(s, s.told[i], voice.next_frequency, gain)
     finish_frame(s)
-    run_rows(s.frame_rows, s.n_frame_rows, 1)
+    run_rows(place_of(s.frame_rows), s.n_frame_rows, 1)
 
 
 @step
 def play_voices(state, x, n, y):
     """Messages in the inbox → `n` samples, the same in all channels (planar float32); the input is not heard."""
-    s = carray(pointer(state), 1, SYNTH)[0]
-    control = floats(s.controls, len(CONTROLS))
-    all_voices, all_hands = carray(pointer(s.voices), MAX_VOICES, VOICE), carray(pointer(s.hands), N_CHANNELS, HAND)
+    s = SYNTH(state)
+    control, all_voices, all_hands, sound = s.controls, s.voices, s.hands, float_rows(y, s.channels, STRIDE)
     _take_messages(s, control, all_voices, all_hands)
     done = 0
     while done < n:
@@ -347,19 +338,19 @@ def play_voices(state, x, n, y):
         elif s.fill == lead(s):
             _half_way(s, control, all_voices, all_hands)
         m = min((s.hop if s.fill >= lead(s) else lead(s)) - s.fill, n - done)
-        memmove(y + 4 * done, s.noise_sum + 4 * (s.noise_at + s.fill), 4 * m)
-        out = floats(y + 4 * done, m)
+        out = part(sound[0], done, m)
+        copy(out, part(s.noise_sum, s.noise_at + s.fill, m))
         for i in range(MAX_VOICES):
             if all_voices[i].busy or all_voices[i].wait > 0:
                 _sound(s, control, all_hands, all_voices[i], i, out, m)
         if s.n_frame_rows > 0:
-            memmove(y + 4 * done, s.outbox + 4 * s.fill, 4 * m)
+            copy(out, part(s.outbox, s.fill, m))
         s.fill += m
         done += m
         if s.n_frame_rows > 0 and s.fill == s.hop:
             _end_hop(s, all_voices)
     for c in range(1, s.channels):
-        memmove(y + 4 * c * STRIDE, y, 4 * n)
+        copy(part(sound[c], 0, n), sound[0])
     return n
 
 
@@ -420,7 +411,7 @@ def voices_stage(
     voices_played = Stage(
         play_voices,
         SYNTH,
-        keep=(inbox, tuple(rows), table_of, kept, home, courses),
+        keep=(inbox, tuple(rows), table_of, kept),
         latents=latents,
         course=aligned(MAX_VOICES, np.float64),
         wanted=wanted,
@@ -431,9 +422,9 @@ def voices_stage(
         channels=channels,
         sample_rate=rate,
         inbox=inbox.address,
-        message=aligned(1, MESSAGE),
+        message=aligned(1, MESSAGE.dtype),
         rows=inner,
-        controls=address(controls),
+        controls=controls,
         voices=aligned_copy(voices()),
         hands=aligned_copy(hands()),
         tables=aligned((MAX_VOICES, 3, TABLE)),
