@@ -64,8 +64,8 @@ SYNTH = Record(
     addresses="inbox latents voices_target mpe_target drums_target",
     constants=f"rows:i8[2,{ROW}]",
     shared=f"controls:f4[{len(CONTROLS)}]",
-    arrays=f"message:Message[1] voices:Voice[{MAX_VOICES}] hands:Hand[{N_CHANNELS}] course:f8[{MAX_VOICES}] wanted:i8[{MAX_VOICES}]"
-    f" asked:f4[{MAX_VOICES},{ASKED}] told:f4[{MAX_VOICES},{N_LEVELS}]",
+    arrays=f"message:Message[1] voices:Voice[{MAX_VOICES}] hands:Hand[{N_CHANNELS}] course:f8[{MAX_VOICES}]"
+    f" wanted:i8[{MAX_VOICES}] asked:f4[{MAX_VOICES},{ASKED}] told:f4[{MAX_VOICES},{N_LEVELS}]",
     transformed=f"tables:f4[{MAX_VOICES},3,{TABLE}]",
     reals="sample_rate lfo=0",
     elements=(MESSAGE, VOICE, HAND),

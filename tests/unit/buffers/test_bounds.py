@@ -1,0 +1,42 @@
+"""Kernels of every area, run once more where every index into a record's arrays is checked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SUITE = Path(__file__).parents[2]
+CHECKED = (
+    "unit/frames/test_stft.py",
+    "equivalence/test_phase_blocks.py",
+    "equivalence/test_processors.py::test_result_is_as_long_as_the_input_and_not_silent",
+    "unit/live/test_guard.py::test_no_sample_is_louder_than_the_ceiling_and_quiet_sound_passes_as_it_is",
+    "unit/processors/test_bandwidth.py::test_amount_takes_the_fill_away_and_air_moves_its_top",
+    "unit/processors/test_timbre_morph.py::test_silence_stays_silent_and_noise_gets_no_pitch",
+    "unit/processors/test_timbre_synth.py::test_a_note_begins_on_its_sample_wherever_the_hop_lies",
+)
+"""Frames, phases, effects with their chains and resampling, the guard, and both timbre processors."""
+
+
+@pytest.mark.timeout(600)
+def test_no_kernel_reads_or_writes_beyond_an_array(tmp_path):
+    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    environment.pop("RTSPEC_CACHE", None)  # kernels that check are kept apart
+    # An index beyond an array raises in a kernel; from a step nothing can be raised, and Python tells of it.
+    options = (
+        "-q",
+        "-x",
+        "-o",
+        "timeout=300",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error::pytest.PytestUnraisableExceptionWarning",
+    )
+    tests = [str(SUITE / test) for test in CHECKED]
+    command = [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'tests'}", *tests]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=SUITE.parent)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "IndexError" not in done.stdout + done.stderr
