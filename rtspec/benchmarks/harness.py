@@ -43,6 +43,11 @@ class Job:
     chains: tuple[tuple[str, ...], ...] = ()
     burners: int = 0
 
+    @property
+    def n_streams(self) -> int:
+        """How many are played one after the other."""
+        return max(1, len(self.wanted_blocks) * len(self.channels) * len(self.chains))
+
 
 class Child:
     """A child process at work on one job; :meth:`result` waits for its figures."""
@@ -55,7 +60,7 @@ class Child:
 
     def result(self) -> dict:
         """What `measure` returned; its errors are raised here."""
-        patience = 120.0 + 3.0 * self._job.seconds
+        patience = 120.0 + (10.0 + 3.0 * self._job.seconds) * self._job.n_streams
         try:
             out, complaint = self._process.communicate(timeout=patience)
         except subprocess.TimeoutExpired:

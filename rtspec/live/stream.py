@@ -10,23 +10,20 @@ import numpy as np
 
 from ..audio.channels import checked_channels
 from ..audio.devices import find_device
-from ..audio.feeding import FileSource, open_source
-from ..audio.layout import MAX_CHANNELS, check_block, check_sample_rate, planar_sound
+from ..audio.feeding import open_source
+from ..audio.layout import check_block, check_sample_rate, planar_sound
 from ..audio.names import Now, default_input_name, default_output_name, input_names, output_names
 from ..audio.recording import checked_path
 from ..chain.board import Pedalboard, as_board
 from ..chain.latency import Latency
 from ..control.parameters import Parameter
-from ..errors import InvalidType, InvalidValue
+from ..errors import InvalidValue
+from .arguments import checked_count, checked_samples, first, interleaved, natural_channels, spread, usual_worker
 from .controllers import Controllers
 from .opening import Devices, own_rate
 from .performance import Performance
 from .session import Rig, Settings
 from .statistics import Statistics
-
-WORKER_SAMPLES = 256
-"""Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst. A chain with
-an instrument in it has none: there, what lies between a key and its sound is felt."""
 
 
 class AudioStream:
@@ -44,6 +41,8 @@ class AudioStream:
     buffer_size : int, optional
         Frames that the engine takes at a time, and that a device callback has where the driver leaves the choice. Where
         None, the device's own, else 128. A JACK or PipeWire server decides its period itself; the delay follows it.
+    num_input_channels, num_output_channels : int, optional
+        How many of the device's channels, the first ones, where `input_channels` and `output_channels` choose none.
     channels : int, optional
         Channels of the chain; by default the source's, else as many as `input_channels`, else the device's, at most 2.
     input_channels, output_channels : int, str or sequence of int, optional
@@ -119,6 +118,8 @@ class AudioStream:
         sample_rate: float | None = None,
         buffer_size: int | None = None,
         allow_feedback: bool = False,
+        num_input_channels: int | None = None,
+        num_output_channels: int | None = None,
         *,
         channels: int | None = None,
         input_channels: str | int | Sequence[int] | None = None,
@@ -149,24 +150,22 @@ class AudioStream:
             reader = None if silent else find_device(input_device_name, "input", allow_feedback)
             devices = reader, find_device(output_device_name, "output")
         rate = check_sample_rate(own_rate(devices) if sample_rate is None else sample_rate)
-        ins, outs = (
-            checked_channels("input_channels", input_channels),
-            checked_channels("output_channels", output_channels),
-        )
+        ins = checked_channels("input_channels", input_channels) or first("num_input_channels", num_input_channels)
+        outs = checked_channels("output_channels", output_channels) or first("num_output_channels", num_output_channels)
         sound = open_source(source, rate) if isinstance(source, str | Path) else planar_sound("source", source)
         inject = planar_sound("inject", inject)
-        self.channels = _checked_count(channels) or (
-            len(ins) if ins and source is None else _natural_channels(sound, devices)
+        self.channels = checked_count("channels", channels) or (
+            len(ins) if ins and source is None else natural_channels(sound, devices)
         )
         settings = Settings(
             sample_rate=rate,
             buffer_size=None if buffer_size is None else check_block(buffer_size),
             channels=self.channels,
-            worker_samples=_checked_samples("worker_samples", _usual_worker(self._board, worker_samples)),
-            reserve_samples=_checked_samples("reserve_samples", reserve_samples),
+            worker_samples=checked_samples("worker_samples", usual_worker(self._board, worker_samples)),
+            reserve_samples=checked_samples("reserve_samples", reserve_samples),
             guard=guard,
-            source=_frames("source", sound, self.channels),
-            inject=_frames("inject", inject, self.channels),
+            source=interleaved("source", sound, self.channels),
+            inject=interleaved("inject", inject, self.channels),
             loop=loop,
             input_channels=ins,
             output_channels=outs,
@@ -342,7 +341,7 @@ class AudioStream:
                 f"sample_rate={sample_rate:g} Hz is not this stream's; resample the sound to {rate:g} Hz, or open a"
                 " stream at its rate"
             )
-        frames = _frames("audio", _spread(planar, self.channels), self.channels)
+        frames = interleaved("audio", spread(planar, self.channels), self.channels)
         self.start()
         self._performance.write(frames)
 
@@ -428,53 +427,3 @@ class AudioStream:
         """Input and output on the tape so far, float32 of shape (channels, samples)."""
         n = self._rig.exchange.taped_frames
         return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()
-
-
-def _spread(planar, channels: int) -> Any:
-    """One channel as many; others as they are."""
-    return np.repeat(planar, channels, axis=0) if len(planar) == 1 else planar
-
-
-def _natural_channels(source: np.ndarray | FileSource | None, devices: Devices) -> int:
-    if isinstance(source, FileSource):
-        return source.channels
-    if source is not None:
-        return len(source)
-    reader, writer = devices
-    return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
-
-
-def _usual_worker(plugins: Pedalboard, worker_samples: int | None) -> int:
-    """What is asked for, or what suits the chain."""
-    if worker_samples is not None:
-        return worker_samples
-    return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in plugins.flat()) else WORKER_SAMPLES
-
-
-def _frames(name: str, audio, channels: int) -> Any:
-    """(channels, samples) as interleaved frames; a file and None as they are."""
-    if isinstance(audio, FileSource) and audio.channels != channels:
-        raise InvalidValue(f"{name}: {audio.path} has {audio.channels} channels, not {channels}; leave channels out")
-    if audio is None or isinstance(audio, FileSource):
-        return audio
-    if len(audio) != channels or audio.shape[1] == 0:
-        raise InvalidValue(f"{name} of shape {audio.shape} must be ({channels}, samples) with at least one sample")
-    return np.ascontiguousarray(audio.T)
-
-
-def _checked_count(channels) -> int | None:
-    """A number of channels, or None for the usual one."""
-    if channels is None:
-        return None
-    rule = f"channels={channels!r} must be a whole number from 1 to {MAX_CHANNELS}; leave it out for the usual one"
-    if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
-        raise InvalidType(rule)
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise InvalidValue(rule)
-    return int(channels)
-
-
-def _checked_samples(name: str, value: int) -> int:
-    if isinstance(value, bool) or not 0 <= value <= 65536:
-        raise InvalidValue(f"{name}={value!r} must be 0 to 65536; try {WORKER_SAMPLES}")
-    return int(value)

@@ -179,3 +179,10 @@ def test_pedalboards_names_are_there():
 def test_a_number_of_channels_that_cannot_be_is_refused(channels):
     with pytest.raises(InvalidValue, match=r"channels=.* must be a whole number from 1 to 64"):
         rtspec.AudioStream(plugins=[], virtual=True, channels=channels)
+
+
+def test_pedalboards_counts_of_channels_are_the_first_ones():
+    playing = rtspec.AudioStream(None, None, [], 44100, 64, True, 1, 2, virtual=True)
+    assert (playing.channels, playing.sample_rate, playing.buffer_size) == (1, 44100, 64)
+    with pytest.raises(InvalidValue, match="num_output_channels=0 must be a whole number from 1 to 64"):
+        rtspec.AudioStream(plugins=[], virtual=True, num_output_channels=0)

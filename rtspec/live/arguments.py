@@ -1,0 +1,73 @@
+"""What a stream is asked for, checked, and what it takes where nobody asks."""
+
+from typing import Any
+
+import numpy as np
+
+from ..audio.feeding import FileSource
+from ..audio.layout import MAX_CHANNELS
+from ..chain.board import Pedalboard
+from ..errors import InvalidType, InvalidValue
+from .opening import Devices
+
+WORKER_SAMPLES = 256
+"""Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst. A chain with
+an instrument in it has none: there, what lies between a key and its sound is felt."""
+
+
+def spread(planar, channels: int) -> Any:
+    """One channel as many; others as they are."""
+    return np.repeat(planar, channels, axis=0) if len(planar) == 1 else planar
+
+
+def natural_channels(source: np.ndarray | FileSource | None, devices: Devices) -> int:
+    """Those of the source, else of the devices, at most 2."""
+    if isinstance(source, FileSource):
+        return source.channels
+    if source is not None:
+        return len(source)
+    reader, writer = devices
+    return min(2, reader.inputs if reader else 2, writer.outputs if writer else 2)
+
+
+def usual_worker(plugins: Pedalboard, worker_samples: int | None) -> int:
+    """What is asked for, or what suits the chain."""
+    if worker_samples is not None:
+        return worker_samples
+    return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in plugins.flat()) else WORKER_SAMPLES
+
+
+def interleaved(name: str, audio, channels: int) -> Any:
+    """(channels, samples) as interleaved frames; a file and None as they are."""
+    if isinstance(audio, FileSource) and audio.channels != channels:
+        raise InvalidValue(f"{name}: {audio.path} has {audio.channels} channels, not {channels}; leave channels out")
+    if audio is None or isinstance(audio, FileSource):
+        return audio
+    if len(audio) != channels or audio.shape[1] == 0:
+        raise InvalidValue(f"{name} of shape {audio.shape} must be ({channels}, samples) with at least one sample")
+    return np.ascontiguousarray(audio.T)
+
+
+def first(name: str, count) -> tuple[int, ...] | None:
+    """The first channels of a device, from 1."""
+    n = checked_count(name, count)
+    return None if n is None else tuple(range(1, n + 1))
+
+
+def checked_count(name: str, channels) -> int | None:
+    """A number of channels, or None for the usual one."""
+    if channels is None:
+        return None
+    rule = f"{name}={channels!r} must be a whole number from 1 to {MAX_CHANNELS}; leave it out for the usual one"
+    if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
+        raise InvalidType(rule)
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise InvalidValue(rule)
+    return int(channels)
+
+
+def checked_samples(name: str, value: int) -> int:
+    """A number of samples, or :class:`InvalidValue`."""
+    if isinstance(value, bool) or not 0 <= value <= 65536:
+        raise InvalidValue(f"{name}={value!r} must be 0 to 65536; try {WORKER_SAMPLES}")
+    return int(value)
