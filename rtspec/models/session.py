@@ -34,6 +34,7 @@ from ..errors import InvalidValue, ModelError
 from . import ort_api
 from .manifest import Manifest, Port, Signature, State
 from .one_call.form import Call, CallForm, call_form, own_form
+from .one_call.kept import form_key, keep_form, kept_form
 from .packages import PackagedModel
 from .watch import RUN_S, watch
 
@@ -654,11 +655,26 @@ def _session(model: PackagedModel, session_path: SessionPath, call: Call, as_it_
     with _making:
         found = model.sessions.get(key) or _sessions.get(key)
         if found is None:
-            make = own_form if as_it_is else call_form
-            form, found = make(model.proto_bytes, call, _BindingSession if why else _ApiSession)
-            found.form = form
+            found = _made_session(model, call, _BindingSession if why else _ApiSession, as_it_is)
         model.sessions[key] = _sessions[key] = found
     return found, why
+
+
+def _made_session(model: PackagedModel, call: Call, session: Any, as_it_is: bool) -> Any:
+    """A session of the form that was kept by an earlier start, or of one that is made and proved now."""
+    if as_it_is:
+        form, made = own_form(model.proto_bytes, call, session)
+        made.form = form
+        return made
+    key = form_key(model.proto_bytes, call.sizes)
+    form = kept_form(key, model.proto_bytes)
+    if form is not None:
+        made = session(form.content)
+    else:
+        form, made = call_form(model.proto_bytes, call, session)
+        keep_form(key, form)
+    made.form = form
+    return made
 
 
 _making = threading.RLock()

@@ -72,6 +72,12 @@ class Call:
     outputs: Sequence[str]
     states: Sequence[State]
 
+    @property
+    def sizes(self) -> list[object]:
+        """What a form hangs on beside the file."""
+        shapes = {name: (array.shape, array.dtype.name) for name, array in {**self.inputs, **self.known}.items()}
+        return [self.frame, self.lane_axis, sorted(shapes.items()), list(self.outputs), list(self.states)]
+
 
 def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, Any]:
     """The form in which a model is played, for calls like `call`, and its session; the file's own where no other is
