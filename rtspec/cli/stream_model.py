@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-delay-frames", type=int, metavar="N", help="cut look-ahead to this delay; the error is reported"
     )
     parser.add_argument(
+        "--attention-frames",
+        type=int,
+        metavar="N",
+        help="how many frames an attention to all frames so far may see; equal up to clips of so many",
+    )
+    parser.add_argument(
         "--whole-periods",
         action="store_true",
         help="the model is only given clips of whole periods (it pads or crops by the remainder of others)",
@@ -51,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
         max_delay_frames=args.max_delay_frames,
         sizes=sizes or None,
         lengths="periods" if args.whole_periods else "any",
+        attention_frames=args.attention_frames,
     )
     _write(Path(args.streaming), model.SerializeToString())
     facts = stream_metadata(model) or {}

@@ -30,6 +30,7 @@ def make_streaming(
     sizes: Mapping[str, int] | None = None,
     states: Literal["replace", "append"] = "replace",
     lengths: Literal["any", "periods"] = "any",
+    attention_frames: int | None = None,
 ) -> ModelProto:
     """Turn a network made for whole clips into one that takes frames as they come and gives the same numbers.
 
@@ -53,6 +54,10 @@ def make_streaming(
     lengths : {"any", "periods"}
         Whether the result must be equal for clips of any length, or is only ever given clips of whole periods (some
         networks pad or crop by amounts that depend on the remainder).
+    attention_frames : int, optional
+        How many frames, the newest one included, an attention sees that the network gives all frames so far. Equal to
+        the offline model up to clips of so many frames, *inexact* beyond. Attention that the network limits itself
+        needs none.
 
     Returns
     -------
@@ -89,10 +94,12 @@ def make_streaming(
     _check_choice("cut", cut, ("best", "truncate", "shift"))
     _check_choice("states", states, ("replace", "append"))
     _check_choice("lengths", lengths, ("any", "periods"))
+    if attention_frames is not None and attention_frames < 1:
+        raise InvalidValue(f"attention_frames={attention_frames} must be 1 or more; try 250")
     original = load(model)
     inputs = inputs_of(original, time_axes, sizes)
     offline = prepare(original, inputs)
-    exact = rewrite(offline, inputs, states=states)
+    exact = rewrite(offline, inputs, states=states, attention_frames=attention_frames)
     prove(original, offline, inputs, exact, states, lengths)
     if max_delay_frames is None or exact.delay <= max_delay_frames:
         return exact.model()
@@ -103,12 +110,15 @@ def make_streaming(
 
 def _cut(offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str) -> ModelProto:
     """The model with less look-ahead by one method, or by the one of both that errs less on noise."""
-    trial = _Trial(offline, inputs, exact)
+    trial, frames = _Trial(offline, inputs, exact), exact.stream.attention_frames
     methods = ("truncate", "shift") if method == "best" else (method,)
     budgets = [Budget(_shares(exact, limit), each) for each in methods]
-    reports = [trial.report(_within(rewrite(offline, inputs, budget), limit), budget.method) for budget in budgets]
+    reports = [
+        trial.report(_within(rewrite(offline, inputs, budget, "replace", frames), limit), budget.method)
+        for budget in budgets
+    ]
     best = min(range(len(methods)), key=lambda i: reports[i]["error_rms"])
-    return rewrite(offline, inputs, budgets[best], states).model(reports[best])
+    return rewrite(offline, inputs, budgets[best], states, frames).model(reports[best])
 
 
 def _within(shorter: Rewritten, limit: int) -> Rewritten:

@@ -5,13 +5,13 @@ tensors of both are compared in the order of the graph: the first that differs n
 """
 
 import numpy as np
-from onnx import ModelProto, NodeProto, ValueInfoProto
+from onnx import ModelProto, NodeProto
 
 from rtspec.errors import ModelError
 
 from .load import Inputs
 from .refuse import NotStreamable, differs, does_not_load, whole_periods_only
-from .rewrite import Rewritten, watched
+from .rewrite import Rewritten, watched, with_outputs
 from .run import StreamingRun, random_clip, run_offline
 
 # Prime numbers of frames beside the longest memory, and calls that never fall on the same place twice.
@@ -50,7 +50,7 @@ def prove(
     for n_frames in _lengths(original, inputs, made, lengths):
         clips = [_clip(original, inputs, n_frames, seed) for seed in range(TRIES)]
         if _differ_in_all(original, run, clips):
-            node = _first_that_differs(original, offline, inputs, clips, states)
+            node = _first_that_differs(original, offline, inputs, clips, states, made.stream.attention_frames)
             raise _refusal(original, inputs, made, run, node)
 
 
@@ -81,6 +81,8 @@ def _lengths(original: ModelProto, inputs: Inputs, made: Rewritten, lengths: str
     """Two odd lengths; whole periods where the offline model itself takes nothing else; its own where it is fixed."""
     if not inputs.dynamic:
         return [inputs.n_frames]
+    if made.stream.bounded:  # equal as long as the bound is not reached
+        return [min(n, min(made.stream.bounded)) for n in PRIMES]
     odd = [_prime_after(n + made.reach()) for n in PRIMES]
     free = [lengths == "any" and _runs(original, inputs, n) is None for n in odd]
     chosen = [n if taken else n * made.period() for n, taken in zip(odd, free, strict=True)]
@@ -140,11 +142,16 @@ def _alike(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def _first_that_differs(
-    original: ModelProto, offline: ModelProto, inputs: Inputs, clips: list[dict[str, np.ndarray]], states: str
+    original: ModelProto,
+    offline: ModelProto,
+    inputs: Inputs,
+    clips: list[dict[str, np.ndarray]],
+    states: str,
+    attention_frames: int | None,
 ) -> NodeProto:
     """The first node whose tensor differs in all clips, or the last node where none does."""
-    stream = watched(offline, inputs, states)
-    run, everything = StreamingRun(stream.model()), _with_all_outputs(offline, list(stream.outputs))
+    stream = watched(offline, inputs, states, attention_frames)
+    run, everything = StreamingRun(stream.model()), with_outputs(offline, list(stream.outputs))
     wrong: set[str] | None = None
     for clip in clips:
         wanted, given = run_offline(everything, clip), run.clip(clip, [n * stream.period() for n in CALLS])
@@ -157,14 +164,6 @@ def _first_that_differs(
 
 def _apart(wanted: np.ndarray, given: np.ndarray, axis: int) -> bool:
     return wanted.shape != given.shape or bool(wrong_frames(wanted, given, axis).any())
-
-
-def _with_all_outputs(offline: ModelProto, names: list[str]) -> ModelProto:
-    every = ModelProto()
-    every.CopyFrom(offline)
-    known = {value.name for value in every.graph.output}
-    every.graph.output.extend(ValueInfoProto(name=name) for name in names if name not in known)
-    return every
 
 
 def _prime_after(n: int) -> int:

@@ -44,6 +44,15 @@ def attention_over_time(node: NodeProto) -> NotStreamable:
     )
 
 
+def unlimited_attention(node: NodeProto) -> NotStreamable:
+    """The refusal of attention to all frames so far, where nobody said how far back is enough."""
+    return NotStreamable(
+        node,
+        "attends to all frames so far, so its memory grows with the clip",
+        "say how many are enough, as in attention_frames=250 (--attention-frames 250), or train with a limited span",
+    )
+
+
 def normalised_over_time(node: NodeProto, what: str = "normalises over time") -> NotStreamable:
     """The refusal of statistics taken over the clip."""
     return NotStreamable(

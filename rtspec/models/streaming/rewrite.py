@@ -6,7 +6,7 @@ was.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from math import ceil, lcm
@@ -22,27 +22,38 @@ from .clock import Flow
 from .graph import GraphWriter, State
 from .load import Inputs
 from .prepare import BRANCHING, opset_of
-from .refuse import NotStreamable, branches, follows_clip_length, foreign, stumbles, without_rule
+from .refuse import NotStreamable, branches, follows_clip_length, foreign, merged_time, stumbles, without_rule
 from .rules import RULES
+from .rules.attention import on_band
 from .rules.count import count_frames
 from .rules.layout import expand_over_time
-from .run import METADATA_KEY
+from .run import METADATA_KEY, random_clip, run_offline
 from .shapes import Shapes
-from .stream import Budget, Clip, Stream
+from .stream import Budget, Clip, Folded, Stream
 
 VERSION = 1
+# How loud the noise is on which attention is measured: no softmax of it rounds a weight to zero.
+SOFT = 0.1
 
 
-def rewrite(offline: ModelProto, inputs: Inputs, budget: Budget | None = None, states: str = "replace") -> "Rewritten":
+def rewrite(
+    offline: ModelProto,
+    inputs: Inputs,
+    budget: Budget | None = None,
+    states: str = "replace",
+    attention_frames: int | None = None,
+) -> "Rewritten":
     """Walk the graph and give the streaming model with its facts.
 
     A second walk for a clip twice as long must write the same: what differs follows from the length of the clip.
     """
     budget = budget or Budget()
-    stream = _prepared(offline, inputs, inputs.shapes, inputs.n_frames, budget, states)
-    longer = (
-        _prepared(offline, inputs, inputs.longer(), 2 * inputs.n_frames, budget, states) if inputs.dynamic else None
-    )
+    trials = Trials(offline, inputs)
+    stream = _prepared(offline, inputs, inputs.shapes, trials, budget, states)
+    longer = _prepared(offline, inputs, inputs.longer(), trials, budget, states) if inputs.dynamic else None
+    for each in (stream, longer):
+        if each is not None:
+            each.attention_frames = attention_frames
     for node in offline.graph.node:
         _visit(stream, node)
         if longer is not None:
@@ -51,9 +62,12 @@ def rewrite(offline: ModelProto, inputs: Inputs, budget: Budget | None = None, s
     return Rewritten(offline, inputs, stream, outputs, delay)
 
 
-def watched(offline: ModelProto, inputs: Inputs, states: str = "replace") -> "Rewritten":
+def watched(
+    offline: ModelProto, inputs: Inputs, states: str = "replace", attention_frames: int | None = None
+) -> "Rewritten":
     """The streaming model that gives out every tensor with frames, each with a delay of its own, for comparison."""
-    stream = _prepared(offline, inputs, inputs.shapes, inputs.n_frames, Budget(), states)
+    stream = _prepared(offline, inputs, inputs.shapes, Trials(offline, inputs), Budget(), states)
+    stream.attention_frames = attention_frames
     for node in offline.graph.node:
         _visit(stream, node)
     names = [name for node in offline.graph.node for name in node.output if name in stream.flows]
@@ -113,8 +127,13 @@ class Rewritten:
             "period": self.period(),
             "outputs": {name: _output_entry(flow) for name, flow in outputs.items()},
             "valid_input": self._valid if self._reads_valid else None,
-            "inexact": inexact,
+            "inexact": self._bounded() | (inexact or {}) or None,
         }
+
+    def _bounded(self) -> dict[str, Any]:
+        """Beyond which clips an attention was cut."""
+        bounded = self.stream.bounded
+        return {"method": "attention bound", "attention_frames": min(bounded)} if bounded else {}
 
     def period(self) -> int:
         """Every call takes a multiple of so many frames."""
@@ -158,15 +177,14 @@ def _prepared(
     offline: ModelProto,
     inputs: Inputs,
     shapes: Mapping[str, tuple[int, ...]],
-    n_frames: int,
+    trials: "Trials",
     budget: Budget,
     states: str,
 ) -> Stream:
     """A stream whose sources are the inputs, before the first node."""
-
-    other_shapes, other_frames = (inputs.longer(), 2 * inputs.n_frames)
-    if n_frames == other_frames:
-        other_shapes, other_frames = inputs.shapes, inputs.n_frames
+    n_frames, other_shapes, other_frames = inputs.n_frames, inputs.longer(), 2 * inputs.n_frames
+    if shapes != inputs.shapes:
+        n_frames, other_shapes, other_frames = other_frames, inputs.shapes, n_frames
 
     @cache
     def measured_other() -> Shapes | None:
@@ -174,10 +192,40 @@ def _prepared(
 
     measured = _measured(offline, shapes, inputs.time_axes)
     writer = GraphWriter(_names(offline), states == "append", opset_of(offline))
-    clip = Clip(n_frames, measured, measured_other, other_frames)
+    clip = Clip(n_frames, measured, measured_other, other_frames, inputs.dynamic, trials)
     stream = Stream(offline.graph, clip, writer, next(iter(inputs.time_axes)), budget)
     stream.flows.update((name, Flow(axis, silent=True)) for name, axis in inputs.time_axes.items())
     return stream
+
+
+class Trials:
+    """Tensors of the offline model for soft noise of some length, each computed once."""
+
+    def __init__(self, offline: ModelProto, inputs: Inputs) -> None:
+        self._offline, self._inputs = offline, inputs
+        self._made: dict[tuple[str, int], np.ndarray] = {}
+
+    def __call__(self, names: Sequence[str], n_frames: int) -> dict[str, np.ndarray]:
+        """Values by name; without those that cannot be had."""
+        wanted = [name for name in names if (name, n_frames) not in self._made]
+        if wanted:
+            clip = random_clip(self._offline, self._inputs, n_frames, np.random.default_rng(0))
+            soft = {n: (SOFT * v).astype(v.dtype) if v.dtype.kind == "f" else v for n, v in clip.items()}
+            try:
+                found = run_offline(with_outputs(self._offline, wanted), soft)
+            except Exception:  # onnxruntime's errors share no base class; a rule says what it makes of no answer
+                return {}
+            self._made.update(((name, n_frames), found[name]) for name in wanted)
+        return {name: self._made[name, n_frames] for name in names}
+
+
+def with_outputs(model: ModelProto, names: Sequence[str]) -> ModelProto:
+    """The model with more of its tensors as outputs."""
+    more = ModelProto()
+    more.CopyFrom(model)
+    known = {value.name for value in more.graph.output}
+    more.graph.output.extend(ValueInfoProto(name=name) for name in names if name not in known)
+    return more
 
 
 def _measured(offline: ModelProto, shapes: Mapping[str, tuple[int, ...]], streams: Iterable[str]) -> Shapes:
@@ -204,6 +252,9 @@ def _names(offline: ModelProto) -> set[str]:
 def _visit(stream: Stream, node: NodeProto) -> None:
     """Stream one node, or write it as it is where it has no frames."""
     moving = [name for name in node.input if name in stream.flows]
+    if any(name in stream.bands for name in node.input):
+        on_band(stream, node)
+        return
     if node.op_type in BRANCHING:
         raise branches(node)
     if _is_foreign(node):
@@ -225,10 +276,29 @@ def _visit(stream: Stream, node: NodeProto) -> None:
         rule(stream, _on_time(stream, node))
     except RtspecError:
         raise
+    except Folded:
+        raise merged_time(node) from None
     except Exception as error:  # whatever a rule stumbles over is told with the name of the node
         raise stumbles(node, error) from error
     _check_lengths(stream, node)
     _fit_leads(stream, node)
+    _keep_folds(stream, node)
+
+
+def _keep_folds(stream: Stream, node: NodeProto) -> None:
+    """What is made of rows in which bins and frames lie together has them together, too."""
+    folds = {stream.folded.get(name, 0) for name in node.input if name in stream.flows}
+    if folds == {0} or (node.op_type in ("Reshape", "Flatten") and not _rows_stay(stream, node)):
+        return
+    if len(folds) > 1:
+        raise merged_time(node)
+    stream.folded.update((name, folds.copy().pop()) for name in node.output if name in stream.flows)
+
+
+def _rows_stay(stream: Stream, node: NodeProto) -> bool:
+    """Whether a reshape left the axis of bins and frames as it was."""
+    source, made = stream.flows[node.input[0]], stream.flows[node.output[0]]
+    return node.input[0] in stream.folded and source.clock == made.clock
 
 
 def _on_time(stream: Stream, node: NodeProto) -> NodeProto:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +18,10 @@ from .validity import Validity
 
 # Runtimes offer no Where for these: they are chosen between as int32.
 NARROW = (TensorProto.INT8, TensorProto.INT16, TensorProto.UINT16)
+
+
+class Folded(Exception):
+    """Frames stand in one axis with bins, where something looks along it."""
 
 
 @dataclass
@@ -35,6 +40,8 @@ class Clip:
     shapes: Shapes
     other: Callable[[], Shapes | None]  # the same graph at another length, measured only when asked for
     other_frames: int
+    dynamic: bool  # whether the offline model takes clips of any length
+    tried: Callable[[Sequence[str], int], Mapping[str, np.ndarray]]  # tensors of the offline model for so much noise
 
 
 class Stream:
@@ -52,6 +59,19 @@ class Stream:
         An input with frames, from which the number of frames of a call is read at run time.
     budget : Budget
         Where look-ahead is cut.
+
+    Attributes
+    ----------
+    flows : dict of str to Flow
+        What is known of each tensor with frames.
+    leads : dict of str to ndarray
+        Frames of early tensors before the stream's first.
+    bands : dict of str to Band
+        Tensors of frames against frames, inside an attention.
+    folded : dict of str to int
+        Tensors [bins · frames, …] that hold frames first here: how many bins.
+    attention_frames : int or None
+        Bound of an attention to all frames so far; `bounded` says where it was needed.
     """
 
     def __init__(self, graph: onnx.GraphProto, clip: Clip, writer: GraphWriter, source: str, budget: Budget) -> None:
@@ -61,6 +81,11 @@ class Stream:
         self.flows: dict[str, Flow] = {}
         self.leads: dict[str, np.ndarray] = {}
         self.dequantised: dict[str, NodeProto] = {}
+        self.bands: dict[str, Any] = {}
+        self.folded: dict[str, int] = {}
+        self.made: dict[tuple, str] = {}
+        self.attention_frames: int | None = None
+        self.bounded: list[int] = []
         self._names: dict[tuple, str] = {}
 
     # ------------------------------------------------------------------ questions
@@ -218,6 +243,8 @@ class Stream:
         Output j reads input frames step·j − before … step·j − before + span, complete at the stream's frame
         delay + step·j − before + span; it leaves as frame j + delay' for the smallest delay' that is late enough.
         """
+        if name in self.folded:
+            raise Folded
         made, flow, lead = self.surrounded(name, *pads, fill, reach=pads[1] - step * unused)
         delay = -((step - 1 - flow.delay - span) // step)
         kept = step * delay - flow.delay

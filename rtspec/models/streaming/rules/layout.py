@@ -44,6 +44,8 @@ def reshape(stream: Stream, node: NodeProto) -> None:
     """A reshape that keeps time apart becomes one with −1 for time and numbers for the rest."""
     name, flow, before = main_input(stream, node)
     after = stream.shapes.shape(node.output[0])
+    if name in stream.folded and _unfolded(stream, node, after):
+        return None
     place = _same_place(before, after, flow.axis)
     if place is not None:
         return _reshaped(stream, node, name, after, flow.but(axis=place))
@@ -54,7 +56,46 @@ def reshape(stream: Stream, node: NodeProto) -> None:
         times = after[merged] // before[flow.axis]
         delay, clock = flow.delay * times, flow.clock.repeated(times)
         return _reshaped(stream, node, name, after, flow.but(axis=merged, delay=delay, clock=clock))
+    if _folds(before, after, flow.axis) and name not in stream.folded:
+        return _fold(stream, node, after)
     raise merged_time(node)
+
+
+def _folds(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> bool:
+    """[bins …, T, …] to [bins · T, …], as before a dense layer over the last axis."""
+    front = int(np.prod(before[:axis]))
+    return front > 1 and after[0] == front * before[axis] and np.prod(after[1:]) == np.prod(before[axis + 1 :])
+
+
+def _fold(stream: Stream, node: NodeProto, after: tuple[int, ...]) -> None:
+    """Rows of all bins for each frame, in the order of time: what works row by row does not see the difference."""
+    name = stream.settled(node.input[0])
+    flow, rank = stream.flows[name], len(stream.shapes.shape(name))
+    bins = int(np.prod(stream.shapes.shape(name)[: flow.axis]))
+    order = [flow.axis, *(axis for axis in range(rank) if axis != flow.axis)]
+    turned = stream.writer.node("Transpose", [name], f"{node.output[0]}.by_frame", perm=order)
+    target = stream.writer.constant([-1, *after[1:]], "shape")
+    stream.writer.node("Reshape", [turned, target], node.output[0], exact=True)
+    stream.flows[node.output[0]] = flow.but(axis=0, clock=flow.clock.repeated(bins), delay=flow.delay * bins)
+    stream.folded[node.output[0]] = bins
+
+
+def _unfolded(stream: Stream, node: NodeProto, after: tuple[int, ...]) -> bool:
+    """Back to [bins …, T, …]; False where the rows stay together."""
+    name = node.input[0]
+    flow, bins = stream.flows[name], stream.folded[name]
+    frames = stream.shapes.shape(name)[flow.axis] // bins
+    fronts = [place for place, size in enumerate(after) if size == frames and np.prod(after[:place]) == bins]
+    if flow.axis != 0 or not fronts or np.prod(after[fronts[0] + 1 :]) * bins * frames != np.prod(after):
+        return False
+    place = fronts[0]
+    target = stream.writer.constant([-1, *after[:place], *after[place + 1 :]], "shape")
+    apart = stream.writer.node("Reshape", [name, target], f"{node.output[0]}.by_frame")
+    order = [*range(1, place + 1), 0, *range(place + 1, len(after))]
+    stream.writer.node("Transpose", [apart], node.output[0], exact=True, perm=order)
+    clock, delay = flow.clock.strided(bins, 0), flow.delay // bins
+    stream.flows[node.output[0]] = flow.but(axis=place, clock=clock, delay=delay)
+    return True
 
 
 @streams("Expand")

@@ -5,6 +5,7 @@ from onnx import NodeProto
 from ..clock import Flow
 from ..refuse import NotStreamable, attention_over_time, dense_over_time
 from ..stream import Stream
+from .attention import scores
 from .registry import attribute, streams
 
 
@@ -19,11 +20,14 @@ def matmul(stream: Stream, node: NodeProto) -> None:
     _refuse_contraction(node, places, summed=(1, 2 if ranks[1] > 1 else 1))
     rank = len(stream.shapes.shape(node.output[0]))
     if places[0] is not None and places[1] is not None and (places[0] != places[1] or places[0] < 3):
+        if places == [2, 1]:
+            return scores(stream, node)
         raise attention_over_time(node)
     place = next(p for p in places if p is not None)
     if ranks[1] == 1 and places[0] is not None:
         place -= 1
     _write(stream, node, rank - place)
+    return None
 
 
 @streams("Gemm")

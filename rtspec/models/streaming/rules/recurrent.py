@@ -6,7 +6,7 @@ from onnx import NodeProto, TensorProto, helper
 from ..clock import Flow
 from ..graph import TO_END
 from ..refuse import NotStreamable, runs_backwards
-from ..stream import Stream
+from ..stream import Folded, Stream
 from .registry import attribute, main_input, positive, streams
 
 SEQUENCE_LENGTHS = 4
@@ -20,6 +20,8 @@ def recurrent(stream: Stream, node: NodeProto) -> None:
     flow = stream.flows[name]
     if flow.axis == 1:
         return _over_another_axis(stream, node, name)
+    if name in stream.folded:
+        raise Folded
     if flow.axis != 0:
         raise NotStreamable(node, "sums over time in its input", "put time on the first axis")
     last = [output for output in node.output[1:] if output and (stream.consumers(output) or stream.is_output(output))]
@@ -49,6 +51,8 @@ def cumulative_sum(stream: Stream, node: NodeProto) -> None:
         return
     if attribute(node, "reverse", 0):
         raise runs_backwards(node)
+    if name in stream.folded:
+        raise Folded
     if flow.delay > 0 and not flow.silent:
         name = stream.masked(name, 0.0)
         flow = stream.flows[name]
