@@ -17,7 +17,7 @@ from .registry import attribute, positive
 # Lengths of the clips on which attention is measured, for spans below all but the last.
 TRIED = (120, 240, 960)
 # A score that no softmax sees, yet an honest number in half precision too.
-UNSEEN = {TensorProto.FLOAT16: -6e4}
+UNSEEN: dict[int, float] = {TensorProto.FLOAT16: -6e4}
 UNSEEN_ELSE = -1e30
 PASSES = (
     *("Add", "Cast", "Clip", "Div", "Dropout", "Identity", "IsNaN", "Max", "Min", "Mul", "Neg", "Sub", "Sum"),
@@ -114,7 +114,7 @@ def _weighted_values(stream: Stream, node: NodeProto, band: Band) -> None:
 def _reach(stream: Stream, node: NodeProto) -> tuple[int, int, tuple[bool, ...]]:
     """Frames before and after a query, and which of them it sees."""
     softmax = _softmax_behind(stream, node)
-    lengths = TRIED if stream.clip.dynamic else (stream.clip.n_frames,)
+    lengths: tuple[int, ...] = TRIED if stream.clip.dynamic else (stream.clip.n_frames,)
     seen = [_offsets(stream, node, softmax, n) for n in lengths[:2]]
     if len(seen) > 1 and _touches(seen[0]):
         seen = [seen[1], _offsets(stream, node, softmax, lengths[2])]
