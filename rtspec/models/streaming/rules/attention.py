@@ -117,7 +117,7 @@ def _reach(stream: Stream, node: NodeProto) -> tuple[int, int, tuple[bool, ...]]
     lengths: tuple[int, ...] = TRIED if stream.clip.dynamic else (stream.clip.n_frames,)
     seen = [_offsets(stream, node, softmax, n) for n in lengths[:2]]
     if len(seen) > 1 and _touches(seen[0]):
-        seen = [seen[1], _offsets(stream, node, softmax, lengths[2])]
+        seen = [seen[1], _offsets(stream, node, softmax, lengths[-1])]
     (offsets, n_keys), (again, _) = seen[0], seen[-1]
     if max(again) >= n_keys - 1:
         raise attention_over_time(node)
