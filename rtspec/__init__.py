@@ -8,6 +8,7 @@ put them together, `control` moves their parameters.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .processors.catalogue import CLASSES as _PROCESSORS
 from .telemetry import turn_off as _turn_telemetry_off
 
 if TYPE_CHECKING:
@@ -25,15 +26,11 @@ _turn_telemetry_off()  # before anything can load onnxruntime
 
 _HOMES = {
     "AudioStream": "live.stream",
-    "BandwidthExtension": "processors",
     "FramePlan": "frames",
     "Mix": "chain.mix",
-    "OnnxProcessor": "processors",
     "Parameter": "control",
     "Pedalboard": "chain.board",
-    "SpectralInversion": "processors",
-    "TimbreMorph": "processors",
-    "TimbreSynth": "processors",
+    **dict.fromkeys(_PROCESSORS, "processors"),
 }
 _PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "phase", "processors")
 
@@ -63,3 +60,7 @@ def __getattr__(name: str):
     if name in _PACKAGES:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module 'rtspec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

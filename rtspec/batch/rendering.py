@@ -14,6 +14,7 @@ from ..audio.formats import is_score
 from ..chain.board import Pedalboard
 from ..chain.faults import Faults, faults_of
 from ..control.automation import Automation, read_automation
+from ..control.controlled import instruments
 from ..control.midi.files import endings, read_midi_file
 from ..errors import InvalidValue
 from .mastering import Mastering
@@ -56,7 +57,7 @@ class Renderer:
     ) -> Record:
         """Render one file, and draw it where that is asked for: to the target's name with .png, or `picture`."""
         r = self.recipe
-        if is_score(source) and not any(getattr(p, "accepts_midi", False) for p in self.board.flat()):
+        if is_score(source) and not instruments(self.board.flat()):
             raise InvalidValue(
                 f"{source.name} is a MIDI file, and nothing in the chain plays it; add --processor timbre-synth"
             )

@@ -8,6 +8,7 @@ from ..buffers.events import Event, send_event
 from ..control.automation import Automation
 from .board import Pedalboard
 from .player import Player
+from .plugin import is_plugin
 from .program import MAX_BLOCK, Playback, Program
 
 
@@ -34,7 +35,7 @@ class AutomatedPlayback:
 
     def _timed(self, automation: Automation) -> Iterator[Event]:
         delays = self._player.delays()
-        tables = [(plugin.parameters, delay) for plugin, _, delay in delays if hasattr(plugin, "prepare")]
+        tables = [(plugin.parameters, delay) for plugin, _, delay in delays if is_plugin(plugin)]
         delay_of = {parameter: delay for table, delay in tables for parameter in table.values()}
         for change in automation.changes:
             at = round(change.time_s * self._rate)

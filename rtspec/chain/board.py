@@ -17,6 +17,7 @@ from ..live.engine import Engine
 from .native_copy import children, made, recipe
 from .offline import OfflineChain, check_distinct, inside
 from .player import Player
+from .plugin import Plugin, is_plugin
 from .program import Program, audio_buffer
 
 DEFAULT_RATE = 44100.0
@@ -136,7 +137,7 @@ class Pedalboard(_List):
                 player.check(one)
         if isinstance(plugin, Pedalboard):
             plugin._parents.add(self)
-        elif hasattr(plugin, "join"):
+        elif isinstance(plugin, Plugin):
             plugin.join(self)
         return plugin
 
@@ -239,10 +240,6 @@ class Pedalboard(_List):
         player.close()
 
 
-def _is_ours(plugin) -> bool:
-    return hasattr(plugin, "prepare") and not isinstance(plugin, type)
-
-
 class _Native(NamedTuple):
     """A native plugin in a pickle."""
 
@@ -250,7 +247,7 @@ class _Native(NamedTuple):
 
 
 def _kept(plugin):
-    if plugin is None or isinstance(plugin, Pedalboard) or _is_ours(plugin):
+    if plugin is None or isinstance(plugin, Pedalboard) or is_plugin(plugin):
         return plugin
     instructions = recipe(plugin)
     if instructions is None:
@@ -266,13 +263,13 @@ def as_board(plugins) -> Pedalboard:
         return plugins if plugins.is_chain else Pedalboard([plugins])
     if isinstance(plugins, _native_base()) and type(plugins).__name__ in ("Pedalboard", "Chain"):
         return Pedalboard(children(plugins))
-    return Pedalboard([plugins] if _is_ours(plugins) or isinstance(plugins, _native_base()) else plugins)
+    return Pedalboard([plugins] if is_plugin(plugins) or isinstance(plugins, _native_base()) else plugins)
 
 
 def _listed(plugins) -> Iterable:
     if plugins is None:
         return []
-    if _is_ours(plugins) or not isinstance(plugins, Iterable):
+    if is_plugin(plugins) or not isinstance(plugins, Iterable):
         raise InvalidType(f"{plugins!r} is no list of plugins; put it in brackets: Pedalboard([…])")
     return plugins
 
@@ -281,7 +278,7 @@ def _checked(plugin):
     """A plugin that a board can play; a plain list becomes a board."""
     if isinstance(plugin, list | tuple):
         return Pedalboard(plugin)
-    if plugin is None or _is_ours(plugin) or isinstance(plugin, (Pedalboard, _native_base())):
+    if plugin is None or is_plugin(plugin) or isinstance(plugin, (Pedalboard, _native_base())):
         return plugin
     raise InvalidType(
         f"{plugin!r} is no plugin: a board takes rtspec processors, pedalboard plugins, other boards and lists of these"

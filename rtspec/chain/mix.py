@@ -1,12 +1,14 @@
 """Chains side by side: each gets the same sound, and what they give is added up, at one delay."""
 
+from ..control.controlled import instruments
 from .board import Pedalboard
 from .mix_offline import MixNode
 from .mix_program import MixProgram, prepared
 from .offline import Node
+from .plugin import Plugin, version_of
 
 
-class Mix(Pedalboard):
+class Mix(Plugin, Pedalboard):
     """Plugins side by side, as pedalboard's Mix: every one gets the same sound, and the sum of all is heard.
 
     Takes whatever a :class:`rtspec.Pedalboard` takes; a list or a board in it is a chain of its own, and None is the
@@ -46,12 +48,12 @@ class Mix(Pedalboard):
     @property
     def accepts_midi(self) -> bool:
         """Whether anything in it is played by MIDI messages."""
-        return any(getattr(plugin, "accepts_midi", False) for plugin in self.members())
+        return bool(instruments(self.members()))
 
     @property
-    def _version(self) -> tuple:
+    def version(self) -> tuple:
         """Equal as long as the same plugins, of the same structure, are in the same places."""
-        return tuple(tuple((p, getattr(p, "_version", 0)) for p in chain) for _, chain in self.branches())
+        return tuple(tuple((p, version_of(p)) for p in chain) for _, chain in self.branches())
 
     def prepare(self, sample_rate: float, channels: int, lead: int = 0) -> "MixProgram":
         """A program of its own state for one driver, in which the sound comes `lead` samples late."""

@@ -7,6 +7,7 @@ import numpy as np
 from ..buffers.step import Row, Stage
 from .fading import delay_stage
 from .native import NativeStep
+from .plugin import Composite, Plugin
 from .program import Program, audio_buffer
 from .summing import silence_stage, sum_stage
 
@@ -26,9 +27,9 @@ def prepared(plugins: list, sample_rate: float, channels: int, lead: int) -> Pre
 
 def program_of(plugin, sample_rate: float, channels: int, lead: int) -> Program:
     """What plays one plugin; native ones begin with the sound, `lead` samples late."""
-    if hasattr(plugin, "branches"):
+    if isinstance(plugin, Composite):
         return plugin.prepare(sample_rate, channels, lead)
-    if hasattr(plugin, "prepare"):
+    if isinstance(plugin, Plugin):
         return plugin.prepare(sample_rate, channels)
     return NativeStep(plugin, sample_rate, channels, lead).program()
 

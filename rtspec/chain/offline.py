@@ -14,6 +14,7 @@ from ..errors import InvalidValue, SharedPlugin
 from .native import Feed, check_unowned
 from .native_copy import family, recipe
 from .native_probe import feeding
+from .plugin import Composite, Holder, Plugin, version_of
 from .program import Program
 
 
@@ -182,7 +183,7 @@ class OfflineChain:
 
     def __init__(self, sample_rate: float, channels: int):
         self.sample_rate, self.channels = sample_rate, channels
-        self._nodes: list[tuple[object, int, Node]] = []
+        self._nodes: list[tuple[object, object, Node]] = []
         self._rest = np.zeros((channels, 0), np.float32)
         self._lead, self._before = 0, None
 
@@ -203,7 +204,7 @@ class OfflineChain:
             return
         if going_on:
             self._rest = np.concatenate([self._rest, self._drained(first, last)], axis=1)
-        fresh = [(p, _version(p), self._node(p)) for p in plugins[first:behind]]
+        fresh = [(p, _followed(p), self._node(p)) for p in plugins[first:behind]]
         self._nodes[first:last] = fresh
         self._lay_out()
         if going_on:  # what comes in between two pieces heard nothing of what was before
@@ -244,9 +245,9 @@ class OfflineChain:
         return out
 
     def _node(self, plugin) -> Node:
-        if hasattr(plugin, "offline_node"):
+        if isinstance(plugin, Composite):
             return plugin.offline_node(self.sample_rate, self.channels)
-        if hasattr(plugin, "prepare"):
+        if isinstance(plugin, Plugin):
             return ProgramNode(plugin.prepare(self.sample_rate, self.channels))
         return NativeNode(plugin, self.sample_rate, self.channels)
 
@@ -331,7 +332,7 @@ def check_distinct(plugins: Iterable) -> None:
 
 def inside(plugin) -> list:
     """A plugin, or all that is in it where it is a :class:`rtspec.Mix`."""
-    return [q for p in plugin.members() for q in inside(p)] if hasattr(plugin, "members") else [plugin]
+    return [q for p in plugin.members() for q in inside(p)] if isinstance(plugin, Holder) else [plugin]
 
 
 def _program_of(node: Node) -> list[Program]:
@@ -339,10 +340,10 @@ def _program_of(node: Node) -> list[Program]:
 
 
 def _family(plugin) -> list:
-    return [] if hasattr(plugin, "prepare") else family(plugin)
+    return [] if isinstance(plugin, Plugin) else family(plugin)
 
 
-def _alike(nodes: list[tuple[object, int, Node]], plugins: list) -> tuple[int, int]:
+def _alike(nodes: list[tuple[object, object, Node]], plugins: list) -> tuple[int, int]:
     """The nodes, from one number to another, that are not what the chain wants."""
     first, most = 0, min(len(nodes), len(plugins))
     while first < most and _plays(nodes[first], plugins[first]):
@@ -353,10 +354,10 @@ def _alike(nodes: list[tuple[object, int, Node]], plugins: list) -> tuple[int, i
     return first, len(nodes) - kept
 
 
-def _plays(node: tuple[object, int, Node], plugin) -> bool:
-    return node[0] is plugin and node[1] == _version(plugin)
+def _plays(node: tuple[object, object, Node], plugin) -> bool:
+    return node[0] is plugin and node[1] == _followed(plugin)
 
 
-def _version(plugin: object) -> int:
+def _followed(plugin: object) -> object:
     """A mix is followed by its node itself."""
-    return 0 if hasattr(plugin, "offline_node") else getattr(plugin, "_version", 0)
+    return 0 if isinstance(plugin, Composite) else version_of(plugin)

@@ -29,6 +29,7 @@ from .mix_program import MixProgram, program_of
 from .native import check_unowned
 from .native_probe import feeding
 from .offline import check_distinct, inside
+from .plugin import Plugin, is_plugin, version_of
 from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
 
 WIRE = Record("Wire", counts="channels")
@@ -64,7 +65,7 @@ class Unit:
 
     def plays(self, plugin: object) -> bool:
         """Whether this unit is still right for `plugin`."""
-        return self.plugin is plugin and self.version == _version(plugin)
+        return self.plugin is plugin and self.version == version_of(plugin)
 
     @property
     def latency(self) -> int:
@@ -74,7 +75,7 @@ class Unit:
     @property
     def owns(self) -> bool:
         """Whether a native plugin in it is the user's own, which no second unit can play at the same time."""
-        return not hasattr(self.plugin, "prepare") or any(native.owns for native in self.program.natives)
+        return not is_plugin(self.plugin) or any(native.owns for native in self.program.natives)
 
     def places(self, before: int) -> Iterator[tuple[Any, Program, int, int]]:
         """Its plugin, or those in a mix, with their programs and the delays to their input and output."""
@@ -186,7 +187,7 @@ class Player:
                 unit.begin(lead)
                 return unit
             unit.release()
-        version = _version(plugin)
+        version = version_of(plugin)
         return Unit(plugin, program_of(plugin, self.sample_rate, self.channels, lead), version, lead)
 
     def _padding(self, lag: int) -> list[Unit]:
@@ -219,7 +220,7 @@ class Player:
 
     def check(self, plugin) -> None:
         """Raise where a plugin cannot play here, before it is in the chain."""
-        if hasattr(plugin, "latency"):
+        if isinstance(plugin, Plugin):
             plugin.latency(self.sample_rate)
         elif not any(one is plugin for unit in self._units for one in inside(unit.plugin)):
             check_unowned(plugin)
@@ -392,7 +393,3 @@ def _bad_frames(unit: Unit) -> int:
 
 def _plugin(unit: Unit) -> object:
     return unit.plugin
-
-
-def _version(plugin: object) -> object:
-    return getattr(plugin, "_version", 0)

@@ -14,7 +14,8 @@ def add_chain_arguments(parser: argparse.ArgumentParser) -> None:
         "--processor",
         metavar="NAME[:MODEL]",
         action=_AddProcessor,
-        help=f"a processor of the chain, in order; repeats: inversion, onnx:tilt-gate, onnx:a.onnx (default {DEFAULT})",
+        help=f"a processor of the chain, in order; repeats: inversion, onnx:tilt-gate, onnx:a.onnx (default {DEFAULT});"
+        " rtspec processors lists all",
     )
     parser.add_argument(
         "--set",
@@ -42,8 +43,9 @@ def _make(name: str, settings: dict):
         return create(name, **settings)
     except TypeError as error:
         words = " ".join(f"{key}={value}" for key, value in settings.items())
+        kind = name.partition(":")[0]
         raise InvalidValue(
-            f"{name} takes no such setting ({words}): {error}; rtspec models lists parameters"
+            f"{name} takes no such setting ({words}): {error}; rtspec processors {kind} lists parameters"
         ) from error
 
 

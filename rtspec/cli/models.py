@@ -3,6 +3,7 @@
 import argparse
 
 from ..console import emit
+from ..processors.catalogue import player_of
 
 EXAMPLE = "rtspec models"
 
@@ -17,14 +18,16 @@ def run(args: argparse.Namespace) -> None:
 
     shipped = {name: inspect(path) for name, path in models().items()}
     cards = [_card(name, report.model.manifest) for name, report in shipped.items()] or ["no model is installed"]
-    data = {"models": {name: report.json() for name, report in shipped.items()}}
+    data = {"models": {name: report.json() | {"processor": player_of(name)} for name, report in shipped.items()}}
     emit(
         args,
         data,
-        "\n".join([*cards, "\nrtspec inspect NAME tells more; rtspec live --processor onnx:NAME plays one."]),
+        "\n".join([*cards, "\nrtspec inspect NAME tells more."]),
     )
 
 
 def _card(name: str, manifest) -> str:
     ranges = [f"{p.name} {p.min:g} to {p.max:g} {p.unit}".strip() for p in manifest.controls]
-    return f"{name:<14} {manifest.task}" + "".join(f"\n{'':<14}   --set {each}" for each in ranges)
+    played = player_of(name)
+    how = f"\n{'':<16}   --processor {played}" if played else ""
+    return f"{name:<16} {manifest.task}{how}" + "".join(f"\n{'':<16}   --set {each}" for each in ranges)

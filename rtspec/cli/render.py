@@ -72,9 +72,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _has_instrument(args: argparse.Namespace) -> bool:
-    from ..processors import INSTRUMENTS
+    from ..processors.catalogue import entry_of
 
-    return any(name.partition(":")[0] in INSTRUMENTS for name, _ in args.chain or ())
+    return any(entry_of(name.partition(":")[0]).is_instrument for name, _ in args.chain or ())
 
 
 def _batch(args: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 from ..audio.formats import SCORES, is_score
 from ..errors import InvalidValue
 from . import documents
+from .controlled import instruments
 from .directory import Directory
 from .mapping import MidiMap
 from .midi.files import read_midi_file
@@ -155,8 +156,7 @@ def _played(messages: list[tuple[float, Any]], midi_map: MidiMap) -> Automation:
         parameter.value = value
         changes.append(Change(time_s or 0.0, parameter, parameter.value))
 
-    instruments = [p for p in midi_map.directory.processors() if getattr(p, "accepts_midi", False)]
-    unplayed, lines = Unplayed(instruments, midi_map.moves), list[str]()
+    unplayed, lines = Unplayed(instruments(midi_map.directory.processors()), midi_map.moves), list[str]()
     midi_map.write = note
     try:
         for time_s, message in messages:

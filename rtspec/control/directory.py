@@ -4,11 +4,12 @@ MIDI maps, OSC and presets all name parameters this way.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
 from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
+from .controlled import table_of
 from .parameters import Parameter, ParameterTable
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -44,15 +45,15 @@ class Directory(Mapping[str, Parameter]):
 
     def processors(self) -> list:
         """The plugins of the chain in order."""
-        if isinstance(getattr(self.target, "parameters", None), ParameterTable):
+        if table_of(self.target) is not None:
             return [self.target]
         return _flat(self.target)
 
     def places(self) -> list[tuple[str, ParameterTable]]:
         """Name (``1-spectral-inversion``) and parameters of each processor that has any."""
         plugins = enumerate(self.processors(), 1)
-        tables = [(f"{n}-{processor_name(p)}", getattr(p, "parameters", None)) for n, p in plugins]
-        return [(name, table) for name, table in tables if isinstance(table, ParameterTable)]
+        tables = [(f"{n}-{processor_name(p)}", table_of(p)) for n, p in plugins]
+        return [(name, table) for name, table in tables if table is not None]
 
     def _all(self) -> dict[str, Parameter]:
         plugins = self.processors()
@@ -105,7 +106,7 @@ class Directory(Mapping[str, Parameter]):
 
 def _flat(chain: Any) -> list:
     """A chain without its nesting; by copies of lists, since a board's own `flat` waits while an edit is prepared."""
-    return [q for p in chain[:] for q in (_flat(p) if hasattr(p, "flat") else [p])]
+    return [q for p in chain[:] for q in (_flat(p) if isinstance(p, MutableSequence) else [p])]
 
 
 def _kind(full: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
+from .controlled import instruments
 from .curves import CURVES, check_curve, to_position, to_value
 from .directory import Directory
 from .learning import Learning
@@ -175,8 +176,8 @@ class MidiMap:
 
     def _is_read(self, control: Control) -> bool:
         """Whether an instrument of the chain reads a controller itself."""
-        played = [p for p in self.directory.processors() if getattr(p, "accepts_midi", False)]
-        numbers = frozenset().union(*(getattr(p, "reads", ()) for p in played))
+        played = instruments(self.directory.processors())
+        numbers = frozenset().union(*(p.reads for p in played))
         return bool(numbers) and (control.kind == "bend" or (control.kind == "cc" and control.number in numbers))
 
     # Playing ------------------------------------------------------------------------------------------------------

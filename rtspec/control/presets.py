@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
+from .controlled import controlled
 from .curves import to_position, to_value
 from .directory import Directory
 from .parameters import Parameter, ParameterTable
@@ -110,8 +111,8 @@ def _set(directory: Directory, values: dict[str, float]) -> None:
     moved = {id(directory[address]) for address in values}
     for address, value in values.items():
         directory[address].value = value
-    for processor in directory.processors():
-        names = getattr(processor, "latent_names", ()) if hasattr(processor, "place_chosen") else ()
+    for processor in controlled(directory.processors()):
+        names = processor.latent_names
         if names and all(id(processor.parameters[name]) in moved for name in names):
             processor.place_chosen()
 
@@ -144,18 +145,14 @@ def factory_presets(target: Any) -> list[Preset]:
 
     They have the MIDI programs from :data:`FACTORY_PROGRAM` on."""
     directory = _directory(target)
-    places, own = directory.places(), {id(p.parameters): p for p in directory.processors() if hasattr(p, "parameters")}
-    offered = [(place, table, _offered(own.get(id(table)))) for place, table in places]
+    places, own = directory.places(), {id(p.parameters): p for p in controlled(directory.processors())}
+    offered = [(place, table, own[id(table)].factory_presets) for place, table in places]
     further = [name for place, _, of in offered for name in (*FACTORY_OF.get(_kind(place), {}), *of)]
     names = dict.fromkeys([*FACTORY, *further])
     values = [tuple((place, _factory(name, place, table, of)) for place, table, of in offered) for name in names]
     values = [tuple((place, found) for place, found in preset if found) for preset in values]
     numbers = [n if n < 128 else None for n in range(FACTORY_PROGRAM, FACTORY_PROGRAM + len(names))]
     return [Preset(*preset) for preset in zip(names, values, numbers, strict=True)]
-
-
-def _offered(processor: Any) -> dict[str, dict[str, float]]:
-    return getattr(processor, "factory_presets", {})
 
 
 def _factory(name: str, place: str, table: ParameterTable, offered: dict[str, dict[str, float]]) -> dict[str, float]:

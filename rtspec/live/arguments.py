@@ -7,6 +7,7 @@ import numpy as np
 from ..audio.feeding import FileSource
 from ..audio.layout import MAX_CHANNELS
 from ..chain.board import Pedalboard
+from ..control.controlled import instruments
 from ..errors import InvalidType, InvalidValue
 from .opening import Devices
 
@@ -34,7 +35,7 @@ def usual_worker(plugins: Pedalboard, worker_samples: int | None) -> int:
     """What is asked for, or what suits the chain."""
     if worker_samples is not None:
         return worker_samples
-    return 0 if any(getattr(plugin, "accepts_midi", False) for plugin in plugins.flat()) else WORKER_SAMPLES
+    return 0 if instruments(plugins.flat()) else WORKER_SAMPLES
 
 
 def interleaved(name: str, audio, channels: int) -> Any:

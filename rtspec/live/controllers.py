@@ -25,6 +25,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..audio.callback import EVENT_DELAY_S
+from ..control.controlled import instruments
 from ..control.midi.messages import MidiEvent
 from ..control.parameters import Parameter
 from ..control.presets import without_setup
@@ -170,7 +171,7 @@ class Controllers:
         self.history = History(self._target)
         self.zones = MpeZones()
         self.clock = MidiClock()
-        played = [p for p in self.directory.processors() if getattr(p, "accepts_midi", False)]
+        played = instruments(self.directory.processors())
         self._unplayed = Unplayed(played, lambda number: self.midi_map is not None and self.midi_map.moves(number))
         if self._corners:
             self.pad.set_corners([self.bank.get(name) for name in self._corners])
@@ -251,11 +252,10 @@ class Controllers:
     def _play(self, message: Any, time_s: float) -> None:
         """Give a message to the instruments: as it is to those that read it by the standard, MPE too; else plain."""
         plain = [m for m in self.zones.feed(message) if hasattr(m, "channel")]
-        for plugin in self.directory.processors():
-            if getattr(plugin, "accepts_midi", False):
-                own = [message] if hasattr(message, "channel") else []
-                for found in own if getattr(plugin, "reads", ()) or getattr(plugin, "mpe", False) else plain:
-                    self._player.send(found, time_s if self._timed else None, plugin)
+        own = [message] if hasattr(message, "channel") else []
+        for plugin in instruments(self.directory.processors()):
+            for found in own if plugin.reads_zones else plain:
+                self._player.send(found, time_s if self._timed else None, plugin)
 
     def silence(self) -> None:
         """Let go of all that is held: whoever held it is gone."""
@@ -290,7 +290,7 @@ class Controllers:
         self._say_missing(preset.name, self.history.apply(without_setup(self._target, preset)))
 
     def _has_programs(self) -> bool:
-        return any(getattr(p, "accepts_midi", False) and getattr(p, "reads", ()) for p in self.directory.processors())
+        return any(p.reads for p in instruments(self.directory.processors()))
 
     def _say_missing(self, name: str, missing: list[str]) -> None:
         unused = f", without {len(missing)} values that this chain has no place for" if missing else ""

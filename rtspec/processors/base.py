@@ -17,6 +17,7 @@ from ..buffers.step import Stage
 from ..chain.board import Pedalboard
 from ..chain.lanes import Lane, lanes_stage
 from ..chain.mixing import MIX_PARAMETERS, mix_stage
+from ..chain.plugin import Plugin
 from ..chain.program import Playback, Program, audio_buffer
 from ..chain.resampling import Resampling
 from ..control.midi.files import read_midi_file, read_mido
@@ -28,11 +29,11 @@ from ..models.manifest import Parameter
 TAIL_S = 2.0
 """What is played after the last message where nobody says how long."""
 
-_RUNNING = ("_calling", "_version", "_boards", "_playback", "_form", "_sample_rate", "_layout")
+_RUNNING = ("_calling", "version", "_boards", "_playback", "_form", "_sample_rate", "_layout")
 """What a copy has of its own."""
 
 
-class Processor(ABC):
+class Processor(Plugin, ABC):
     """A spectral effect with pedalboard's `process`, `__call__`, `reset` and `.parameters`.
 
     A subclass says its plan and the frame stages of one channel; everything else is here.
@@ -46,11 +47,6 @@ class Processor(ABC):
     """
 
     default_sample_rate = 44100
-    factory_presets: dict[str, dict[str, float]] = {}  # noqa: RUF012 (replaced, never changed)
-    """Presets that this object brings along, by name: each sets what it names and nothing else."""
-
-    accepts_midi = False
-    """Whether its programs have an inbox, to which a stream sends MIDI messages (:class:`Instrument`)."""
 
     def __init__(self, specs: list[ParameterSpec], values: dict[str, float]):
         self._parameters = ParameterTable([*specs, *MIX_PARAMETERS])
@@ -61,7 +57,7 @@ class Processor(ABC):
 
     def _begin(self) -> None:
         self._calling = threading.RLock()
-        self._version, self._boards = 0, weakref.WeakSet[Pedalboard]()
+        self.version, self._boards = 0, weakref.WeakSet[Pedalboard]()
 
     @abstractmethod
     def plan(self, sample_rate: float) -> FramePlan:
@@ -71,9 +67,9 @@ class Processor(ABC):
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         """Rows and stages of one channel: from a hop at `inbox` to a hop at `outbox`, both float32 of shape (hop,)."""
 
-    @abstractmethod
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
-        """Delays beyond the window in frames, by item ("model", "phase")."""
+        """Delays beyond the window in frames, by item ("model", "phase"); none unless a subclass says so."""
+        return {}
 
     # Parameters ---------------------------------------------------------------------------------------------------
 
@@ -199,7 +195,7 @@ class Processor(ABC):
     def _forget(self) -> None:
         """Drop the program, so that the next use makes one of the present structure."""
         with self._calling:
-            self._version += 1
+            self.version += 1
             self._playback: Playback | None = None
             self._form: Form | None = None
             self._sample_rate: float | None = None
@@ -242,8 +238,6 @@ class Instrument(Processor):
     """
 
     accepts_midi = True
-    reads: frozenset[int] = frozenset()
-    """Controllers that it reads itself, by MIDI's standard: no map gives them to anything else by default."""
 
     @abstractmethod
     def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
@@ -269,9 +263,6 @@ class Instrument(Processor):
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         raise InvalidValue(f"{type(self).__name__} makes no frames of its input and has no lanes")
-
-    def frame_delays(self, plan: FramePlan) -> dict[str, int]:
-        return {}
 
     def process(self, input_array, *arguments: Any, **options: Any) -> np.ndarray:
         """Messages are played (:meth:`render`); an array is processed like any processor's."""

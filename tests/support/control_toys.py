@@ -1,9 +1,10 @@
 """Processors of parameters alone: control needs no sound."""
 
+from rtspec.control.controlled import Controlled
 from rtspec.control.parameters import ParameterSpec, ParameterTable
 
 
-class TimbreToy:
+class TimbreToy(Controlled):
     def __init__(self):
         self.parameters = ParameterTable(
             [
@@ -17,7 +18,7 @@ class TimbreToy:
         )
 
 
-class MixToyProcessor:
+class MixToyProcessor(Controlled):
     def __init__(self):
         self.parameters = ParameterTable(
             [ParameterSpec("mix", "", 0.0, 1.0, 1.0), ParameterSpec("output_db", "dB", -60.0, 24.0, 0.0)]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..controlled import Controlled
 from .mpe import MpeZones
 
 DRUMS = 10
@@ -26,7 +27,7 @@ class Unplayed:
         Whether the map moves something by this controller: then it is not ignored.
     """
 
-    def __init__(self, instruments: list, moved=lambda number: False):
+    def __init__(self, instruments: list[Controlled], moved=lambda number: False):
         self._instruments, self._moved = instruments, moved
         self._zones, self._said = MpeZones(), set[str]()
 
@@ -43,11 +44,8 @@ class Unplayed:
 
     def _line(self, message: Any) -> str | None:
         if message.type == "note_on" and message.channel + 1 == DRUMS and message.velocity:
-            return None if self._zones.master_of(DRUMS) or any(map(_plays_drums, self._instruments)) else _DRUMS_LINE
+            played = any(each.plays_drums for each in self._instruments)
+            return None if played or self._zones.master_of(DRUMS) else _DRUMS_LINE
         if message.type == "control_change" and not self._moved(message.control):
             return next((line for numbers, line in _IGNORED if message.control in numbers), None)
         return None
-
-
-def _plays_drums(instrument: Any) -> bool:
-    return getattr(instrument, "drums", 1.0) >= 0.5 or getattr(instrument, "mpe", 0.0) >= 0.5

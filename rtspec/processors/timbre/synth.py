@@ -143,6 +143,10 @@ class TimbreSynth(Instrument):
         """Where the anchors and the training instruments lie."""
         return self._map
 
+    @property
+    def plays_drums(self) -> bool:
+        return self.parameters["drums"].value >= 0.5 or self.parameters["mpe"].value >= 0.5
+
     def go_to(self, anchor: str) -> None:
         """Move the latents to an anchor; notes that sound follow smoothly."""
         for latent, value in zip(self._model.manifest.latents, self._map.at(anchor), strict=True):

@@ -8,20 +8,22 @@ import pytest
 from control_toys import chain
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from rtspec.control.controlled import Controlled
 from rtspec.control.midi.messages import MidiEvent
 from rtspec.control.presets import capture
 from rtspec.errors import InvalidValue
 from rtspec.live.controllers import SWITCH_S, Controllers
 
 
-class Keyboard:
+class Keyboard(Controlled):
     """A plugin that is played."""
 
     accepts_midi = True
+    parameters = None
 
 
 class MpeKeyboard(Keyboard):
-    mpe = True
+    reads_zones = True
 
 
 class Stream:

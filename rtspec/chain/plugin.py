@@ -1,0 +1,70 @@
+"""The contract between chains and what plays in them: all that boards, players and drivers ask of a plugin of ours."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from ..control.controlled import Controlled
+
+if TYPE_CHECKING:
+    from .program import Program
+
+
+class Plugin(Controlled):
+    """What is compiled into a chain's program. Everything else in a chain is a native plugin of pedalboard.
+
+    Attributes
+    ----------
+    version : hashable
+        Another one whenever the plugin's structure has changed, so that its programs have to be prepared anew.
+    """
+
+    version: Any = 0
+
+    @abstractmethod
+    def prepare(self, sample_rate: float, channels: int) -> "Program":
+        """A program with state of its own for one driver, at `sample_rate` Hz; it follows the plugin's parameters.
+
+        Raises
+        ------
+        RtspecError
+            The plugin cannot play so: value, rule, remedy.
+        """
+
+    def latency(self, sample_rate: float) -> dict[str, int]:
+        """Delay from input to output in samples, by item; raises as :meth:`prepare` does. Boards ask before an edit."""
+        return dict(self.prepare(sample_rate, 1).latency)
+
+    def join(self, board: Any) -> None:
+        """From now on `board.changed()` is to be called when :attr:`version` changes."""
+
+
+@runtime_checkable
+class Holder(Protocol):
+    """What holds plugins: boards, mixes."""
+
+    def members(self) -> list:
+        """The plugins in it, in order."""
+        ...
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A plugin of ours that holds chains, which may hold native plugins: it must know where in a chain it stands."""
+
+    def prepare(self, sample_rate: float, channels: int, lead: int = 0) -> "Program":
+        """As a plugin's; the sound comes `lead` samples late."""
+        ...
+
+    def offline_node(self, sample_rate: float, channels: int) -> Any:
+        """What plays it in a chain that is driven from Python (:class:`rtspec.chain.offline.Node`)."""
+        ...
+
+
+def is_plugin(thing: Any) -> bool:
+    """Whether something is a plugin of ours, and not a native one."""
+    return isinstance(thing, Plugin)
+
+
+def version_of(thing: Any) -> Any:
+    """A plugin's version; native plugins have but one."""
+    return thing.version if isinstance(thing, Plugin) else 0

@@ -1,0 +1,56 @@
+"""What maps, presets, automation and the directory ask of whatever has parameters."""
+
+from typing import Any
+
+from .parameters import ParameterTable
+
+
+class Controlled:
+    """Something that controllers move. A subclass has :attr:`parameters`; all else has a default that asks for nothing.
+
+    Attributes
+    ----------
+    parameters : ParameterTable
+        Parameters by name.
+    factory_presets : dict of str to dict of str to float
+        Presets that the object brings along, by name: each sets what it names and nothing else.
+    accepts_midi : bool
+        Whether its programs have an inbox, to which MIDI messages are sent.
+    reads : frozenset of int
+        Controllers that it reads itself, by MIDI's standard: no map gives them to anything else by default.
+    """
+
+    parameters: Any
+    factory_presets: dict[str, dict[str, float]] = {}  # noqa: RUF012 (replaced, never changed)
+    accepts_midi: bool = False
+    reads: frozenset[int] = frozenset()
+    latent_names: tuple[str, ...] = ()
+    """Parameters that together are a place in a latent space."""
+
+    @property
+    def reads_zones(self) -> bool:
+        """Whether it takes MPE as it comes; else each member channel's messages are made plain for it."""
+        return bool(self.reads)
+
+    @property
+    def plays_drums(self) -> bool:
+        """Whether it plays channel 10 as it comes."""
+        return self.accepts_midi
+
+    def place_chosen(self) -> None:
+        """All of :attr:`latent_names` were set at once, by a preset say."""
+
+
+def controlled(things: list) -> list[Controlled]:
+    """Those that controllers can move; native plugins are none."""
+    return [thing for thing in things if isinstance(thing, Controlled)]
+
+
+def instruments(things: list) -> list[Controlled]:
+    """Those that MIDI messages play."""
+    return [thing for thing in controlled(things) if thing.accepts_midi]
+
+
+def table_of(thing: Any) -> ParameterTable | None:
+    """The parameters of something that controllers move; None of anything else."""
+    return thing.parameters if isinstance(thing, Controlled) and isinstance(thing.parameters, ParameterTable) else None
