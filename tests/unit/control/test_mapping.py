@@ -10,6 +10,7 @@ import pytest
 from control_toys import MixToyProcessor, Native, TimbreToy, chain, in_range, values
 
 import rtspec
+from rtspec.control.controlled import Controlled
 from rtspec.control.mapping import Assignment, Control, MidiMap, read_assignments
 from rtspec.control.midi.messages import MidiEvent
 from rtspec.control.parameters import ParameterSpec, ParameterTable
@@ -69,7 +70,7 @@ def test_an_instrument_reads_its_controllers_itself_and_no_map_takes_them_for_so
 
 
 def test_a_default_asks_for_a_role_and_a_name_that_only_sounds_like_one_is_left_alone():
-    class Toy:
+    class Toy(Controlled):
         parameters = ParameterTable(
             [
                 ParameterSpec("sustain", "", 0.0, 1.0, 0.5, role="envelope.sustain"),

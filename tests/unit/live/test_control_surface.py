@@ -23,7 +23,9 @@ class Keyboard(Controlled):
 
 
 class MpeKeyboard(Keyboard):
-    reads_zones = True
+    @property
+    def reads_zones(self):
+        return True
 
 
 class Stream:
