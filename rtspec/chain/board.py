@@ -13,7 +13,7 @@ import numpy as np
 
 from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
 from ..errors import InvalidType, InvalidValue
-from ..live.engine import Engine
+from .driver import Driver
 from .native_copy import children, made, recipe
 from .offline import OfflineChain, check_distinct, inside
 from .player import Player
@@ -226,7 +226,7 @@ class Pedalboard(_List):
 
     # Live ---------------------------------------------------------------------------------------------------------
 
-    def play_on(self, engine: Engine, player: Player) -> None:
+    def play_on(self, engine: Driver, player: Player) -> None:
         """From now on every edit reaches this engine."""
         with self._editing:
             player.engine = engine

@@ -21,9 +21,8 @@ from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
 from ..buffers.views import copy, float_rows, part
 from ..errors import existing
-from ..live.engine import Engine
-from ..live.guard import Guard
 from ..models.session import ModelStage
+from .driver import Driver, LastStage
 from .fading import FADE_MS, delay_stage, fade_stage
 from .mix_program import MixProgram, program_of
 from .native import check_unowned
@@ -110,7 +109,7 @@ class Player:
         Samples of latency that the chain has at least, so that longer plugins can be put in without raising it.
     report : callable, optional
         Gets a line where an edit goes otherwise than asked for.
-    guard : Guard, optional
+    guard : LastStage, optional
         Stands behind the chain.
 
     Attributes
@@ -126,12 +125,12 @@ class Player:
         channels: int,
         reserve: int = 0,
         report: Callable[[str], object] = lambda line: None,
-        guard: Guard | None = None,
+        guard: LastStage | None = None,
     ):
         self._guard, self._guarded = guard, audio_buffer(channels)
         self._report = report
         self.sample_rate, self.channels = sample_rate, channels
-        self.engine: Engine | None = None
+        self.engine: Driver | None = None
         self._plugins, self._spares = plugins, deque[Unit](maxlen=_SPARES)
         self._x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
         units = self._first_units(plugins())
