@@ -197,6 +197,8 @@ simple("aifc-float.aifc", lambda f: ffmpeg(tone(), "aiff", "-c:a", "pcm_f32be", 
 simple("au.au", lambda f: tone(kind="au"))
 simple("caf.caf", lambda f: ffmpeg(tone(), "caf", piped=False, folder=f))
 simple("w64.w64", lambda f: ffmpeg(tone(), "w64", piped=False, folder=f))
+simple("piped.caf", lambda f: ffmpeg(tone(), "caf"))
+simple("piped.au", lambda f: ffmpeg(tone(), "au"))
 simple("aac.m4a", lambda f: ffmpeg(tone(), "ipod", "-c:a", "aac", piped=False, folder=f))
 simple("aac-cut-off.m4a", lambda f: ffmpeg(tone(), "ipod", "-c:a", "aac", piped=False, folder=f)[:20_000])
 simple("adts.aac", lambda f: ffmpeg(tone(), "adts", "-c:a", "aac"))

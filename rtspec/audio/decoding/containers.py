@@ -1,14 +1,37 @@
 """AIFF, AU, CAF and Wave64: read by libsndfile as they are, once the sound that they promise is found to be there."""
 
 import struct
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from .content import Content
-from .views import Span, View
+from .views import Given, Span, View
 from .wav import MAX_CHUNKS, UNTOLD, chunks
 
-_UNTOLD = ((1 << 64) - 1,)
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_ENDLESS = 1 << 62
+"""What writers into a pipe say of 64 bits is this or more; of 32 bits, :data:`rtspec.audio.decoding.wav.UNTOLD`."""
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """The chunk of sound: bytes that are promised and there, and where its header says how many, in what form; `extra`
+    of them are no sound."""
+
+    promised: int
+    there: int
+    size_at: int
+    size_form: str
+    extra: int = 0
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether the writer did not know the end."""
+        return UNTOLD <= self.promised < 1 << 32 or self.promised >= _ENDLESS
+
+    def true_size(self) -> bytes:
+        """What the header would say of what is there."""
+        return struct.pack(self.size_form, self.there + self.extra)
 
 
 def container(file: BinaryIO, start: int, end: int) -> Content:
@@ -17,32 +40,37 @@ def container(file: BinaryIO, start: int, end: int) -> Content:
     find = {b"FORM": _aiff, b".snd": _au, b"caff": _caf, b"riff": _w64}[file.read(4)]
     found = find(file, start, end)
     content = Content(View([Span(file, start, end)]))
-    if found is not None:
-        promised, there = found
-        if promised > there and (promised < UNTOLD or (promised >> 32 and promised not in _UNTOLD)):
-            content.missing = f"its header promises {promised} bytes of sound, {max(0, there)} are there"
-        elif promised > there:
-            content.notes.append("its header does not say where the sound ends; it is read to the file's end")
+    if found is None or 0 < found.promised <= found.there:
+        return content
+    if found.promised <= 0 < found.there:
+        content.notes.append(f"its header says 0 bytes of sound; all {found.there} to its end are read")
+    elif found.is_untold:
+        content.notes.append("its header does not say where the sound ends; it is read to the file's end")
+        behind = found.size_at + struct.calcsize(found.size_form)
+        told = [Span(file, start, found.size_at), Given(found.true_size()), Span(file, behind, end)]
+        content.view = View(told) if found.there > 0 else content.view
+    elif found.promised > 0:
+        content.missing = f"its header promises {found.promised} bytes of sound, {max(0, found.there)} are there"
     return content
 
 
-def _aiff(file: BinaryIO, start: int, end: int) -> tuple[int, int] | None:
+def _aiff(file: BinaryIO, start: int, end: int) -> _Sound | None:
     for name, at, length in chunks(file, start + 12, end, ">"):
         if name == b"SSND":
-            return length, end - at
+            return _Sound(length - 8, end - at - 8, at - 4, ">I", extra=8)
     return None
 
 
-def _au(file: BinaryIO, start: int, end: int) -> tuple[int, int] | None:
+def _au(file: BinaryIO, start: int, end: int) -> _Sound | None:
     file.seek(start + 4)
     head = file.read(8)
     if len(head) < 8:
         return None
     first, length = struct.unpack(">II", head)
-    return length, end - start - first
+    return _Sound(length, end - start - first, start + 8, ">I")
 
 
-def _caf(file: BinaryIO, start: int, end: int) -> tuple[int, int] | None:
+def _caf(file: BinaryIO, start: int, end: int) -> _Sound | None:
     at = start + 8
     for _ in range(MAX_CHUNKS):
         file.seek(at)
@@ -51,14 +79,14 @@ def _caf(file: BinaryIO, start: int, end: int) -> tuple[int, int] | None:
             return None
         name, length = struct.unpack(">4sQ", head)
         if name == b"data":
-            return length, end - at - 12
+            return _Sound(length - 4, end - at - 16, at + 4, ">Q", extra=4)  # edits are counted first
         at += 12 + length
         if at >= end:
             return None
     return None
 
 
-def _w64(file: BinaryIO, start: int, end: int) -> tuple[int, int] | None:
+def _w64(file: BinaryIO, start: int, end: int) -> _Sound | None:
     at = start + 40
     for _ in range(MAX_CHUNKS):
         file.seek(at)
@@ -67,7 +95,7 @@ def _w64(file: BinaryIO, start: int, end: int) -> tuple[int, int] | None:
             return None
         length = struct.unpack("<Q", head[16:])[0]
         if head[:16] == _W64_DATA:
-            return length - 24, end - at - 24
+            return _Sound(length - 24, end - at - 24, at + 16, "<Q", extra=24)
         at += max(24, length + 7 & ~7)
         if at >= end:
             return None

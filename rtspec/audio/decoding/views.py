@@ -48,6 +48,9 @@ class View(io.RawIOBase):
         self.size, self._at = self._ends[-1] if self._ends else 0, 0
         self.failure: OSError | None = None
 
+    def __repr__(self) -> str:
+        return "it"  # in what the decoder says of the file
+
     def readable(self) -> bool:
         """Yes."""
         return True

@@ -368,3 +368,22 @@ def test_a_view_reads_its_pieces_as_one_file(tmp_path):
         for at in range(len(wanted)):
             view.seek(at)
             assert view.read(3) == wanted[at : at + 3]
+
+
+@pytest.mark.parametrize("kind", ["aiff", "au", "caf", "w64"])
+def test_what_ffmpeg_writes_into_a_pipe_is_read_to_its_end_with_a_line(tools, sound, tmp_path, kind):
+    files.write(tmp_path / "in.wav", sound, RATE, bit_depth=16)
+    path = tmp_path / f"piped.{kind}"
+    path.write_bytes(
+        odd.ffmpeg((tmp_path / "in.wav").read_bytes(), kind, "-c:a", "copy" if kind == "w64" else "pcm_s16be")
+    )
+    np.testing.assert_array_equal(files.read(path)[0], files.read(tmp_path / "in.wav")[0])
+    (line,) = said(path)
+    assert "does not say where the sound ends" in line or "its header says 0 bytes of sound; all 176400" in line
+
+
+def test_what_a_decoder_says_names_no_object(tmp_path):
+    (tmp_path / "a.caf").write_bytes(b"caff\0\1\0\0" + bytes(200))
+    with pytest.raises(AudioFileError, match="its decoder says: it: ") as failed:
+        files.read(tmp_path / "a.caf")
+    assert "object at" not in str(failed.value)
