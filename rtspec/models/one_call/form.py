@@ -88,9 +88,7 @@ def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, An
     proto = ModelProto.FromString(content)
     is_heavy = sum(prod(tensor.dims) for tensor in proto.graph.initializer) >= HEAVY
     why = None
-    tries = (
-        ((_PRODUCTS, True), ((as_rows,), True), ((), True)) if is_heavy else (((as_rows,), True), ((as_rows,), False))
-    )
+    tries = ((_PRODUCTS, True), ((as_rows,), True), ((), True)) if is_heavy else (((as_rows,), False),)
     for passes, together in tries:
         try:
             form = _made(proto, call, passes, together)
@@ -114,7 +112,7 @@ def _made(proto: ModelProto, call: Call, passes: Sequence[Pass], together: bool)
     graph = CallGraph(proto, shapes, call.known)
     while graph.apply(rotation, one_step):
         graph.look()
-    why_alone = _find_lanes(graph, call) if together else "together they would give other bits than alone"
+    why_alone = _find_lanes(graph, call) if together else "it is light: together they might give other bits than alone"
     graph.apply(*passes, free_lanes)
     joined_views(graph)
     lanes = {name: axis for name, axis in graph.lanes.items() if name in (*graph.inputs, *graph.outputs)}
@@ -156,7 +154,8 @@ def _disproved(plain: Any, made: Any, form: CallForm, call: Call, exact: bool) -
 def _alone_again(form: CallForm, made: Any, call: Call) -> CallForm:
     """The form, with its lanes apart where a lane gets other bits among others than alone: mono is a channel of
     stereo."""
-    frames = _noise(call)
+    levels = 10.0 ** np.random.default_rng(1).uniform(-3, 1, (_FRAMES, _LANES))
+    frames = (_noise(call).T * levels.T).T.astype(np.float32)
     together = _together(made, form, call, frames)
     for lane in range(_LANES):
         alone = _played(made, call, dict(call.inputs), frames[:, lane])
