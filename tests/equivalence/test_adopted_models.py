@@ -1,6 +1,8 @@
 """Streaming files of strangers, adopted by one command, play as their authors' own pipelines do."""
 
 import json
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,3 +118,14 @@ def test_a_converted_one_is_adopted_with_its_states(tmp_path, capsys):
     assert report["fields"]["input"] | {"name": "x", "layout": ["batch", "time", "bins"]} == report["fields"]["input"]
     assert report["fields"]["output"]["representation"] == "gain"
     assert validate(path, offline).ok
+
+
+def test_the_example_adopts_its_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
+    assert import_module("adopt_a_streaming_file").main(tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert (
+        'state "cache" [1, 257, 4] comes back as "cache_out"' in said
+        and "valid" in said
+        and "a second of noise" in said
+    )

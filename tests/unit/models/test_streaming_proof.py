@@ -10,6 +10,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from rtspec.errors import ModelError
 from rtspec.models.streaming import NotStreamable, make_streaming
 from rtspec.models.streaming.load import inputs_of
+from rtspec.models.streaming.prove import wrong_frames
 from rtspec.models.streaming.run import StreamingRun, difference, random_clip, run_offline
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
@@ -241,3 +242,14 @@ def test_an_offline_model_that_does_not_run_is_told_so():
     model = model_of([node("BitwiseAnd", "x x", "y", "culprit")], opset=18)
     with pytest.raises(ModelError, match=r'node "culprit" \(BitwiseAnd\)'):
         make_streaming(model, {"x": 2})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounding", "fault"), [("float16", 4e-3, 3e-2), ("float32", 1e-5, 1e-4), ("float64", 1e-14, 1e-12)]
+)
+def test_what_passes_as_rounding_follows_from_the_type(dtype, rounding, fault):
+    wanted = np.linspace(-1, 1, 24).reshape(4, 6).astype(dtype)
+    for error, wrong in ((rounding, False), (fault, True)):
+        given = wanted.copy()
+        given[1, 2] += error
+        assert wrong_frames(wanted, given, 1).tolist() == [wrong and frame == 2 for frame in range(6)]
