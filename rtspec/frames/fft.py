@@ -4,6 +4,9 @@ FFTW, from the library that pyFFTW's wheel bundles, serves where it is found; ro
 signature ``void(plan, x, y)``, so kernels call either through :func:`execute` and are compiled once. FFTW plans
 with FFTW_ESTIMATE and with wisdom that ships: a plan measured at start-up may round differently each run, and equal
 input must give equal output to the bit.
+
+A system's own library is not looked for: Debian 12's libfftw3-single3 (3.3.10, SSE2 and AVX like the wheel's 3.3.5),
+with patient plans of its own, took .99 to 1.17 times as long at 256 to 4096 points.
 """
 
 import ctypes
