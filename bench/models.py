@@ -20,6 +20,8 @@ from rtspec.buffers.step import Row, Stage, run_rows, table
 from rtspec.models import load, model_stage
 from rtspec.models.catalogue import models
 from rtspec.models.joint import joined
+from rtspec.processors.timbre.few import asking_stages
+from rtspec.processors.timbre.voices import ASKED, MAX_VOICES, N_LEVELS
 
 CALLS = 8
 """Frames in a row, so that the Python around them does not count."""
@@ -83,6 +85,26 @@ def compared(name: str, rounds: int) -> str:
     return f"| {name} | {' | '.join(figures)} |"
 
 
+def voices(n: int, rounds: int) -> str:
+    """A line: the instrument's network asked for some voices of sixteen, beside all of them."""
+    model, wanted = load("timbre-synth"), aligned(MAX_VOICES, np.int64)
+    full = model_stage(model, as_it_is=True)
+    asking = asking_stages(model, full, wanted)
+    wanted[:n] = 1
+    x, y = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
+    x[...] = np.random.default_rng(0).random(x.shape)
+    tables = {stage: table([stage.row(x, y)]) for stage in (full, asking[0])}
+    times: dict[Stage, list[float]] = {stage: [] for stage in tables}
+    for _ in range(rounds + 10):
+        for stage, rows in tables.items():
+            start = time.perf_counter()
+            run_calls(address(rows), 1, CALLS)
+            times[stage].append(1e6 * (time.perf_counter() - start) / CALLS)
+    all_us, few_us = (float(np.median(times[stage][10:])) for stage in (full, asking[0]))
+    ratio = few_us / all_us
+    return f"timbre-synth, {n} of {MAX_VOICES} voices: {all_us:.1f} us for all, {few_us:.1f} for these: {ratio:.2f}"
+
+
 def main() -> None:
     """Compare the models that are named, or all that ship and play frame by frame."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -94,6 +116,7 @@ def main() -> None:
     print("| --- | --: | --: | --: | --: | --: | --: | --- | --: |")
     for name in args.models:
         print(compared(name, args.rounds), flush=True)
+    print("", *(voices(n, args.rounds) for n in (1, 2, 4, 8)), sep="\n")
     print(f"\nload {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {stolen_ms() - before} ms stolen by the host")
 
 
