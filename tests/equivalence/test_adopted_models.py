@@ -129,3 +129,19 @@ def test_the_example_adopts_its_file(tmp_path, monkeypatch, capsys):
         and "valid" in said
         and "a second of noise" in said
     )
+
+
+def test_validate_says_what_an_unconverted_package_lacks(tmp_path):
+    ports = {"layout": ["batch", "time", "bins"]}
+    path = rtspec.models.package(
+        *(strangers.nsnet(), tmp_path / "as-it-is.onnx"),
+        name="as-it-is",
+        sample_rate=16000,
+        n_fft=320,
+        hop=160,
+        window="sqrt-hann",
+        input={"name": "x", "representation": "log-magnitude", "log": "log10", **ports},
+        output={"name": "y", "representation": "gain", **ports},
+    )
+    report = validate(path)
+    assert not report.ok and any("run stream-model first" in check.detail for check in report.checks if not check.ok)
