@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_positive, default=30.0, metavar="N", help="learn: wait N seconds (30) for each"
     )
     parser.add_argument("--take-over", action="store_true", help="learn, map set: it acts once it has met the value")
+    parser.add_argument(
+        "--toggle", action="store_true", help="learn, map set: a button that springs back, each press to the other end"
+    )
     parser.add_argument("--control", metavar="NAME", help="map set: 'cc 21', 'rel-twos 21', 'nrpn 133', 'bend' …")
     parser.add_argument("--channel", type=int, metavar="N", help="map set: 1 to 16 (default: any)")
     parser.add_argument("--minimum", type=float, metavar="X", help="map set: the value at the control's lower end")
@@ -116,10 +119,12 @@ def _learn(args: argparse.Namespace) -> None:
         midi_map.load(args.map)
     for parameter in args.parameter:
         midi_map.directory.parameter(parameter)
-    learning = midi_map.learn(args.parameter[0], take_over=args.take_over)  # before the port opens: no motion is missed
+    learning = midi_map.learn(
+        args.parameter[0], take_over=args.take_over, toggle=args.toggle
+    )  # before the port opens: no motion is missed
     with MidiInput(args.port, midi_map, None if args.json else _say) as source:
         for parameter in args.parameter:
-            learning = learning or midi_map.learn(parameter, take_over=args.take_over)
+            learning = learning or midi_map.learn(parameter, take_over=args.take_over, toggle=args.toggle)
             _await(learning, parameter, source, args)
             midi_map.save(args.map)
             learning = None

@@ -34,7 +34,7 @@ def _set(args: argparse.Namespace, midi_map) -> None:
     if args.channel is not None and not 1 <= args.channel <= 16:
         raise InvalidValue(f"channel={args.channel} must be 1 to 16; leave it out for any")
     ends = args.channel, args.minimum, args.maximum
-    wanted = Assignment(address, Control.parse(args.control), *ends, args.curve, args.take_over)
+    wanted = Assignment(address, Control.parse(args.control), *ends, args.curve, args.take_over, args.toggle)
     wanted.ends(midi_map.directory[address])
     midi_map.remove(address)
     midi_map.add(wanted)
@@ -53,6 +53,7 @@ def _line(assignment) -> str:
     ends = assignment.minimum, assignment.maximum
     span = "" if ends == (None, None) else f", {_end(ends[0])} to {_end(ends[1])}"
     more = [assignment.curve or "", "once it has met the value" if assignment.take_over else ""]
+    more.append("each press the other end" if assignment.toggle else "")
     return f"{assignment.control}{on} → {assignment.parameter}{span}" + "".join(f", {word}" for word in more if word)
 
 

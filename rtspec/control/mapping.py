@@ -2,26 +2,28 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
+from .assignments import FIELDS, KIND, Assignment, is_endless, read_assignments
 from .controlled import instruments
-from .curves import CURVES, check_curve, to_position, to_value
+from .curves import to_position, to_value
 from .directory import Directory
 from .learning import Learning
-from .midi.messages import ENCODINGS, Control, MidiEvent, Motion, MotionReader, turned
+from .midi.messages import Control, MidiEvent, Motion, MotionReader, turned
 from .parameters import Parameter
 
-KIND = "MIDI map"
 Write = Callable[[Parameter, float, float | None], object]
 STEPS = 128
 """Of an endless knob, from end to end."""
 
 NEAR = 1.5 / 127
 """A control this close to a parameter has met it: soft take-over."""
+
+_DOWN = 0.5
+"""Where a button counts as pressed."""
 
 DEFAULTS: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
     ("cc 1", ("timbre.morph", "pad.x"), None),
@@ -53,45 +55,6 @@ CUSTOMARY = {
     **{f"latent_{n}": f"timbre.latent.{n}" for n in (1, 2, 3, 4)},
 }
 """Roles of parameters that state none, as those of a model's package, by names that mean one thing only."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One control moving one parameter.
-
-    Attributes
-    ----------
-    parameter : str
-        Address, full or short (:class:`~rtspec.control.directory.Directory`).
-    control : Control
-    channel : int or None
-        1 to 16; None: any.
-    minimum, maximum : float or None
-        Values at both ends of the travel, in the parameter's unit; `minimum` may be the larger. None: its own range.
-    curve : str or None
-        One of :data:`~rtspec.control.curves.CURVES`; None: the parameter's own.
-    take_over : bool
-        The control moves nothing until it has met the parameter's value, so that the sound does not jump.
-    """
-
-    parameter: str
-    control: Control
-    channel: int | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    curve: str | None = None
-    take_over: bool = False
-
-    def ends(self, parameter: Parameter) -> tuple[str, float, float]:
-        """Curve and values at both ends for this parameter, or :class:`InvalidValue`."""
-        spec = parameter.spec
-        low = spec.minimum if self.minimum is None else spec.check(self.minimum)
-        high = spec.maximum if self.maximum is None else spec.check(self.maximum)
-        return check_curve(self.curve or spec.curve, low, high), low, high
-
-    def as_dict(self) -> dict:
-        """For JSON."""
-        return {name: str(value) if name == "control" else value for name, value in vars(self).items()}
 
 
 class MidiMap:
@@ -205,11 +168,7 @@ class MidiMap:
         try:
             parameter = self.directory[address]
             hand = self._hand(assignment)
-            value = (
-                hand.turned(parameter, motion.position)
-                if is_endless(assignment)
-                else hand.value(parameter, motion.position)
-            )
+            value = hand.moved(parameter, motion.position)
             if value is not None:
                 self.write(parameter, value, time_s)
             return value is not None
@@ -233,7 +192,7 @@ class MidiMap:
         ----------
         parameter : str or Parameter
         **options
-            channel, minimum, maximum, curve and take_over of the :class:`Assignment`.
+            channel, minimum, maximum, curve, take_over and toggle of the :class:`Assignment`.
 
         Raises
         ------
@@ -244,9 +203,7 @@ class MidiMap:
         try:
             Assignment(address, Control("cc"), **options).ends(self.directory[address])
         except TypeError:
-            raise InvalidValue(
-                f"{', '.join(options)} must be of channel, minimum, maximum, curve and take_over; leave out the rest"
-            ) from None
+            raise InvalidValue(f"{', '.join(options)} must be of {', '.join(FIELDS[2:])}; leave out the rest") from None
         with self._lock:
             learning = self._learning = Learning(address, options)
             learning.on_timeout = lambda control: self._settle(learning, control)
@@ -304,11 +261,6 @@ def _at_once(parameter: Parameter, value: float, time_s: float | None) -> None:
     parameter.value = value
 
 
-def is_endless(assignment: Assignment) -> bool:
-    """Whether the control says how far it was turned, not where it is."""
-    return assignment.control.kind in ENCODINGS
-
-
 def _fits(assignment: Assignment, motion: Motion) -> bool:
     control = Control("cc", assignment.control.number) if is_endless(assignment) else assignment.control
     return control == motion.control and assignment.channel in (None, motion.channel)
@@ -321,6 +273,24 @@ class _Hand:
         self.assignment = assignment
         self._last: float | None = None
         self._own: tuple[float | None, float | None] = (None, None)
+
+    def moved(self, parameter: Parameter, position: float) -> float | None:
+        """Where the parameter shall go; None where the control moves nothing now."""
+        if is_endless(self.assignment):
+            return self.turned(parameter, position)
+        return (self.pressed if self.assignment.toggle else self.value)(parameter, position)
+
+    def pressed(self, parameter: Parameter, position: float) -> float | None:
+        """The other end of the travel where a button goes down."""
+        curve, low, high = self.assignment.ends(parameter)
+        down, was_down = position >= _DOWN, (self._last or 0.0) >= _DOWN
+        self._last = position
+        if not down or was_down:
+            return None
+        now = self._own[1] if self._own[1] is not None and parameter.value == self._own[0] else parameter.value
+        value = low if to_position(curve, now, low, high) >= _DOWN else high
+        self._own = parameter.value, value  # a timed change may be on its way still
+        return value
 
     def turned(self, parameter: Parameter, position: float) -> float:
         """Where an endless knob takes the parameter: a step is 1/128 of the travel, half of it for a switch."""
@@ -345,46 +315,3 @@ class _Hand:
         value = to_value(curve, position, low, high)
         self._own = before, value  # a timed change may still be on its way when the control moves on
         return value
-
-
-# Reading --------------------------------------------------------------------------------------------------------------
-
-_FIELDS = ("parameter", "control", "channel", "minimum", "maximum", "curve", "take_over")
-
-
-def read_assignments(path: str | Path) -> list[Assignment]:
-    """The assignments of a file that :meth:`MidiMap.save` wrote; :class:`InvalidValue` where anything is wrong."""
-    name = Path(path).name
-    found = documents.read_document(path, KIND)
-    listed = documents.entries(name, "assignments", found.get("assignments"), list)
-    return [_assignment(f"{name}: assignment {i}", entry) for i, entry in enumerate(listed, 1)]
-
-
-def _assignment(where: str, entry: Any) -> Assignment:
-    found = documents.known(where, documents.entries(where, "entry", entry, dict), _FIELDS)
-    curve, take_over = found.get("curve"), found.get("take_over", False)
-    if curve not in (None, *CURVES):
-        documents.fail(where, "curve", curve, "is not known", f"choose one of {', '.join(CURVES)}")
-    if not isinstance(take_over, bool):
-        documents.fail(where, "take_over", take_over, "must be true or false", "correct it")
-    return Assignment(
-        documents.text(where, "parameter", found.get("parameter")),
-        _control(where, documents.text(where, "control", found.get("control"))),
-        _optional(found, "channel", lambda value: documents.whole(where, "channel", value, 1, 16)),
-        _optional(found, "minimum", lambda value: documents.number(where, "minimum", value)),
-        _optional(found, "maximum", lambda value: documents.number(where, "maximum", value)),
-        curve,
-        take_over,
-    )
-
-
-def _control(where: str, written: str) -> Control:
-    try:
-        return Control.parse(written)
-    except InvalidValue as error:
-        raise InvalidValue(f"{where}: {error}") from None
-
-
-def _optional(found: dict, name: str, check: Callable[[Any], Any]) -> Any:
-    value = found.get(name)
-    return None if value is None else check(value)

@@ -116,3 +116,58 @@ def test_no_thread_stays_behind(rtspec, play):
     play(["Keys"])
     rtspec("midi", "monitor", "--seconds", "0.05")
     assert not [thread for thread in threading.enumerate() if thread.name == "rtspec MIDI"]
+
+
+def edit(rtspec, *words):
+    return rtspec("midi", "map", *words)
+
+
+SYNTH = ("--processor", "timbre-synth")
+
+
+def test_map_shows_the_defaults_where_there_is_no_file(rtspec):
+    ran = edit(rtspec, "show", *SYNTH)
+    assert ran.status == 0 and "cc 16 → 1-timbre-synth/z1" in ran.out
+    told = json.loads(edit(rtspec, "show", "--processor", "inversion", "--json").out)["assignments"]
+    assert [(a["control"], a["parameter"]) for a in told] == [
+        ("cc 7", "1-spectral-inversion/output_db"),
+        ("cc 64", "1-spectral-inversion/freeze"),
+    ]
+
+
+def test_map_set_writes_one_control_and_clear_takes_it_away(rtspec, tmp_path):
+    path = tmp_path / "map.json"
+    ran = edit(rtspec, "set", *SYNTH, "--parameter", "z1", "--control", "rel-twos 21", "--map", path)
+    assert (
+        ran.status == 0 and "rel-twos 21 → 1-timbre-synth/z1" in ran.out and "cc 16 → 1-timbre-synth/z1" not in ran.out
+    )
+    span = ("--minimum", "0.2", "--maximum", "0.8", "--channel", "3", "--toggle")
+    ran = edit(rtspec, "set", *SYNTH, "--parameter", "fade", "--control", "nrpn 133", *span, "--map", path)
+    assert "nrpn 133 on channel 3 → 1-timbre-synth/fade, 0.2 to 0.8, each press the other end" in ran.out
+    saved = {a["parameter"]: a for a in json.loads(path.read_text())["assignments"]}
+    assert saved["1-timbre-synth/fade"]["toggle"] and saved["1-timbre-synth/z1"]["control"] == "rel-twos 21"
+    ran = edit(rtspec, "clear", *SYNTH, "--parameter", "z1", "--map", path)
+    assert ran.status == 0 and "z1" not in {
+        a["parameter"].split("/")[1] for a in json.loads(path.read_text())["assignments"]
+    }
+    ran = edit(rtspec, "clear", *SYNTH, "--map", path)
+    assert "nothing is assigned" in ran.out and json.loads(path.read_text())["assignments"] == []
+    assert "nothing is assigned" in edit(rtspec, "show", *SYNTH, "--map", path).out
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("set", "--parameter", "z1", "--control", "cc 21"), "needs the file that it changes"),
+        (("set", "--parameter", "z1", "--map", "m.json"), "needs one control and one parameter"),
+        (("set", "--parameter", "z1", "--control", "knob 4", "--map", "m.json"), "'knob' is not known"),
+        (("set", "--parameter", "zz", "--control", "cc 4", "--map", "m.json"), "'zz' is no parameter of this chain"),
+        (("set", "--parameter", "z1", "--control", "cc 4", "--channel", "17", "--map", "m.json"), "must be 1 to 16"),
+        (("set", "--parameter", "z1", "--control", "cc 4", "--maximum", "7", "--map", "m.json"), "7"),
+        (("clear", "--parameter", "fade", "--map", "m.json"), "nothing moves 'fade' in this map"),
+    ],
+)
+def test_map_refuses_in_one_line_and_writes_nothing(rtspec, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    assert told in edit(rtspec, *words, *SYNTH).failed_in_one_line()
+    assert not (tmp_path / "m.json").exists()

@@ -321,3 +321,32 @@ def test_a_failed_save_leaves_the_old_file_whole(tmp_path, monkeypatch):
     with pytest.raises(InvalidValue, match=r"cannot be written: No space left on device"):
         midi_map.save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["map.json"]
+
+
+def test_each_press_of_a_button_that_springs_back_goes_to_the_other_end():
+    toy = MixToyProcessor()
+    midi_map = MidiMap(toy, [Assignment("mix", Control("cc", 21), minimum=0.25, maximum=0.75, toggle=True)])
+    found = []
+    for value in (127, 0, 127, 0, 100, 127, 10):
+        midi_map.feed(cc(21, value))
+        found.append(toy.parameters["mix"].value)
+    assert found == [0.25, 0.25, 0.75, 0.75, 0.25, 0.25, 0.25]
+
+
+def test_a_toggle_counts_presses_whose_change_is_still_on_its_way():
+    toy = MixToyProcessor()
+    midi_map, asked = MidiMap(toy, [Assignment("mix", Control("cc", 21), toggle=True)]), []
+    midi_map.write = lambda parameter, value, time_s: asked.append(value)
+    for value in (127, 0, 127, 0, 127, 0):
+        midi_map.feed(cc(21, value))
+    assert asked == [0.0, 1.0, 0.0]
+
+
+def test_a_toggle_is_kept_in_a_file(tmp_path):
+    toy = MixToyProcessor()
+    midi_map = MidiMap(toy, [Assignment("mix", Control("cc", 21), toggle=True)])
+    midi_map.save(tmp_path / "map.json")
+    assert read_assignments(tmp_path / "map.json")[0].toggle
+    (tmp_path / "bad.json").write_text((tmp_path / "map.json").read_text().replace("true", "1"))
+    with pytest.raises(InvalidValue, match="toggle"):
+        read_assignments(tmp_path / "bad.json")

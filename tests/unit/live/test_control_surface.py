@@ -184,6 +184,38 @@ def test_osc_lists_loads_and_takes_back_presets(make, toys):
     assert osc(controllers, "/rtspec/redo") == [("/rtspec/redo", 0)]
 
 
+@pytest.mark.parametrize("pressed, released", [(1.0, 0.0), (1, 0), (True, False), (127.0, 0.0)])
+def test_a_button_that_tells_its_release_too_acts_once(make, toys, pressed, released):
+    controllers, moves = make(), []
+    toys[0].parameters["mix"].value = 0.5
+    for value in (0.4, 0.3):
+        controllers.history.remember()
+        toys[0].parameters["mix"].value = value
+    for sent in (pressed, released):
+        osc(controllers, "/rtspec/undo", sent)
+        moves.append(toys[0].parameters["mix"].value)
+    assert moves == [0.4, 0.4]
+    for sent in (pressed, released):
+        osc(controllers, "/rtspec/preset/Dry", sent)
+        moves.append(toys[0].parameters["mix"].value)
+        toys[0].parameters["mix"].value = 0.25
+    assert moves[2:] == [0.0, 0.25]
+
+
+@pytest.mark.parametrize("address", ["/rtspec/pad", "/rtspec/pad/xy"])
+def test_one_message_of_two_numbers_moves_both_axes_of_the_pad(make, toys, address):
+    controllers = make()
+    for name, mix, morph in (("a", 0.0, 0.0), ("b", 1.0, 0.0), ("c", 0.0, 1.0), ("d", 1.0, 1.0)):
+        toys[0].parameters["mix"].value, toys[0].parameters["morph"].value = mix, morph
+        controllers.bank.save(name)
+    osc(controllers, "/rtspec/pad/corners", "a", "b", "c", "d")
+    assert osc(controllers, address, 0.25, 0.75) == []
+    assert (controllers.pad["x"].value, controllers.pad["y"].value) == (0.25, 0.75)
+    assert toys[0].parameters["mix"].value == pytest.approx(0.25)
+    assert toys[0].parameters["morph"].value == pytest.approx(0.75)
+    assert osc(controllers, address, 0.1, 0.2, 0.3)[0][0] == "/rtspec/error"
+
+
 def test_osc_keeps_snapshots(make, toys):
     controllers = make()
     osc(controllers, "/rtspec/snapshot", "here")
