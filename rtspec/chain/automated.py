@@ -6,6 +6,7 @@ import numpy as np
 
 from ..buffers.events import Event, send_event
 from ..control.automation import Automation
+from ..control.midi.mpe import messages_for
 from .board import Pedalboard
 from .player import Player
 from .plugin import is_plugin
@@ -41,8 +42,9 @@ class AutomatedPlayback:
             at = round(change.time_s * self._rate)
             yield change.parameter.event(at and at + delay_of[change.parameter], change.value)
         for plugin, before, _ in delays:
-            for inbox in self._player.inboxes(plugin):
-                yield from (send_event(round(t * self._rate) + before, inbox, m) for t, m in automation.messages)
+            inboxes = self._player.inboxes(plugin)
+            for at, message in messages_for(plugin, automation.messages) if inboxes else ():
+                yield from (send_event(round(at * self._rate) + before, inbox, message) for inbox in inboxes)
 
     @property
     def program(self) -> Program:

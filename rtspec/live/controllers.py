@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..audio.callback import EVENT_DELAY_S
 from ..control.controlled import instruments
 from ..control.midi.messages import MidiEvent
+from ..control.midi.mpe import MpeZones
 from ..control.parameters import Parameter
 from ..control.presets import without_setup
 from ..errors import InvalidValue, RtspecError
@@ -161,7 +162,6 @@ class Controllers:
     def _prepare(self) -> None:
         from ..control import Bank, Directory, History
         from ..control.midi.messages import MidiClock
-        from ..control.midi.mpe import MpeZones
         from ..control.midi.unplayed import Unplayed
         from ..control.pad import PLACE, Pad
 

@@ -25,6 +25,14 @@ _SHARED = (64, 74, 120, 121, 123)
 """Controllers of a master that concern its members: pedal, brightness, all sound off, reset, all notes off."""
 
 
+def messages_for(instrument: Any, messages: list[tuple[float, Any]]) -> list[tuple[float, Any]]:
+    """What an instrument gets of timed messages, as a live stream gives it."""
+    if instrument.reads_zones:
+        return messages
+    zones = MpeZones()
+    return [(at, plain) for at, message in messages for plain in zones.feed(message) if hasattr(plain, "channel")]
+
+
 @dataclass
 class _Channel:
     """What one channel has said: its bend from -1 to 1, and which parameter its data bytes are for."""
