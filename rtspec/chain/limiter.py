@@ -110,3 +110,10 @@ class Limiter:
     def flush(self) -> np.ndarray:
         """What is still inside."""
         return self.process(np.zeros_like(self._held))
+
+
+def limited(audio: np.ndarray, sample_rate: float) -> tuple[np.ndarray, float]:
+    """A whole sound through a limiter: float32 (channels, n), and the most that was taken away in dB."""
+    limiter = Limiter(sample_rate, len(audio))
+    pieces = [limiter.process(audio), limiter.flush()]
+    return np.concatenate(pieces, axis=1), limiter.most_db

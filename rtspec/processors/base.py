@@ -16,11 +16,12 @@ from ..buffers.inbox import Inbox
 from ..buffers.step import Stage
 from ..chain.board import Pedalboard
 from ..chain.lanes import Lane, lanes_stage
+from ..chain.limiter import CEILING_DB, limited
 from ..chain.mixing import MIX_PARAMETERS, mix_stage
 from ..chain.plugin import Plugin
 from ..chain.program import Playback, Program, audio_buffer
 from ..chain.resampling import Resampling
-from ..control.midi.files import read_midi_file, read_mido
+from ..control.midi.files import endings, held_notes, read_midi_file, read_mido
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
@@ -238,6 +239,8 @@ class Instrument(Processor):
     """
 
     accepts_midi = True
+    remarks: tuple[str, ...] = ()
+    """What was passed over, put right or limited in the song that was played last, a line each."""
 
     @abstractmethod
     def make_voices(self, sample_rate: float, channels: int, inbox: Inbox) -> list[Stage]:
@@ -286,7 +289,8 @@ class Instrument(Processor):
         ----------
         midi_messages : iterable
             mido messages, `time` in seconds from the start of the result, or pairs (bytes, seconds). Only channel
-            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written.
+            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written, and what
+            would be louder than -1 dBTP is limited (:attr:`remarks` says so).
         duration : float, optional
             Seconds; where left out, as long as the messages and :data:`TAIL_S`.
         sample_rate : float
@@ -302,7 +306,7 @@ class Instrument(Processor):
         ndarray, float32, shape (num_channels, samples)
         """
         rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
-        listed, seconds = _timed(midi_messages)
+        listed, seconds, remarks = _timed(midi_messages)
         n_samples = round((seconds + TAIL_S if duration is None else duration) * rate)
         silence = np.zeros((num_channels, n_samples), np.float32)
         with self._calling:
@@ -311,17 +315,26 @@ class Instrument(Processor):
             events = [send_event(round(at * rate), inbox, message) for message, at, inbox in timed]
             if reset:
                 playback.reset()
-            return playback.played(silence, block, events)
+            played = playback.played(silence, block, events)
+            return played if remarks is None or not reset else self._mastered(played, rate, remarks)
+
+    def _mastered(self, audio: np.ndarray, sample_rate: float, remarks: list[str]) -> np.ndarray:
+        """A whole song that does not clip, as `render` on the command line makes it."""
+        audio, most_db = limited(audio, sample_rate)
+        told = [f"limited to {CEILING_DB:g} dBTP: {most_db:.1f} dB at most; output_db = -6 keeps its dynamics"]
+        self.remarks = (*remarks, *(told if most_db > 0 else ()))
+        return audio
 
 
-def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float]:
-    """Channel messages with their seconds, of whatever holds them, and how long they last."""
+def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float, list[str] | None]:
+    """Channel messages with their seconds, of whatever holds them, how long they last, and of a song its remarks."""
     if hasattr(messages, "tracks") or isinstance(messages, str | os.PathLike):
         score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(os.fspath(messages))
-        return [(message, at) for at, message in score.messages], score.seconds
+        ends = endings(score.seconds) if held_notes(score.messages) else []
+        return [(message, at) for at, message in [*score.messages, *ends]], score.seconds, score.remarks
     pairs = [timed_message(message) for message in messages]
     found = [(message, at) for message, at in pairs if message is not None]
-    return found, max((at for _, at in found), default=0.0)
+    return found, max((at for _, at in found), default=0.0), None
 
 
 def timed_message(message: Any) -> tuple[Any, float]:

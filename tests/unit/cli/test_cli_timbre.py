@@ -116,3 +116,18 @@ def test_a_song_of_mido_is_played_as_it_is_written(score):
     messages = [((0x90, 60, 100), 0.0), ((0x80, 60, 64), 0.5)]
     assert np.array_equal(played, synth(messages, duration=2.5, sample_rate=48000))
     assert np.array_equal(synth(score, sample_rate=48000), played)
+
+
+def test_a_loud_song_of_mido_is_limited_and_says_so_and_its_held_notes_end():
+    song, track = mido.MidiFile(), mido.MidiTrack()
+    song.tracks.append(track)
+    track += [mido.Message("note_on", note=48 + 3 * i, velocity=127, time=0) for i in range(12)]
+    track.append(mido.Message("control_change", control=1, value=0, time=960))
+    synth = rt.TimbreSynth("organ", output_db=12.0)
+    played = synth(song, sample_rate=48000)
+    assert 0.5 < np.max(np.abs(played)) <= 10 ** (-1 / 20) + 1e-4 and played.shape == (2, 3 * 48000)
+    assert any("limited to -1 dBTP" in line for line in synth.remarks)
+    assert any("have no end" in line for line in synth.remarks)
+    assert np.max(np.abs(played[:, -4800:])) < 0.1 * np.max(np.abs(played))
+    quiet = rt.TimbreSynth("organ", output_db=-12.0)
+    assert np.max(np.abs(quiet(song, sample_rate=48000))) > 0 and not any("limited" in line for line in quiet.remarks)
