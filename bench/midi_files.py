@@ -18,9 +18,9 @@ from rtspec import TimbreSynth
 from rtspec.batch.recipe import Recipe
 from rtspec.batch.rendering import Renderer
 from rtspec.control.midi.files import read_midi_file
+from rtspec.evaluation.timbre.songs import compared
 
 RATE = 48000
-FRAME = RATE // 100
 
 
 def shortened(path: Path, seconds: float, target: Path) -> float:
@@ -45,43 +45,19 @@ def shortened(path: Path, seconds: float, target: Path) -> float:
     return end / 1000
 
 
-def levels(audio: np.ndarray) -> np.ndarray:
-    """Power of each 10 ms, both channels."""
-    whole = len(audio) // FRAME * FRAME
-    return (audio[:whole] ** 2).mean(axis=1).reshape(-1, FRAME).mean(axis=1)
-
-
-def onset_lag_ms(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """By which our attacks come later, from the correlation of how fast both sounds grow."""
-    step = RATE // 1000
-
-    def growth(audio):
-        n = len(audio) // step * step
-        db = 10 * np.log10((audio[:n] ** 2).mean(axis=1).reshape(-1, step).mean(axis=1) + 1e-8)
-        smooth = np.convolve(db, np.ones(5) / 5, "same")
-        return np.maximum(0, np.diff(smooth))
-
-    a, b = growth(ours), growth(theirs)
-    n = min(len(a), len(b))
-    lags = range(-40, 41)
-    found = [float(np.dot(a[40 + d : n - 40 + d], b[40 : n - 40])) for d in lags]
-    return float(lags[int(np.argmax(found))])
-
-
-def measured(path: Path, font: Path, seconds: float, folder: Path, renderer: Renderer) -> list:
-    """One row of the table."""
+def measured(path: Path, font: Path, seconds: float, folder: Path, renderer: Renderer) -> dict[str, float]:
+    """What :func:`~rtspec.evaluation.timbre.songs.compared` says, both at fluidsynth's gain of 0.5."""
     song, ours_at, theirs_at = folder / "a.mid", folder / "ours.wav", folder / "theirs.wav"
     lasts = shortened(path, seconds, song)
-    record = renderer.render(song, ours_at)
+    renderer.render(song, ours_at)
     options = ["-niq", "-R0", "-C0", "-g", "0.5", "-r", str(RATE), "-O", "float", "-F", str(theirs_at)]
     subprocess.run(["fluidsynth", *options, font, song], check=True, capture_output=True)
-    ours, theirs = soundfile.read(ours_at, always_2d=True)[0], soundfile.read(theirs_at, always_2d=True)[0]
-    a, b = levels(ours), levels(theirs)
-    n = min(len(a), len(b), round(100 * lasts))
-    loud = b[:n] > 1e-4 * max(b.max(), 1e-12)
-    silent = float(np.mean(a[:n][loud] < 1e-9)) if loud.any() else 0.0
-    ratio = 10 * np.log10((a[:n].mean() + 1e-12) / (b[:n].mean() + 1e-12))
-    return [path.name[:28], record.peak, ratio, 100 * silent, onset_lag_ms(ours, theirs), record.seconds - lasts]
+    ours, theirs = (soundfile.read(at, always_2d=True)[0].T for at in (ours_at, theirs_at))
+    found = compared(ours, theirs)
+    return {**found, "silent %": 100 * found["silent s"] / max(lasts, 1e-3)}
+
+
+COLUMNS = ("peak", "louder dB", "silent %", "lag ms", "after s")
 
 
 def main() -> None:
@@ -94,20 +70,26 @@ def main() -> None:
     args = parser.parse_args()
     paths = sorted(p for p in args.folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))[: args.most]
     renderer = Renderer(Recipe([("timbre-synth", {})], bit_depth="32f"), [TimbreSynth()])
-    print("| file | peak | level against fluidsynth dB | silent % | onset lag ms | rings after the end s |")
-    print("|---|--:|--:|--:|--:|--:|")
+    print(f"| file | {' | '.join(COLUMNS)} |\n|---|{'--:|' * len(COLUMNS)}")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for path in paths:
-            rows.append(measured(path, args.font, args.seconds, Path(folder), renderer))
-            print("| " + " | ".join([rows[-1][0], *(f"{value:.2f}" for value in rows[-1][1:])]) + " |", flush=True)
-    columns = np.array([row[1:] for row in rows])
-    spread = np.abs(columns[:, 1] - np.median(columns[:, 1]))
-    print(
-        f"\n{len(rows)} files: peak at most {columns[:, 0].max():.3f}; level median {np.median(columns[:, 1]):.2f} dB,"
+            found = measured(path, args.font, args.seconds, Path(folder), renderer)
+            rows.append([found[name] for name in COLUMNS])
+            print(f"| {path.name[:28]} | {' | '.join(f'{value:.2f}' for value in rows[-1])} |", flush=True)
+    print(summary(np.array(rows)))
+
+
+def summary(columns: np.ndarray) -> str:
+    """What all files together say."""
+    peak, louder, silent, lag, after = columns.T
+    heard, middle = lag[np.isfinite(lag)], np.median(louder)
+    return (
+        f"\n{len(columns)} files: peak {peak.max():.3f} at most; {np.mean(np.abs(louder) <= 3):.0%} within 3 dB of"
+        f" fluidsynth, {np.mean(np.abs(louder - middle) <= 3):.0%} of their median {middle:.2f} dB;"
+        f"\nsilent {silent.max():.2f} % at most; onset lag within 5 ms in {np.sum(np.abs(heard) <= 5)} of {len(heard)},"
+        f" median {np.median(heard):.1f} ms; rings on {after.max():.2f} s at most"
     )
-    print(f"{np.mean(spread <= 3):.0%} within 3 dB of it; silent {columns[:, 2].max():.2f} % at most; onset lag median")
-    print(f"{np.median(columns[:, 3]):.1f} ms; rings after the end {columns[:, 4].max():.2f} s at most")
 
 
 if __name__ == "__main__":

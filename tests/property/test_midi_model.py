@@ -113,7 +113,7 @@ class Channel:
 def state_of(synth, dtype):
     """The instrument's own record of voices or channels."""
     stage = synth._playback.program.stages[0]
-    return next(array for array in stage._owned if array.dtype == dtype)
+    return next(array for array in stage._owned if array.dtype == dtype.dtype)
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,6 +24,7 @@ BOUNDS = {
     "course dB": (0.0, 2.0),
     "attack ×": (1 / 1.5, 1.5),
     "fall ×": (0.7, 1.3),
+    "release ×": (1 / 1.5, 1.5),
     "centroid ×": (0.8, 1.2),
     "thirds dB": (0.0, 5.0),
     "click dB": (-np.inf, 3.0),

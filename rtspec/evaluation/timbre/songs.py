@@ -17,7 +17,8 @@ RATE = 48000
 _SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 _STEP = RATE // 1000
 _SILENT_DB, _LOUD_DB = -70.0, -40.0
-_MOST_LAG_MS = 50
+_MOST_LAG_MS = 40
+_RISE_DB, _RISE_MS, _APART_MS, _LEAST_ONSETS = 10.0, 30, 80, 3
 _GAIN = "0.5"
 _LIMIT_S = 600
 
@@ -82,7 +83,7 @@ def compared(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     -------
     dict
         `peak` of ours; `louder dB` than theirs; `silent s`, for which we are silent and they are loud; `after s`, for
-        which we sound after they have ended; `lag ms` at which both levels agree best.
+        which we sound after they have ended; `lag ms` by which our onsets come later, their median.
     """
     a, b = _levels(ours), _levels(theirs)
     n = min(len(a), len(b))
@@ -111,14 +112,34 @@ def _loudness(level: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(10 ** (sounding / 10)))) if len(sounding) else -120.0
 
 
-def _lag_ms(a: np.ndarray, b: np.ndarray) -> float:
-    """By which ours come later: where the rises of both levels agree best."""
-    rises = [np.maximum(0.0, np.diff(np.maximum(_smooth(x), -60.0), prepend=-60.0)) for x in (a, b)]
-    lags = range(-_MOST_LAG_MS, _MOST_LAG_MS + 1)
-    inner = slice(_MOST_LAG_MS, max(_MOST_LAG_MS + 1, len(a) - _MOST_LAG_MS))
-    scores = [float(np.dot(np.roll(rises[0], -lag)[inner], rises[1][inner])) for lag in lags]
-    return float(lags[int(np.argmax(scores))])
+def _lag_ms(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """By which our onsets come later than theirs, the median; NaN where there are too few.
+
+    An onset is where a level rises by 10 dB within 30 ms, at the half of that rise.
+    """
+    lags, last = [], -_APART_MS
+    risen = _highest_ahead(theirs, _RISE_MS) - theirs
+    for at in np.flatnonzero(risen[: len(ours) - 2 * _MOST_LAG_MS] >= _RISE_DB):
+        if at - last < _APART_MS or at < _MOST_LAG_MS:
+            continue
+        last = at
+        pair = [_half_way(x[at - _MOST_LAG_MS : at + _RISE_MS + _MOST_LAG_MS]) for x in (ours, theirs)]
+        if pair[0] is not None and pair[1] is not None:
+            lags.append(pair[0] - pair[1])
+    return float(np.median(lags)) if len(lags) >= _LEAST_ONSETS else float("nan")
 
 
-def _smooth(level: np.ndarray, n: int = 5) -> np.ndarray:
-    return np.convolve(level, np.ones(n) / n, "same")
+def _highest_ahead(level: np.ndarray, n: int) -> np.ndarray:
+    """The highest of each value and the `n` after it."""
+    padded = np.r_[level, np.full(n, -200.0)]
+    return np.lib.stride_tricks.sliding_window_view(padded, n + 1).max(1)
+
+
+def _half_way(level: np.ndarray) -> float | None:
+    """Where the steepest rise of a piece of level is half done, in milliseconds; None where it does not rise enough."""
+    risen = _highest_ahead(level, _RISE_MS) - level
+    start = int(np.argmax(risen))
+    if risen[start] < 0.6 * _RISE_DB:
+        return None
+    above = np.flatnonzero(level[start : start + _RISE_MS + 1] >= level[start] + risen[start] / 2)
+    return float(start + above[0])

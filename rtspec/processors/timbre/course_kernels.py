@@ -4,16 +4,19 @@ import numpy as np
 from numba import njit
 
 from ...buffers.memory import aligned
-from ...buffers.views import clear, floats, part
-from .courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, Courses
+from ...buffers.views import clear, floats
+from .courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, USUAL_RELEASE_S, Courses, Levels
 
-N_KEYS, N_LEVEL, N_MOMENT = len(COURSE_KEYS), len(LEVEL_S) + 1, len(MOMENT_S)
-"""A course's keys, its levels and the fall after them, its moments."""
+N_KEYS, N_LEVEL, N_MOMENT = len(COURSE_KEYS), len(LEVEL_S) + 2, len(MOMENT_S)
+"""A course's keys; its levels, the fall after them and the release; its moments."""
+
+_FALL, _RELEASE = N_LEVEL - 2, N_LEVEL - 1
 
 COURSE_FIELDS = {
-    "counts": "n_courses n_course_latents",
+    "counts": "n_courses n_course_latents n_course_programs n_program_rows",
     "shared": f"course_places:f8[n_courses,n_course_latents] course_levels:f4[n_courses,{N_KEYS},{N_LEVEL}]"
-    f" course_drifts:f4[n_courses,{N_KEYS},{N_MOMENT},n_course_latents]",
+    f" course_drifts:f4[n_courses,{N_KEYS},{N_MOMENT},n_course_latents]"
+    f" program_levels:f4[n_program_rows,{N_KEYS},{N_LEVEL}]",
     "arrays": "course_weights:f8[n_courses]",
 }
 
@@ -48,15 +51,23 @@ def course_arrays(courses: Courses, places: np.ndarray) -> dict:
     where, levels = aligned((n, n_latents), np.float64), aligned((n, N_KEYS, N_LEVEL))
     drifts = aligned((n, N_KEYS, N_MOMENT, n_latents))
     where[0], where[1:] = NOWHERE, places
-    levels[1:, :, :-1], levels[1:, :, -1] = courses.levels_db, courses.falls_db_per_s
-    drifts[1:] = courses.drifts
-    return {"course_places": where, "course_levels": levels, "course_drifts": drifts}
+    levels[1:], drifts[1:] = _rows(courses.levels), courses.drifts
+    programs = aligned((max(1, len(courses.programs.levels_db)), N_KEYS, N_LEVEL))
+    programs[: len(courses.programs.levels_db)] = _rows(courses.programs)
+    known = {"course_places": where, "course_levels": levels, "course_drifts": drifts, "program_levels": programs}
+    return {**known, "n_course_programs": len(courses.programs.levels_db), "n_program_rows": len(programs)}
+
+
+def _rows(levels: Levels) -> np.ndarray:
+    """(n, N_KEYS, N_LEVEL): a release as the logarithm of its share of the usual one."""
+    releases = np.log(levels.releases_s / USUAL_RELEASE_S)
+    return np.concatenate([levels.levels_db, levels.falls_db_per_s[..., None], releases[..., None]], axis=2)
 
 
 def remember(arrays: dict, place: np.ndarray, levels_db: np.ndarray, fall_db_per_s: float) -> None:
     """Let the first course be that of a note that is imitated, the same for all keys; voices that sound follow it."""
     levels = arrays["course_levels"][0]
-    levels[:, :-1], levels[:, -1] = levels_db - levels_db.max(), fall_db_per_s
+    levels[:, :_FALL], levels[:, _FALL], levels[:, _RELEASE] = levels_db - levels_db.max(), fall_db_per_s, 0.0
     arrays["course_places"][0] = place
 
 
@@ -103,32 +114,58 @@ def _before(times, age_s):
 
 @njit
 def _level(table, key, i, share, late_s):
-    row = key * N_LEVEL
-    return table[row + i] + share * (table[row + i + 1] - table[row + i]) - late_s * table[row + N_LEVEL - 1]
+    return table[key, i] + share * (table[key, i + 1] - table[key, i]) - late_s * table[key, _FALL]
 
 
 @njit
-def course_db(s, key, age_s):
-    """Level of a note of this key and age by the weighed courses."""
+def _own_db(table, key, age_s):
+    """Level by one instrument's table, (N_KEYS, N_LEVEL)."""
     k, between = _key_place(key)
     i, share = _before(LEVEL_S, age_s)
     late_s = max(0.0, age_s - _LAST_S)
-    weights, table = s.course_weights, s.course_levels
-    db = 0.0
-    for c in range(s.n_courses):
-        if weights[c] > 0.0:
-            own = part(table, c * N_KEYS * N_LEVEL, N_KEYS * N_LEVEL)
-            low, high = _level(own, k, i, share, late_s), _level(own, k + 1, i, share, late_s)
-            db += weights[c] * max(2.0 * LEAST_DB, low + between * (high - low))
+    low, high = _level(table, k, i, share, late_s), _level(table, k + 1, i, share, late_s)
+    return max(2.0 * LEAST_DB, low + between * (high - low))
+
+
+@njit
+def _own_release(table, key):
+    k, between = _key_place(key)
+    return table[k, _RELEASE] + between * (table[k + 1, _RELEASE] - table[k, _RELEASE])
+
+
+@njit
+def course_db(s, program, own, key, age_s):
+    """Level of a note of this key and age: by its program's course, as far as it has one of its `own` (0 to 1), and by
+    the weighed courses."""
+    weights, db = s.course_weights, 0.0
+    if own < 1.0:
+        for c in range(s.n_courses):
+            if weights[c] > 0.0:
+                db += (1.0 - own) * weights[c] * _own_db(s.course_levels[c], key, age_s)
+    if own > 0.0:
+        db += own * _own_db(s.program_levels[program], key, age_s)
     return db
 
 
 @njit
-def course_gain(s, key, age_s, onset, fade):
+def release_factor(s, program, own, key):
+    """How much longer than usual such a note goes on once it is let go."""
+    weights, log = s.course_weights, 0.0
+    if own < 1.0:
+        for c in range(s.n_courses):
+            if weights[c] > 0.0:
+                log += (1.0 - own) * weights[c] * _own_release(s.course_levels[c], key)
+    if own > 0.0:
+        log += own * _own_release(s.program_levels[program], key)
+    return np.exp(log)
+
+
+@njit
+def course_gain(s, program, own, key, age_s, onset, fade):
     """Gain of such a note, and what the player's `onset` and `fade` add."""
     rise_s = ONSET_S * (ONSET_RATIO**onset - 1.0)
     rise = 1.0 - np.exp(-3.0 * age_s / rise_s) if rise_s > 1e-4 else 1.0
-    return rise * 10.0 ** ((course_db(s, key, age_s) - FADE_DB_PER_S * fade * age_s) / 20.0)
+    return rise * 10.0 ** ((course_db(s, program, own, key, age_s) - FADE_DB_PER_S * fade * age_s) / 20.0)
 
 
 @njit

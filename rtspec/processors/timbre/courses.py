@@ -27,12 +27,55 @@ LEVEL_S = np.array(
 MOMENT_S = np.array([0, 0.006, 0.015, 0.03, 0.06, 0.1, 0.17, 0.28, 0.45, 0.75, 1.2, 2.0, 3.2, 5.0, 8.0])
 """Moments at which the timbre is kept."""
 
+USUAL_RELEASE_S = 0.15
+"""Of an instrument whose own is not known: in which a note that was let go falls by 60 dB."""
+
+N_PROGRAMS = 128
 LEAST_DB = -80.0
 _SMOOTH, _LONGEST_S = 0.3, 0.5
 """A level is a mean over this share of the age, at most so long: beating is no decay."""
 
 _STEPS, _TURNS = 12, 8
 _LATE_S, _FALL_DB_PER_S = 4.0, 0.5
+_GONE_DB, _SHORTEST_S, _LONGEST_RELEASE_S, _RELEASE_WINDOW_S = 20.0, 0.02, 8.0, 0.004
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How loud several instruments' notes are, key by key, from the stroke on and after they are let go.
+
+    Attributes
+    ----------
+    levels_db : ndarray, float32, shape (n, len(COURSE_KEYS), len(LEVEL_S))
+        Level of a note of velocity 1, relative to the usual instrument's loudest.
+    falls_db_per_s : ndarray, float32, shape (n, len(COURSE_KEYS))
+        How fast the level falls after the last of LEVEL_S.
+    releases_s : ndarray, float32, shape (n, len(COURSE_KEYS))
+        In which a note that was let go falls by 60 dB, beside what it falls by itself.
+    """
+
+    levels_db: np.ndarray
+    falls_db_per_s: np.ndarray
+    releases_s: np.ndarray
+
+    def to_dict(self) -> dict[str, str]:
+        """Arrays as text."""
+        return {name: _packed(getattr(self, name)) for name in ("levels_db", "falls_db_per_s", "releases_s")}
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any], n: int) -> "Levels":
+        """What :meth:`to_dict` made of `n` instruments; models of earlier versions tell nothing of releases."""
+        shape = (n, len(COURSE_KEYS))
+        usual = _packed(np.full(shape, USUAL_RELEASE_S, np.float32))
+        levels = _unpacked(told["levels_db"]).reshape(*shape, len(LEVEL_S))
+        falls, releases = (_unpacked(text) for text in (told["falls_db_per_s"], told.get("releases_s", usual)))
+        return cls(levels, falls.reshape(shape), releases.reshape(shape))
+
+    @classmethod
+    def of_nobody(cls) -> "Levels":
+        """No instrument's."""
+        n_keys = len(COURSE_KEYS)
+        return cls(*(np.zeros(shape, np.float32) for shape in ((0, n_keys, len(LEVEL_S)), (0, n_keys), (0, n_keys))))
 
 
 @dataclass(frozen=True)
@@ -42,38 +85,36 @@ class Courses:
     Attributes
     ----------
     names : tuple of str
-    levels_db : ndarray, float32, shape (n, len(COURSE_KEYS), len(LEVEL_S))
-        Level of a note of velocity 1, relative to the instrument's loudest.
-    falls_db_per_s : ndarray, float32, shape (n, len(COURSE_KEYS))
-        How fast the level falls after the last of LEVEL_S.
+    levels : Levels
     drifts : ndarray, float32, shape (n, len(COURSE_KEYS), len(MOMENT_S), n_latents)
         Where the timbre is beside what the network says of the instrument's place.
+    programs : Levels
+        Of General MIDI's 128 programs, or of nobody.
     """
 
     names: tuple[str, ...]
-    levels_db: np.ndarray
-    falls_db_per_s: np.ndarray
+    levels: Levels
     drifts: np.ndarray
+    programs: Levels
 
     def to_dict(self) -> dict[str, Any]:
         """As a model's latent map carries it: arrays of float16 in base 64."""
-        arrays = {name: _packed(getattr(self, name)) for name in ("levels_db", "falls_db_per_s", "drifts")}
-        return {"names": list(self.names), **arrays}
+        own = {"names": list(self.names), **self.levels.to_dict(), "drifts": _packed(self.drifts)}
+        return {**own, "programs": self.programs.to_dict()} if len(self.programs.levels_db) else own
 
     @classmethod
     def from_dict(cls, told: dict[str, Any]) -> "Courses":
         """What :meth:`to_dict` made; ValueError where shapes do not agree."""
-        names, n_keys = tuple(told["names"]), len(COURSE_KEYS)
-        levels = _unpacked(told["levels_db"]).reshape(len(names), n_keys, len(LEVEL_S))
-        falls = _unpacked(told["falls_db_per_s"]).reshape(len(names), n_keys)
-        return cls(names, levels, falls, _unpacked(told["drifts"]).reshape(len(names), n_keys, len(MOMENT_S), -1))
+        names = tuple(told["names"])
+        programs = Levels.from_dict(told["programs"], N_PROGRAMS) if "programs" in told else Levels.of_nobody()
+        drifts = _unpacked(told["drifts"]).reshape(len(names), len(COURSE_KEYS), len(MOMENT_S), -1)
+        return cls(names, Levels.from_dict(told, len(names)), drifts, programs)
 
 
 def nobody(n_latents: int) -> Courses:
     """Courses of no instrument."""
-    n_keys = len(COURSE_KEYS)
-    shapes = (0, n_keys, len(LEVEL_S)), (0, n_keys), (0, n_keys, len(MOMENT_S), n_latents)
-    return Courses((), *(np.zeros(shape, np.float32) for shape in shapes))
+    drifts = np.zeros((0, len(COURSE_KEYS), len(MOMENT_S), n_latents), np.float32)
+    return Courses((), Levels.of_nobody(), drifts, Levels.of_nobody())
 
 
 def _packed(values: np.ndarray) -> str:
@@ -166,3 +207,41 @@ def _fall(times_s: np.ndarray, db: np.ndarray) -> float:
     half = len(t) // 2
     slope = float(np.median((level[-half:] - level[:half]) / (t[-half:] - t[:half])))
     return max(0.0, -slope) if -slope * (t[-1] - t[0]) > 3.0 or -slope > 10.0 * _FALL_DB_PER_S else 0.0
+
+
+def release_s(held: np.ndarray, let_go: np.ndarray, sample_rate: int, at_s: float) -> float | None:
+    """In which a note falls by 60 dB once it is let go, beside what it falls while it is held.
+
+    Parameters
+    ----------
+    held, let_go : ndarray, float32, shape (n_samples,)
+        The same note twice, held all the time and let go.
+    sample_rate : int
+        Hz.
+    at_s : float
+        When it was let go.
+
+    Returns
+    -------
+    float or None
+        None where nothing was to be heard any more.
+    """
+    n, window = min(len(held), len(let_go)), max(1, round(_RELEASE_WINDOW_S * sample_rate))
+    first = round(at_s * sample_rate) // window
+    pair = [(x[: n // window * window].astype(np.float64) ** 2).reshape(-1, window).mean(1) for x in (held, let_go)]
+    there = pair[0][first:] > max(pair[0].max() * 1e-6, 1e-10)
+    if not there[:2].all():
+        return None
+    n_there = len(there) if there.all() else int(np.argmin(there))
+    apart = 10.0 * np.log10((pair[1][first:][:n_there] + 1e-13) / pair[0][first:][:n_there])
+    return float(np.clip(_falls_60_db(apart) * window / sample_rate, _SHORTEST_S, _LONGEST_RELEASE_S))
+
+
+def _falls_60_db(apart_db: np.ndarray) -> float:
+    """Windows until a level has fallen by 60 dB, by when it has fallen by a third of that, or by how far it comes."""
+    gone = np.flatnonzero(apart_db < -_GONE_DB)
+    if len(gone) and gone[0] > 0:
+        last, first = apart_db[gone[0] - 1], apart_db[gone[0]]
+        return 60.0 / _GONE_DB * (gone[0] - 0.5 + (last + _GONE_DB) / (last - first))
+    late = max(2, len(apart_db) // 2)
+    return 0.0 if len(gone) else late * 60.0 / max(0.1, -float(np.median(apart_db[late:])))

@@ -27,14 +27,15 @@ MAX_VOICES = 16
 
 VOICE = Record(
     "Voice",
-    counts="busy held sustained kept wait off_wait hush stage channel serial a b fresh program next_program",
+    counts="busy held sustained kept wait off_wait hush stage channel serial a b fresh program next_program course",
     reals="key velocity pressure age level fade phase frequency next_frequency pitch"
-    " gain next_gain next_key next_velocity",
+    " gain next_gain next_key next_velocity own release",
 )
 """busy: sounds; held, sustained, kept: by key, by pedal, by the sostenuto pedal; wait, off_wait: samples until it
 starts, until it is let go; hush: fades at once; stage: of the envelope; a, b, fresh: its tables; program: whose timbre,
--1: the instrument's; key, velocity: of the sounding note; next_…: of the note that waits, and what the hop in progress
-goes to; pitch: where a glide is, in keys."""
+-1: the instrument's; course, own: the program whose course it began with, and how far it keeps that; release: how much
+longer than usual its own takes; key, velocity: of the sounding note; next_…: of the note that waits, and what the
+hop in progress goes to; pitch: where a glide is, in keys."""
 
 ATTACK, DECAY, RELEASE = 0, 1, 2
 _NOTE_OFF, _NOTE_ON, _POLY, _CONTROL, _PROGRAM, _CHANNEL_PRESSURE, _BEND = 0x80, 0x90, 0xA0, 0xB0, 0xC0, 0xD0, 0xE0
@@ -68,7 +69,7 @@ _OLDEST, _SILENCE_DB = 1e6, 120.0
 def voices() -> np.ndarray:
     """Voices at rest, each with three tables of its own."""
     made = np.zeros(MAX_VOICES, VOICE.dtype)
-    made["b"], made["fresh"], made["program"], made["next_program"] = 1, 2, -1, -1
+    made["b"], made["fresh"], made["program"], made["next_program"], made["release"] = 1, 2, -1, -1, 1.0
     return made
 
 

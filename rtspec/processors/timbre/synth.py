@@ -35,13 +35,15 @@ _SPECS = [
     ParameterSpec("decay_ms", "ms", 1.0, 10000.0, 300.0,
                   description="time to the sustained level", curve="log", role="envelope.decay"),
     ParameterSpec("sustain", "", 0.0, 1.0, 1.0, description="level of a held note", role="envelope.sustain"),
-    ParameterSpec("release_ms", "ms", 5.0, 10000.0, 150.0,
-                  description="time in which a released note falls by 60 dB", curve="log", role="envelope.release"),
+    ParameterSpec("release_ms", "ms", 0.0, 10000.0, 0.0,
+                  description="time in which a released note falls by 60 dB; below 5 its instrument's own",
+                  curve="exp", role="envelope.release"),
     ParameterSpec("glide_ms", "ms", 0.0, 5000.0, 0.0, description="time to the next note's pitch", role="glide.time"),
     ParameterSpec("bend_semitones", "semitones", 0.0, 96.0, 2.0, description="range of the pitch wheel", setup=True),
     ParameterSpec("mpe_semitones", "semitones", 0.0, 96.0, 48.0, setup=True,
                   description="range of a note's own bend in MPE"),
-    ParameterSpec("velocity_db", "dB", 0.0, 60.0, 24.0, description="between the softest and the hardest stroke"),
+    ParameterSpec("velocity_db", "dB", 0.0, 60.0, 24.0,
+                  description="by which a stroke of 32 is softer than the hardest"),
     ParameterSpec("pressure_db", "dB", 0.0, 24.0, 6.0, description="by which full pressure makes a note louder"),
     ParameterSpec("vibrato_cents", "cents", 0.0, 200.0, 0.0, description="depth of the LFO on pitch"),
     ParameterSpec("wheel_cents", "cents", 0.0, 200.0, 50.0, description="vibrato that the modulation wheel adds"),
@@ -87,8 +89,9 @@ class TimbreSynth(Instrument):
     -----
     A message sounds half a hop, 0.7 ms, after its sample, always: in that time the network is asked for the note.
     Latents `z1` … are principal axes of the training notes, the one that explains most first, -1 to 1 being their
-    range. How a note begins, goes on and dies away is its instrument's own, key by key; between instruments the nearer
-    counts more. `onset`, `fade` and the envelope (`attack_ms`, `decay_ms`, `sustain`) come on top of that.
+    range. How a note begins, goes on, dies away and ends is its instrument's own, key by key; between instruments the
+    nearer counts more, and a channel's program goes as that program does. `onset`, `fade` and the envelope
+    (`attack_ms`, `decay_ms`, `sustain`) come on top of that; `release_ms`, where it is not 0, is the release of all.
 
     Examples
     --------

@@ -27,13 +27,21 @@ from .channels import (
     slide_of,
     wheel_of,
 )
-from .course_kernels import COURSE_FIELDS, course_drift, course_fields, course_gain, weigh_courses
+from .course_kernels import (
+    COURSE_FIELDS,
+    course_drift,
+    course_fields,
+    course_gain,
+    release_factor,
+    weigh_courses,
+)
+from .courses import USUAL_RELEASE_S
 from .few import asking_stages
 from .frames import FRAME_FIELDS, add_partials, finish_frame, forget_frame, frame_fields
 from .keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all, voices
 from .levels import N_BANDS, N_LEVELS, N_PARTIALS
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
-from .programs import PROGRAM_FIELDS, Home, forget_programs, lay_place, program_fields
+from .programs import FOLLOW_S, PROGRAM_FIELDS, Home, forget_programs, lay_place, program_fields
 from .tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
 
 CONTROLS = (
@@ -52,9 +60,16 @@ its instrument's own course leads the latents."""
 HEADROOM = 0.125
 """Effective value of the loudest note: eight of them at once just do not clip."""
 
+SOFTEST = 1.0 / 256.0
+"""Velocity, 0 to 1, below which nothing is softer."""
+
 NOISE_HOPS = 2
 """Hops in one of the noise, whose bands need longer frames."""
 
+LEAST_RELEASE_MS, MOST_RELEASE_MS = 5.0, 10000.0
+"""Below the first, a release is the instrument's own; none is longer than the second, whatever controller 72 says."""
+
+USUAL_RELEASE_MS = 1000.0 * USUAL_RELEASE_S
 HUSH_S = 0.004
 
 SYNTH = Record(
@@ -98,15 +113,25 @@ def _pressed(s, all_hands, voice):
 
 @njit
 def _loudness(s, control, all_hands, voice, velocity):
-    """Gain of a note: by its stroke and by pressure, linear in dB; and by its channel."""
-    db = control[_VELOCITY] * (velocity - 1.0) + control[_PRESSURE] * _pressed(s, all_hands, voice)
+    """Gain of a note: by its stroke, a quarter of which is `velocity_db` softer; by pressure; and by its channel."""
+    db = control[_VELOCITY] * np.log(max(velocity, SOFTEST)) / np.log(4.0) + control[_PRESSURE] * _pressed(
+        s, all_hands, voice
+    )
     return level_of(s, all_hands, voice.channel) * HEADROOM * np.sqrt(2.0) * 10.0 ** (db / 20.0)
 
 
 @njit
-def _course(s, control, key, age):
-    """Gain of a note of this key, `age` samples old: as its instrument goes, and as the player bends that."""
-    return course_gain(s, key, age / s.sample_rate, control[_ONSET], control[_FADE])
+def _course(s, control, voice, age):
+    """Gain of a voice's note when it is `age` samples old: as its instrument goes, and as the player bends that."""
+    return course_gain(s, voice.course, voice.own, voice.key, age / s.sample_rate, control[_ONSET], control[_FADE])
+
+
+@njit
+def _follow_course(s, voice):
+    """A note that lost its program goes over to the course of the place where it is; its release is that course's."""
+    if voice.program < 0:
+        voice.own = voice.own * np.exp(-s.hop / (FOLLOW_S * s.sample_rate)) if voice.own > 1e-3 else 0.0
+    voice.release = release_factor(s, voice.course, voice.own, voice.key)
 
 
 @njit
@@ -144,7 +169,8 @@ def _ask_all(s, control, all_voices, all_hands):
         elif voice.busy:
             key = _bent(s, control, all_hands, voice, voice.pitch)
             _ask(s, control, all_hands, voice, i, voice.key, key, voice.velocity, voice.age)
-            course[i] = _course(s, control, voice.key, voice.age + s.hop)
+            _follow_course(s, voice)
+            course[i] = _course(s, control, voice, voice.age + s.hop)
         n += wanted[i]
     return n
 
@@ -222,8 +248,8 @@ def _start_gain(s, control, all_hands, voice, i, at):
     """Gains of a note that begins `at` samples into a hop: on the line through them its own begins there."""
     weigh_courses(s, s.latents, s.shifts[i])
     loud, share = _loudness(s, control, all_hands, voice, voice.velocity), at / s.hop
-    first = loud * _course(s, control, voice.key, 0.0)
-    last = loud * _course(s, control, voice.key, float(s.hop - at))
+    first, last = loud * _course(s, control, voice, 0.0), loud * _course(s, control, voice, float(s.hop - at))
+    voice.release = release_factor(s, voice.course, voice.own, voice.key)
     voice.gain = first if at == s.hop else (first - share * last) / (1.0 - share)
     voice.next_gain = last
 
@@ -234,7 +260,8 @@ def _start(s, control, all_hands, voice, i, at):
     voice.b, voice.fresh = voice.fresh, voice.b
     copy(s.tables[i, voice.a], s.tables[i, voice.b])
     voice.key, voice.velocity = voice.next_key, voice.next_velocity
-    voice.program = voice.next_program
+    voice.program = voice.course = voice.next_program
+    voice.own = 1.0 if 0 <= voice.course < s.n_course_programs else 0.0
     hand = all_hands[lead_channel(s, voice.channel)]
     glides = glide_of(all_hands[voice.channel], control[_GLIDE]) >= 1.0 and hand.last_pitch >= 0.0
     voice.pitch = hand.last_pitch if glides else voice.key
@@ -278,7 +305,9 @@ def _sound(s, control, all_hands, voice, i, out, n):
     hand = all_hands[voice.channel]
     rise = 1000.0 / (control[_ATTACK] * hand.attack * s.sample_rate)
     fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * hand.decay * s.sample_rate))
-    release = np.exp(-6900.0 / (control[_RELEASE] * hand.release * s.sample_rate))
+    told = control[_RELEASE]
+    own_ms = told if told >= LEAST_RELEASE_MS else USUAL_RELEASE_MS * voice.release
+    release = np.exp(-6900.0 / (min(own_ms * hand.release, MOST_RELEASE_MS) * s.sample_rate))
     for j in range(n):
         if voice.busy:
             share = (s.fill + j) / s.hop

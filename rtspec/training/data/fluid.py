@@ -35,21 +35,25 @@ class FluidFont:
 
     def render(self, note: Note, held_s: float, release_s: float = 0.0) -> np.ndarray:
         """One note, mono float32, from a synthesizer at rest."""
+        return self.render_stereo(note, held_s, release_s).mean(0)
+
+    def render_stereo(self, note: Note, held_s: float, release_s: float = 0.0) -> np.ndarray:
+        """The same, float32 of shape (2, n_samples)."""
         synth = self._synth
         synth.system_reset()
         synth.program_select(0, self._font, 0, note.program)
         synth.noteon(0, note.key, note.velocity)
-        held = self._mono(held_s)
+        held = self._samples(held_s)
         synth.noteoff(0, note.key)
-        released = self._mono(release_s)
+        released = self._samples(release_s)
         synth.all_sounds_off(0)
-        self._mono(_TAIL_S)  # even a voice that is cut sounds for some milliseconds: into no other note
-        return np.concatenate([held, released])
+        self._samples(_TAIL_S)  # even a voice that is cut sounds for some milliseconds: into no other note
+        return np.concatenate([held, released], axis=1)
 
-    def _mono(self, seconds: float) -> np.ndarray:
+    def _samples(self, seconds: float) -> np.ndarray:
         n = round(seconds * self.sample_rate)
         both = self._synth.get_samples(n) if n else np.zeros(0, np.int16)
-        return (both.reshape(-1, 2).astype(np.float32) / 32768.0).mean(1)
+        return both.reshape(-1, 2).T.astype(np.float32) / 32768.0
 
 
 def _synth(sample_rate: int) -> Any:

@@ -5,7 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ...processors.timbre.courses import COURSE_KEYS, LEAST_DB, LEVEL_S, MOMENT_S, Courses, level_course
+from ...processors.timbre.courses import (
+    COURSE_KEYS,
+    LEAST_DB,
+    LEVEL_S,
+    MOMENT_S,
+    N_PROGRAMS,
+    USUAL_RELEASE_S,
+    Courses,
+    Levels,
+    level_course,
+    release_s,
+)
 from ...processors.timbre.levels import note_levels
 from ..data.fluid import FluidFont
 from ..data.notes import Note, is_usable
@@ -13,7 +24,7 @@ from .networks import Autoencoder, Instrument
 
 VELOCITY = 100
 HELD_S = float(LEVEL_S[-1]) + 0.6
-LOUDEST_DB = 4.0
+LOUDEST_DB = 6.0
 """No instrument's key is louder than the usual loudness by more."""
 
 _AROUND = np.linspace(-0.15, 0.15, 7)
@@ -21,6 +32,10 @@ _AROUND_S = 0.35
 """Timbre is a mean over moments this share of their age around, at most so many seconds: vibrato is no change."""
 
 _HEARD_DB = 55.0
+_WIDEST = 2.0
+"""The two channels of a note are louder than their mean by this factor at most; what cancels more is not followed."""
+
+_LET_GO_S, _RELEASE_S = 0.6, 3.0
 
 
 def measured_courses(
@@ -42,22 +57,53 @@ def measured_courses(
     networks : tuple
         The encoder of moments, and the instrument that is to play.
     """
-    levels, falls, drifts = [], [], []
+    drifts = []
     for name, program in programs.items():
-        courses = [_key_course(font, program, int(key), places[name], networks) for key in COURSE_KEYS]
-        whole = _filled(courses)
-        for kept, part in zip((levels, falls, drifts), zip(*whole, strict=True), strict=True):
-            kept.append(np.array(part, np.float32))
+        kept = [_key_drift(font, program, int(key), places[name], networks) for key in COURSE_KEYS]
+        drifts.append(np.array(_filled(kept), np.float32))
         advance()
-    return Courses(tuple(programs), _at_usual_loudness(np.array(levels)), np.array(falls), np.array(drifts))
+    return with_levels(nobody_like(tuple(programs), np.array(drifts)), font, programs)
 
 
-def _key_course(font: FluidFont, program: int, key: int, place: list[float], networks) -> tuple | None:
-    audio = font.render(Note(program, key, VELOCITY), HELD_S)
+def nobody_like(names: tuple[str, ...], drifts: np.ndarray) -> Courses:
+    """Courses of which only the timbre is known yet."""
+    return Courses(names, Levels.of_nobody(), drifts, Levels.of_nobody())
+
+
+def with_levels(courses: Courses, font: FluidFont, programs: dict[str, int]) -> Courses:
+    """The same courses with levels measured anew: of the named instruments, and of General MIDI's 128 programs."""
+    measured = [_program_levels(font, program) for program in range(N_PROGRAMS)]
+    levels, falls, releases = (np.array([each[i] for each in measured], np.float32) for i in range(3))
+    named = [programs[name] for name in courses.names]
+    whole = Levels(_at_usual_loudness(levels, named), falls, releases)
+    own = Levels(whole.levels_db[named], whole.falls_db_per_s[named], whole.releases_s[named])
+    return Courses(courses.names, own, courses.drifts, whole)
+
+
+def _program_levels(font: FluidFont, program: int) -> tuple:
+    """Levels, fall and release of all keys; a release that is not heard is the program's middle one."""
+    levels, falls, releases = zip(*_filled([_key_levels(font, program, int(key)) for key in COURSE_KEYS]), strict=True)
+    told = [seconds for seconds in releases if seconds is not None]
+    middle = float(np.median(told)) if told else USUAL_RELEASE_S
+    return levels, falls, [middle if seconds is None else seconds for seconds in releases]
+
+
+def _key_levels(font: FluidFont, program: int, key: int) -> tuple | None:
+    note = Note(program, key, VELOCITY)
+    both = font.render_stereo(note, HELD_S)
+    audio = both.mean(0)
     if not is_usable(audio):
         return None
-    level, fall = level_course(audio, font.sample_rate, key)
-    return level, fall, _drift(audio, font.sample_rate, key, np.array(place, np.float32), networks)
+    wide = np.sqrt((both.astype(np.float64) ** 2).mean() / (audio.astype(np.float64) ** 2).mean())
+    level, fall = level_course(audio * np.float32(min(wide, _WIDEST)), font.sample_rate, key)
+    n = round((_LET_GO_S + _RELEASE_S) * font.sample_rate)
+    let_go = font.render_stereo(note, _LET_GO_S, _RELEASE_S)
+    return level, fall, release_s(both[:, :n].ravel(), let_go.ravel(), font.sample_rate, _LET_GO_S)
+
+
+def _key_drift(font: FluidFont, program: int, key: int, place: list[float], networks) -> np.ndarray | None:
+    audio = font.render(Note(program, key, VELOCITY), HELD_S)
+    return _drift(audio, font.sample_rate, key, np.array(place, np.float32), networks) if is_usable(audio) else None
 
 
 def _drift(audio: np.ndarray, sample_rate: int, key: int, place: np.ndarray, networks) -> np.ndarray:
@@ -76,15 +122,16 @@ def _drift(audio: np.ndarray, sample_rate: int, key: int, place: np.ndarray, net
     return np.where((np.arange(k) > last)[:, None], found[last], found) - told
 
 
-def _filled(courses: list[tuple | None]) -> list[tuple]:
+def _filled(courses: list) -> list:
     """Keys that the font does not play go as the nearest that it does."""
     there = [i for i, course in enumerate(courses) if course is not None]
-    nearest = [min(there, key=lambda i: abs(i - k)) for k in range(len(courses))]
-    return [course for i in nearest if (course := courses[i]) is not None]
+    return [courses[min(there, key=lambda i: abs(i - k))] for k in range(len(courses))]
 
 
-def _at_usual_loudness(levels_db: np.ndarray) -> np.ndarray:
-    """Relative to the median of all instruments' loudest moments; what is silent ends at LEAST_DB below its own."""
+def _at_usual_loudness(levels_db: np.ndarray, named: list[int]) -> np.ndarray:
+    """Relative to the median of the named instruments' loudest moments; what is silent ends at LEAST_DB below its
+    own."""
     loudest = levels_db.max(2, keepdims=True)
-    shift = np.minimum(0.0, LOUDEST_DB - (loudest - np.median(loudest)))
-    return np.maximum(levels_db, loudest + LEAST_DB) + shift - np.median(loudest)
+    usual = np.median(loudest[named])
+    shift = np.minimum(0.0, LOUDEST_DB - (loudest - usual))
+    return np.maximum(levels_db, loudest + LEAST_DB) + shift - usual

@@ -12,15 +12,18 @@ from torch import nn
 
 from ...console import emit, progress
 from ...errors import InvalidValue, of_kind
+from ...models import load
 from ...models.catalogue import find
 from ...models.packages import read_proto
+from ...processors.timbre.anchors import read_map, write_map
+from ...processors.timbre.courses import Courses
 from ..arguments import add_run_arguments, begin
 from ..data.fluid import FluidFont
 from ..data.notes import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
 from ..data.packages import DataError, licence_list, unpacked
 from ..fit import Fitted, Recipe, fit, load_best
 from . import log_mel, notes_cache
-from .courses import measured_courses
+from .courses import measured_courses, with_levels
 from .networks import Autoencoder, Instrument, Performer
 from .paper import FAR_WEIGHT, NEAR_DB, TABLES, StackedAutoencoder, Variant, reconstruction_loss
 from .playable import (
@@ -51,7 +54,12 @@ _VARIANTS = {v.name.lower().replace(" ", "-"): v for table in TABLES.values() fo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which network, which data, how long, and where to."""
-    parser.add_argument("--model", choices=("playable", "paper"), default="playable", help="default: playable")
+    parser.add_argument(
+        "--model",
+        choices=("playable", "paper", "courses"),
+        default="playable",
+        help="default: playable; courses: how notes go on, measured anew for the package of --export",
+    )
     parser.add_argument(
         "--variant",
         default="no-dense",
@@ -72,8 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
     begin(args)
-    if args.model == "paper":
-        _run_paper(args)
+    if args.model != "playable":
+        (_run_paper if args.model == "paper" else _run_courses)(args)
         return
     best = train_playable(args)
     emit(args, best, f"partials' F1 on kept-out programs {1 - best['moments']:.4f}; kept in {args.out}")
@@ -167,6 +175,18 @@ def _export(
     ship_instrument(instrument, told, replace(places, courses=courses.to_dict()), folder / "timbre-synth", card)
 
 
+def _run_courses(args: argparse.Namespace) -> None:
+    """Levels and releases of an instrument that is there, measured anew; its network and timbre stay."""
+    if not args.export:
+        raise InvalidValue("courses belong to a package; add --export exports, the folder that holds timbre-synth")
+    path = Path(args.export) / "timbre-synth" / "model.onnx"
+    places = read_map(load(path))
+    courses = with_levels(Courses.from_dict(places.courses), FluidFont(_font(args.data).path), ANCHORS)
+    write_map(path, replace(places, courses=courses.to_dict()))
+    told = {"package": str(path), "anchors": len(courses.names), "programs": len(courses.programs.levels_db)}
+    emit(args, told, f"courses of {told['anchors']} anchors and {told['programs']} programs are kept in {path}")
+
+
 def _font(data: str) -> SoundFont:
     package = unpacked(TRAINING_FONT, data)
     fonts = sorted(package.folder.rglob("*.sf2")) if package else []
@@ -189,7 +209,8 @@ def _card(args: argparse.Namespace) -> str:
 with `rtspec data notes --further --out NOTES` and
 `rtspec train timbre {more}--data NOTES --out RUN --export exports`;
 twenty of the 112 programs were kept out of all fonts and chose the best weights. How the anchors' notes go on, level
-and timbre by key, is measured on fluid-soundfont-gm as fluidsynth plays it. `rtspec evaluate timbre` measures the
+and timbre by key, and the levels and releases of General MIDI's 128 programs, are measured on fluid-soundfont-gm as
+fluidsynth plays it (`rtspec train timbre --model courses` does that anew). `rtspec evaluate timbre` measures the
 network on a sound font that it never heard, `rtspec evaluate instrument` the anchors beside fluidsynth. For one note
 at a time (timbre-morph), MIDI 36 to 96; partials are multiples of the pitch, so bells and drums become tuned, and a
 stop an octave below is lost.{_began(args)}"""

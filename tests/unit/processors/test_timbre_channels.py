@@ -224,3 +224,28 @@ def test_pieces_without_reset_are_one_sound_to_the_bit(organ):
     for seconds in (0.25, 0.45, 0.5):
         pieces.append(organ([], duration=seconds, sample_rate=RATE, num_channels=1, reset=False)[0])
     assert np.array_equal(np.concatenate(pieces), whole)
+
+
+def let_go(program, anchor="organ", **settings):
+    notes = [((PROGRAM, program), 0.0), ((ON, 60, 100), 0.0), ((OFF, 60, 0), 0.5)]
+    return play(rtspec.TimbreSynth(anchor, **settings), notes)
+
+
+def test_a_program_sounds_on_and_begins_as_its_own_instrument_does():
+    drawbars, church = let_go(16), let_go(19)
+    assert db(church, 0.7, 0.8) - db(church, 0.3, 0.5) > -20 and db(drawbars, 0.7, 0.8) - db(drawbars, 0.3, 0.5) < -50
+    assert db(drawbars, 0.0, 0.03) - db(drawbars, 0.3, 0.5) > db(church, 0.0, 0.03) - db(church, 0.3, 0.5) + 3
+    named = play(rtspec.TimbreSynth("organ"), [((ON, 60, 100), 0.0), ((OFF, 60, 0), 0.5)])
+    assert db(church, 0.7, 0.8) == pytest.approx(db(named, 0.7, 0.8), abs=0.5), "the anchor is that program"
+
+
+def test_a_release_that_is_told_is_that_long_for_all():
+    for program in (16, 19):
+        told = let_go(program, release_ms=200)
+        assert db(told, 0.6, 0.61) - db(told, 0.4, 0.5) == pytest.approx(-31, abs=4)
+
+
+@pytest.mark.parametrize("velocity", [16, 32, 64])
+def test_a_stroke_is_softer_by_the_law_that_general_midi_has(organ, velocity):
+    soft, full = (play(organ, [((ON, 60, v), 0.0)]) for v in (velocity, 127))
+    assert db(soft, 0.3, 0.9) - db(full, 0.3, 0.9) == pytest.approx(40 * np.log10(velocity / 127), abs=1.5)

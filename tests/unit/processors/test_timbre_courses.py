@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import rtspec
-from rtspec.processors.timbre.courses import COURSE_KEYS, LEVEL_S, MOMENT_S, Courses, level_course, nobody
+from rtspec.processors.timbre.courses import (
+    COURSE_KEYS,
+    LEVEL_S,
+    MOMENT_S,
+    Courses,
+    Levels,
+    level_course,
+    nobody,
+    release_s,
+)
 from rtspec.processors.timbre.levels import key_hz
 
 RATE = 48000
@@ -57,15 +66,44 @@ def test_an_attack_is_measured_to_within_a_third(key):
     assert np.interp(levels.max() - 6.0, levels[:13], LEVEL_S[:13]) == pytest.approx(0.1, rel=0.3)
 
 
+def some_levels(n):
+    shape = (n, len(COURSE_KEYS))
+    values = np.random.default_rng(n).uniform(-9, 0, (*shape, len(LEVEL_S))).astype(np.float32)
+    return Levels(values, np.ones(shape, np.float32), np.full(shape, 0.25, np.float32))
+
+
+def courses(names, programs):
+    drifts = np.zeros((len(names), len(COURSE_KEYS), len(MOMENT_S), 16), np.float32)
+    return Courses(names, some_levels(len(names)), drifts, programs)
+
+
 def test_courses_are_kept_as_text_and_read_again():
-    shape = (2, len(COURSE_KEYS))
-    values = np.random.default_rng(0).uniform(-9, 0, (*shape, len(LEVEL_S))).astype(np.float32)
-    drifts = np.zeros((*shape, len(MOMENT_S), 16), np.float32)
-    made = Courses(("a", "b"), values, np.ones(shape, np.float32), drifts)
+    made = courses(("a", "b"), some_levels(128))
     again = Courses.from_dict(made.to_dict())
-    assert again.names == ("a", "b") and again.drifts.shape == drifts.shape
-    assert np.allclose(again.levels_db, values, atol=0.01) and np.all(again.falls_db_per_s == 1.0)
+    assert again.names == ("a", "b") and again.drifts.shape == made.drifts.shape
+    for before, after in ((made.levels, again.levels), (made.programs, again.programs)):
+        assert np.allclose(after.levels_db, before.levels_db, atol=0.01)
+        assert np.all(after.falls_db_per_s == 1.0) and np.all(after.releases_s == 0.25)
     assert nobody(16).drifts.shape[-1] == 16
+
+
+def test_a_model_of_an_earlier_version_has_usual_releases_and_no_programs():
+    told = courses(("a",), nobody(16).programs).to_dict()
+    del told["releases_s"]
+    again = Courses.from_dict(told)
+    assert np.allclose(again.levels.releases_s, 0.15, atol=1e-4) and len(again.programs.levels_db) == 0
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.4, 2.0])
+@pytest.mark.parametrize("db_per_s", [0.0, 20.0])
+def test_a_release_is_measured_beside_what_the_note_falls_by_itself(seconds, db_per_s):
+    held = tone(3.6, lambda t: 10 ** (-db_per_s * t / 20))
+    let_go = tone(3.6, lambda t: 10 ** ((-db_per_s * t - 60 * np.maximum(0.0, t - 0.6) / seconds) / 20))
+    assert release_s(held, let_go, RATE, 0.6) == pytest.approx(seconds, rel=0.15, abs=0.02)
+
+
+def test_what_is_silent_when_it_is_let_go_tells_no_release():
+    assert release_s(tone(3.6, lambda t: 10 ** (-300 * t / 20)), tone(3.6) * 0, RATE, 0.6) is None
 
 
 @pytest.mark.parametrize("anchor", ["organ", "strings", "choir", "pad", "accordion", "clarinet", "flute", "violin"])
