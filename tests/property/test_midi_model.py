@@ -24,7 +24,7 @@ class Channel:
         self.held, self.sustained, self.kept = set(), set(), set()
         self.pressed: dict[int, float] = {}
         self.sustain = self.sostenuto = False
-        self.parameter: tuple[int, int] | None = (127, 127)
+        self.parameter = (127, 127)
         self.range, self.coarse, self.fine, self.bend = 2.0, 0.0, MIDDLE, 0
         self.volume, self.expression, self.program = 127, 127, -1
 
