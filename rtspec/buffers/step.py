@@ -18,6 +18,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 
+from ..errors import InvalidValue
 from .memory import address, aligned, integers, intrinsic
 from .record import Record
 
@@ -65,19 +66,17 @@ class Stage:
         Values by name, checked: see :class:`~rtspec.buffers.record.Record`, which says too what :meth:`reset` restores.
     """
 
-    def __init__(self, step: Step | int, declared: Record | Any, *, keep: tuple = (), delay: int = 0, **fields):
+    def __init__(self, step: Step | int, declared: Record, *, keep: tuple = (), delay: int = 0, **fields):
         self.step = step
         self.delay = delay
         self._kept = (keep, fields)
-        if isinstance(declared, Record):
-            made = declared.make(**fields)
-            self.record, self._owned = made.record, made.state
-        else:
-            self.record = aligned(1, np.dtype(declared))
-            for name, value in fields.items():
-                self.record[name] = address(value) if isinstance(value, np.ndarray) else value
-            arrays = [v for v in fields.values() if isinstance(v, np.ndarray) and v.flags.writeable]
-            self._owned = [self.record, *arrays]
+        if not isinstance(declared, Record):
+            raise InvalidValue(
+                f"a stage's record of type {type(declared).__name__} must be a Record, which tells what its fields"
+                " hold; declare it as rtspec.buffers.record shows"
+            )
+        made = declared.make(**fields)
+        self.record, self._owned = made.record, made.state
         self._initial = [a.copy() for a in self._owned]
 
     @property

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import njit, types
 
 from ..buffers.memory import (
     ALIGNMENT,
@@ -23,13 +23,13 @@ from ..buffers.memory import (
     aligned,
     aligned_copy,
     floats,
-    integers,
     intrinsic,
     memmove,
     memset,
-    pointer,
 )
+from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
+from ..buffers.views import part, place_of
 from ..errors import InvalidValue, ModelError
 from . import ort_api
 from .manifest import Manifest, Port, Signature, State
@@ -43,26 +43,22 @@ MESSAGE_BYTES = 256
 LARGEST_BYTES = 256 << 20
 """Most that the tensors of one stage may take together: frames, answers and states."""
 
-SESSION = np.dtype(
-    [
-        (name, "i8")
-        for name in (
-            # How to call Run.
-            *("run", "message", "release", "session", "options"),
-            *("input_names", "n_inputs", "output_names", "n_outputs", "values"),
-            # Where a frame lies in the tensors: `outer` pieces of `inner` bytes, `period` frames apart.
-            *("period", "input", "input_outer", "input_inner", "output", "output_outer", "output_inner"),
-            # States: one block, its initial values, and those of which the model gives only the newest frames.
-            *("states", "initial_states", "states_bytes", "appends", "n_appends"),
-            # Lanes, outermost in the tensors, and those states of which each has its own.
-            *("n_lanes", "lane_states", "n_lane_states"),
-            # What changes.
-            *("memory", "phase", "position", "runs", "under_way", "failures", "not_finite", "text"),
-        )
-    ]
-)
 _APPEND = ("state", "newest", "outer", "kept_bytes", "new_bytes")
 _LANE_STATE = ("state", "its_turn", "lane_bytes")
+
+SESSION = Record(
+    "Session",
+    # How to call Run; where a frame lies in the tensors: `outer` pieces of `inner` bytes, `period` frames apart; which
+    # states have newest frames to append, and which are one lane's own; what changes.
+    counts="n_inputs n_outputs period input_outer input_inner output_outer output_inner states_bytes n_appends n_lanes"
+    " n_lane_states phase=0 position=0 runs=0 under_way=0 failures=0 not_finite=0",
+    addresses="run message release session? options? input output states",
+    constants="input_names:i8[n_inputs] output_names:i8[n_outputs] values:i8[2,n_inputs+n_outputs]"
+    f" initial_states:u1[states_bytes] appends:i8[n_appends,{len(_APPEND)}]"
+    f" lane_states:i8[n_lane_states,{len(_LANE_STATE)}]",
+    arrays=f"memory:u1 text:u1[{MESSAGE_BYTES}]",
+)
+"""`states`: where those of the model begin within `memory`, the block of all its tensors."""
 
 
 def _call(n_args: int):
@@ -109,7 +105,7 @@ def give_frame(s, y):
 def append_newest(s):
     """Shift the states of which the model gave only the newest frames, and append these."""
     for k in range(s.n_appends):
-        a = integers(s.appends + 8 * len(_APPEND) * k, len(_APPEND))
+        a = s.appends[k]
         state, newest, outer, kept, new = a[0], a[1], a[2], a[3], a[4]
         for o in range(outer):
             row = state + o * kept
@@ -131,7 +127,7 @@ def all_finite(location, n):
 @njit
 def note_failure(s, status):
     """Keep the text of a failed call, free its status and count it."""
-    strncpy(s.text, call_1(s.message, status), MESSAGE_BYTES - 1)
+    strncpy(place_of(s.text), call_1(s.message, status), MESSAGE_BYTES - 1)
     call_1(s.release, status)
     s.failures += 1
 
@@ -140,10 +136,10 @@ def note_failure(s, status):
 def start_lane(s, lane):
     """The states of one lane as they were at first, whichever call comes next."""
     for k in range(s.n_lane_states):
-        a = integers(s.lane_states + 8 * len(_LANE_STATE) * k, len(_LANE_STATE))
+        a = s.lane_states[k]
         at = lane * a[2]
         for place in (a[0], a[1]):
-            memmove(place + at, s.initial_states + (a[0] - s.states) + at, a[2])
+            memmove(place + at, place_of(part(s.initial_states, a[0] - s.states + at, a[2])), a[2])
 
 
 @njit
@@ -158,11 +154,12 @@ def start_lost_lanes(s, lane_bytes):
 @njit
 def run_session(s):
     """Run the model once. A failed call leaves the states, one that gives NaN starts them afresh; both give zeros."""
-    values = s.values + 8 * (s.n_inputs + s.n_outputs) * s.phase
-    made = values + 8 * s.n_inputs
+    values = s.values[s.phase]
+    made = place_of(part(values, s.n_inputs, s.n_outputs))
     s.runs += 1
     s.under_way = s.runs
-    status = call_run(s.run, s.session, s.options, s.input_names, values, s.n_inputs, s.output_names, s.n_outputs, made)
+    names, wanted = place_of(s.input_names), place_of(s.output_names)
+    status = call_run(s.run, s.session, s.options, names, place_of(values), s.n_inputs, wanted, s.n_outputs, made)
     s.under_way = 0
     n_bytes = s.output_outer * s.period * s.output_inner
     if status != 0:
@@ -179,14 +176,14 @@ def run_session(s):
     else:
         s.not_finite += 1
         memset(s.output, 0, n_bytes)
-        memmove(s.states, s.initial_states, s.states_bytes)
+        memmove(s.states, place_of(s.initial_states), s.states_bytes)
         s.phase = 0
 
 
 @step
 def run_model(state, x, n, y):
     """`n` frames of float32 → `n` frames of float32; the model runs whenever a period of frames is complete."""
-    s = carray(pointer(state), 1, SESSION)[0]
+    s = SESSION(state)
     n_in, n_out = s.input_outer * s.input_inner, s.output_outer * s.output_inner
     for t in range(n):
         place_frame(s, x + t * n_in)

@@ -1,28 +1,30 @@
 """Processors that go wrong when told to."""
 
 import numpy as np
-from numba import carray
 
 from rtspec.buffers.atomics import load_double
 from rtspec.buffers.clock import now_ns, sleep_until_ns
-from rtspec.buffers.memory import aligned, floats, memmove, pointer
+from rtspec.buffers.memory import aligned
+from rtspec.buffers.record import Record
 from rtspec.buffers.step import Stage, step
+from rtspec.buffers.views import copy, floats, place_of
 from rtspec.control.parameters import ParameterSpec
 from rtspec.frames.plan import FramePlan
 from rtspec.processors.base import Processor
 
-FAULT = np.dtype([(name, "i8") for name in ("hop", "sleep_ms", "nan", "timespec", "slept")])
+FAULT = Record("Fault", counts="hop slept=0", addresses="sleep_ms nan", arrays="timespec:i8[2]")
 
 
 @step
 def fail(state, x, n, y):
     """A wire that sleeps once whenever the time to sleep changes, and gives NaN while asked for it."""
-    s = carray(pointer(state), 1, FAULT)[0]
+    s = FAULT(state)
     sleep_ms = np.int64(load_double(s.sleep_ms))
     if sleep_ms != s.slept:
         s.slept = sleep_ms
-        sleep_until_ns(now_ns(s.timespec) + 1_000_000 * sleep_ms, s.timespec)
-    memmove(y, x, 4 * n * s.hop)
+        at = place_of(s.timespec)
+        sleep_until_ns(now_ns(at) + 1_000_000 * sleep_ms, at)
+    copy(floats(y, n * s.hop), floats(x, n * s.hop))
     if load_double(s.nan) > 0.0:
         floats(y, 1)[0] = np.nan
     return n

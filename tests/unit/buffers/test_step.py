@@ -4,21 +4,24 @@ import gc
 
 import numpy as np
 import pytest
-from numba import carray
 
-from rtspec.buffers.memory import address, aligned, aligned_copy, floats, pointer
+from rtspec.buffers.memory import address, aligned, aligned_copy
+from rtspec.buffers.record import Record
 from rtspec.buffers.step import ROW, Stage, run_table, step, table
+from rtspec.buffers.views import float_rows, floats
+from rtspec.errors import InvalidValue
 
-LEAK = np.dtype([("n", "i8"), ("gain", "f8"), ("count", "i8"), ("sums", "i8"), ("slopes", "i8")])
+LEAK = Record("Leak", counts="n count=0", reals="gain", arrays="sums:f4[n]", constants="slopes:f4[n]")
+NOTHING = Record("Nothing")
 
 
 @step
 def leak(state, x, n, y):
     """Items of s.n floats: y = sums = gain · sums + slopes · x."""
-    s = carray(pointer(state), 1, LEAK)[0]
-    sums, slopes = floats(s.sums, s.n), floats(s.slopes, s.n)
+    s = LEAK(state)
+    sums, slopes, came, go = s.sums, s.slopes, float_rows(x, n, s.n), float_rows(y, n, s.n)
     for t in range(n):
-        source, target = floats(x + 4 * t * s.n, s.n), floats(y + 4 * t * s.n, s.n)
+        source, target = came[t], go[t]
         for i in range(s.n):
             sums[i] = s.gain * sums[i] + slopes[i] * source[i]
             target[i] = sums[i]
@@ -92,13 +95,13 @@ def test_a_stage_keeps_its_arrays_alive():
 
 def test_a_step_may_be_any_address_of_the_same_signature():
     x, y = np.arange(4, dtype=np.float32), np.full(4, -1, np.float32)
-    assert Stage(drop_last.address, [("unused", "i8")]).run(x, 4, y) == 3
+    assert Stage(drop_last.address, NOTHING).run(x, 4, y) == 3
     np.testing.assert_array_equal(y, [0, 1, 2, -1])
 
 
 def test_a_table_hands_each_count_to_the_next_row():
     places = [np.arange(6, dtype=np.float32), aligned(6), aligned(6)]
-    stages = [Stage(drop_last, [("unused", "i8")]) for _ in range(2)]
+    stages = [Stage(drop_last, NOTHING) for _ in range(2)]
     rows = [stage.row(x, y) for stage, x, y in zip(stages, places[:-1], places[1:], strict=True)]
     entries = table(rows)
     assert entries.shape == (2, ROW) and entries.dtype == np.int64
@@ -112,9 +115,14 @@ def test_an_empty_table_passes_the_count_on():
     assert run_table(address(entries), 0, 5) == 5
 
 
+def test_a_record_without_a_declaration_is_refused():
+    with pytest.raises(InvalidValue, match=r"record of type list must be a Record.*declare it"):
+        Stage(drop_last, [("unused", "i8")])  # type: ignore[arg-type]
+
+
 def test_a_stage_declares_its_delay():
-    assert Stage(drop_last, [("unused", "i8")]).delay == 0
-    assert Stage(drop_last, [("unused", "i8")], delay=7).delay == 7
+    assert Stage(drop_last, NOTHING).delay == 0
+    assert Stage(drop_last, NOTHING, delay=7).delay == 7
 
 
 def test_a_step_keeps_the_docstring_of_its_function():
