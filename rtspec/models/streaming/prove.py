@@ -11,8 +11,9 @@ from rtspec.errors import ModelError
 
 from .load import Inputs
 from .refuse import NotStreamable, differs, does_not_load, whole_periods_only
-from .rewrite import Rewritten, watched, with_outputs
+from .rewrite import Rewritten, watched
 from .run import StreamingRun, random_clip, run_offline
+from .trials import with_outputs
 
 # Prime numbers of frames beside the longest memory, and calls that never fall on the same place twice.
 PRIMES = (23, 41)

@@ -6,7 +6,7 @@ was.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
 from math import ceil, lcm
@@ -27,13 +27,12 @@ from .rules import RULES
 from .rules.attention import on_band
 from .rules.count import count_frames
 from .rules.layout import expand_over_time
-from .run import METADATA_KEY, random_clip, run_offline
+from .run import METADATA_KEY
 from .shapes import Shapes
 from .stream import Budget, Clip, Folded, Stream
+from .trials import Trials
 
 VERSION = 1
-# How loud the noise is on which attention is measured: no softmax of it rounds a weight to zero.
-SOFT = 0.1
 
 
 def rewrite(
@@ -177,7 +176,7 @@ def _prepared(
     offline: ModelProto,
     inputs: Inputs,
     shapes: Mapping[str, tuple[int, ...]],
-    trials: "Trials",
+    trials: Trials,
     budget: Budget,
     states: str,
 ) -> Stream:
@@ -196,36 +195,6 @@ def _prepared(
     stream = Stream(offline.graph, clip, writer, next(iter(inputs.time_axes)), budget)
     stream.flows.update((name, Flow(axis, silent=True)) for name, axis in inputs.time_axes.items())
     return stream
-
-
-class Trials:
-    """Tensors of the offline model for soft noise of some length, each computed once."""
-
-    def __init__(self, offline: ModelProto, inputs: Inputs) -> None:
-        self._offline, self._inputs = offline, inputs
-        self._made: dict[tuple[str, int], np.ndarray] = {}
-
-    def __call__(self, names: Sequence[str], n_frames: int) -> dict[str, np.ndarray]:
-        """Values by name; without those that cannot be had."""
-        wanted = [name for name in names if (name, n_frames) not in self._made]
-        if wanted:
-            clip = random_clip(self._offline, self._inputs, n_frames, np.random.default_rng(0))
-            soft = {n: (SOFT * v).astype(v.dtype) if v.dtype.kind == "f" else v for n, v in clip.items()}
-            try:
-                found = run_offline(with_outputs(self._offline, wanted), soft)
-            except Exception:  # onnxruntime's errors share no base class; a rule says what it makes of no answer
-                return {}
-            self._made.update(((name, n_frames), found[name]) for name in wanted)
-        return {name: self._made[name, n_frames] for name in names}
-
-
-def with_outputs(model: ModelProto, names: Sequence[str]) -> ModelProto:
-    """The model with more of its tensors as outputs."""
-    more = ModelProto()
-    more.CopyFrom(model)
-    known = {value.name for value in more.graph.output}
-    more.graph.output.extend(ValueInfoProto(name=name) for name in names if name not in known)
-    return more
 
 
 def _measured(offline: ModelProto, shapes: Mapping[str, tuple[int, ...]], streams: Iterable[str]) -> Shapes:
