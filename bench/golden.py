@@ -11,6 +11,7 @@ live is what a render gives, and its chain is a case here. Exit status 1 where s
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -118,7 +119,8 @@ def engine_is_equal(checkout: Path, seconds: float) -> bool:
     environment = {**os.environ, "PYTHONPATH": place}  # for processes that it starts itself
     told = {"capture_output": True, "text": True, "env": environment, "cwd": tempfile.gettempdir()}
     done = subprocess.run([sys.executable, "-c", code, place, *command], **told)
-    return done.returncode == 0 and '"equal_to_render": true' in done.stdout and "false" not in done.stdout
+    told_equal = re.findall(r'"equal_to_render":\s*(true|false)', done.stdout)
+    return done.returncode == 0 and bool(told_equal) and set(told_equal) == {"true"}
 
 
 def compare(before: np.ndarray, after: np.ndarray) -> tuple[bool, str]:
