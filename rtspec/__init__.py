@@ -13,6 +13,7 @@ from .telemetry import turn_off as _turn_telemetry_off
 
 if TYPE_CHECKING:
     from . import audio, frames, models, phase, processors
+    from .batch.rendering import render
     from .chain.board import Pedalboard
     from .chain.mix import Mix
     from .control import Parameter
@@ -30,6 +31,7 @@ _HOMES = {
     "Mix": "chain.mix",
     "Parameter": "control",
     "Pedalboard": "chain.board",
+    "render": "batch.rendering",
     **dict.fromkeys(_PROCESSORS, "processors"),
 }
 _PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "phase", "processors")
@@ -50,6 +52,7 @@ __all__ = [
     "models",
     "phase",
     "processors",
+    "render",
 ]
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
 from ..audio.formats import is_score
-from ..chain.board import Pedalboard
+from ..chain.board import Pedalboard, as_board
 from ..chain.faults import Faults, faults_of
 from ..control.automation import Automation, read_automation
 from ..control.controlled import instruments
@@ -40,12 +41,12 @@ class Renderer:
     Parameters
     ----------
     recipe : Recipe
-    processors : list
+    processors : list or Pedalboard
         What the recipe's chain describes.
     """
 
-    def __init__(self, recipe: Recipe, processors: list):
-        self.recipe, self.board = recipe, Pedalboard(processors)
+    def __init__(self, recipe: Recipe, processors: list | Pedalboard):
+        self.recipe, self.board = recipe, as_board(processors)
         self._automation = _automation(recipe, self.board)
 
     def render(
@@ -66,6 +67,51 @@ class Renderer:
         if r.picture:
             record.picture = str(_draw(source, target, picture or target.with_suffix(".png"), record))
         return record
+
+
+def render(
+    plugins: Any,
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    *,
+    automation: str | os.PathLike | None = None,
+    midi_map: str | os.PathLike | None = None,
+    bit_depth: str = "24",
+    salvage: bool = False,
+) -> Record:
+    """Render one file through a chain, as ``rtspec render`` does: in chunks, as long as the input, its delay removed.
+
+    Parameters
+    ----------
+    plugins : Pedalboard, processor, native pedalboard plugin or list of these
+        The chain.
+    source : path
+        A sound file; or a MIDI file, where an instrument is in the chain.
+    target : path
+        The new file's format follows from its name; it appears when it is whole, and replaces one of its name.
+    automation : path, optional
+        A CSV, JSON or MIDI file that says what moves when (:mod:`rtspec.control.automation`). The parameters have
+        their values again when the file is done.
+    midi_map : path, optional
+        What a MIDI file's controllers move; the default map where None.
+    bit_depth : str
+        "16", "24" or "32f".
+    salvage : bool
+        Read what is there of a truncated file.
+
+    Returns
+    -------
+    Record
+        Seconds, peak, clipped samples, bad frames, notes and more.
+
+    Raises
+    ------
+    RtspecError
+        The file cannot be read or written, or the automation does not fit the chain; `target` is as it was.
+    """
+    moved, mapped = (None if path is None else os.fspath(path) for path in (automation, midi_map))
+    recipe = Recipe(automation=moved, midi_map=mapped, bit_depth=bit_depth, salvage=salvage)
+    return Renderer(recipe, as_board(plugins)).render(Path(source), Path(target))
 
 
 def render_file(

@@ -1,0 +1,40 @@
+"""Every script of examples/ runs as it stands and says what it promises."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rtspec
+
+ROOT = Path(__file__).parents[2]
+SAYS = {
+    "instrument_and_pads": r"^2 s, peak 0\.\d+$",
+    "live_effect": r"total +3712 samples[\s\S]*Statistics\(callbacks=[1-9]",
+    "own_processor": "^$",
+    "pedalboard_chain": "^1280 samples on their way; pieces equal the whole: True$",
+    "phase_beside_librosa": r"rtpghi +-1\d\.\d dB[\s\S]*best +-3\d\.\d dB[\s\S]*librosa griffinlim",
+    "render_with_automation": r"^7\.1 s, peak 0\.\d+, ",
+    "sensor_to_sound": r"^5\.07 s of levels\nlevel from -3\d to -2\d dB$",
+}
+ELSEWHERE = {"stream_a_torch_model"}
+
+
+def scripts() -> set[str]:
+    return {path.stem for path in (ROOT / "examples").glob("*.py")}
+
+
+def test_every_script_is_run_by_a_test():
+    assert scripts() == set(SAYS) | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", sorted(SAYS))
+def test_it_runs_and_says_what_it_promises(name):
+    environment = {**os.environ, "PYTHONPATH": str(Path(rtspec.__file__).parents[1])}
+    command = [sys.executable, f"examples/{name}.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(SAYS[name], done.stdout.strip()), done.stdout
