@@ -39,13 +39,11 @@ if __name__ == "__main__":
     except ImportError:
         print("librosa is not installed; pip install librosa shows it beside")
     else:
-        framed = {"n_fft": 1024, "hop_length": 256}
-        wanted = abs(librosa.stft(sound[0], **framed))
+        wanted = abs(librosa.stft(sound[0], n_fft=1024, hop_length=256))
+        n = sound.shape[1]
         report(
-            *(
-                "librosa griffinlim",
-                wanted,
-                lambda m: librosa.griffinlim(m, n_iter=32, length=sound.shape[1], **framed),
-            ),
-            lambda heard: librosa.stft(heard, **framed),
+            "librosa griffinlim",
+            wanted,
+            lambda m: librosa.griffinlim(m, n_iter=32, n_fft=1024, hop_length=256, length=n),
+            lambda heard: librosa.stft(heard, n_fft=1024, hop_length=256),
         )
