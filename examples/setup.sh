@@ -23,7 +23,7 @@ need_system_packages() {
 # make_environment PIP-ARGUMENT…: .venv with Python 3.11 or newer, and pip install with these arguments.
 make_environment() {
   local python=""
-  for candidate in python3.13 python3.12 python3.11 python3 python3.14; do
+  for candidate in python3.12 python3.11 python3.13 python3 python3.14; do # where all installs from wheels, first
     command -v "$candidate" >/dev/null && "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
       2>/dev/null && python=$candidate && break
   done

@@ -124,6 +124,10 @@ def _jack() -> tuple[str, str]:
 
 
 def _midi() -> tuple[str, str]:
+    from ..control.midi.ports import has_rtmidi
+
+    if not has_rtmidi():
+        return "no python-rtmidi", "MIDI comes from JACK alone; pip install 'rtspec[midi]' brings ALSA's"
     import rtmidi
 
     names = ", ".join(rtmidi.get_api_display_name(api) for api in rtmidi.get_compiled_api())

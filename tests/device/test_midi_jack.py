@@ -28,10 +28,12 @@ def server():
         yield running
 
 
-def start(server, role, *arguments):
+def start(server, role, *arguments, **changes):
     command = [sys.executable, str(CHILDREN), role, *map(str, arguments)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=environment(server), text=True, stdin=pipe, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        command, env=environment(server, **changes), text=True, stdin=pipe, stdout=pipe, stderr=pipe
+    )
 
 
 def environment(server, **changes):
@@ -91,6 +93,19 @@ def test_every_message_of_another_process_arrives_in_order_with_its_time(server,
     stamps, heard = (milliseconds(sent, [came[which] for came in found["came"]]) for which in (0, 1))
     came = f"{len(found['numbers'])} of {MESSAGES} messages at 500/s, the GIL {load}"
     print(f"\n{came}: send to time stamp {stamps}; send to listener {heard}")
+
+
+@tried_thrice()
+def test_without_rtmidi_ports_are_found_and_all_messages_arrive(server):
+    sender = start(server, "send", MESSAGES, 500)
+    line_of(sender, "ready")
+    receiver = start(server, "receive", "numbers", MESSAGES, WITHOUT_RTMIDI="1")
+    line_of(receiver, "ready")
+    tell(sender)
+    found = json.loads(line_of(receiver, "result"))
+    line_of(sender, "sent")
+    finish(sender, receiver)
+    check_all_came(found["numbers"], MESSAGES)
 
 
 def heard_between(server, broken):

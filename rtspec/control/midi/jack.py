@@ -12,6 +12,7 @@ JACK's C interface: jack/jack.h and jack/midiport.h.
 
 import ctypes
 import time
+from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_ulong, c_void_p
 from ctypes.util import find_library
 from functools import cache
@@ -101,7 +102,8 @@ def library() -> Any:
 
     The C library's strlen stands in for "do nothing": any function of one text that needs no GIL will do.
     """
-    import rtmidi._rtmidi  # noqa: F401 (loads its own)
+    with suppress(ImportError):
+        import rtmidi._rtmidi  # noqa: F401 (loads its own)
 
     path = _loaded_with_rtmidi() or find_library("jack")
     if path is None:

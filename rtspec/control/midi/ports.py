@@ -50,6 +50,9 @@ _ALSA_SEQUENCER = "/dev/snd/seq"
 
 # Ports ----------------------------------------------------------------------------------------------------------------
 
+_OWN_JACK = -1
+"""In place of RtMidi's number of a back end: :class:`JackMidiInput` without RtMidi."""
+
 
 @dataclass(frozen=True)
 class MidiPort:
@@ -96,7 +99,8 @@ def find_port(name: str | int = "auto", direction: str = "input") -> MidiPort:
     if len(found) == 1:
         return found[0]
     if not ports:
-        raise DeviceError(f"there is no MIDI {direction} port; plug a controller in or start a JACK server")
+        more = "" if has_rtmidi() else "; only JACK's are seen without python-rtmidi (pip install 'rtspec[midi]')"
+        raise DeviceError(f"there is no MIDI {direction} port; plug a controller in or start a JACK server{more}")
     problem = "fits several ports" if found else f"is no MIDI {direction} port"
     raise DeviceError(f"{name!r} {problem}; choose one of {'; '.join(f'{p.index} {p.name!r}' for p in found or ports)}")
 
@@ -110,7 +114,9 @@ def choose_port(ports: list[MidiPort], name: str | int) -> list[MidiPort]:
 
 
 def _back_ends() -> list[int]:
-    """The compiled-in back ends that can work here, without the dummy."""
+    """The back ends that can work here, without the dummy; without python-rtmidi our own JACK input alone."""
+    if not has_rtmidi():
+        return [_OWN_JACK]
     import rtmidi
 
     apis = [api for api in rtmidi.get_compiled_api() if api != rtmidi.API_RTMIDI_DUMMY]
@@ -119,13 +125,28 @@ def _back_ends() -> list[int]:
     return apis
 
 
+def has_rtmidi() -> bool:
+    """Whether python-rtmidi is there; from Python 3.13 on it has no wheels, and rtspec does without."""
+    try:
+        import rtmidi  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def _api_name(api: int) -> str:
+    if api == _OWN_JACK:
+        return "Jack"
     import rtmidi
 
     return rtmidi.get_api_display_name(api)
 
 
 def _client(api: int, direction: str = "input") -> Any:
+    if api == _OWN_JACK:
+        if direction == "input":
+            return JackMidiInput(CLIENT, QUEUE)
+        raise DeviceError("MIDI outputs need python-rtmidi; pip install 'rtspec[midi]'")
     import rtmidi
 
     jack = api == rtmidi.API_UNIX_JACK
