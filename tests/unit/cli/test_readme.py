@@ -10,6 +10,7 @@ from rtspec import cli
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIGURES = (ROOT / "bench" / "FIGURES.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -42,6 +43,16 @@ def test_every_command_line_is_one_that_the_parser_takes(monkeypatch):
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)]+)\)", README))
 def test_what_it_links_to_is_there(path):
     assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^)]+)\)", FIGURES))
+def test_what_the_figures_link_to_is_there(path):
+    assert (ROOT / "bench" / path).exists()
+
+
+@pytest.mark.parametrize(("path", "name"), re.findall(r"`(rtspec/[\w/]+\.py)`\s`(\w+)`", README))
+def test_every_station_of_a_walk_is_where_it_is_said_to_be(path, name):
+    assert re.search(rf"^ *(def|class) {name}\b", (ROOT / path).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("script", re.findall(r"^bash (\S+)", README, re.MULTILINE))
