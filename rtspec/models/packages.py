@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -182,6 +183,17 @@ def _loaded(path: Path, content: bytes) -> PackagedModel:
 
 
 _loading = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Whoever held the lock does not live in the child."""
+    global _loading
+    _loading = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 _in_use: "weakref.WeakValueDictionary[tuple[str, bytes], PackagedModel]" = weakref.WeakValueDictionary()
 """Models by path and content; each goes when its last user goes."""
 

@@ -6,6 +6,7 @@ binding under the GIL: the step above it is the same compiled code.
 """
 
 import ctypes
+import os
 import threading
 import weakref
 from collections.abc import Sequence
@@ -386,7 +387,7 @@ class _Parts:
     ):
         m = model.manifest
         self.manifest, self.lanes = m, lanes
-        shape = input_shape(model, n_bins)
+        self._taken = shape = input_shape(model, n_bins)
         self.period = model.call_frames
         _check_rate(m)
         self.controls = controls or control_arrays(m, model.inputs)
@@ -395,16 +396,21 @@ class _Parts:
         frame = np.zeros(shape, np.float32)
         axis = m.input.layout.index(model.lane_axis) if model.lane_axis in m.input.layout else None
         given = {m.input.name: frame, **self.controls, **{s.input: aligned_copy(s.value()) for s in m.states}}
-        call = Call(m.input.name, axis, given, known, self._output_names, m.states)
+        call = Call(m.input.name, axis, given, known, self._output_names, m.states, self._check)
         session, why = _session(model, session_path, call, as_it_is)
         self.session, self.form = session, session.form
         self._valid = {name: aligned_copy(value) for name, value in known.items() if name not in self.form.known}
         shapes = session.shapes({name: {**given, **known}[name] for name in self._input_names}, self._output_names)
-        _check_output(m, shape, shapes[0])
-        for state, made in zip(m.states, shapes[1:], strict=True):
-            _check_state(m, state, made)
+        self._check(shapes)
         self._allocate(self._laned([shape], [m.input.name])[0], self._laned(shapes, self._output_names))
         self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)
+
+    def _check(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """What a call gives, by its shapes: the frame as the manifest says, each state as it went in."""
+        m = self.manifest
+        _check_output(m, self._taken, shapes[0])
+        for state, made in zip(m.states, shapes[1:], strict=True):
+            _check_state(m, state, made)
 
     @property
     def _input_names(self) -> list[str]:
@@ -675,6 +681,17 @@ def _made_session(model: PackagedModel, call: Call, session: Any, as_it_is: bool
 
 
 _making = threading.RLock()
+
+
+def _after_fork() -> None:
+    """Whoever held the lock does not live in the child."""
+    global _making
+    _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 _sessions: "weakref.WeakValueDictionary[tuple, Any]" = weakref.WeakValueDictionary()
 """Each lives as long as a model or a stage that uses it."""
 

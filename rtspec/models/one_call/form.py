@@ -71,6 +71,8 @@ class Call:
     known: Mapping[str, np.ndarray]
     outputs: Sequence[str]
     states: Sequence[State]
+    check: Callable[[Sequence[tuple[int, ...]]], None]
+    """Raises where the outputs' shapes are wrong: then no form is looked for, which takes long."""
 
     @property
     def sizes(self) -> list[object]:
@@ -83,6 +85,7 @@ def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, An
     """The form in which a model is played, for calls like `call`, and its session; the file's own where no other is
     proved equal."""
     own, plain = own_form(content, call, session)
+    call.check(plain.shapes({**call.inputs, **call.known}, list(call.outputs)))
     if len(content) > LARGEST:
         return replace(own, why_as_it_is="it is too large"), plain
     proto = ModelProto.FromString(content)
