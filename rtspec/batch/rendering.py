@@ -290,7 +290,7 @@ def _keep_private(source: Path, target: Path) -> None:
 
 
 def _draw(source: Path, target: Path, wanted: Path, record: Record) -> Path:
-    from ..evaluation.pictures import free_name, spectrograms
+    from ..pictures.spectrograms import free_name, spectrograms
 
     sounds, rate = {}, 0
     for name, path in (("input", source), ("output", target)):

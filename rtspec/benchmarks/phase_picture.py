@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..evaluation.plotting import new_figure
+from ..pictures.figures import new_figure
 
 AXES = (("latency_ms", "look-ahead (ms)"), ("median_us", "time a frame of 1024 (µs)"))
 KINDS = {"named choices": "tab:red", "streaming": "tab:blue", "whole clips": "tab:green", "other libraries": "0.4"}

@@ -16,8 +16,8 @@ import numpy as np
 from ..audio import files
 from ..console import emit, progress
 from ..errors import AudioFileError
-from ..training.data.notes import TRAINING_FONT, Note, SoundFont, fetched_font
 from ..training.data.packages import fetch, licence_list
+from ..training.data.sound_fonts import TRAINING_FONT, Note, SoundFont, fetched_font
 
 SAMPLE_RATE, SECONDS, RELEASE_SECONDS = 44100, 6.0, 0.5
 

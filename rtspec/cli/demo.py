@@ -116,7 +116,7 @@ def heard(stream, n_samples: int):
 
 def _keep(folder: Path, sound, output) -> tuple[Path, Path]:
     from ..audio.files import make_folder, write
-    from ..evaluation.pictures import spectrograms
+    from ..pictures.spectrograms import spectrograms
 
     make_folder(folder)
     wav, png = folder / "demo.wav", folder / "demo.png"

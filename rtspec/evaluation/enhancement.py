@@ -18,10 +18,10 @@ from ..audio.files import make_folder, write
 from ..console import emit, progress, table
 from ..errors import AudioFileError
 from ..metrics import distances as metrics
+from ..pictures.spectrograms import spectrograms
 from ..storage import WholeFile
 from .baselines.neighbours import own_taps
 from .baselines.sbr import copy_up
-from .pictures import spectrograms
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 PERCEPTION = ("pesq", "stoi", "visqol")

@@ -23,11 +23,11 @@ from ..frames.bands import band_filters
 from ..frames.levels import FAST_S, FULL_SCALE_DB, SLOW_S, band_levels
 from ..metrics.distances import stoi
 from ..models.catalogue import models
+from ..pictures.figures import new_figure
 from ..processors.inversion.level_tables import LevelFrames
 from ..processors.inversion.processor import MODELS, SpectralInversion
 from ..processors.inversion.sensor import StoredLevels
 from .inversion import PAPER_PLAN
-from .plotting import new_figure
 
 SAMPLE_RATE = 16000
 RESOLUTIONS: dict[str, float | None] = {"frame": None, "125 ms": FAST_S, "1 s": SLOW_S}

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _font(args: argparse.Namespace) -> Path:
-    from ...training.data.notes import TRAINING_FONT, fetched_font
+    from ...training.data.sound_fonts import TRAINING_FONT, fetched_font
 
     return Path(args.font) if args.font else fetched_font(TRAINING_FONT, args.data)[0]
 
@@ -106,7 +106,7 @@ def _names(asked: Sequence[str] | None, synth: TimbreSynth) -> list[str]:
 
 
 def _pairs(synth: TimbreSynth, font: Any, names: list[str], args: argparse.Namespace) -> Iterator[NotePair]:
-    from ...training.data.notes import Note
+    from ...training.data.sound_fonts import Note
     from ...training.timbre.programs import ANCHORS
 
     keys = args.key or (QUICK_KEYS if args.quick else KEYS)

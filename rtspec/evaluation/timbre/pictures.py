@@ -7,10 +7,10 @@ import numpy as np
 
 from ...errors import AudioFileError
 from ...frames import FramePlan, stft
+from ...pictures.figures import new_figure
 from ...processors.timbre.anchors import LatentMap
 from ...processors.timbre.synth import TimbreSynth
 from ...storage import WholeFile
-from ..plotting import new_figure
 
 SAMPLE_RATE = 48000
 STRIPS = 9

@@ -143,7 +143,7 @@ def folder_notes(folder: str | Path) -> Iterator[TestNote]:
 
 def font_notes(path: str | Path, key_step: int = 6, velocity: int = 100, seconds: float = 2.0) -> Iterator[TestNote]:
     """Notes of a sound font: all pitched programs, every `key_step`-th key, beginning elsewhere for each program."""
-    from ...training.data.notes import PROGRAMS, Note, SoundFont, is_usable
+    from ...training.data.sound_fonts import PROGRAMS, Note, SoundFont, is_usable
 
     font = SoundFont(path, SAMPLE_RATE)
     for program in PROGRAMS:

@@ -1,7 +1,6 @@
 """``rtspec evaluate timbre``: the playable model on notes it never heard, and the paper's four tables."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import numpy as np
 
 from ...console import emit, progress, table
 from ...errors import InvalidValue
-from ...metrics.partials import picture_scores
 from ...models import FrameModel
 from ...processors.timbre.anchors import write_map
 from ...processors.timbre.levels import HIGHEST_KEY, LOWEST_KEY
@@ -100,7 +98,7 @@ def _notes(args: argparse.Namespace) -> list[playable.TestNote]:
 
 
 def _test_font(data: str) -> Path:
-    from ...training.data.notes import TEST_FONT, fetched_font
+    from ...training.data.sound_fonts import TEST_FONT, fetched_font
 
     return fetched_font(TEST_FONT, data)[0]
 
@@ -155,6 +153,7 @@ def paper_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _paper_row(variant, pictures, args: argparse.Namespace) -> dict[str, Any]:
+    from ...training.timbre.paper import reconstruction_scores
     from ...training.timbre.task import train_paper
 
     folder = Path(args.out) / ("quick" if args.quick else "full") / _folder_name(variant)
@@ -175,30 +174,21 @@ def _folder_name(variant) -> str:
     return "-".join(told) or "baseline"
 
 
-def reconstruction_scores(network, pictures: np.ndarray) -> dict[str, float]:
-    """Means of the paper's measures over pictures, for a network of torch."""
-    import torch
-
-    def again(picture: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return network(torch.from_numpy(picture[None]))[0].numpy()
-
-    return _mean_scores(again, pictures)
-
-
 def paper_model_row(args: argparse.Namespace) -> dict[str, Any]:
     """The shipped autoencoder on notes of MIDI 60: one's own, or those of a sound font that it never heard."""
+    from ...training.timbre.log_mel import mean_scores
+
     model = FrameModel(args.paper)
 
     def again(picture: np.ndarray) -> np.ndarray:
         return np.concatenate([model.process(picture[None]), model.flush()], axis=2)[0]
 
     pictures = _pictures(args)
-    return {"model": model.manifest.name, "notes": len(pictures), **_mean_scores(again, pictures)}
+    return {"model": model.manifest.name, "notes": len(pictures), **mean_scores(again, pictures)}
 
 
 def _pictures(args: argparse.Namespace) -> np.ndarray:
-    from ...training.data.notes import PROGRAMS, SoundFont
+    from ...training.data.sound_fonts import PROGRAMS, SoundFont
     from ...training.timbre import log_mel
 
     if not args.audio:
@@ -208,10 +198,3 @@ def _pictures(args: argparse.Namespace) -> np.ndarray:
     if not notes:
         raise InvalidValue(f"{args.audio} holds no note of MIDI {log_mel.KEY}, the one pitch that this model knows")
     return np.stack([log_mel.log_mel(note.audio(log_mel.SAMPLE_RATE)) for note in notes])
-
-
-def _mean_scores(again: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray) -> dict[str, float]:
-    from ...training.timbre.log_mel import RANGE_DB, mel_centres_hz
-
-    rows = [picture_scores(again(p), p, mel_centres_hz(), RANGE_DB) for p in pictures.astype(np.float32)]
-    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}

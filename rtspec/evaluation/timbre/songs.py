@@ -1,9 +1,7 @@
 """MIDI files as TimbreSynth plays them beside fluidsynth: peaks, loudness, silence, stuck notes, time."""
 
-import io
 import subprocess
 import tempfile
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +52,14 @@ def _song_row(path: Path, font: Path, synth: str) -> dict[str, Any]:
 
 def _by_us(path: Path, out: Path, synth: str) -> str:
     """As a user renders it; what went wrong, or nothing."""
-    from ...cli import main
+    from ...batch.rendering import render
+    from ...processors import create
 
-    processor = "timbre-synth" if synth == "timbre-synth" else f"timbre-synth:{synth}"
     try:
-        with redirect_stdout(io.StringIO()):  # the command's own report is no part of this one
-            status = main(["render", str(path), str(out), "--processor", processor, "--json"])
-    except (RtspecError, SystemExit) as error:
+        render(create("timbre-synth" if synth == "timbre-synth" else f"timbre-synth:{synth}"), path, out)
+    except RtspecError as error:
         return str(error)
-    return f"exit status {status}" if status or not out.exists() else ""
+    return "" if out.exists() else "nothing was written"
 
 
 def _by_fluidsynth(path: Path, out: Path, font: Path) -> str:

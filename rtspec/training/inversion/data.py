@@ -157,3 +157,8 @@ def _middle(sound: np.ndarray, plan: FramePlan, seconds: float) -> np.ndarray:
 def filters_of(plan: FramePlan) -> BandFilters:
     """The filterbank whose pseudo-inverse the networks are trained on."""
     return band_filters(BANDS, plan)
+
+
+def plan_of(network: str):
+    """The plan that a network is trained for."""
+    return PLANS.get(network, PLANS["paper"])

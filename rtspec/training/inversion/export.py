@@ -9,8 +9,7 @@ from torch import nn
 from ...frames import stft
 from ..arguments import figures
 from ..export import ship
-from .data import BANDS, filters_of
-from .task import plan_of
+from .data import BANDS, filters_of, plan_of
 
 GOLDEN_FRAMES = 48
 _TASKS = {

@@ -12,7 +12,7 @@ from ...console import emit
 from ...errors import of_kind
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..fit import Fitted, Recipe, fit, load_best
-from .data import PLANS, Features, filters_of, held_out, layers
+from .data import PLANS, Features, filters_of, held_out, layers, plan_of
 from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
 
 NETWORKS = ("live", "paper", "log")
@@ -95,11 +95,6 @@ def _fit(network: nn.Module, args: argparse.Namespace, steps: int, rate: float, 
     )
     validate = lambda network: float(np.mean([float(error.relative(network, sound)) for sound in held]))  # noqa: E731
     return fit(network, draw, error, recipe, folder, validate=validate, **computing(args))
-
-
-def plan_of(network: str):
-    """The plan that a network is trained for."""
-    return PLANS.get(network, PLANS["paper"])
 
 
 class Error:

@@ -19,7 +19,7 @@ from ...processors.timbre.courses import (
 )
 from ...processors.timbre.levels import note_levels
 from ..data.fluid import FluidFont
-from ..data.notes import Note, is_usable
+from ..data.sound_fonts import Note, is_usable
 from .networks import Autoencoder, Instrument
 
 VELOCITY = 100

@@ -10,8 +10,9 @@ import numpy as np
 from ...frames.bands import mel_bands
 from ...frames.plan import FramePlan
 from ...frames.stft import stft
+from ...metrics.partials import picture_scores
 from ...storage import WholeFile
-from ..data.notes import PROGRAMS, Note, SoundFont, is_usable
+from ..data.sound_fonts import PROGRAMS, Note, SoundFont, is_usable
 
 SAMPLE_RATE, SECONDS = 16000, 4.0
 N_MELS, N_FRAMES = 128, 512
@@ -112,3 +113,9 @@ def read(folder: str | Path) -> Pictures:
     """What :func:`write` kept."""
     with np.load(Path(folder) / FILE) as bundle:
         return Pictures(bundle["programs"], bundle["pictures"])
+
+
+def mean_scores(again: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray) -> dict[str, float]:
+    """Means of the paper's measures over pictures (n, bands, frames), each told again by `again`."""
+    rows = [picture_scores(again(p), p, mel_centres_hz(), RANGE_DB) for p in pictures.astype(np.float32)]
+    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}

@@ -9,7 +9,7 @@ import numpy as np
 from ...processors.timbre.levels import HIGHEST_KEY, LOWEST_KEY, N_LEVELS, note_levels
 from ...processors.timbre.notes import TIMES_S
 from ...storage import WholeFile
-from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS, Note, SoundFont, grid, is_usable
+from ..data.sound_fonts import PROGRAMS, VALIDATION_PROGRAMS, Note, SoundFont, grid, is_usable
 
 SAMPLE_RATE = 48000
 HELD_S = 2.5

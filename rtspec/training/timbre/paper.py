@@ -10,11 +10,12 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...errors import of_kind
-from .log_mel import N_FRAMES, N_MELS, RANGE_DB
+from .log_mel import N_FRAMES, N_MELS, RANGE_DB, mean_scores
 
 Where = Literal["", "E", "D", "ED"]
 DROPOUT = 0.3
@@ -270,3 +271,13 @@ def reconstruction_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor
         made = autoencoder(pictures)
     error = (peak_error if autoencoder.variant.peaks else nn.functional.mse_loss)(made.float(), pictures)
     return error + autoencoder.penalty() if autoencoder.training else error
+
+
+def reconstruction_scores(network: nn.Module, pictures: np.ndarray) -> dict[str, float]:
+    """Means of the paper's measures over pictures (n, bands, frames)."""
+
+    def again(picture: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return network(torch.from_numpy(picture[None]))[0].numpy()
+
+    return mean_scores(again, pictures)

@@ -9,7 +9,7 @@ from torch import nn
 from ...errors import InvalidValue
 from ...processors.timbre.anchors import LatentMap, write_map
 from ...processors.timbre.levels import HIGHEST_KEY, LOWEST_KEY
-from ..data.notes import PROGRAMS, VALIDATION_PROGRAMS
+from ..data.sound_fonts import PROGRAMS, VALIDATION_PROGRAMS
 from ..export import ship
 from .networks import N_ASKED, N_LATENTS, N_LEVELS, Autoencoder, Ear, Instrument, Morph
 from .notes_cache import NoteLevels

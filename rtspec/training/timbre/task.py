@@ -19,13 +19,13 @@ from ...processors.timbre.anchors import read_map, write_map
 from ...processors.timbre.courses import Courses
 from ..arguments import add_run_arguments, begin
 from ..data.fluid import FluidFont
-from ..data.notes import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
 from ..data.packages import DataError, licence_list, unpacked
+from ..data.sound_fonts import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
 from ..fit import Fitted, Recipe, fit, load_best
 from . import log_mel, notes_cache
 from .courses import measured_courses, with_levels
 from .networks import Autoencoder, Instrument, Performer
-from .paper import FAR_WEIGHT, NEAR_DB, TABLES, StackedAutoencoder, Variant, reconstruction_loss
+from .paper import FAR_WEIGHT, NEAR_DB, TABLES, StackedAutoencoder, Variant, reconstruction_loss, reconstruction_scores
 from .playable import (
     MomentBatches,
     PathBatches,
@@ -224,8 +224,6 @@ def _began(args: argparse.Namespace) -> str:
 
 
 def _run_paper(args: argparse.Namespace) -> None:
-    from ...evaluation.timbre.report import reconstruction_scores
-
     variant = replace(chosen(args.variant), peaks=args.peaks)
     if args.export and variant.latent:
         raise InvalidValue(f"variant={args.variant} spans a whole note and cannot stream; export no-dense")

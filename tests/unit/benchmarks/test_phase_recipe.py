@@ -4,7 +4,7 @@ import pytest
 from rtspec.audio import files
 from rtspec.benchmarks import phase_recipe
 from rtspec.errors import AudioFileError
-from rtspec.training.data.notes import Note
+from rtspec.training.data.sound_fonts import Note
 
 
 def test_an_excerpt_is_mono_at_the_clips_rate_and_begins_where_it_should(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 import rtspec as rt
 from rtspec.audio import files
-from rtspec.training.data.notes import Note, family
+from rtspec.training.data.sound_fonts import Note, family
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import AudioFileError
 from ..frames import FramePlan, stft
 from ..storage import WholeFile, numbered
-from .plotting import new_figure
+from .figures import new_figure
 
 RANGE_DB = 90.0
 """What is drawn, down from the loudest point of all panels."""

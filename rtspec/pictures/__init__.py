@@ -1,0 +1,1 @@
+"""Pictures: figures of matplotlib without its global state, and spectrograms one below the other."""
