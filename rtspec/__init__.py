@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .control import Parameter
     from .frames import FramePlan
     from .live.stream import AudioStream
-    from .processors import BandwidthExtension, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
+    from .processors import BandwidthExtension, Equalizer, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
 
 __version__ = "0.1.0"
 
@@ -39,6 +39,7 @@ _PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "ph
 __all__ = [
     "AudioStream",
     "BandwidthExtension",
+    "Equalizer",
     "FramePlan",
     "Mix",
     "OnnxProcessor",

@@ -8,6 +8,7 @@ from .catalogue import CLASSES, catalogue, create
 if TYPE_CHECKING:
     from .bandwidth.processor import BandwidthExtension
     from .base import Instrument, Processor
+    from .equalizer.processor import Equalizer
     from .inversion.processor import SpectralInversion
     from .onnx import OnnxProcessor
     from .timbre.morph import TimbreMorph
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BandwidthExtension",
+    "Equalizer",
     "Instrument",
     "OnnxProcessor",
     "Processor",

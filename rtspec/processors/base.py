@@ -232,6 +232,33 @@ class Processor(Plugin, ABC):
         return f"<rtspec.{type(self).__name__} {values}>"
 
 
+class SampleProcessor(Processor):
+    """A processor that works on samples and not on frames: it has a latency only if it says so."""
+
+    @abstractmethod
+    def make_stages(self, sample_rate: float, channels: int) -> list[Stage]:
+        """Audio stages in order: each gets `n` samples of planar float32 and gives as many."""
+
+    def prepare(self, sample_rate: float, channels: int) -> Program:
+        """A program of its own state for one driver; it follows this processor's parameters."""
+        x, wet, y = (audio_buffer(channels) for _ in range(3))
+        stages, latency = self.make_stages(sample_rate, channels), self.latency(sample_rate)
+        ends = [x, *([wet] * (len(stages) - 1))]
+        rows = [stage.row(end, wet) for stage, end in zip(stages, ends, strict=True)]
+        mixer = mix_stage(self._parameters, x, sum(latency.values()), sample_rate)
+        return Program([*rows, mixer.row(wet, y)], [*stages, mixer], x, y, latency)
+
+    def latency(self, sample_rate: float) -> dict[str, int]:
+        """Delay in samples by item; none unless a subclass says so."""
+        return {}
+
+    def plan(self, sample_rate: float) -> FramePlan:
+        raise InvalidValue(f"{type(self).__name__} makes no frames of its input and has no plan")
+
+    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        raise InvalidValue(f"{type(self).__name__} makes no frames of its input and has no lanes")
+
+
 class Instrument(Processor):
     """A processor that is played by MIDI messages. In a chain it adds its sound to what comes in, by `mix`.
 
@@ -355,5 +382,5 @@ def specs_of(controls: Iterable[Parameter]) -> list[ParameterSpec]:
 def check_choice(name: str, value: str, choices) -> str:
     """`value` if it is one of `choices`, or :class:`InvalidValue` listing them."""
     if value not in choices:
-        raise InvalidValue(f"{name}={value!r} is not known; choose one of {', '.join(choices)}")
+        raise InvalidValue(f"{name}={value!r} is not known; choose one of {', '.join(map(str, choices))}")
     return value

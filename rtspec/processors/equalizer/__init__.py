@@ -1,0 +1,1 @@
+"""The equalizer: bells without latency, whose gains may be moved while they sound."""
