@@ -55,7 +55,12 @@ class Plan:
 
 
 def make_plan(
-    sources: list[str], target: str, file_format: str | None = None, resume: bool = False, scores: bool = False
+    sources: list[str],
+    target: str,
+    file_format: str | None = None,
+    resume: bool = False,
+    scores: bool = False,
+    shard: tuple[int, int] = (1, 1),
 ) -> Plan:
     """Every file to read with the file to write; a folder's shape is kept.
 
@@ -71,6 +76,8 @@ def make_plan(
         Leave out what is there already and is newer than its source.
     scores : bool
         Take the MIDI files of folders too: the chain has an instrument.
+    shard : (int, int)
+        Which share of the work this is, from 1, and of how many: together they are all of it, and no two overlap.
 
     Raises
     ------
@@ -85,9 +92,16 @@ def make_plan(
         _add_folder(plan, path, out, file_format, scores) if path.is_dir() else _add_file(plan, path, out, file_format)
     _refuse_collisions(plan)
     _part_pictures(plan)
+    _take_share(plan, *shard)
     if resume:
         _leave_out_done(plan)
     return plan
+
+
+def _take_share(plan: Plan, k: int, n: int) -> None:
+    """Every n-th of what all would do, in the order that is the same for all; what is done already counts too."""
+    for name in ("jobs", "failed", "skipped"):
+        vars(plan)[name] = vars(plan)[name][k - 1 :: n]
 
 
 def is_batch(sources: list[str]) -> bool:
@@ -220,6 +234,7 @@ def _leave_out_done(plan: Plan) -> None:
             return False
         return stat.S_ISREG(made.st_mode) and made.st_size > 0 and made.st_mtime_ns >= read.st_mtime_ns
 
-    done = [job for job in plan.jobs if is_done(job)]
-    plan.resumed = [str(job.target) for job in done]
-    plan.jobs = [job for job in plan.jobs if job not in done]
+    left = []
+    for job in plan.jobs:
+        plan.resumed.append(str(job.target)) if is_done(job) else left.append(job)
+    plan.jobs = left

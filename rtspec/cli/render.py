@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="files at a time, each in its own process")
+    parser.add_argument(
+        "--shard", type=_share, default=(1, 1), metavar="K/N", help="the K-th of N shares of all files, on any machine"
+    )
     parser.add_argument("--resume", action="store_true", help="leave out what is done already, newer than its source")
     parser.add_argument("--format", choices=FORMATS, help="what files in a folder become (default: their own format)")
     parser.add_argument("--bit-depth", choices=BIT_DEPTHS, default="24", help="of WAV and FLAC; 32f for WAV alone")
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             return _tell(args, report, 1)
     if is_batch(args.source):
         return _batch(args)
-    plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args))
+    plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args), args.shard)
     report = Report(resumed=plan.resumed)
     for job in plan.jobs:
         if args.format and job.target.suffix != f".{args.format}":
@@ -82,7 +85,7 @@ def _batch(args: argparse.Namespace) -> int:
     from ..batch.runner import Runner
 
     with Runner(_recipe(args).as_dict(), args.jobs) as runner:
-        plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args))
+        plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args), args.shard)
         n_files = len(plan.jobs) + len(plan.failed)
         report = Report(failed=plan.failed, skipped=plan.skipped, resumed=plan.resumed)
         status = _together(plan, report, runner, args.json)
@@ -174,3 +177,10 @@ def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of processes from 1 to 256")
     return int(text)
+
+
+def _share(text: str) -> tuple[int, int]:
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; write K/N, 1 to N of N, e.g. 2/3")
+    return int(k), int(n)

@@ -305,3 +305,33 @@ def test_workers_start_before_anything_heavy_is_loaded(sound, tmp_path):
     words = [sys.executable, "-c", LIGHT, "render", place, tmp_path / "out", "--jobs", "2"]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert ran.returncode == 0 and ran.stderr == "", ran
+
+
+def test_shares_of_a_folder_are_disjoint_and_together_all_of_it(rtspec, sound, tmp_path):
+    names = [f"{name}.wav" for name in "abcdefg"]
+    folder(tmp_path / "in", sound, *names)
+    (tmp_path / "in" / "bad.wav").write_bytes(b"no sound")
+    (tmp_path / "in" / "notes.dsf").write_bytes(b"skipped")
+    done, failed, skipped = [], [], []
+    for k in (1, 2, 3):
+        ran = rtspec("render", tmp_path / "in", tmp_path / "out", *CHAIN, "--shard", f"{k}/3", "--json")
+        report = json.loads(ran.out)
+        done += [Path(each["output"]).name for each in report["done"]]
+        failed += [Path(each["file"]).name for each in report.get("failed", [])]
+        skipped += report.get("skipped", [])
+        assert ran.status == (1 if report.get("failed") else 0)
+    assert sorted(done) == names and failed == ["bad.wav"] and len(skipped) == 1
+    again = rtspec("render", tmp_path / "in", tmp_path / "out", *CHAIN, "--shard", "2/3", "--resume", "--json")
+    assert again.status in (0, 1) and not json.loads(again.out)["done"], "the same share, and all of it is done"
+
+
+def test_a_share_with_nothing_in_it_is_no_failure(rtspec, sound, tmp_path):
+    ran = rtspec("render", sound, tmp_path / "out.wav", *CHAIN, "--shard", "2/2", "--json")
+    assert ran.status == 0 and json.loads(ran.out)["done"] == [] and not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0"])
+def test_what_is_no_share_is_refused(rtspec, sound, tmp_path, capsys, text):
+    with pytest.raises(SystemExit) as ended:
+        rtspec("render", sound, tmp_path / "out.wav", *CHAIN, "--shard", text)
+    assert ended.value.code == 2 and "write K/N" in capsys.readouterr().err
