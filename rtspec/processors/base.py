@@ -379,7 +379,7 @@ def specs_of(controls: Iterable[Parameter]) -> list[ParameterSpec]:
     ]
 
 
-def check_choice(name: str, value: str, choices) -> str:
+def check_choice(name: str, value: Any, choices) -> Any:
     """`value` if it is one of `choices`, or :class:`InvalidValue` listing them."""
     if value not in choices:
         raise InvalidValue(f"{name}={value!r} is not known; choose one of {', '.join(map(str, choices))}")

@@ -9,6 +9,8 @@ References
 A. Simper: "Solving the continuous SVF equations using trapezoidal integration", Cytomic 2013: bell, and the recursion.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -174,6 +176,7 @@ def equalizer_stage(table: ParameterTable, centres_hz: dict[str, float], sample_
     shapes = {"poles": (n, POLES), "now": (n, 4), "next": (n, 4), "slopes": (n, 4), "matrix": (n + 1, n)}
     shapes |= dict.fromkeys(("wanted", "gains", "from_db", "to_db"), (n,))
     shapes |= dict.fromkeys(("ic1", "ic2"), (channels, n)) | {"work": (GRID,)}
+    state: dict[str, Any] = {name: aligned(shape, np.float64) for name, shape in shapes.items()}
     return Stage(
         equalize,
         EQUALIZER,
@@ -184,5 +187,5 @@ def equalizer_stage(table: ParameterTable, centres_hz: dict[str, float], sample_
         qualities=aligned_copy(qualities(warps)),
         warps=aligned_copy(warps),
         coefficient=coefficient(smoothing_ms, sample_rate / TICK),
-        **{name: aligned(shape, np.float64) for name, shape in shapes.items()},
+        **state,
     )
