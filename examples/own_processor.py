@@ -11,7 +11,7 @@ from rtspec.control.smoothing import ramp_stage
 from rtspec.frames import FramePlan
 from rtspec.frames.analysis import analysis_stage
 from rtspec.frames.synthesis import synthesis_stage
-from rtspec.processors import Processor
+from rtspec.processors import FrameProcessor
 
 GATE, THRESHOLD = Record("Gate", counts="n_bins", shared="db:f4[1]"), ParameterSpec("threshold_db", "dB", -120, 0, -60)
 
@@ -25,7 +25,7 @@ def gate(state, x, n, y):
     return n
 
 
-class SpectralGate(Processor):
+class SpectralGate(FrameProcessor):
     def __init__(self, threshold_db=-60.0):
         super().__init__([THRESHOLD], {"threshold_db": threshold_db})
 

@@ -16,7 +16,7 @@ from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import float_rows, place_of
 from ..chain.program import STRIDE
-from ..processors.base import Instrument
+from ..processors.instrument import Instrument
 from .harness import Job, clock_readings, measured, moments_taken
 from .soak import Sender
 from .soak_sender import PORT, velocity

@@ -7,19 +7,24 @@ from .catalogue import CLASSES, catalogue, create
 
 if TYPE_CHECKING:
     from .bandwidth.processor import BandwidthExtension
-    from .base import Instrument, Processor
+    from .base import Processor
     from .equalizer.processor import Equalizer
+    from .frame_processor import FrameProcessor
+    from .instrument import Instrument
     from .inversion.processor import SpectralInversion
     from .onnx import OnnxProcessor
+    from .sample_processor import SampleProcessor
     from .timbre.morph import TimbreMorph
     from .timbre.synth import TimbreSynth
 
 __all__ = [
     "BandwidthExtension",
     "Equalizer",
+    "FrameProcessor",
     "Instrument",
     "OnnxProcessor",
     "Processor",
+    "SampleProcessor",
     "SpectralInversion",
     "TimbreMorph",
     "TimbreSynth",
@@ -27,13 +32,20 @@ __all__ = [
     "create",
 ]
 
+_BASES = {
+    "FrameProcessor": "frame_processor",
+    "Instrument": "instrument",
+    "Processor": "base",
+    "SampleProcessor": "sample_processor",
+}
+
 
 def __getattr__(name: str):
     """Import on first use: what is not played need not be loaded."""
     if name in CLASSES:
         return CLASSES[name].load()
-    if name in ("Instrument", "Processor"):
-        return getattr(import_module(".base", __name__), name)
+    if name in _BASES:
+        return getattr(import_module(f".{_BASES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

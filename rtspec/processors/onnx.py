@@ -15,14 +15,15 @@ from ..frames.synthesis import synthesis_stage
 from ..models import load
 from ..models.manifest import COMPLEX
 from ..models.session import model_stage
-from .base import Processor, specs_of
+from .base import specs_of
+from .frame_processor import FrameProcessor
 from .phases import PhaseChoice
 
 KEEP = "input"
 """The phase choice that keeps the input's own phases, delayed to meet the model's output."""
 
 
-class OnnxProcessor(Processor):
+class OnnxProcessor(FrameProcessor):
     """Play a packaged model: its parameters and latents become attributes, its delay part of the latency.
 
     Parameters

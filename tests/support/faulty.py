@@ -10,7 +10,7 @@ from rtspec.buffers.step import Stage, step
 from rtspec.buffers.views import copy, floats, place_of
 from rtspec.control.parameters import ParameterSpec
 from rtspec.frames.plan import FramePlan
-from rtspec.processors.base import Processor
+from rtspec.processors.frame_processor import FrameProcessor
 
 FAULT = Record("Fault", counts="hop slept=0", addresses="sleep_ms nan", arrays="timespec:i8[2]")
 
@@ -30,7 +30,7 @@ def fail(state, x, n, y):
     return n
 
 
-class Faulty(Processor):
+class Faulty(FrameProcessor):
     """Passes sound; setting `sleep_ms` makes one frame take that long, `nan` = 1 spoils a sample of every frame."""
 
     def __init__(self, hop: int = 128):

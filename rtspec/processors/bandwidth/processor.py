@@ -16,7 +16,7 @@ from ...frames.synthesis import synthesis_stage
 from ...models.manifest import Manifest
 from ...models.packages import load
 from ...models.session import model_stage
-from ..base import Processor
+from ..frame_processor import FrameProcessor
 from .stages import (
     ANSWER,
     CONTROLS,
@@ -34,7 +34,7 @@ SHIPPED = {"live": "bandwidth-live", "paper": "bandwidth-paper"}
 CROSSOVER_HZ = (1000.0, 20000.0)
 
 
-class BandwidthExtension(Processor):
+class BandwidthExtension(FrameProcessor):
     """Give coded or narrow-band sound its top back, live; leave sound alone that has one.
 
     The edge of the band is found by itself. Above it a network says how loud each band of hiss must be; below it, where

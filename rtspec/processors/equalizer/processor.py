@@ -2,7 +2,8 @@
 
 from ...buffers.step import Stage
 from ...control.parameters import ParameterSpec
-from ..base import SampleProcessor, check_choice
+from ..base import check_choice
+from ..sample_processor import SampleProcessor
 from .stages import equalizer_stage
 
 LARGEST_DB, SMOOTHING_MS = 12.0, 50.0

@@ -21,7 +21,8 @@ from ...frames.plan import FramePlan
 from ...frames.synthesis import synthesis_stage
 from ...models import load
 from ...models.session import model_stage
-from ..base import Processor, check_choice
+from ..base import check_choice
+from ..frame_processor import FrameProcessor
 from ..phases import PhaseChoice
 from .band_inversion import inversion_stage
 from .band_shaping import SHAPING_PARAMETERS, shaping_stage
@@ -39,7 +40,7 @@ MODELS = {name: f"inversion-{name}" for name in ("live", "paper", "log")}
 TRAINED_ON = "third-octave-paper"
 
 
-class SpectralInversion(Processor):
+class SpectralInversion(FrameProcessor):
     """Reduce sound to band levels and rebuild it from them alone: a sketch that keeps the scene and loses the words.
 
     Each frame's magnitudes become band powers; the bands become magnitudes again by the clipped pseudo-inverse or by

@@ -11,7 +11,8 @@ from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...models import load
 from ...models.session import model_stage
-from ..base import Processor, specs_of
+from ..base import specs_of
+from ..frame_processor import FrameProcessor
 from ..inversion.processor import chain
 from .anchors import anchor_presets, read_map
 from .levels import N_LEVELS
@@ -22,7 +23,7 @@ N_FFT, HOP = 2048, 128
 """Samples at 44.1 and 48 kHz: 43 ms hold two periods of the lowest key."""
 
 
-class TimbreMorph(Processor):
+class TimbreMorph(FrameProcessor):
     """Hear pitch, level and timbre of one voice or instrument, move the timbre, and sing it again at the same pitch.
 
     Parameters

@@ -13,7 +13,8 @@ from ...errors import ModelError
 from ...models import load
 from ...models.packages import PackagedModel
 from ...models.session import model_stage
-from ..base import Instrument, specs_of
+from ..base import specs_of
+from ..instrument import Instrument
 from ..phases import PhaseChoice
 from .anchors import LatentMap, anchor_presets, read_map
 from .course_kernels import remember
