@@ -228,7 +228,7 @@ def test_a_full_disk_gives_one_line_and_keeps_what_was_there(rtspec, sound, tmp_
 @pytest.mark.parametrize(
     ("chain", "match"),
     [
-        (["--processor", "nonsense"], "is not known; choose one of"),
+        (["--processor", "nonsense"], "unknown processor 'nonsense'; choose one of"),
         (["--processor", "onnx:nonsense"], "there is no model"),
         (["--processor", "onnx"], "needs a model"),
         (["--set", "bands=nonsense"], "bands='nonsense'"),
