@@ -16,8 +16,9 @@ from ..buffers.clock import now_ns, sleep_until_ns
 from ..buffers.memory import address, aligned
 from ..buffers.priority import become_real_time
 from ..errors import DeviceError
-from .callback import Exchange, exchange, portaudio_callback
+from .callback import exchange, portaudio_callback
 from .devices import Device, note_closed, note_open, portaudio
+from .exchange import Exchange
 from .jack_look import jack_period, server_lives
 from .outliving import PATIENCE_S, outlived
 from .period import JACK_SPLIT

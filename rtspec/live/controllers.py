@@ -24,7 +24,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..audio.callback import EVENT_DELAY_S
+from ..audio.exchange import EVENT_DELAY_S
 from ..control.controlled import instruments
 from ..control.midi.messages import MidiEvent
 from ..control.midi.mpe import MpeZones

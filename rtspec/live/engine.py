@@ -11,7 +11,7 @@ import time
 import numpy as np
 from numba import carray, njit
 
-from ..audio.callback import Exchange
+from ..audio.exchange import Exchange
 from ..audio.hold import Hold, note_output
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns

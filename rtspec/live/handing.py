@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..audio.callback import Exchange
+from ..audio.exchange import Exchange
 from ..buffers.ring import Ring
 from ..chain.latency import Latency
 from ..errors import DroppedInput

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..audio.callback import Exchange
 from ..audio.channels import input_map, output_map, repeated, unheard
 from ..audio.devices import Device
+from ..audio.exchange import Exchange
 from ..audio.feeding import Feeder, FileSource
 from ..audio.jack_look import device_there, jack_period
 from ..audio.period import JACK_SPLIT, ready_frames

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-from ..audio.callback import Exchange, portaudio_callback
+from ..audio.callback import portaudio_callback
+from ..audio.exchange import Exchange
 from ..audio.streams import VirtualStream
 from ..cache import kernel_folder
 from ..chain.fading import cross_fade, delay_block

@@ -4,8 +4,9 @@ delay grow."""
 import numpy as np
 import pytest
 
-from rtspec.audio.callback import Exchange, exchange
+from rtspec.audio.callback import exchange
 from rtspec.audio.concealment import REJOIN
+from rtspec.audio.exchange import Exchange
 from rtspec.audio.hold import Hold, note_output
 from rtspec.buffers.memory import address, aligned
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rtspec.audio.callback import Exchange, exchange
+from rtspec.audio.callback import exchange
 from rtspec.audio.channels import checked_channels, input_map, output_map, repeated, unheard
+from rtspec.audio.exchange import Exchange
 from rtspec.audio.refusals import refusal
 from rtspec.buffers.memory import address, aligned
 from rtspec.errors import InvalidValue

@@ -8,7 +8,7 @@ import pytest
 from punctual import check_in_time, tried_thrice
 
 import rtspec
-from rtspec.audio.callback import Exchange
+from rtspec.audio.exchange import Exchange
 from rtspec.chain.player import RESERVE, Player
 from rtspec.errors import InvalidValue
 from rtspec.live.engine import Engine
