@@ -8,8 +8,7 @@ unless a longer chain than ever before needs more.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -21,20 +20,17 @@ from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
 from ..buffers.views import copy, float_rows, part
 from ..errors import existing
-from ..models.session import ModelStage
 from .driver import Driver, LastStage
-from .fading import FADE_MS, delay_stage, fade_stage
-from .mix_program import MixProgram, program_of
+from .fading import FADE_MS, fade_stage
+from .mix_program import program_of
 from .native import check_unowned
 from .native_probe import feeding
 from .offline import check_distinct, inside
-from .plugin import Plugin, is_plugin, version_of
-from .program import MAX_BLOCK, STRIDE, Program, audio_buffer
+from .plugin import Plugin, version_of
+from .program import STRIDE, Program, audio_buffer
+from .unit import Unit, bad_frames_of, differing, latency_of, natives_of, padding, plugin_of, warmed
 
 WIRE = Record("Wire", counts="channels")
-RESERVE = "reserve"
-"""The latency item of delays that keep the chain's latency."""
-
 PRIORITY = 1
 """SCHED_FIFO priority of the thread that prepares edits: below the engine's."""
 
@@ -50,49 +46,6 @@ def copy_block(state, x, n, y):
     for c in range(channels):
         copy(part(go[c], 0, n), came[c])
     return n
-
-
-@dataclass(eq=False)
-class Unit:
-    """A plugin and the program that plays it in one stream; `plugin` is None for a delay. `version` tells a processor's
-    structure (bands, methods), or what is in a mix, from a later one; `lead` is how late the sound comes to it."""
-
-    plugin: Any
-    program: Program
-    version: object = 0
-    lead: int = 0
-
-    def plays(self, plugin: object) -> bool:
-        """Whether this unit is still right for `plugin`."""
-        return self.plugin is plugin and self.version == version_of(plugin)
-
-    @property
-    def latency(self) -> int:
-        """Samples."""
-        return self.program.latency_samples
-
-    @property
-    def owns(self) -> bool:
-        """Whether a native plugin in it is the user's own, which no second unit can play at the same time."""
-        return not is_plugin(self.plugin) or any(native.owns for native in self.program.natives)
-
-    def places(self, before: int) -> Iterator[tuple[Any, Program, int, int]]:
-        """Its plugin, or those in a mix, with their programs and the delays to their input and output."""
-        if isinstance(self.program, MixProgram):
-            return self.program.places(before)
-        return iter([(self.plugin, self.program, before, before + self.latency)])
-
-    def release(self) -> None:
-        """Its native plugins may play elsewhere."""
-        for native in self.program.natives:
-            native.release()
-
-    def begin(self, lead: int) -> None:
-        """Be as fresh, in a chain where the sound comes `lead` samples late."""
-        for native in self.program.natives:
-            native.lead += lead - self.lead
-        self.lead = lead
-        self.program.reset()
 
 
 class Player:
@@ -134,8 +87,8 @@ class Player:
         self._plugins, self._spares = plugins, deque[Unit](maxlen=_SPARES)
         self._x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
         units = self._first_units(plugins())
-        self._latency = max(reserve, _latency(units))
-        self._units = [*units, *self._padding(self._latency - _latency(units))]
+        self._latency = max(reserve, latency_of(units))
+        self._units = [*units, *padding(self.channels, self._latency - latency_of(units))]
         self.program = self._program(self._rows(self._units, self._x), self._units)
         self._edit = threading.Condition()
         self._asked = self._made = self._bad_frames = 0
@@ -156,7 +109,7 @@ class Player:
     @property
     def bad_frames(self) -> int:
         """Frames that a model failed to give, or gave with NaN or infinity, so far."""
-        return self._bad_frames + sum(map(_bad_frames, self._units))
+        return self._bad_frames + sum(map(bad_frames_of, self._units))
 
     def delays(self) -> list[tuple[Any, int, int]]:
         """Every plugin in order, with the delays from the chain's input to its own input and to its output, samples."""
@@ -175,7 +128,7 @@ class Player:
         check_distinct(plugins)
         units: list[Unit] = []
         for plugin in plugins:
-            units.append(self._unit(plugin, _latency(units)))
+            units.append(self._unit(plugin, latency_of(units)))
         return units
 
     def _unit(self, plugin, lead: int = 0) -> Unit:
@@ -188,13 +141,6 @@ class Player:
             unit.release()
         version = version_of(plugin)
         return Unit(plugin, program_of(plugin, self.sample_rate, self.channels, lead), version, lead)
-
-    def _padding(self, lag: int) -> list[Unit]:
-        """A delay as a unit; none for no samples."""
-        if lag == 0:
-            return []
-        stage, x, y = delay_stage(self.channels, lag), audio_buffer(self.channels), audio_buffer(self.channels)
-        return [Unit(None, Program([stage.row(x, y)], [stage], x, y, {RESERVE: lag}))]
 
     def _rows(self, units: Sequence[Unit], place: np.ndarray) -> tuple[list[Row], np.ndarray]:
         """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is."""
@@ -273,22 +219,23 @@ class Player:
     def _change(self, plugins: list) -> None:
         """Play `plugins` from now on, by a cross-fade where the engine runs."""
         check_distinct(plugins)
-        first, last, wanted = _differing(self._units, plugins)
+        first, last, wanted = differing(self._units, plugins)
         if not wanted and all(unit.plugin is None for unit in self._units[first:last]):
             return
-        moved = _natives(self._units[first:last], wanted)
+        moved = natives_of(self._units[first:last], wanted)
         if moved:
             self._change_without(moved, plugins)
             return
         new = self._fresh(wanted)
         start, end, spare = self._room(first, last, new)
         ahead, behind = self._units[start:first], self._units[last:end]
-        moved = _natives([*ahead, *behind])
+        moved = natives_of([*ahead, *behind])
         if moved:
             self._spares.extend(new)
             self._change_without(moved, plugins)
             return
-        new = [*self._fresh(map(_plugin, ahead)), *new, *self._fresh(map(_plugin, behind)), *self._padding(spare)]
+        new = [*self._fresh(map(plugin_of, ahead)), *new, *self._fresh(map(plugin_of, behind))]
+        new += padding(self.channels, spare)
         self._replace(start, end, new)
 
     def _change_without(self, natives: list, plugins: list) -> None:
@@ -308,14 +255,14 @@ class Player:
         self.program = self._program(([*lead, *new_rows, *rows], out), self._units)
         if self._is_playing():
             old_rows, old_place = self._rows(old, place)
-            wait, length = _latency(new), round(FADE_MS * self.sample_rate / 1000)
+            wait, length = latency_of(new), round(FADE_MS * self.sample_rate / 1000)
             fade, faded = fade_stage(new_place, wait, length), audio_buffer(self.channels)
             rows, out = self._rows(after, faded)
             both = [*lead, *old_rows, *new_rows, fade.row(old_place, faded), *rows]
             self._cross(self._program((both, out), [*self._units, *old]), wait + length)
         elif self.engine is not None:
             self.engine.play(self.program)
-        self._bad_frames += sum(map(_bad_frames, old))
+        self._bad_frames += sum(map(bad_frames_of, old))
         self._spares.extend(unit for unit in old if unit.plugin is not None)
 
     def _cross(self, both: Program, samples: int) -> None:
@@ -342,53 +289,4 @@ class Player:
             first, last = min(first, nearest), max(last, nearest + 1)
 
     def _fresh(self, plugins: Iterable) -> list[Unit]:
-        return [self._warmed(self._unit(plugin)) for plugin in plugins if plugin is not None]
-
-    def _warmed(self, unit: Unit) -> Unit:
-        """Have the unit's memory and code touched by this thread, so that the engine finds them warm."""
-        if not unit.program.natives:
-            silence = np.zeros((self.channels, unit.latency + MAX_BLOCK), np.float32)
-            unit.program.run(silence)
-            unit.program.reset()
-        return unit
-
-
-def _differing(units: list[Unit], plugins: list) -> tuple[int, int, list]:
-    """The units, from one number to another, that are not what the chain wants, and the plugins wanted in their place.
-
-    Delays beside such units go with them.
-    """
-    first = kept = 0
-    for i, unit in enumerate(units):
-        if unit.plugin is None:
-            continue
-        if kept == len(plugins) or not unit.plays(plugins[kept]):
-            break
-        first, kept = i + 1, kept + 1
-    last, end = len(units), len(plugins)
-    for i in range(len(units) - 1, first - 1, -1):
-        if units[i].plugin is None:
-            continue
-        if end == kept or not units[i].plays(plugins[end - 1]):
-            break
-        last, end = i, end - 1
-    return first, last, plugins[kept:end]
-
-
-def _natives(units: list[Unit], among: list | None = None) -> list:
-    """The native plugins of these units; those that are also `among` some others where given."""
-    found = [unit.plugin for unit in units if unit.plugin is not None and unit.owns]
-    return [plugin for plugin in found if among is None or any(plugin is other for other in among)]
-
-
-def _latency(units: Sequence[Unit]) -> int:
-    return sum(unit.latency for unit in units)
-
-
-def _bad_frames(unit: Unit) -> int:
-    counted = [stage.counters for stage in unit.program.stages if isinstance(stage, ModelStage)]
-    return sum(counters["failures"] + counters["not_finite"] for counters in counted)
-
-
-def _plugin(unit: Unit) -> object:
-    return unit.plugin
+        return [warmed(self._unit(plugin), self.channels) for plugin in plugins if plugin is not None]

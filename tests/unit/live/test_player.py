@@ -9,7 +9,8 @@ from punctual import check_in_time, tried_thrice
 
 import rtspec
 from rtspec.audio.exchange import Exchange
-from rtspec.chain.player import RESERVE, Player
+from rtspec.chain.player import Player
+from rtspec.chain.unit import RESERVE
 from rtspec.errors import InvalidValue
 from rtspec.live.engine import Engine
 
