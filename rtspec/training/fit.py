@@ -1,7 +1,6 @@
 """The one training loop: a step depends on the seed and its number alone, so a killed run ends as if never killed."""
 
 import copy
-import csv
 import io
 import json
 import math
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,79 +18,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..console import progress as progress_bar
-from ..errors import InvalidValue, RtspecError
+from ..errors import InvalidValue
 from ..storage import WholeFile
+from .checkpoints import COLUMNS, FILES, TrainingError, curve_table, difference, read_checkpoint
+from .recipe import Recipe
 
 Draw = Callable[[np.random.Generator, int], tuple]
 Loss = Callable[[nn.Module, tuple[Tensor, ...]], Tensor]
 Validate = Callable[[nn.Module], float]
-
-CYCLE_STEPS = 200
-"""Half a cycle of the cyclical schedule (triangles between a tenth of the learning rate and all of it)."""
-CYCLE_DECAY = 5e-4
-"""By which the cyclical schedule's peaks fall: ``1 / (1 + decay · step)``."""
-WARM_UP_STEPS = 50
-_FILES = ("checkpoint.pt", "curve.csv")
-_COLUMNS = ("step", "loss", "validation", "seconds", "waited")
-
-
-class TrainingError(RtspecError):
-    """Training cannot start, go on or be kept."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides a training's result, besides network, data and loss.
-
-    Parameters
-    ----------
-    steps : int
-        Batches.
-    batch : int
-        Items of a batch, over all devices.
-    learning_rate : float
-        Of Adam (AdamW where `weight_decay` is above 0): the highest of the schedule.
-    schedule : str
-        "constant", "cosine" (down to 1 %) or "cyclical" (triangles whose peaks decay; Deshpande et al., section 3.3).
-    clip : float or None
-        Greatest norm of the gradient.
-    validate_every : int
-        Steps between validations and checkpoints.
-    patience : int or None
-        Validations without a better one after which training ends early.
-    average : float or None
-        Decay of the running mean of the weights, which is then what is validated and kept; 0 to 1.
-    """
-
-    steps: int
-    batch: int = 16
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine", "cyclical"] = "cosine"
-    weight_decay: float = 0.0
-    clip: float | None = 1.0
-    seed: int = 0
-    validate_every: int = 200
-    patience: int | None = None
-    average: float | None = None
-
-    def __post_init__(self):
-        for name in ("steps", "batch", "validate_every"):
-            if getattr(self, name) < 1:
-                raise InvalidValue(f"{name}={getattr(self, name)} must be at least 1")
-        if self.schedule not in ("constant", "cosine", "cyclical"):
-            raise InvalidValue(f'schedule="{self.schedule}" must be one of constant, cosine, cyclical')
-        if not 0 < self.learning_rate <= 1:
-            raise InvalidValue(f"learning_rate={self.learning_rate} must be above 0 and at most 1; try 0.001")
-
-    def rate(self, step: int) -> float:
-        """Learning rate of a step."""
-        warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-        if self.schedule == "cosine":
-            return self.learning_rate * warm * (0.505 + 0.495 * math.cos(math.pi * step / self.steps))
-        if self.schedule == "cyclical":
-            rise = 1 - abs((step / CYCLE_STEPS) % 2 - 1)
-            return self.learning_rate * (0.1 + 0.9 * rise / (1 + CYCLE_DECAY * step))
-        return self.learning_rate * warm
 
 
 @dataclass
@@ -163,22 +97,6 @@ def fit(
     with _workers(device) as worker:
         batches = _Batches(draw, recipe, worker, workers)
         return _Training(network, batches, loss, recipe, Path(folder), validate, worker).run(progress)
-
-
-def load_best(network: nn.Module, folder: str | os.PathLike) -> None:
-    """Give a network the best weights of an earlier training, as a start for another.
-
-    Raises
-    ------
-    TrainingError
-        If the folder has no checkpoint, or it is of another network.
-    """
-    path = Path(folder) / _FILES[0]
-    bundle = _read_checkpoint(path, torch.device("cpu"))
-    try:
-        network.load_state_dict(bundle["best_weights"])
-    except RuntimeError:
-        raise TrainingError(f"{path} is of another network (its tensors have other names or shapes)") from None
 
 
 @dataclass(frozen=True)
@@ -349,7 +267,7 @@ class _Training:
             self.stale += 1
         self.seconds += time.perf_counter() - start
         row = (self.step, mean_loss, value, round(self.seconds, 2), round(self.waited, 2))
-        self.curve.append(dict(zip(_COLUMNS, row, strict=True)))
+        self.curve.append(dict(zip(COLUMNS, row, strict=True)))
 
     def _fitted(self) -> Fitted:
         if self.best_weights is not None:
@@ -377,10 +295,10 @@ class _Training:
         torch.save(bundle, buffer)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with WholeFile(self.folder / _FILES[0]) as file:
+            with WholeFile(self.folder / FILES[0]) as file:
                 file.write(buffer.getbuffer())
-            with WholeFile(self.folder / _FILES[1]) as file:
-                file.write(_table(self.curve))
+            with WholeFile(self.folder / FILES[1]) as file:
+                file.write(curve_table(self.curve))
         except OSError as error:
             raise TrainingError(
                 f"cannot keep the training in {self.folder}: {error.strerror or error}; "
@@ -388,13 +306,13 @@ class _Training:
             ) from None
 
     def _resume(self) -> None:
-        path = self.folder / _FILES[0]
+        path = self.folder / FILES[0]
         if not path.exists():
             return
-        bundle = _read_checkpoint(path, self.worker.device)
+        bundle = read_checkpoint(path, self.worker.device)
         if bundle["identity"] != json.dumps(self._identity(), sort_keys=True):
             raise TrainingError(
-                f"{path} is of {_difference(json.loads(bundle['identity']), self._identity())}; "
+                f"{path} is of {difference(json.loads(bundle['identity']), self._identity())}; "
                 "use the same settings, another folder, or delete it"
             )
         self.network.load_state_dict(bundle["network"])
@@ -403,30 +321,3 @@ class _Training:
             self.mean.load_state_dict(bundle["mean"])
         self.best_weights, self.curve = bundle["best_weights"], bundle["curve"]
         self.step, self.best, self.stale, self.seconds, self.waited = bundle["progress"]
-
-
-def _read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    try:
-        bundle = torch.load(path, map_location=device, weights_only=True)
-        if not isinstance(bundle, dict) or "identity" not in bundle:
-            raise ValueError("no checkpoint of rtspec")
-        return bundle
-    except Exception as error:  # torch raises RuntimeError, EOFError, zipfile's and pickle's own
-        reason = (str(error).splitlines() or [""])[0][:120]
-        raise TrainingError(f"{path} is damaged or no checkpoint ({reason}); delete it to start anew") from None
-
-
-def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
-    """Which setting sets a checkpoint apart."""
-    for name, value in ours["recipe"].items():
-        if theirs["recipe"].get(name) != value:
-            return f"another recipe ({name}={theirs['recipe'].get(name)}, here {value})"
-    return "another network (its tensors have other names or shapes)"
-
-
-def _table(curve: list[dict[str, float]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    writer.writerows(row.values() for row in curve)
-    return text.getvalue().encode()

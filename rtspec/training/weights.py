@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from ..models.packages import read_proto
-from .fit import TrainingError, load_best
+from .checkpoints import TrainingError, load_best
 
 
 def start_from(network: nn.Module, path: str | Path) -> None:

@@ -19,7 +19,8 @@ from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, 
 from ..data.folders import CODEC_FREE, Clip, clips, distinct
 from ..data.packages import Unpacked, licence_list, unpacked
 from ..data.rendered import FONTS, KITS, SCORES
-from ..fit import Recipe, fit
+from ..fit import fit
+from ..recipe import Recipe
 from ..weights import start_from
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..fit import load_best
+from ..checkpoints import load_best
 from .live import log_distances, log_spectrum
 
 KERNEL_DOWN, KERNEL_UP = 15, 5

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from ...console import emit
 from ...errors import of_kind
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
-from ..fit import Fitted, Recipe, fit, load_best
+from ..checkpoints import load_best
+from ..fit import Fitted, fit
+from ..recipe import Recipe
 from .data import PLANS, Features, filters_of, held_out, layers, plan_of
 from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
 

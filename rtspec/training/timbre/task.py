@@ -18,10 +18,12 @@ from ...models.packages import read_proto
 from ...processors.timbre.anchors import read_map, write_map
 from ...processors.timbre.courses import Courses
 from ..arguments import add_run_arguments, begin
+from ..checkpoints import load_best
 from ..data.fluid import FluidFont
 from ..data.packages import DataError, licence_list, unpacked
 from ..data.sound_fonts import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
-from ..fit import Fitted, Recipe, fit, load_best
+from ..fit import Fitted, fit
+from ..recipe import Recipe
 from . import log_mel, notes_cache
 from .courses import measured_courses, with_levels
 from .networks import Autoencoder, Instrument, Performer

@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from rtspec.errors import InvalidValue
-from rtspec.training.fit import Recipe, TrainingError, fit
+from rtspec.training.checkpoints import TrainingError
+from rtspec.training.fit import fit
+from rtspec.training.recipe import Recipe
 
 RECIPE = Recipe(steps=60, batch=8, learning_rate=0.01, validate_every=20, average=0.9)
 

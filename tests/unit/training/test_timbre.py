@@ -17,7 +17,8 @@ from rtspec.processors.timbre.levels import FLOOR_DB, N_BANDS, N_LEVELS, N_PARTI
 from rtspec.processors.timbre.notes import TIMES_S, note_latents  # noqa: E402
 from rtspec.training.data.nsynth import note_files  # noqa: E402
 from rtspec.training.data.packages import DataError  # noqa: E402
-from rtspec.training.fit import Recipe, fit  # noqa: E402
+from rtspec.training.fit import fit  # noqa: E402
+from rtspec.training.recipe import Recipe  # noqa: E402
 from rtspec.training.timbre import log_mel, playable, shipping, task  # noqa: E402
 from rtspec.training.timbre.networks import N_LATENTS, Autoencoder, Instrument, Performer, brought_to_unit  # noqa: E402
 from rtspec.training.timbre.notes_cache import NoteLevels  # noqa: E402

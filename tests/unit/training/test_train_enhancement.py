@@ -17,7 +17,8 @@ from rtspec.training.data.walls import upper_edge_hz
 from rtspec.training.enhancement import degradation, live, paper, shipping
 from rtspec.training.enhancement.batches import LIVE_PLAN, Batch, LiveBatches, Seen, long_frames, spectra
 from rtspec.training.enhancement.wave_u_net import WaveUNet
-from rtspec.training.fit import Recipe, fit
+from rtspec.training.fit import fit
+from rtspec.training.recipe import Recipe
 from rtspec.training.weights import start_from
 
 RATE = 44100
