@@ -74,7 +74,7 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _monitor(args: argparse.Namespace) -> None:
-    from ..control.midi.ports import MidiInput
+    from ..control.midi.inputs import MidiInput
 
     heard: deque[dict] = deque(maxlen=_KEPT)
     with MidiInput(args.port, report=None if args.json else _say) as source:
@@ -109,7 +109,7 @@ def _hear(source, heard: deque, args: argparse.Namespace) -> None:
 
 def _learn(args: argparse.Namespace) -> None:
     from ..control.mapping import MidiMap
-    from ..control.midi.ports import MidiInput
+    from ..control.midi.inputs import MidiInput
     from ..errors import InvalidValue
 
     if not (args.parameter and args.map):

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from .directory import Directory
     from .mapping import Assignment, MidiMap
     from .midi.messages import Control
-    from .midi.ports import MidiInput
+    from .midi.inputs import MidiInput
     from .osc.server import OscServer
     from .parameters import Parameter, ParameterSpec, ParameterTable
     from .presets import Bank, History, Morph, Preset
@@ -18,7 +18,7 @@ _HOMES = {
     "Control": "midi.messages",
     "Directory": "directory",
     "History": "presets",
-    "MidiInput": "midi.ports",
+    "MidiInput": "midi.inputs",
     "MidiMap": "mapping",
     "Morph": "presets",
     "OscServer": "osc.server",

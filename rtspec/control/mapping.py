@@ -148,7 +148,7 @@ class MidiMap:
     def feed(self, message: Any) -> int:
         """Take a mido message or :class:`MidiEvent` into account; says how many parameters it moved.
 
-        This is what a :class:`~rtspec.control.midi.ports.MidiInput` takes as `listener`.
+        This is what a :class:`~rtspec.control.midi.inputs.MidiInput` takes as `listener`.
         """
         timed = isinstance(message, MidiEvent)
         bare, time_s = (message.message, message.time_s) if timed else (message, None)

@@ -12,7 +12,8 @@ import mido
 if os.environ.get("WITHOUT_RTMIDI"):
     sys.modules["rtmidi"] = None  # type: ignore[assignment]
 
-from rtspec.control.midi.ports import MidiInput, find_port, list_ports
+from rtspec.control.midi.inputs import MidiInput
+from rtspec.control.midi.ports import find_port, list_ports
 from rtspec.errors import DeviceError
 
 LIMIT_S = 15

@@ -2,7 +2,7 @@
 
 RtMidi's JACK input does not ask whether an event could be had. Where its client is late, the server is writing the next
 period into the same buffer already; RtMidi then copies whatever lies on its stack, and the process dies. Here a late
-period costs its messages. A client has the methods of RtMidi's inputs, as far as :mod:`rtspec.control.midi.ports`
+period costs its messages. A client has the methods of RtMidi's inputs, as far as :mod:`rtspec.control.midi.inputs`
 calls them.
 
 References

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from rtspec.control.midi import ports as midi
+from rtspec.control.midi import ports as midi_ports
 
 
 class Driver:
@@ -36,9 +36,9 @@ def play(monkeypatch):
     def start(ports, messages=()):
         driver = Driver(ports)
         driver.queue = [list(message) for message in messages]
-        monkeypatch.setattr(midi, "_back_ends", lambda: [0] if ports else [])
-        monkeypatch.setattr(midi, "_api_name", lambda api: "Test")
-        monkeypatch.setattr(midi, "_client", lambda api, direction="input": driver)
+        monkeypatch.setattr(midi_ports, "back_ends", lambda: [0] if ports else [])
+        monkeypatch.setattr(midi_ports, "api_name", lambda api: "Test")
+        monkeypatch.setattr(midi_ports, "open_client", lambda api, direction="input": driver)
         return driver
 
     return start

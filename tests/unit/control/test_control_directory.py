@@ -95,7 +95,7 @@ def test_importing_control_loads_no_midi_and_no_osc_and_gives_what_it_names():
         "import sys, rtspec.control as control\n"
         "assert not {'rtmidi', 'mido', 'pythonosc'} & set(sys.modules)\n"
         "assert all(hasattr(control, name) for name in control.__all__)\n"
-        "import rtspec.control.midi.ports, rtspec.control.osc.server\n"
+        "import rtspec.control.midi.inputs, rtspec.control.osc.server\n"
         "assert not {'rtmidi', 'mido', 'pythonosc'} & set(sys.modules), 'only when a port is opened'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(rtspec.__file__).parents[1])

@@ -7,8 +7,10 @@ import mido
 import numpy as np
 import pytest
 
-from rtspec.control.midi import ports as midi
-from rtspec.control.midi.ports import DeltaClock, MidiInput, MidiPort, choose_port, find_port, list_ports
+from rtspec.control.midi import inputs, ports
+from rtspec.control.midi.delta_clock import DeltaClock
+from rtspec.control.midi.inputs import MidiInput
+from rtspec.control.midi.ports import MidiPort, choose_port, find_port, list_ports
 from rtspec.errors import DeviceError
 
 CC = [0xB0, 1, 2]
@@ -46,10 +48,10 @@ class Driver:
 @pytest.fixture
 def driver(monkeypatch):
     found = Driver()
-    monkeypatch.setattr(midi, "_back_ends", lambda: [0])
-    monkeypatch.setattr(midi, "_api_name", lambda api: "Test")
-    monkeypatch.setattr(midi, "_client", lambda api, direction="input": found)
-    monkeypatch.setattr(midi, "LOOK_S", 0.01)
+    monkeypatch.setattr(ports, "back_ends", lambda: [0])
+    monkeypatch.setattr(ports, "api_name", lambda api: "Test")
+    monkeypatch.setattr(ports, "open_client", lambda api, direction="input": found)
+    monkeypatch.setattr(inputs, "LOOK_S", 0.01)
     return found
 
 
@@ -130,7 +132,7 @@ def test_events_are_kept_in_order_until_they_are_read(driver):
 
 
 def test_what_nobody_reads_falls_out_oldest_first_and_is_counted(driver, monkeypatch):
-    monkeypatch.setattr(midi, "QUEUE", 8)
+    monkeypatch.setattr(inputs, "QUEUE", 8)
     driver.queue = [[0xB0, 1, value] for value in range(20)]
     with MidiInput() as source:
         until(lambda: source.statistics.messages == 20)
