@@ -33,8 +33,8 @@ import soundfile
 import rtspec
 from rtspec.audio import files
 from rtspec.control.automation import timed_messages
+from rtspec.control.bank import read_preset
 from rtspec.control.mapping import read_assignments
-from rtspec.control.presets import read_preset
 from rtspec.errors import RtspecError
 from rtspec.models import load, models
 from rtspec.processors.inversion.level_tables import read_levels
@@ -313,7 +313,8 @@ def _midi(kind: int) -> bytes:
 
 
 def _preset() -> bytes:
-    from rtspec.control.presets import capture, write_preset
+    from rtspec.control.bank import write_preset
+    from rtspec.control.presets import capture
 
     board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate"), rtspec.SpectralInversion()])
     return _written(lambda path: write_preset(path, capture(board, "made")), ".json")

@@ -4,8 +4,8 @@ import mido
 import numpy as np
 
 import rtspec
+from rtspec.control.bank import Bank
 from rtspec.control.pad import Pad
-from rtspec.control.presets import Bank
 
 synth = rtspec.TimbreSynth("flute")
 pad = Pad(synth)

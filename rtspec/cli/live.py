@@ -124,7 +124,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _apply_preset(stream, name: str) -> None:
-    from ..control.presets import Bank, apply, read_preset
+    from ..control.bank import Bank, read_preset
+    from ..control.presets import apply
 
     if Path(name).is_file():
         apply(stream.plugins, read_preset(name))

@@ -4,23 +4,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bank import Bank
     from .directory import Directory
+    from .history import History
     from .mapping import Assignment, MidiMap
-    from .midi.messages import Control
     from .midi.inputs import MidiInput
+    from .midi.messages import Control
+    from .morph import Morph
     from .osc.server import OscServer
     from .parameters import Parameter, ParameterSpec, ParameterTable
-    from .presets import Bank, History, Morph, Preset
+    from .presets import Preset
 
 _HOMES = {
     "Assignment": "mapping",
-    "Bank": "presets",
+    "Bank": "bank",
     "Control": "midi.messages",
     "Directory": "directory",
-    "History": "presets",
+    "History": "history",
     "MidiInput": "midi.inputs",
     "MidiMap": "mapping",
-    "Morph": "presets",
+    "Morph": "morph",
     "OscServer": "osc.server",
     "Parameter": "parameters",
     "ParameterSpec": "parameters",

@@ -112,3 +112,8 @@ def _flat(chain: Any) -> list:
 def _kind(full: str) -> str:
     """The processor's name in a full address."""
     return full.partition("/")[0].partition("-")[2]
+
+
+def as_directory(target: Any) -> Directory:
+    """A directory as it is; that of a board, processor or sequence of processors."""
+    return target if isinstance(target, Directory) else Directory(target)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from .morph import Morph
 from .parameters import ParameterSpec, ParameterTable
-from .presets import Morph, Preset
+from .presets import Preset
 
 PLACE = "pad"
 """Where the pad's parameters lie: ``pad/x`` and ``pad/y``."""
@@ -34,7 +35,7 @@ class Pad(ParameterTable):
     Examples
     --------
     >>> from rtspec import SpectralInversion
-    >>> from rtspec.control.presets import factory_presets
+    >>> from rtspec.control.factory import factory_presets
     >>> processor = SpectralInversion()
     >>> pad = Pad(processor)
     >>> pad.set_corners(factory_presets(processor)[:2])  # Default and Dry

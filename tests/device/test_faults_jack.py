@@ -396,7 +396,7 @@ stream.stop()
 @tried_thrice()
 def test_hostile_preset_files_are_answered_with_one_line_each_while_the_stream_plays_on(tmp_path):
     import rtspec
-    from rtspec.control.presets import Bank
+    from rtspec.control.bank import Bank
 
     processor = rtspec.OnnxProcessor("tilt-gate", mix=0.5)
     Bank(processor, tmp_path).save("good", program=7)

@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from rtspec.control.bank import Bank, read_preset
 from rtspec.control.curves import CURVES, to_position, to_value
 from rtspec.control.directory import Directory
 from rtspec.control.mapping import Assignment, MidiMap
 from rtspec.control.midi.messages import Control, HeldNotes, MidiClock, MidiEvent, MidiParser
+from rtspec.control.morph import Morph
 from rtspec.control.osc.server import OscServer
-from rtspec.control.presets import Bank, Morph, apply, capture, read_preset
+from rtspec.control.presets import apply, capture
 from rtspec.errors import InvalidValue, RtspecError
 
 

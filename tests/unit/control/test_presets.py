@@ -9,19 +9,13 @@ import pytest
 from control_toys import MixToyProcessor, Native, TimbreToy, chain, in_range, values
 
 import rtspec
-from rtspec.control import presets
+from rtspec.control import bank
+from rtspec.control.bank import Bank, read_preset, write_preset
 from rtspec.control.documents import read_document, write_document
-from rtspec.control.presets import (
-    Bank,
-    History,
-    Morph,
-    Preset,
-    apply,
-    capture,
-    factory_presets,
-    read_preset,
-    write_preset,
-)
+from rtspec.control.factory import factory_presets
+from rtspec.control.history import History
+from rtspec.control.morph import Morph
+from rtspec.control.presets import Preset, apply, capture
 from rtspec.errors import InvalidValue
 
 
@@ -219,13 +213,13 @@ def test_a_program_whose_preset_does_not_fit_the_chain_changes_nothing(tmp_path)
 
 def test_presets_live_in_the_users_own_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("RTSPEC_PRESETS", str(tmp_path / "mine"))
-    assert Bank(chain()).folder == presets.user_folder() == tmp_path / "mine"
+    assert Bank(chain()).folder == bank.user_folder() == tmp_path / "mine"
     monkeypatch.delenv("RTSPEC_PRESETS")
-    monkeypatch.setattr(presets.sys, "platform", "linux")
+    monkeypatch.setattr(bank.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert presets.user_folder() == tmp_path / "rtspec" / "presets"
-    monkeypatch.setattr(presets.sys, "platform", "darwin")
-    assert presets.user_folder() == Path.home() / "Library" / "Application Support" / "rtspec" / "presets"
+    assert bank.user_folder() == tmp_path / "rtspec" / "presets"
+    monkeypatch.setattr(bank.sys, "platform", "darwin")
+    assert bank.user_folder() == Path.home() / "Library" / "Application Support" / "rtspec" / "presets"
 
 
 # Morph ----------------------------------------------------------------------------------------------------------------

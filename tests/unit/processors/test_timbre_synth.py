@@ -8,7 +8,9 @@ import pytest
 
 import rtspec
 from rtspec.buffers.events import send_event
-from rtspec.control.presets import Morph, apply, factory_presets
+from rtspec.control.factory import factory_presets
+from rtspec.control.morph import Morph
+from rtspec.control.presets import apply
 from rtspec.errors import InvalidValue, ModelError
 from rtspec.evaluation.timbre.playable import is_louder_with_velocity, pitch_errors_cents
 from rtspec.metrics.notes import heard, thirds_distance_db

@@ -1,0 +1,68 @@
+"""Between presets: two, or four on a square."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import InvalidValue
+from . import documents
+from .curves import to_position, to_value
+from .directory import as_directory
+from .parameters import Parameter
+from .presets import Preset, resolved, set_values
+
+
+class Morph:
+    """Moves a chain between two presets, or over the square between four.
+
+    Parameters
+    ----------
+    target : Directory, Pedalboard, processor or sequence of processors
+    corners : sequence of Preset
+        Two: at x = 0 and x = 1. Four: at (x, y) = (0, 0), (1, 0), (0, 1), (1, 1). Parameters that are not in all of
+        them stay as they are.
+
+    Notes
+    -----
+    Each parameter goes along its own curve, so that a frequency moves by equal ratios. Corners are exact.
+    """
+
+    def __init__(self, target: Any, corners: Sequence[Preset]):
+        if len(corners) not in (2, 4):
+            raise InvalidValue(f"{len(corners)} presets cannot be morphed; give 2, or 4 for an XY pad")
+        self.directory = as_directory(target)
+        found = [resolved(self.directory, corner)[0] for corner in corners]
+        common = [address for address in found[0] if all(address in values for values in found)]
+        shared = [address for address in common if not self.directory[address].spec.setup]
+        self._values = {a: [self.directory[a].spec.check(values[a]) for values in found] for a in shared}
+        self._n_corners = len(corners)
+
+    def at(self, x: float, y: float = 0.0) -> dict[str, float]:
+        """Values by address at a place from 0 to 1; of `y` too with four corners."""
+        weights = _weights(_share("x", x), _share("y", y))[: self._n_corners]
+        if self._n_corners == 2 and y:
+            raise InvalidValue(f"y={y!r} must be 0 between two presets; give four for an XY pad")
+        here = {a: values for a, values in self._values.items() if a in self.directory}
+        return {a: _mixed(self.directory[a], values, weights) for a, values in here.items()}
+
+    def move(self, x: float, y: float = 0.0) -> None:
+        """Go there."""
+        set_values(self.directory, self.at(x, y))
+
+
+def _share(name: str, value: float) -> float:
+    return documents.number("morph", name, value, 0.0, 1.0)
+
+
+def _weights(x: float, y: float) -> list[float]:
+    return [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y]
+
+
+def _mixed(parameter: Parameter, values: list[float], weights: list[float]) -> float:
+    """A weighted mean on the parameter's own curve; exact where all weight is on equal values."""
+    weighty = {value for value, weight in zip(values, weights, strict=True) if weight}
+    if len(weighty) == 1:
+        return weighty.pop()
+    spec = parameter.spec
+    places = [to_position(spec.curve, value, spec.minimum, spec.maximum) for value in values]
+    place = sum(p * w for p, w in zip(places, weights, strict=True))
+    return to_value(spec.curve, place, spec.minimum, spec.maximum)
