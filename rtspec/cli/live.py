@@ -16,79 +16,112 @@ _VIRTUAL_RATE = 48000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The devices, the chain and when to end."""
+    """The chain, the devices, what moves it and when to end."""
     add_chain_arguments(parser)
-    parser.add_argument(
-        "--seconds", type=_positive, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
-    )
-    parser.add_argument("--input", metavar="NAME", help="input device: name, part of it, or index")
-    parser.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
-    parser.add_argument(
-        "--block", type=_block, metavar="N", help="samples a block, or auto (default): the device's own, else 128"
-    )
+    _add_devices(parser.add_argument_group("devices"))
+    _add_sound(parser.add_argument_group("sound"))
+    _add_control(parser.add_argument_group("control"))
+    _add_recording(parser.add_argument_group("recording and measuring"))
+
+
+def _add_devices(group: argparse._ArgumentGroup) -> None:
+    """Where the sound comes from and goes to, and how many samples at a time."""
+    group.add_argument("--input", metavar="NAME", help="input device: name, part of it, or index")
+    group.add_argument("--output", metavar="NAME", help="output device: name, part of it, or index")
     for side in ("input", "output"):
-        parser.add_argument(
+        group.add_argument(
             f"--{side}-channels", metavar="N,N:N", help=f"the device's {side} channels in the chain's order, from 1"
         )
-    parser.add_argument(
-        "--allow-feedback", action="store_true", help="let the default input be the monitor of the own output"
+    group.add_argument(
+        "--block", type=_block, metavar="N", help="samples a block, or auto (default): the device's own, else 128"
     )
-    parser.add_argument(
+    group.add_argument(
         "--worker",
         type=int,
         metavar="N",
         help="samples beyond a block for the engine (default 256, with an instrument 0)",
     )
-    parser.add_argument("--rate", type=float, metavar="HZ", help="sample rate (default: the output device's own)")
-    parser.add_argument(
-        "--midi", nargs="?", const="auto", metavar="NAME", help="let a MIDI port (default auto) move parameters"
+    group.add_argument("--rate", type=float, metavar="HZ", help="sample rate (default: the output device's own)")
+    group.add_argument(
+        "--allow-feedback", action="store_true", help="let the default input be the monitor of the own output"
     )
-    parser.add_argument("--map", metavar="FILE", help="what moves what, as 'rtspec midi learn' writes it")
-    parser.add_argument(
+    group.add_argument(
         "--no-reopen", action="store_true", help="end where the device vanishes, instead of waiting for it to come back"
     )
-    parser.add_argument("--osc", type=int, metavar="PORT", help="let OSC on this UDP port move parameters")
-    parser.add_argument(
-        "--osc-host", metavar="ADDRESS", help="listen there for OSC (default 127.0.0.1: this machine only)"
-    )
-    parser.add_argument("--preset", metavar="NAME", help="start with this preset: a saved or factory one, or a file")
-    parser.add_argument(
-        "--pad", metavar="A,B[,C,D]", help="two or four presets between which CC 12 and 13, or OSC /rtspec/pad/x, play"
-    )
-    parser.add_argument(
-        "--untimed", action="store_true", help="MIDI acts at once, not always a millisecond later at its own sample"
-    )
-    parser.add_argument(
-        "--source", metavar="FILE", help="play this in place of the input; a sensor: levels:FILE or levels:udp:PORT"
-    )
-    parser.add_argument("--loop", action="store_true", help="play the source again and again")
-    parser.add_argument(
-        "--record", metavar="FILE", help="write what is played to this .wav file meanwhile, and the input beside it"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="let --record replace an earlier take (else take-2.wav and so on)"
-    )
-    parser.add_argument(
+    group.add_argument(
         "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
     )
-    parser.add_argument(
+
+
+def _add_sound(group: argparse._ArgumentGroup) -> None:
+    """What is played in place of the input, and what stands behind the chain."""
+    group.add_argument(
+        "--source", metavar="FILE", help="play this in place of the input; a sensor: levels:FILE or levels:udp:PORT"
+    )
+    group.add_argument("--loop", action="store_true", help="play the source again and again")
+    group.add_argument(
         "--guard", action="store_true", help="limit the output, and turn it down where loudspeaker and microphone howl"
     )
-    parser.add_argument("--quiet", action="store_true", help="show no levels while it plays, only what happens")
+
+
+def _add_control(group: argparse._ArgumentGroup) -> None:
+    """What moves the parameters."""
+    group.add_argument(
+        "--midi", nargs="?", const="auto", metavar="NAME", help="let a MIDI port (default auto) move parameters"
+    )
+    group.add_argument("--map", metavar="FILE", help="what moves what, as 'rtspec midi learn' writes it")
+    group.add_argument(
+        "--untimed", action="store_true", help="MIDI acts at once, not always a millisecond later at its own sample"
+    )
+    group.add_argument("--osc", type=int, metavar="PORT", help="let OSC on this UDP port move parameters")
+    group.add_argument(
+        "--osc-host", metavar="ADDRESS", help="listen there for OSC (default 127.0.0.1: this machine only)"
+    )
+    group.add_argument("--preset", metavar="NAME", help="start with this preset: a saved or factory one, or a file")
+    group.add_argument(
+        "--pad", metavar="A,B[,C,D]", help="two or four presets between which CC 12 and 13, or OSC /rtspec/pad/x, play"
+    )
+
+
+def _add_recording(group: argparse._ArgumentGroup) -> None:
+    """What is kept and shown, and for how long."""
+    group.add_argument(
+        "--seconds", type=_positive, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
+    )
+    group.add_argument(
+        "--record", metavar="FILE", help="write what is played to this .wav file meanwhile, and the input beside it"
+    )
+    group.add_argument(
+        "--overwrite", action="store_true", help="let --record replace an earlier take (else take-2.wav and so on)"
+    )
+    group.add_argument("--quiet", action="store_true", help="show no levels while it plays, only what happens")
 
 
 def run(args: argparse.Namespace) -> None:
     """Play until the time is over, the source has ended or Ctrl-C; then print what happened."""
-    from ..live.stream import AudioStream
-
     rate = args.rate or _own_rate(args)
     chain = make_chain(args)
     view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz")
+    stream = _stream(args, chain, rate, view)
+    if args.preset:
+        _apply_preset(stream, args.preset)
+    if not args.json:
+        print(f"{describe(args)}, {rate:g} Hz, blocks of {stream.buffer_size}\n{stream.latency}", flush=True)
+    play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it", view)
+    data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
+    data["recorded"] = [str(path) for path in stream.recording_paths]
+    emit(args, data, statistics_text(stream.statistics))
+
+
+def _stream(args: argparse.Namespace, chain: list, rate: float, view: View):
+    """What is asked for, not started yet."""
+    from ..live.stream import AudioStream
+
     if is_sensor(args.source):
         source, endless = silent_source(chain, args.source, rate, view.say)
     else:
         source, endless = args.source, args.loop
-    stream = AudioStream(
+    return AudioStream(
         args.input,
         args.output,
         plugins=chain,
@@ -113,14 +146,6 @@ def run(args: argparse.Namespace) -> None:
         reopen=not args.no_reopen,
         report=view.say,
     )
-    if args.preset:
-        _apply_preset(stream, args.preset)
-    if not args.json:
-        print(f"{describe(args)}, {rate:g} Hz, blocks of {stream.buffer_size}\n{stream.latency}", flush=True)
-    play(stream, args.seconds, "" if args.json else "playing; Ctrl-C ends it", view)
-    data = {"chain": describe(args), "latency": stream.latency.as_dict(), "statistics": stream.statistics.as_dict()}
-    data["recorded"] = [str(path) for path in stream.recording_paths]
-    emit(args, data, statistics_text(stream.statistics))
 
 
 def _apply_preset(stream, name: str) -> None:
