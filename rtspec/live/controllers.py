@@ -1,19 +1,8 @@
 """What moves a live stream from outside: a MIDI port through a map, an OSC server, presets and a pad.
 
 MIDI: controllers move parameters through the map, at their sample; notes play the instruments of the chain; a program
-change loads the saved preset of that program, or else the channel plays General MIDI's. OSC, besides what
-:mod:`rtspec.control.osc.server` lists:
-
-==============================  ======================================================================================
-``/rtspec/preset name``         load a preset
-``/rtspec/preset/list``         answer ``/rtspec/preset/name`` (name, MIDI program or -1) for each, then
-                                ``/rtspec/preset/end`` with their number
-``/rtspec/pad/corners a b …``   play the pad (``/rtspec/pad/x``, ``/y``) between two or four presets; without arguments:
-                                answer their names
-``/rtspec/undo``, ``redo``      take the last preset back, or its taking back; answers 1, or 0 where there is none
-``/rtspec/snapshot name``       keep the present values under a name, until the stream ends
-``/rtspec/recall name``         go back to them
-==============================  ======================================================================================
+change loads the saved preset of that program, or else the channel plays General MIDI's. OSC: what
+:mod:`rtspec.control.osc.server` and :mod:`rtspec.live.osc_verbs` list.
 """
 
 import sys
@@ -31,11 +20,11 @@ from ..control.midi.mpe import MpeZones
 from ..control.parameters import Parameter
 from ..control.presets import without_setup
 from ..errors import InvalidValue, RtspecError
+from .osc_verbs import osc_verbs
 
 if TYPE_CHECKING:
     from ..control import MidiInput, MidiMap, OscServer
 
-_ROOT = "/rtspec"
 _PEDALS, _ALL_NOTES_OFF = (64, 66), 123
 _TEMPO = "tempo_bpm"
 _CLOSE_S = 2.0
@@ -203,7 +192,8 @@ class Controllers:
         from ..control.osc.datagrams import LOOPBACK
 
         host = self._osc_host or LOOPBACK
-        self.osc = OscServer(self.directory, self._osc_port or 0, host, self._report, self._verbs())
+        verbs = osc_verbs(self.load, self.bank, self.history, self.pad)
+        self.osc = OscServer(self.directory, self._osc_port or 0, host, self._report, verbs)
 
     def close(self) -> None:
         """Close what is open; safe to call twice."""
@@ -303,34 +293,3 @@ class Controllers:
                 errand()
             except RtspecError as error:
                 self._report(str(error))
-
-    # OSC ----------------------------------------------------------------------------------------------------------
-
-    def _verbs(self) -> dict[str, Callable[[list], list]]:
-        return {
-            f"{_ROOT}/preset": lambda a: self.load(_word("preset", a)) or [],
-            f"{_ROOT}/preset/list": self._listed,
-            f"{_ROOT}/pad/corners": self._cornered,
-            f"{_ROOT}/undo": lambda a: [(f"{_ROOT}/undo", [int(self.history.undo())])],
-            f"{_ROOT}/redo": lambda a: [(f"{_ROOT}/redo", [int(self.history.redo())])],
-            f"{_ROOT}/snapshot": lambda a: self.history.snapshot(_word("snapshot", a)) or [],
-            f"{_ROOT}/recall": lambda a: self.history.recall(_word("recall", a)) or [],
-        }
-
-    def _listed(self, arguments: list) -> list:
-        names = self.bank.names()
-        programs = self.bank.programs()
-        listed = [(f"{_ROOT}/preset/name", [name, programs.get(name, -1)]) for name in names]
-        return [*listed, (f"{_ROOT}/preset/end", [len(names)])]
-
-    def _cornered(self, arguments: list) -> list:
-        if arguments:
-            self.pad.set_corners([self.bank.get(_word("pad/corners", [name])) for name in arguments])
-        return [(f"{_ROOT}/pad/corners", list(self.pad.corners))]
-
-
-def _word(verb: str, arguments: list) -> str:
-    """The one text that a message has."""
-    if len(arguments) != 1 or not isinstance(arguments[0], str):
-        raise InvalidValue(f"{_ROOT}/{verb} takes names, each a text; send 'Default', say")
-    return arguments[0]

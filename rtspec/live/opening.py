@@ -33,3 +33,15 @@ def opened(
     look_again()
     reader, writer = (device and find_again(device) for device in devices)
     return Rig(settings, (reader, writer), plugins, say)
+
+
+def reopened(before: Rig, rate: float, plugins: Pedalboard, say: Callable[[str], None]) -> Rig:
+    """A rig in place of one whose device had vanished, on the device as it is now; where that refuses and has another
+    sample rate than `rate`, Hz, at its own."""
+    reader, writer = (device and find_again(device) for device in before.devices)
+    try:
+        return Rig(before.settings, (reader, writer), plugins, say)
+    except DeviceError:
+        if writer is None or writer.sample_rate == rate:
+            raise
+        return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), plugins, say)

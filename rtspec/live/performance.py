@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.devices import find_again, look_again
+from ..audio.devices import look_again
 from ..audio.recording import Recording, checked_path
-from ..buffers.events import AT_ONCE, send_event
 from ..chain.board import Pedalboard
 from ..control.parameters import Parameter
 from ..errors import DeviceError, InvalidValue
 from .controllers import Controllers
 from .handing import Handing
-from .opening import Devices, opened
+from .opening import Devices, opened, reopened
 from .session import Rig, Settings
 from .statistics import Statistics
 
@@ -230,21 +229,11 @@ class Performance:
             with suppress(DeviceError):
                 look_again(died)
                 died = False
-                self.rig = self._rebuilt(before)
+                self.rig = reopened(before, self.rig.settings.sample_rate, self.board, self.say)
                 self._go_on_from(before)
                 return
             if self.rig is not before:
                 self.rig.stop()  # it could be built, but not be started
-
-    def _rebuilt(self, before: Rig) -> Rig:
-        """Everything anew, on the device as it is now."""
-        reader, writer = (device and find_again(device) for device in before.devices)
-        try:
-            return Rig(before.settings, (reader, writer), self.board, self.say)
-        except DeviceError:  # it may have come back with another sample rate
-            if writer is None or writer.sample_rate == self.rig.settings.sample_rate:
-                raise
-            return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), self.board, self.say)
 
     def _go_on_from(self, before: Rig) -> None:
         """Play on where the sound broke off."""
@@ -271,40 +260,23 @@ class Performance:
             self.say(f"recording to {path}, since the sample rate is another")
         self.rig.exchange.record_to(self.recording.rings)
 
+    # What is asked while it plays -----------------------------------------------------------------------------------
+
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
-        """Play a MIDI channel message.
-
-        Parameters
-        ----------
-        message : mido.Message, bytes or sequence of int
-        time_s : float, optional
-            When it happened, on the clock of :func:`time.monotonic`: it acts a millisecond later than the sound that
-            came in then. Where None it acts at the start of the next block.
-        processor : Processor, optional
-            Who gets it; everyone in the chain who accepts MIDI where None.
-
-        Returns
-        -------
-        bool
-            Whether anyone gets it: False where nobody accepts MIDI, or too many events are on their way.
-        """
-        at, inboxes = self._event_time(time_s), self.rig.player.inboxes(processor)
-        sent = [self.rig.engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
-        return bool(sent) and all(sent)
+        """Play a MIDI channel message: :meth:`rtspec.AudioStream.send`."""
+        return self.rig.send(message, time_s, processor)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
         """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
         way."""
-        return self.rig.engine.events.put(parameter.event(self._event_time(time_s), value))
+        return self.rig.set(parameter, value, time_s)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
         return self.rig.player.settle(timeout_s)
 
-    def _event_time(self, time_s: float | None) -> int:
-        return AT_ONCE if time_s is None else self.rig.exchange.sample_at(time_s)
-
     def say(self, line: str) -> None:
+        """Note a line, and hand it to whoever listens."""
         self.said.append(line)
         if self._report is not None:
             with suppress(Exception):  # whoever listens must not end what speaks
@@ -313,23 +285,4 @@ class Performance:
     @property
     def statistics(self) -> Statistics:
         """What happened so far."""
-        rig = self.rig
-        engine, guard = rig.engine, rig.guard
-        return Statistics(
-            **{name: n + self._past[name] for name, n in rig.exchange.counters().items()},
-            reopened=self._reopened,
-            bad_samples=engine.bad_samples,
-            bad_frames=rig.player.bad_frames,
-            late_events=engine.events.late,
-            dropped_events=engine.events.dropped,
-            load=round(engine.governor.load, 3),
-            governor_level=engine.governor.level,
-            governor_steps=engine.governor.steps_down,
-            stuck_s=round(engine.stuck_s, 1),
-            howls=guard.howls if guard else 0,
-            limited_samples=guard.limited_samples if guard else 0,
-            callback_us=rig.exchange.histogram.summary_us(),
-            frame_us=engine.histogram.summary_us(),
-            real_time=engine.real_time,
-            native_plugins=rig.player.native_costs(),
-        )
+        return self.rig.statistics(self._past, self._reopened)

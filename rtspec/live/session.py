@@ -1,9 +1,11 @@
 """What a stream builds on a device, and builds anew where that comes back: rings, engine, chain, device stream."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +16,15 @@ from ..audio.feeding import Feeder, FileSource
 from ..audio.jack_look import device_there, jack_period
 from ..audio.period import JACK_SPLIT, ready_frames
 from ..audio.streams import PortAudioStream, Stream, VirtualStream
+from ..buffers.events import AT_ONCE, send_event
 from ..chain.board import Pedalboard
 from ..chain.latency import Latency, budget
 from ..chain.player import Player
 from ..chain.program import MAX_BLOCK
+from ..control.parameters import Parameter
 from .engine import Engine
 from .guard import Guard
+from .statistics import Statistics
 from .warm_start import compiled_aside
 
 USUAL_BLOCK = 128
@@ -205,6 +210,41 @@ class Rig:
         if self._feeder is not None:
             self._feeder.close()
         self.engine.stop()
+
+    def send(self, message: Any, time_s: float | None, processor: Any) -> bool:
+        """Play a MIDI channel message; whether anyone gets it."""
+        at, inboxes = self._event_time(time_s), self.player.inboxes(processor)
+        sent = [self.engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
+        return bool(sent) and all(sent)
+
+    def set(self, parameter: Parameter, value: float, time_s: float | None) -> bool:
+        """Move a parameter at a moment; False where too many events are on their way."""
+        return self.engine.events.put(parameter.event(self._event_time(time_s), value))
+
+    def _event_time(self, time_s: float | None) -> int:
+        return AT_ONCE if time_s is None else self.exchange.sample_at(time_s)
+
+    def statistics(self, past: Counter[str], reopened: int) -> Statistics:
+        """What happened so far; `past` is what its predecessors have counted, `reopened` how many they were."""
+        engine, guard = self.engine, self.guard
+        return Statistics(
+            **{name: n + past[name] for name, n in self.exchange.counters().items()},
+            reopened=reopened,
+            bad_samples=engine.bad_samples,
+            bad_frames=self.player.bad_frames,
+            late_events=engine.events.late,
+            dropped_events=engine.events.dropped,
+            load=round(engine.governor.load, 3),
+            governor_level=engine.governor.level,
+            governor_steps=engine.governor.steps_down,
+            stuck_s=round(engine.stuck_s, 1),
+            howls=guard.howls if guard else 0,
+            limited_samples=guard.limited_samples if guard else 0,
+            callback_us=self.exchange.histogram.summary_us(),
+            frame_us=engine.histogram.summary_us(),
+            real_time=engine.real_time,
+            native_plugins=self.player.native_costs(),
+        )
 
     @property
     def latency(self) -> Latency:

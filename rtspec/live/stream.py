@@ -8,25 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..audio.channels import checked_channels
-from ..audio.devices import find_device
-from ..audio.feeding import open_source
-from ..audio.layout import check_block, check_sample_rate, planar_sound
 from ..audio.names import Now, default_input_name, default_output_name, input_names, output_names
-from ..audio.recording import checked_path
 from ..chain.board import Pedalboard, as_board
-from ..chain.latency import Latency
 from ..control.parameters import Parameter
-from ..errors import InvalidValue
-from .arguments import checked_count, checked_samples, first, interleaved, natural_channels, spread, usual_worker
-from .controllers import Controllers
-from .opening import Devices, own_rate
-from .performance import Performance
-from .session import Rig, Settings
-from .statistics import Statistics
+from .piecewise import Piecewise
+from .wishes import Wishes
 
 
-class AudioStream:
+class AudioStream(Piecewise):
     """Live input → processors → output, with a known latency. A context manager.
 
     Parameters
@@ -106,7 +95,6 @@ class AudioStream:
     True
     """
 
-    ignore_dropped_input = False
     input_device_names, output_device_names = Now(input_names), Now(output_names)
     default_input_device_name, default_output_device_name = Now(default_input_name), Now(default_output_name)
 
@@ -144,72 +132,11 @@ class AudioStream:
         reopen: bool = False,
         report: Callable[[str], None] | None = None,
     ):
-        self._board, silent = as_board(plugins), source is not None or input_device_name is False
-        devices: Devices = None, None
-        if not virtual:
-            reader = None if silent else find_device(input_device_name, "input", allow_feedback)
-            devices = reader, find_device(output_device_name, "output")
-        rate = check_sample_rate(own_rate(devices) if sample_rate is None else sample_rate)
-        ins = checked_channels("input_channels", input_channels) or first("num_input_channels", num_input_channels)
-        outs = checked_channels("output_channels", output_channels) or first("num_output_channels", num_output_channels)
-        sound = open_source(source, rate) if isinstance(source, str | Path) else planar_sound("source", source)
-        inject = planar_sound("inject", inject)
-        self.channels = checked_count("channels", channels) or (
-            len(ins) if ins and source is None else natural_channels(sound, devices)
-        )
-        settings = Settings(
-            sample_rate=rate,
-            buffer_size=None if buffer_size is None else check_block(buffer_size),
-            channels=self.channels,
-            worker_samples=checked_samples("worker_samples", usual_worker(self._board, worker_samples)),
-            reserve_samples=checked_samples("reserve_samples", reserve_samples),
-            guard=guard,
-            source=interleaved("source", sound, self.channels),
-            inject=interleaved("inject", inject, self.channels),
-            loop=loop,
-            input_channels=ins,
-            output_channels=outs,
-            tape_frames=round(record_seconds * rate),
-        )
-        self._entered = 0
-        self._performance = Performance(
-            settings,
-            devices,
-            self._board,
-            record=None if record is None else checked_path(record),
-            overwrite=overwrite,
-            reopen=reopen,
-            report=report,
-            midi=midi,
-            midi_map=midi_map,
-            timed=midi_timed,
-            osc_port=osc_port,
-            osc_host=osc_host,
-            presets=presets,
-            pad=pad,
-        )
+        wishes = Wishes(**{word: value for word, value in locals().items() if word != "self"})
+        self._board, self._entered = as_board(plugins), 0
+        self._performance = wishes.performance(self._board)
+        self.channels = self._performance.rig.settings.channels
         weakref.finalize(self, self._performance.give_up).atexit = False
-
-    @property
-    def controllers(self) -> Controllers:
-        """The open MIDI input, its map and the OSC server."""
-        return self._performance.controllers
-
-    @property
-    def _rig(self) -> Rig:
-        return self._performance.rig
-
-    @property
-    def sample_rate(self) -> float:
-        """Hz; another one where the device came back with another."""
-        return self._rig.settings.sample_rate
-
-    @property
-    def buffer_size(self) -> int:
-        """Frames a block: what was asked for, or the device's own."""
-        return self._rig.buffer_size
-
-    # Playing ------------------------------------------------------------------------------------------------------
 
     @property
     def plugins(self) -> Pedalboard:
@@ -219,11 +146,6 @@ class AudioStream:
     @plugins.setter
     def plugins(self, plugins) -> None:
         self._board[:] = list(as_board(plugins))
-
-    @property
-    def running(self) -> bool:
-        """Between start and stop."""
-        return self._performance.running
 
     def __repr__(self) -> str:
         state = "running" if self.running else "not running"
@@ -267,17 +189,6 @@ class AudioStream:
         finally:
             self.stop()
 
-    @property
-    def recording_paths(self) -> tuple[Path, ...]:
-        """The files of input and output that `record` asked for; none before the start."""
-        recording = self._performance.recording
-        return () if recording is None else recording.paths
-
-    @property
-    def active(self) -> bool:
-        """Whether the device calls: False while it has vanished."""
-        return self._performance.active
-
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the source, or what was written, has been played out; True if it was, False at the timeout
         (seconds).
@@ -320,56 +231,6 @@ class AudioStream:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
         return self._performance.settle(timeout_s)
 
-    # Piece by piece -----------------------------------------------------------------------------------------------
-
-    def write(self, audio: np.ndarray, sample_rate: float | None = None) -> None:
-        """Play a sound through the chain, in place of the input and right behind what was written before.
-
-        Returns when the last of it is on its way, half a second before it is heard at most; :meth:`wait`, or the end
-        of `with`, waits until it is. A stream that does not run is started.
-
-        Parameters
-        ----------
-        audio : ndarray, float32 or float64
-            By the rules of all sounds; one channel goes to all of the chain's.
-        sample_rate : float, optional
-            Hz; must be the stream's.
-        """
-        rate, planar = self.sample_rate, planar_sound("audio", audio)
-        if sample_rate is not None and check_sample_rate(sample_rate) != rate:
-            raise InvalidValue(
-                f"sample_rate={sample_rate:g} Hz is not this stream's; resample the sound to {rate:g} Hz, or open a"
-                " stream at its rate"
-            )
-        frames = interleaved("audio", spread(planar, self.channels), self.channels)
-        self.start()
-        self._performance.write(frames)
-
-    def read(self, num_samples: int = 0) -> np.ndarray:
-        """Take input as it comes in, float32 of shape (channels, samples); it is kept from the first call on.
-
-        Parameters
-        ----------
-        num_samples : int
-            To wait for; where 0, what has come in since the last call.
-
-        Raises
-        ------
-        DroppedInput
-            Input was lost since the last call, because it came too late, unless :attr:`ignore_dropped_input`.
-        """
-        return self._performance.read(num_samples, self.ignore_dropped_input)
-
-    @property
-    def buffered_input_sample_count(self) -> int:
-        """Frames that :meth:`read` has not taken yet."""
-        return self._performance.handing.n_waiting
-
-    @property
-    def dropped_input_frame_count(self) -> int:
-        """Frames that were lost since the last :meth:`read`."""
-        return self._performance.handing.n_dropped(self._rig.exchange)
-
     @staticmethod
     def play(
         audio: np.ndarray, sample_rate: float, output_device_name: str | int | None = None, *, virtual: bool = False
@@ -379,51 +240,3 @@ class AudioStream:
             None, output_device_name, sample_rate=sample_rate, source=audio, virtual=virtual, plugins=[]
         ) as stream:
             stream.wait()
-
-    # Looking ------------------------------------------------------------------------------------------------------
-
-    @property
-    def latency(self) -> Latency:
-        """The itemised delay from input to output."""
-        return self._rig.latency
-
-    @property
-    def statistics(self) -> Statistics:
-        """What happened so far."""
-        return self._performance.statistics
-
-    @property
-    def reports(self) -> list[str]:
-        """What came and went, and what went otherwise than asked for, a line each: ports, presets, an edit that failed
-        or made the latency longer."""
-        return list(self._performance.said)
-
-    @property
-    def num_input_channels(self) -> int:
-        """Channels that are open of the input device; 0 without one."""
-        return int(self._rig.exchange.record["device_inputs"][0])
-
-    @property
-    def num_output_channels(self) -> int:
-        """Channels that are open of the output device; 0 on the virtual one."""
-        return int(self._rig.exchange.record["device_outputs"][0])
-
-    @property
-    def levels(self) -> tuple[float, float]:
-        """The largest magnitudes of input and output since this was last asked for."""
-        return self._rig.exchange.peaks()
-
-    @property
-    def clock(self) -> tuple[int, float]:
-        """How many frames had come in at which moment of :func:`time.monotonic`, lately."""
-        return self._rig.exchange.clock()
-
-    def rewind(self) -> None:
-        """Begin the tape that :attr:`recorded` gives anew."""
-        self._rig.exchange.rewind()
-
-    @property
-    def recorded(self) -> tuple[np.ndarray, np.ndarray]:
-        """Input and output on the tape so far, float32 of shape (channels, samples)."""
-        n = self._rig.exchange.taped_frames
-        return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()

@@ -10,7 +10,7 @@
 ``/rtspec/error``                      sent to whoever sent a wrong value: what is wrong, in one line
 =====================================  ===========================================================================
 
-A stream adds presets and more (:mod:`rtspec.live.controllers`). Short addresses (``/rtspec/mix``) mean the first
+A stream adds presets and more (:mod:`rtspec.live.osc_verbs`). Short addresses (``/rtspec/mix``) mean the first
 parameter that fits; patterns (``*``, ``?``, ``[12]``, ``{a,b}``) all that do. ``/rtspec/pad x y`` is one message for
 both. Switches take T and F; a value a hair outside its range is the range's end; a button that reports its release acts
 once, ``/rtspec/preset/NAME 1`` too. Bundles act at their time tag. An unknown address is answered with the nearest

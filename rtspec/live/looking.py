@@ -1,0 +1,98 @@
+"""What can be seen of a stream while it plays."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..chain.latency import Latency
+from .controllers import Controllers
+from .performance import Performance
+from .session import Rig
+from .statistics import Statistics
+
+
+class Looking:
+    """Words of :class:`rtspec.AudioStream` that tell and change nothing, but for what they count from."""
+
+    _performance: Performance
+
+    @property
+    def controllers(self) -> Controllers:
+        """The open MIDI input, its map and the OSC server."""
+        return self._performance.controllers
+
+    @property
+    def _rig(self) -> Rig:
+        return self._performance.rig
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz; another one where the device came back with another."""
+        return self._rig.settings.sample_rate
+
+    @property
+    def buffer_size(self) -> int:
+        """Frames a block: what was asked for, or the device's own."""
+        return self._rig.buffer_size
+
+    @property
+    def running(self) -> bool:
+        """Between start and stop."""
+        return self._performance.running
+
+    @property
+    def recording_paths(self) -> tuple[Path, ...]:
+        """The files of input and output that `record` asked for; none before the start."""
+        recording = self._performance.recording
+        return () if recording is None else recording.paths
+
+    @property
+    def active(self) -> bool:
+        """Whether the device calls: False while it has vanished."""
+        return self._performance.active
+
+    @property
+    def latency(self) -> Latency:
+        """The itemised delay from input to output."""
+        return self._rig.latency
+
+    @property
+    def statistics(self) -> Statistics:
+        """What happened so far."""
+        return self._performance.statistics
+
+    @property
+    def reports(self) -> list[str]:
+        """What came and went, and what went otherwise than asked for, a line each: ports, presets, an edit that failed
+        or made the latency longer."""
+        return list(self._performance.said)
+
+    @property
+    def num_input_channels(self) -> int:
+        """Channels that are open of the input device; 0 without one."""
+        return int(self._rig.exchange.record["device_inputs"][0])
+
+    @property
+    def num_output_channels(self) -> int:
+        """Channels that are open of the output device; 0 on the virtual one."""
+        return int(self._rig.exchange.record["device_outputs"][0])
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The largest magnitudes of input and output since this was last asked for."""
+        return self._rig.exchange.peaks()
+
+    @property
+    def clock(self) -> tuple[int, float]:
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately."""
+        return self._rig.exchange.clock()
+
+    def rewind(self) -> None:
+        """Begin the tape that :attr:`recorded` gives anew."""
+        self._rig.exchange.rewind()
+
+    @property
+    def recorded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Input and output on the tape so far, float32 of shape (channels, samples)."""
+        n = self._rig.exchange.taped_frames
+        return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()
