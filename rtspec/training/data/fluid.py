@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .notes import Note
+from .sound_fonts import Note
 from .packages import DataError
 
 GAIN = 0.5
