@@ -37,7 +37,8 @@ def test_playing_a_model_leaves_no_file_and_no_thread(tmp_path):
     ran = played(tmp_path, "import rtspec")
     never = played(tmp_path, "import rtspec", ORT_DISABLE_TELEMETRY="1", CI="true")
     assert ran.returncode == 0 and ran.stderr == "" and ran.stdout == never.stdout != "", ran
-    assert list(tmp_path.rglob("*")) == []
+    own = tmp_path / ".cache" / "rtspec"  # the forms in which models are played
+    assert {path for path in tmp_path.rglob("*") if own not in path.parents} <= {own.parent, own}
 
 
 def test_onnxruntime_that_was_there_first_is_told_of(tmp_path):

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .sound_fonts import Note
 from .packages import DataError
+from .sound_fonts import Note
 
 GAIN = 0.5
 """fluidsynth's own is 0.2; at this one a single note does not clip."""

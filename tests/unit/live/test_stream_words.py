@@ -149,8 +149,9 @@ def test_write_spreads_one_channel_starts_and_refuses_another_rate():
 def test_what_comes_in_is_read_without_a_gap_and_a_loss_is_told():
     ramp = np.arange(1, 20 * RATE, dtype=np.float32)[np.newaxis] / 2**24
     with stream(source=ramp, plugins=[]) as playing:
-        assert playing.read().shape == (1, 0)
-        parts = [playing.read(1000), playing.read(5000)]
+        first = playing.read()  # from here on input is kept: nothing yet, or what a quick callback has brought
+        assert len(first) == 1 and first.shape[1] < RATE // 10
+        parts = [first, playing.read(1000), playing.read(5000)]
         while not playing.buffered_input_sample_count:
             time.sleep(0.01)
         parts.append(playing.read())
