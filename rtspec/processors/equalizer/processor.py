@@ -1,7 +1,10 @@
 """A graphic equalizer without latency."""
 
+from collections.abc import Mapping
+
 from ...buffers.step import Stage
 from ...control.parameters import ParameterSpec
+from ...errors import InvalidValue
 from ..base import check_choice
 from ..sample_processor import SampleProcessor
 from .stages import equalizer_stage
@@ -72,6 +75,10 @@ class Equalizer(SampleProcessor):
     ):
         self._bands = check_choice("bands", bands, LAYOUTS)
         nominal = dict(zip(_NOMINAL[bands], gain_names(bands), strict=True))
+        if not isinstance(gains_db, Mapping | None):
+            raise InvalidValue(
+                f"gains_db={gains_db!r} must be a dict of centres in Hz to dB; or set one gain: gain_1000_hz=3"
+            )
         for centre in gains_db or {}:
             check_choice("gains_db", centre, nominal)
         given = {nominal[centre]: value for centre, value in (gains_db or {}).items()}

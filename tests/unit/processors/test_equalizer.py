@@ -123,6 +123,7 @@ def test_bands_beyond_the_sample_rate_are_left_out_and_do_no_harm():
     [
         (lambda: rtspec.Equalizer("sixth-octave"), "bands='sixth-octave' is not known; choose one of octave, third"),
         (lambda: rtspec.Equalizer(gains_db={440: 3}), "gains_db=440 is not known; choose one of 20, 25, 31.5"),
+        (lambda: rtspec.Equalizer(gains_db=3), "gains_db=3 must be a dict of centres in Hz to dB"),  # type: ignore
         (lambda: rtspec.Equalizer(gains_db={1000: 13}), "gain_1000_hz=13 must be a number from -12 to 12 dB"),
     ],
 )
