@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ModelError
 from ..frames.plan import FramePlan
 from ..storage import WholeFile
+from .fork_lock import ForkLock
 from .manifest import METADATA_KEY, STREAM_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
 
 if TYPE_CHECKING:
@@ -182,18 +181,7 @@ def _loaded(path: Path, content: bytes) -> PackagedModel:
         raise ModelError(f'"{path}": {error}') from error
 
 
-_loading = threading.RLock()
-
-
-def _after_fork() -> None:
-    """Whoever held the lock does not live in the child."""
-    global _loading
-    _loading = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
+_loading = ForkLock()
 _in_use: "weakref.WeakValueDictionary[tuple[str, bytes], PackagedModel]" = weakref.WeakValueDictionary()
 """Models by path and content; each goes when its last user goes."""
 

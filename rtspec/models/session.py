@@ -6,8 +6,6 @@ binding under the GIL: the step above it is the same compiled code.
 """
 
 import ctypes
-import os
-import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from ..buffers.step import Row, Stage, step
 from ..buffers.views import part, place_of
 from ..errors import InvalidValue, ModelError
 from . import ort_api
+from .fork_lock import ForkLock
 from .manifest import Manifest, Port, Signature, State
 from .one_call.form import Call, CallForm, call_form, own_form
 from .one_call.kept import form_key, keep_form, kept_form
@@ -680,18 +679,7 @@ def _made_session(model: PackagedModel, call: Call, session: Any, as_it_is: bool
     return made
 
 
-_making = threading.RLock()
-
-
-def _after_fork() -> None:
-    """Whoever held the lock does not live in the child."""
-    global _making
-    _making = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
+_making = ForkLock()
 _sessions: "weakref.WeakValueDictionary[tuple, Any]" = weakref.WeakValueDictionary()
 """Each lives as long as a model or a stage that uses it."""
 
