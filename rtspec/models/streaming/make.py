@@ -13,9 +13,10 @@ from rtspec.errors import InvalidValue
 from .load import Inputs, inputs_of, load
 from .prepare import prepare
 from .prove import prove
-from .rewrite import Rewritten, rewrite
+from .rewrite import rewrite
+from .rewritten import Rewritten
 from .run import difference, random_clip, run_offline, run_streaming
-from .stream import Budget
+from .walk import Budget
 
 # Frames of the random clip on which the cost of cutting look-ahead is measured.
 TRIAL_FRAMES = 64

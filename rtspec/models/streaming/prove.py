@@ -11,7 +11,8 @@ from rtspec.errors import ModelError
 
 from .load import Inputs
 from .refuse import NotStreamable, differs, does_not_load, whole_periods_only
-from .rewrite import Rewritten, watched
+from .rewrite import watched
+from .rewritten import Rewritten
 from .run import StreamingRun, random_clip, run_offline
 from .trials import with_outputs
 
