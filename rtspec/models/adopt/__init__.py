@@ -8,11 +8,12 @@ from typing import Any
 
 from ...errors import InvalidValue, ModelError
 from ..manifest import COMPLEX, METADATA_KEY
-from ..packages import metadata, package, read_proto, stream_metadata
+from ..packages import metadata, package, stream_metadata
 from ..sandbox import sandboxed
 from .facts import Facts, look
 from .propose import Proposal, propose
 from .recipes import Recipe, recipe, recipes, recognised
+from .wholes import whole
 
 __all__ = ["Adopted", "Facts", "Proposal", "Recipe", "adopt", "recipes"]
 
@@ -66,7 +67,7 @@ def adopt(
     Parameters
     ----------
     file : str or Path
-        The ONNX file.
+        The ONNX file; or a folder or tar file with the several files of a model that a recipe knows.
     path : str or Path
         The package to write.
     like : str, optional
@@ -85,13 +86,13 @@ def adopt(
     ModelError
         If the file needs something that cannot be told, or is no frame-by-frame network.
     """
-    answers = dict(answers or {})
-    proto = read_proto(Path(file))
+    proto, together, known = whole(Path(file), like)
+    answers = {**known, **(answers or {})}
     if metadata(proto, METADATA_KEY) is not None:
         raise ModelError(f'"{file}" is a package already; play it: rtspec live --processor onnx:{file}')
     stream = stream_metadata(proto)
     facts = _without_stream(look(proto, answers.get("input.name"), answers.get("output.name")), stream)
-    chosen = recipe(like) if like else recognised(facts)
+    chosen = together or (recipe(like) if like else recognised(facts))
     _refuse_unconverted(facts, str(file), as_it_is or stream is not None)
     made = _complete(facts, chosen, answers, constants or {}, ask)
     made.fields.setdefault("name", Path(file).stem)

@@ -32,6 +32,8 @@ class Recipe:
         What a user must know.
     source : str
         Where the values come from.
+    files : tuple of str
+        Of models that are published as several files, which `wholes` makes one.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Recipe:
     bins: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     source: str = ""
+    files: tuple[str, ...] = ()
 
     def knows(self, facts: Facts) -> bool:
         """Whether a file has the names and the number of bins of this model."""

@@ -18,7 +18,7 @@ BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 
 def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
     """A copy in an operator set that the rules know, without conditions that do not depend on the clip."""
-    model = _newer(offline)
+    model = converted(offline, RULES_OPSET)
     return _without_known_conditions(model, inputs) if any(n.op_type == "If" for n in model.graph.node) else model
 
 
@@ -27,15 +27,16 @@ def opset_of(model: ModelProto) -> int:
     return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
 
 
-def _newer(model: ModelProto) -> ModelProto:
-    if opset_of(model) >= RULES_OPSET:
+def converted(model: ModelProto, opset: int) -> ModelProto:
+    """The model in an operator set at least as new; ModelError if onnx cannot bring it there."""
+    if opset_of(model) >= opset:
         return model
     try:
-        return version_converter.convert_version(model, RULES_OPSET)
+        return version_converter.convert_version(model, opset)
     except Exception as error:  # the converter raises whatever its C++ does
         reason = " ".join(str(error).split())[:160]
         raise ModelError(
-            f"opset {opset_of(model)} cannot be converted to {RULES_OPSET} ({reason}); export with opset 17"
+            f"opset {opset_of(model)} cannot be converted to {opset} ({reason}); export with opset 17"
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""Several networks and what a pipeline does between them, as one graph: `builder`, `deepfilter`."""
