@@ -1,16 +1,25 @@
-"""A chain that is rendered piece by piece while automation moves it."""
+"""A chain that is rendered piece by piece, as a stream plays it, while automation moves it and a sensor hears."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
 from ..buffers.events import Event, send_event
 from ..control.automation import Automation
 from ..control.midi.mpe import messages_for
-from .board import Pedalboard
 from .player import Player
 from .plugin import is_plugin
 from .program import MAX_BLOCK, Playback, Program
+
+STILL = Automation([], [])
+"""Nothing moves."""
+
+
+class Streamed(Protocol):
+    """A board: its plugins in order."""
+
+    def flat(self) -> list: ...
 
 
 class AutomatedPlayback:
@@ -26,10 +35,14 @@ class AutomatedPlayback:
         Hz.
     channels : int
     automation : Automation
+    sensors : int
+        Channels of the sensor.
     """
 
-    def __init__(self, board: Pedalboard, sample_rate: float, channels: int, automation: Automation):
-        self._player = Player(board.flat, sample_rate, channels)
+    def __init__(
+        self, board: Streamed, sample_rate: float, channels: int, automation: Automation = STILL, sensors: int = 0
+    ):
+        self._player = Player(board.flat, sample_rate, channels, sensors=sensors)
         self._playback, self._rate, self._now = Playback(self._player.program), sample_rate, 0
         self._events = sorted(self._timed(automation), key=lambda event: event.time)
         self._next = 0
@@ -51,11 +64,12 @@ class AutomatedPlayback:
         """What plays."""
         return self._player.program
 
-    def piece(self, audio: np.ndarray) -> np.ndarray:
-        """The next piece, float32 (channels, n): fewer samples come out while the delay fills, then as many."""
+    def piece(self, audio: np.ndarray, heard: np.ndarray | None = None, block: int = MAX_BLOCK) -> np.ndarray:
+        """The next piece, float32 (channels, n): fewer samples come out while the delay fills, then as many. `heard` is
+        what the sensor hears meanwhile, float32 (sensors, n)."""
         end, first = self._now + audio.shape[1], self._next
         while self._next < len(self._events) and self._events[self._next].time < end:
             self._next += 1
         due = [event._replace(time=event.time - self._now) for event in self._events[first : self._next]]
         self._now = end
-        return self._playback.piece(np.ascontiguousarray(audio, np.float32), MAX_BLOCK, due)
+        return self._playback.piece(np.ascontiguousarray(audio, np.float32), block, due, heard)

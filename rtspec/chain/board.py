@@ -19,6 +19,7 @@ from .offline import OfflineChain, check_distinct, inside
 from .player import Player
 from .plugin import Plugin, is_plugin
 from .program import Program, audio_buffer
+from .sensed import SensedPlayback, check_heard, listens
 
 DEFAULT_RATE = 44100.0
 """Hz; what latencies are told for before anything was played."""
@@ -66,6 +67,7 @@ class Pedalboard(_List):
         self._layout = Layout()
         self._form: Form | None = None
         self._chain: OfflineChain | None = None
+        self._sensed = SensedPlayback(self)
         self._plugins = [self._adopted(plugin) for plugin in _listed(plugins)]
 
     # A list -------------------------------------------------------------------------------------------------------
@@ -167,10 +169,12 @@ class Pedalboard(_List):
 
     # Offline ------------------------------------------------------------------------------------------------------
 
-    def process(self, input_array, sample_rate: float, buffer_size: int = 8192, reset: bool = True) -> np.ndarray:
+    def process(
+        self, input_array, sample_rate: float, buffer_size: int = 8192, reset: bool = True, *, sensor=None
+    ) -> np.ndarray:
         """Process audio by pedalboard's rules: see :meth:`rtspec.processors.base.Processor.process`.
 
-        Callers in several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
+        `sensor` is what a microphone hears meanwhile, at the same sample rate, laid out as any sound. Callers in several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
         :meth:`flush` gives.
         """
         rate, block, alone = check_sample_rate(sample_rate), check_block(buffer_size), check_reset(reset)
@@ -178,8 +182,13 @@ class Pedalboard(_List):
             planar, form = self._layout.to_planar(input_array)
             if planar.size == 0:
                 return form.restore(planar)
-            chain = self._chain_for(rate, len(planar), going_on=not alone)
             self._form = form
+            if sensor is not None or listens(self.flat()):
+                check_heard(self.flat(), sensor)
+                check_distinct(self.flat())
+                play = self._sensed.whole if alone else self._sensed.piece
+                return form.restore(play(planar, rate, block, sensor))
+            chain = self._chain_for(rate, len(planar), going_on=not alone)
             return form.restore(chain.whole(planar, block) if alone else chain.piece(planar, block))
 
     __call__ = process
@@ -190,6 +199,8 @@ class Pedalboard(_List):
         All pieces and this one, joined, are as long as what went in.
         """
         with self._calling:
+            if self._sensed.is_playing and self._form is not None:
+                return self._form.restore(self._sensed.flush())
             if self._chain is None or self._form is None:
                 return np.zeros((2, 0), np.float32)
             return self._form.restore(self._chain.flush())
@@ -204,14 +215,15 @@ class Pedalboard(_List):
     def reset(self) -> None:
         """Forget all sound."""
         with self._calling:
+            self._sensed.reset()
             if self._chain is not None:
                 self._chain.reset()
 
     @property
     def program(self) -> Program | None:
         """What :meth:`process` plays our processors with, as parts of one; None before its first call."""
-        if self._chain is None:
-            return None
+        if listens(self.flat()) or self._chain is None:
+            return self._sensed.program
         nothing = audio_buffer(self._chain.channels)
         return Program([], [], nothing, nothing, {}, keep=tuple(self._chain.programs))
 

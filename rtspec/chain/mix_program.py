@@ -68,6 +68,7 @@ class MixProgram(Program):
             keep=(programs,),
             inboxes=[inbox for program in programs for inbox in program.inboxes],
             natives=[native for program in programs for native in program.natives],
+            listeners=[stage for program in programs for stage in program.listeners],
         )
 
     def places(self, before: int) -> Iterator[tuple[object, Program, int, int]]:

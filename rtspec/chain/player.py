@@ -19,7 +19,9 @@ from ..buffers.priority import become_real_time_but_compile
 from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
 from ..buffers.views import copy, float_rows, part
+from ..control.parameters import redirected
 from ..errors import existing
+from .cells import Cells
 from .driver import Driver, LastStage
 from .fading import FADE_MS, fade_stage
 from .mix_program import program_of
@@ -28,6 +30,7 @@ from .native_probe import feeding
 from .offline import check_distinct, inside
 from .plugin import Plugin, version_of
 from .program import STRIDE, Program, audio_buffer
+from .steering import Moves, Steering
 from .unit import Unit, bad_frames_of, differing, latency_of, natives_of, padding, plugin_of, warmed
 
 WIRE = Record("Wire", counts="channels")
@@ -64,6 +67,8 @@ class Player:
         Gets a line where an edit goes otherwise than asked for.
     guard : LastStage, optional
         Stands behind the chain.
+    sensors : int
+        Channels of a sensor, which listening stages hear.
 
     Attributes
     ----------
@@ -79,7 +84,9 @@ class Player:
         reserve: int = 0,
         report: Callable[[str], object] = lambda line: None,
         guard: LastStage | None = None,
+        sensors: int = 0,
     ):
+        self._cells, self._moves = Cells(channels, sensors), Moves()
         self._guard, self._guarded = guard, audio_buffer(channels)
         self._report = report
         self.sample_rate, self.channels = sample_rate, channels
@@ -139,14 +146,17 @@ class Player:
                 unit.begin(lead)
                 return unit
             unit.release()
-        version = version_of(plugin)
-        return Unit(plugin, program_of(plugin, self.sample_rate, self.channels, lead), version, lead)
+        version, steering = version_of(plugin), Steering(self._moves)
+        with redirected(steering.targets):
+            program = program_of(plugin, self.sample_rate, self.channels, lead)
+        return Unit(plugin, program, version, lead, steering.stages)
 
     def _rows(self, units: Sequence[Unit], place: np.ndarray) -> tuple[list[Row], np.ndarray]:
         """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is."""
         rows = []
         for unit in units:
-            rows += [self._wire.row(place, unit.program.x), *unit.program.rows]
+            steers = [stage.row(place, place) for stage in unit.steers]
+            rows += [*steers, self._wire.row(place, unit.program.x), *unit.program.rows]
             place = unit.program.y
         return rows, place
 
@@ -158,8 +168,15 @@ class Player:
         latency: dict[str, int] = {}
         for item, n in (pair for program in programs for pair in program.latency.items()):
             latency[item] = latency.get(item, 0) + n
+        listeners = [stage for program in programs for stage in program.listeners]
+        rows += [stage.row(self._cells.heard, out) for stage in listeners]
+        x, keep = self._x, (self._wire, *programs)
+        if listeners:
+            row, stage = self._cells.around(rows, x, out)
+            rows, x, out, keep = [row], self._cells.x, self._cells.y, (stage, *keep)
         inboxes = [inbox for program in programs for inbox in program.inboxes]
-        return Program(rows, [], self._x, out, latency, keep=(self._wire, *programs), inboxes=inboxes)
+        sensor = self._cells.sensor if self._cells.sensors else None
+        return Program(rows, [], x, out, latency, keep=keep, inboxes=inboxes, sensor=sensor)
 
     # Edits --------------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,12 @@ class Plugin(Controlled):
     ----------
     version : hashable
         Another one whenever the plugin's structure has changed, so that its programs have to be prepared anew.
+    listens : bool
+        Whether its program hears a sensor, or what the chain gives in the end.
     """
 
     version: Any = 0
+    listens: bool = False
 
     @abstractmethod
     def prepare(self, sample_rate: float, channels: int) -> "Program":
@@ -33,6 +36,14 @@ class Plugin(Controlled):
     def latency(self, sample_rate: float) -> dict[str, int]:
         """Delay from input to output in samples, by item; raises as :meth:`prepare` does. Boards ask before an edit."""
         return dict(self.prepare(sample_rate, 1).latency)
+
+    def remarks(self) -> list[str]:
+        """What there is to tell since the last call, a line each: a sensor that is dead, say."""
+        return []
+
+    def readings(self) -> dict[str, float]:
+        """What its compiled code has found lately, by name."""
+        return {}
 
     def join(self, board: Any) -> None:
         """From now on `board.changed()` is to be called when :attr:`version` changes."""

@@ -37,6 +37,10 @@ class Program:
         Where its stages look for MIDI messages.
     natives : sequence of NativeStep
         The native plugins in it.
+    sensor : ndarray, float32, shape (sensor channels, STRIDE), optional
+        Where a driver puts what a sensor hears meanwhile.
+    listeners : sequence of Stage
+        Those of `stages` that analyse sensor and final output, and touch neither (:mod:`rtspec.chain.listening`).
 
     Attributes
     ----------
@@ -54,7 +58,10 @@ class Program:
         keep: tuple = (),
         inboxes: Sequence[Inbox] = (),
         natives: Sequence = (),
+        sensor: np.ndarray | None = None,
+        listeners: Sequence[Stage] = (),
     ):
+        self.sensor, self.listeners = sensor, list(listeners)
         self.rows, self.stages, self.x, self.y, self.latency = list(rows), list(stages), x, y, dict(latency)
         self._kept, self.inboxes, self.natives = keep, list(inboxes), list(natives)
         self.governed = self._governed()
@@ -99,17 +106,26 @@ class Program:
         for stage, then in zip(self.stages, state, strict=True):
             stage.restore(then)
 
-    def run(self, audio: np.ndarray, block: int = MAX_BLOCK, events: Iterable[Event] = ()) -> np.ndarray:
+    def run(
+        self,
+        audio: np.ndarray,
+        block: int = MAX_BLOCK,
+        events: Iterable[Event] = (),
+        heard: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Stream audio through, float32 C-contiguous (channels, n) → the same shape, delayed; without the GIL.
 
-        `events` act at their sample of `audio`.
+        `events` act at their sample of `audio`; `heard`, float32 C-contiguous (sensor channels, n), is what the sensor
+        hears meanwhile.
         """
         out, queue = np.empty_like(audio), queue_of(events)
+        ears = heard if heard is not None and self.sensor is not None else np.zeros((0, 0), np.float32)
         with flushed():
             _run_blocks(
                 *(address(self.table), len(self.table), address(self.x), address(self.y)),
                 *(address(audio), address(out), len(audio), audio.shape[1], min(block, MAX_BLOCK)),
                 queue.address,
+                *(address(ears), address(self.sensor) if len(ears) and self.sensor is not None else 0, len(ears)),
             )
         return out
 
@@ -153,12 +169,14 @@ class Playback:
         self.program.restore(kept)
         return np.ascontiguousarray(np.concatenate([out, rest], axis=1)[:, delay:])
 
-    def piece(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
+    def piece(
+        self, audio: np.ndarray, block: int, events: Iterable[Event] = (), heard: np.ndarray | None = None
+    ) -> np.ndarray:
         """The next piece of a sound: fewer samples come out while the delay fills, then as many; `events` act at their
-        sample of the piece."""
+        sample of the piece, and `heard` is what the sensor hears meanwhile."""
         skipped = min(self._to_skip, audio.shape[1])
         self._to_skip -= skipped
-        return self.program.run(audio, block, events)[:, skipped:]
+        return self.program.run(audio, block, events, heard)[:, skipped:]
 
     def flush(self) -> np.ndarray:
         """The end of a sound that came in pieces; the next piece begins a new one."""
@@ -169,7 +187,7 @@ class Playback:
 
 
 @njit(cache=True, nogil=True)
-def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block, queue):
+def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block, queue, heard, ears, sensors):
     collect(queue)
     start = 0
     while start < n_samples:
@@ -177,6 +195,8 @@ def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block, queu
         n = samples_until_next(queue, start, min(block, n_samples - start))
         for c in range(channels):
             memmove(x + 4 * c * STRIDE, audio + 4 * (c * n_samples + start), 4 * n)
+        for c in range(sensors):
+            memmove(ears + 4 * c * STRIDE, heard + 4 * (c * n_samples + start), 4 * n)
         run_rows(rows, n_rows, n)
         for c in range(channels):
             memmove(out + 4 * (c * n_samples + start), y + 4 * c * STRIDE, 4 * n)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..buffers.step import Stage
 from ..models.session import ModelStage
 from .fading import delay_stage
 from .mix_program import MixProgram
@@ -19,12 +20,14 @@ RESERVE = "reserve"
 @dataclass(eq=False)
 class Unit:
     """A plugin and the program that plays it in one stream; `plugin` is None for a delay. `version` tells a processor's
-    structure (bands, methods), or what is in a mix, from a later one; `lead` is how late the sound comes to it."""
+    structure (bands, methods), or what is in a mix, from a later one; `lead` is how late the sound comes to it;
+    `steers` are stages that bring its targets up to date (:mod:`rtspec.chain.steering`)."""
 
     plugin: Any
     program: Program
     version: object = 0
     lead: int = 0
+    steers: Sequence[Stage] = ()
 
     def plays(self, plugin: object) -> bool:
         """Whether this unit is still right for `plugin`."""

@@ -3,7 +3,9 @@
 Python release-stores a target; the engine acquires it and moves there smoothly. No lock, no message, any thread.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import isfinite
 
@@ -167,5 +169,22 @@ class ParameterTable(Mapping[str, Parameter]):
         publish_double(self.targets, index, value)
 
     def target_address(self, name: str) -> int:
-        """Where compiled code acquires the target of `name`, a float64."""
-        return address(self.targets) + 8 * list(self._parameters).index(name)
+        """Where compiled code acquires the target of `name`, a float64: one's own, or what a driver puts in its place
+        (:func:`redirected`)."""
+        replaced = _REPLACED.get()
+        targets = self.targets if replaced is None else replaced(self)
+        return address(targets) + 8 * list(self._parameters).index(name)
+
+
+_REPLACED: ContextVar[Callable[[ParameterTable], np.ndarray] | None] = ContextVar("targets", default=None)
+
+
+@contextmanager
+def redirected(targets: Callable[[ParameterTable], np.ndarray]) -> Iterator[None]:
+    """What is prepared inside follows the targets that `targets` gives for each table, which the caller keeps up to
+    date and alive, and not the table's own."""
+    token = _REPLACED.set(targets)
+    try:
+        yield
+    finally:
+        _REPLACED.reset(token)

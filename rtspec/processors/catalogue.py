@@ -77,6 +77,9 @@ OWN = (
         models=(("identity", "onnx:identity"), ("tilt-gate", "onnx:tilt-gate")),
     ),
     Entry(
+        "scene-eq", f"{_HERE}.equalizer.scene", "SceneEqualizer", "an equalizer that hears the room; without latency"
+    ),
+    Entry(
         "timbre-morph", f"{_HERE}.timbre.morph", "TimbreMorph", "live sound with another timbre", "ANCHOR",
         models=(("timbre-morph", "timbre-morph"),),
     ),

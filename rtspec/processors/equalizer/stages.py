@@ -160,7 +160,7 @@ def equalize(state, x, n, y):
 
 
 def equalizer_stage(table: ParameterTable, centres_hz: dict[str, float], sample_rate: float, channels: int) -> Stage:
-    """Bells in a row as an audio stage, no delay.
+    """Bells in a row as an audio stage, no delay, that follow parameters.
 
     Parameters
     ----------
@@ -171,8 +171,17 @@ def equalizer_stage(table: ParameterTable, centres_hz: dict[str, float], sample_
         Hz.
     channels : int
     """
-    n, warps = len(centres_hz), warped(np.array(list(centres_hz.values())), sample_rate)
     smoothing_ms = table[next(iter(centres_hz))].spec.smoothing_ms
+    targets = [table.target_address(name) for name in centres_hz]
+    return bells_stage(targets, list(centres_hz.values()), smoothing_ms, sample_rate, channels, (table,))
+
+
+def bells_stage(
+    targets: list[int], centres_hz: list[float], smoothing_ms: float, sample_rate: float, channels: int, keep: tuple
+) -> Stage:
+    """Bells in a row as an audio stage, no delay; `targets` are addresses of what each is to reach in dB, float64,
+    which `keep` keeps alive."""
+    n, warps = len(centres_hz), warped(np.array(centres_hz), sample_rate)
     shapes = {"poles": (n, POLES), "now": (n, 4), "next": (n, 4), "slopes": (n, 4), "matrix": (n + 1, n)}
     shapes |= dict.fromkeys(("wanted", "gains", "from_db", "to_db"), (n,))
     shapes |= dict.fromkeys(("ic1", "ic2"), (channels, n)) | {"work": (GRID,)}
@@ -180,10 +189,10 @@ def equalizer_stage(table: ParameterTable, centres_hz: dict[str, float], sample_
     return Stage(
         equalize,
         EQUALIZER,
-        keep=(table,),
+        keep=keep,
         channels=channels,
         n=n,
-        targets=aligned_copy(np.array([table.target_address(name) for name in centres_hz])),
+        targets=aligned_copy(np.array(targets)),
         qualities=aligned_copy(qualities(warps)),
         warps=aligned_copy(warps),
         coefficient=coefficient(smoothing_ms, sample_rate / TICK),
