@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from .control import Parameter
     from .frames import FramePlan
     from .live.stream import AudioStream
-    from .processors import BandwidthExtension, Equalizer, OnnxProcessor, SpectralInversion, TimbreMorph, TimbreSynth
+    from .processors import (
+        BandwidthExtension,
+        Equalizer,
+        OnnxProcessor,
+        SceneEqualizer,
+        SpectralInversion,
+        TimbreMorph,
+        TimbreSynth,
+    )
 
 __version__ = "0.1.0"
 
@@ -45,6 +53,7 @@ __all__ = [
     "OnnxProcessor",
     "Parameter",
     "Pedalboard",
+    "SceneEqualizer",
     "SpectralInversion",
     "TimbreMorph",
     "TimbreSynth",

@@ -21,6 +21,8 @@ class Recipe:
     salvage : bool
         Read what is there of truncated files.
     picture : bool
+    sensor : str, optional
+        A file of what a microphone heard meanwhile.
     """
 
     chain: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -30,6 +32,7 @@ class Recipe:
     bit_depth: str = "24"
     salvage: bool = False
     picture: bool = False
+    sensor: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; ``Recipe(**recipe.as_dict())`` is the same again."""

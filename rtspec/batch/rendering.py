@@ -18,6 +18,7 @@ from ..control.automation import Automation, read_automation
 from ..control.controlled import instruments
 from ..control.midi.files import endings, read_midi_file
 from ..errors import InvalidValue
+from .hearing import SensorFile, opened_sensor, remarks_of
 from .mastering import Mastering
 from .recipe import Recipe
 from .records import Record
@@ -62,7 +63,7 @@ class Renderer:
             raise InvalidValue(
                 f"{source.name} is a MIDI file, and nothing in the chain plays it; add --processor timbre-synth"
             )
-        options = {"bit_depth": r.bit_depth, "salvage": r.salvage}
+        options = {"bit_depth": r.bit_depth, "salvage": r.salvage, "sensor": r.sensor}
         record = render_file(self.board, source, target, self._automation, advance=advance, **options)
         if r.picture:
             record.picture = str(_draw(source, target, picture or target.with_suffix(".png"), record))
@@ -78,6 +79,7 @@ def render(
     midi_map: str | os.PathLike | None = None,
     bit_depth: str = "24",
     salvage: bool = False,
+    sensor: str | os.PathLike | None = None,
 ) -> Record:
     """Render one file through a chain, as ``rtspec render`` does: in chunks, as long as the input, its delay removed.
 
@@ -98,6 +100,8 @@ def render(
         "16", "24" or "32f".
     salvage : bool
         Read what is there of a truncated file.
+    sensor : path, optional
+        A sound file of what a microphone heard meanwhile, for what listens to one (:class:`rtspec.SceneEqualizer`).
 
     Returns
     -------
@@ -109,8 +113,8 @@ def render(
     RtspecError
         The file cannot be read or written, or the automation does not fit the chain; `target` is as it was.
     """
-    moved, mapped = (None if path is None else os.fspath(path) for path in (automation, midi_map))
-    recipe = Recipe(automation=moved, midi_map=mapped, bit_depth=bit_depth, salvage=salvage)
+    moved, mapped, heard = (None if path is None else os.fspath(path) for path in (automation, midi_map, sensor))
+    recipe = Recipe(automation=moved, midi_map=mapped, bit_depth=bit_depth, salvage=salvage, sensor=heard)
     return Renderer(recipe, as_board(plugins)).render(Path(source), Path(target))
 
 
@@ -122,6 +126,7 @@ def render_file(
     *,
     bit_depth: str = "24",
     salvage: bool = False,
+    sensor: str | os.PathLike | None = None,
     advance: Advance = lambda done, total: None,
 ) -> Record:
     """Render one file in chunks; the output is as long as the input, its delay removed.
@@ -137,6 +142,8 @@ def render_file(
         "16", "24" or "32f".
     salvage : bool
         Read what is there of a truncated file.
+    sensor : path, optional
+        A sound file of what a microphone heard meanwhile.
     advance : callable, optional
         Gets the samples done and all of them, now and then.
 
@@ -162,9 +169,13 @@ def render_file(
         moves = automation(source, record.seconds) if automation else None
         heard = _Heard(reader.channels, clips=bit_depth != "32f" or target.suffix.lower() != ".wav")
         mastering = Mastering(reader.sample_rate, reader.channels, reader.end) if is_score(source) else None
-        with _playing(board, reader, moves) as (play, faults):
+        ears = opened_sensor(sensor, board, reader)
+        if ears is not None:
+            files.enter_context(ears)
+        with _playing(board, reader, moves, ears) as (play, faults):
             _stream(reader, writer, play, heard, advance, mastering)
             _note(record, heard, faults(), reader)
+        record.notes += [*(ears.notes if ears else ()), *remarks_of(board)]
         if mastering is not None:
             record.seconds = round(mastering.n_samples / reader.sample_rate, 3)
             record.notes += [*(moves.notes if moves else ()), *mastering.notes()]
@@ -222,20 +233,24 @@ def _note(record: Record, heard: _Heard, faults: Faults, reader) -> None:
 
 
 @contextmanager
-def _playing(board: Pedalboard, reader, automation: Automation | None):
+def _playing(board: Pedalboard, reader, automation: Automation | None, ears: SensorFile | None):
     """What takes a chunk and gives it processed, from the board's start, and what tells its faults; what automation
     moves is put back after."""
-    if automation is None:
+    if automation is None and ears is None:
         board.reset()
         yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False), lambda: _faults(board.program)
         return
-    from ..chain.automated import AutomatedPlayback
+    from ..chain.automated import STILL, AutomatedPlayback
     from ..control.presets import apply, capture
 
     before = capture(board, "before")
     try:
-        playback = AutomatedPlayback(board, reader.sample_rate, reader.channels, automation)
-        yield playback.piece, lambda: _faults(playback.program)
+        made = (board, reader.sample_rate, reader.channels, automation or STILL, ears.channels if ears else 0)
+        playback = AutomatedPlayback(*made)
+        yield (
+            lambda chunk: playback.piece(chunk, ears and ears.take(chunk.shape[1])),
+            lambda: _faults(playback.program),
+        )
     finally:
         apply(board, before)
 

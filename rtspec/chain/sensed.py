@@ -109,7 +109,9 @@ def planar_sensor(sensor, n_samples: int) -> np.ndarray | None:
         planar = np.where(places, np.float32(np.nan), planar)
     if planar.shape[1] < n_samples:
         missing = n_samples - planar.shape[1]
-        warnings.warn(f"the sensor's sound ends {missing} samples before the music: silence from there on", stacklevel=4)
+        warnings.warn(
+            f"the sensor's sound ends {missing} samples before the music: silence from there on", stacklevel=4
+        )
     return np.ascontiguousarray(_longer(planar, n_samples - planar.shape[1])[:, :n_samples])
 
 

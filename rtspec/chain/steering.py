@@ -5,8 +5,6 @@ A :class:`Steering` stands in for the tables of a plugin while its program is pr
 rows bring the stages' targets up to date, so a change by the user still acts at its sample.
 """
 
-
-
 import numpy as np
 from numba import njit
 

@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--automation", metavar="FILE", help="what changes when: .csv or .json of time_s, name, value; or a .mid file"
     )
+    parser.add_argument(
+        "--sensor", metavar="FILE", help="what a microphone heard meanwhile, for scene-eq: room.wav beside song.wav"
+    )
     parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="files at a time, each in its own process")
@@ -149,6 +152,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         bit_depth=args.bit_depth,
         salvage=args.salvage,
         picture=args.picture,
+        sensor=args.sensor,
     )
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .bandwidth.processor import BandwidthExtension
     from .base import Processor
     from .equalizer.processor import Equalizer
+    from .equalizer.scene import SceneEqualizer
     from .frame_processor import FrameProcessor
     from .instrument import Instrument
     from .inversion.processor import SpectralInversion
@@ -25,6 +26,7 @@ __all__ = [
     "OnnxProcessor",
     "Processor",
     "SampleProcessor",
+    "SceneEqualizer",
     "SpectralInversion",
     "TimbreMorph",
     "TimbreSynth",

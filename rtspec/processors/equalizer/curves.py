@@ -33,7 +33,9 @@ def curves_for(curves: Any, labels: tuple[str, ...]) -> np.ndarray:
     if isinstance(curves, str | os.PathLike):
         curves = _read(Path(curves))
     if not isinstance(curves, Mapping | None):
-        raise InvalidValue(f"curves={curves!r} must be a dict of scenes, {{'street': {{63: 3}}}}, or a JSON file of that")
+        raise InvalidValue(
+            f"curves={curves!r} must be a dict of scenes, {{'street': {{63: 3}}}}, or a JSON file of that"
+        )
     for scene in curves or {}:
         if scene not in labels:
             known = ", ".join(labels) or "none, since no tagger listens: mode='scene'"
@@ -56,7 +58,9 @@ def _curve(scene: str, given: Any) -> np.ndarray:
         raise InvalidValue(f"curves[{scene!r}]={given!r} must be a dict of Hz to dB; try {{63: 3}}") from None
     for hz, db in points:
         if not (10.0 <= hz <= 24000.0 and abs(db) <= MOST_DB):
-            raise InvalidValue(f"curves[{scene!r}]: {hz:g} Hz: {db:g} dB must be 10 to 24000 Hz, at most {MOST_DB:g} dB")
+            raise InvalidValue(
+                f"curves[{scene!r}]: {hz:g} Hz: {db:g} dB must be 10 to 24000 Hz, at most {MOST_DB:g} dB"
+            )
     if not points:
         return np.zeros(31)
     places, levels = np.log([hz for hz, _ in points]), [db for _, db in points]

@@ -10,11 +10,11 @@ from numba import njit
 
 from ...buffers.memory import aligned, aligned_copy
 
-QUANTILE = 0.3
+QUANTILE = 0.2
 MOST = 64
 """Means kept at most."""
 
-MEAN_S = 0.085
+MEAN_S = 0.064
 FEWEST_S = 0.5
 """How much goes into one mean, and how much sound there has to be before there is a floor."""
 

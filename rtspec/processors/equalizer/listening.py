@@ -27,9 +27,9 @@ BOOST, CUT, RISE, REACTION, RELEASE, CONFIDENCE, FREEZE, AMOUNT = range(len(CONT
 
 DEAD_POWER = 1e-13
 CLIPPED_AT, CLIPPED_SHARE = 0.999, 0.01
-FAULT_S, CLEAR_S, FLATTEN_S = 0.25, 1.0, 0.3
-"""A fault lasts so long before it counts (NaN counts at once), has to be over for so long; and so long the curve takes
-back to flat."""
+DEAD_S, CLIPPED_S, CLEAR_S, FLATTEN_S = 0.25, 0.45, 1.0, 0.25
+"""A fault lasts so long before it counts (a door that slams may clip; NaN counts at once), has to be over for so long;
+and so long the curve takes back to flat."""
 
 SLOPE, ABSENT_DB = 0.7, 50.0
 """dB of boost a dB of noise above the music; bands so far below the loudest hold no music."""
@@ -129,7 +129,7 @@ def _watch(s):
     else:
         s.good_hops = 0
         s.bad_hops += 1
-        if found == NOT_FINITE or s.bad_hops * s.hop_s >= FAULT_S:
+        if found == NOT_FINITE or s.bad_hops * s.hop_s >= (CLIPPED_S if found == CLIPPED else DEAD_S):
             if s.fault == FINE:
                 forget(s)
             if s.fault != found:

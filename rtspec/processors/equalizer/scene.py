@@ -37,7 +37,9 @@ _OWN = [
     ParameterSpec("max_boost_db", "dB", 0.0, 24.0, 12.0, description="most that a band is raised automatically"),
     ParameterSpec("max_cut_db", "dB", 0.0, 24.0, 6.0, description="most that a band is lowered automatically"),
     ParameterSpec("max_rise_db", "dB", 0.0, 24.0, 6.0, description="most that the music's level rises as a whole"),
-    ParameterSpec("reaction_s", "s", 0.5, 30.0, 2.0, curve="log", description="in which the curve rises to a new noise"),
+    ParameterSpec(
+        "reaction_s", "s", 0.5, 30.0, 2.0, curve="log", description="in which the curve rises to a new noise"
+    ),
     ParameterSpec("release_s", "s", 0.5, 60.0, 5.0, curve="log", description="in which the curve falls to a new noise"),
     ParameterSpec("confidence", "", 0.0, 1.0, 0.6, description="probability from which a scene counts"),
     ParameterSpec("freeze", "", 0.0, 1.0, 0.0, curve="switch", description="1: the curve stays as it is"),
@@ -261,7 +263,9 @@ class SceneEqualizer(ListeningProcessor):
             rows += [(at, names[i], wanted[i]) for i in np.flatnonzero(moved)]
             last[moved] = wanted[moved]
         with Path(path).open("w", newline="") as file:
-            csv.writer(file).writerows([("time_s", "name", "value"), *((f"{t:.6f}", n, f"{v:.3f}") for t, n, v in rows)])
+            csv.writer(file).writerows(
+                [("time_s", "name", "value"), *((f"{t:.6f}", n, f"{v:.3f}") for t, n, v in rows)]
+            )
         return len(rows)
 
     def __getstate__(self) -> dict:
