@@ -174,7 +174,8 @@ class Pedalboard(_List):
     ) -> np.ndarray:
         """Process audio by pedalboard's rules: see :meth:`rtspec.processors.base.Processor.process`.
 
-        `sensor` is what a microphone hears meanwhile, at the same sample rate, laid out as any sound. Callers in several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
+        `sensor` is what a microphone hears meanwhile, at the same sample rate, laid out as any sound. Callers in
+        several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
         :meth:`flush` gives.
         """
         rate, block, alone = check_sample_rate(sample_rate), check_block(buffer_size), check_reset(reset)

@@ -1,4 +1,4 @@
-"""Cells: a program in pieces that end at every multiple of :data:`CELL` samples from its start, whatever the blocks are.
+"""Cells: a program in pieces that end at each multiple of :data:`CELL` samples from its start, whatever the blocks are.
 
 What hears a chain's output and moves its targets (a listening stage, a modulation) closes a loop. Its delay must not
 depend on the driver's blocks, or no two drivers would give the same samples: what is found in one cell acts from the

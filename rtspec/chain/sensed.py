@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from ..audio.layout import planar_sound
-from ..errors import InvalidValue
+from ..errors import InvalidValue, existing
 from .automated import AutomatedPlayback, Streamed
 from .offline import inside
 from .plugin import Plugin, version_of
@@ -102,8 +102,7 @@ def planar_sensor(sensor, n_samples: int) -> np.ndarray | None:
     if array.dtype in (np.float32, np.float64):
         bad = ~np.isfinite(array)
         array = np.where(bad, array.dtype.type(0.0), array)
-    planar = planar_sound("sensor", array)
-    assert planar is not None
+    planar = existing(planar_sound("sensor", array))
     if bad is not None and bad.any():
         places = bad[np.newaxis] if bad.ndim == 1 else bad if bad.shape == planar.shape else bad.T
         planar = np.where(places, np.float32(np.nan), planar)

@@ -34,8 +34,9 @@ and so long the curve takes back to flat."""
 SLOPE, ABSENT_DB = 0.7, 50.0
 """dB of boost a dB of noise above the music; bands so far below the loudest hold no music."""
 
-LONG_S, SHORT_S, LOOSEN_S = 3.0, 0.4, 2.0
-"""Over which the music's levels are taken, for the curve and for the limit of its rise; how slowly that loosens."""
+LONG_S, SHORT_S, LOOSEN_S, SHOWN_S = 3.0, 0.4, 2.0, 0.5
+"""Over which the music's levels are taken, for the curve and for the limit of its rise; how slowly that loosens; how
+slowly the noise's reading follows."""
 
 PACE = 5.0
 """Time constants in the reaction and release times: 99 % of the way."""
@@ -266,11 +267,12 @@ def _hop(s):
         _want(s)
         _go_on(s)
     _limit(s)
-    amount = load_double(s.controls[AMOUNT])
+    amount, shown = load_double(s.controls[AMOUNT]), _pace(s.hop_s, SHOWN_S)
     for b in range(s.n_bands):
         s.automatic[b] = s.share * s.curve[b]
         s.readings[CURVE, b] = amount * s.automatic[b]
-        s.readings[NOISE, b] = s.full_scale_db + s.floor_db[b]
+        level = s.full_scale_db + s.floor_db[b]
+        s.readings[NOISE, b] += (level - s.readings[NOISE, b]) * (1.0 if s.known < 2 * s.fewest else shown)
     s.status[SHARE], s.status[AT_HOP] = s.share, s.hops
     if s.n_log > 0 and s.hops % s.log_every == 0:
         place = s.log[(s.hops // s.log_every) % s.n_log]

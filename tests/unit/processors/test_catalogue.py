@@ -40,7 +40,7 @@ def test_every_shipped_model_that_a_processor_plays_is_played_by_what_is_said(tm
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ("reverb", "unknown processor 'reverb'; choose one of bandwidth, equalizer, inversion, onnx, scene-eq, timbre-morph"),
+        ("reverb", "unknown processor 'reverb'; choose one of bandwidth, equalizer, inversion, onnx, scene-eq"),
         ("onnx", "needs a model"),
         ("inversion:live", "takes no model; leave out ':live'"),
     ],

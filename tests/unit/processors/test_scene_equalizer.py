@@ -1,4 +1,6 @@
-"""The scene equalizer: without latency, the input to the bit where it adds nothing, and the same whatever the blocks."""
+"""The scene equalizer: no latency, the input to the bit where it adds nothing, the same whatever the blocks."""
+
+from itertools import pairwise
 
 import numpy as np
 import pedalboard
@@ -48,7 +50,7 @@ def test_any_block_and_pieces_give_the_same_to_the_bit(music, room):
     for block in (7, 64, 441, 8192):
         assert np.array_equal(eq(music[:, : 2 * RATE], RATE, block, sensor=room[: 2 * RATE]), whole[:, : 2 * RATE])
     cuts = [0, 1000, 30011, 100003, music.shape[1]]
-    pieces = [eq(music[:, a:b], RATE, reset=False, sensor=room[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [eq(music[:, a:b], RATE, reset=False, sensor=room[a:b]) for a, b in pairwise(cuts)]
     assert np.array_equal(np.concatenate([*pieces, eq.flush()], axis=1), whole)
     assert np.array_equal(rtspec.Pedalboard([eq])(music, RATE, sensor=room), whole)
 
