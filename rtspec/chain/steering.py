@@ -6,6 +6,7 @@ rows bring the stages' targets up to date, so a change by the user still acts at
 """
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from ..buffers.atomics import load_double
@@ -107,7 +108,7 @@ def _stage(table: ParameterTable, moves: np.ndarray, targets: np.ndarray) -> Sta
     )
 
 
-def _constant(values: list, n: int, dtype=np.float64) -> np.ndarray:
+def _constant(values: list, n: int, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
     out = aligned(n, dtype)
     out[: len(values)] = values
     out.flags.writeable = False

@@ -1,6 +1,7 @@
 """The listening stage made ready: windows, band weights, and what Python reads of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,8 @@ def ear_stage(table: ParameterTable, hearing: Hearing, sample_rate: float, chann
     n_log = int(LOG_S / (hop_s * LOG_EVERY))
     log, widths = aligned((n_log, n)), filters.centres_hz * (2 ** (1 / 6) - 2 ** (-1 / 6))
     log.fill(0)  # touches every page now
-    state = dict.fromkeys(("power", "played", "long", "short", "wanted", "curve", "automatic"), n)
+    names = ("power", "played", "long", "short", "wanted", "curve", "automatic")
+    state: dict[str, Any] = {name: aligned(n, np.float64) for name in names}
     return Stage(
         listen,
         LISTENING,
@@ -96,7 +98,7 @@ def ear_stage(table: ParameterTable, hearing: Hearing, sample_rate: float, chann
         scale=mean_square_per_power(plan),
         full_scale_db=hearing.full_scale_db,
         **floor_fields(widths, plan.n_fft / sample_rate, hop_s, FAINTEST_DB),
-        **{name: aligned(size, np.float64) for name, size in state.items()},
+        **state,
     )
 
 

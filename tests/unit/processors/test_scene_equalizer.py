@@ -213,7 +213,7 @@ def test_a_curve_written_as_automation_repeats_the_concert(tmp_path, music, room
 class Doubtful:
     """A tagger that knows two scenes, and is told which of them it hears by the level."""
 
-    labels = ("street", "park")
+    labels: tuple[str, ...] = ("street", "park")
 
     def stages(self, sample_rate, probabilities):
         from rtspec.buffers.step import Stage
