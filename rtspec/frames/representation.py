@@ -39,12 +39,15 @@ class Layout:
         Real and imaginary part side by side (the last axis of ``view_as_real``) instead of all real parts first.
     exponent : float
         Magnitudes are raised to it, and complex numbers have such magnitudes with the phases that they had.
+    samples : bool
+        The frame holds `n_used` numbers that are no bins, whatever the plan.
     """
 
     first_bin: int = 0
     n_used: int | None = None
     interleaved: bool = False
     exponent: float = 1.0
+    samples: bool = False
 
     def used(self, n_bins: int) -> int:
         """Bins of the tensor where the plan has `n_bins`.
@@ -54,6 +57,8 @@ class Layout:
         InvalidValue
             If they lie beyond Nyquist.
         """
+        if self.samples and self.n_used is not None:
+            return self.n_used
         used = n_bins - self.first_bin if self.n_used is None else self.n_used
         if used < 1 or self.first_bin + used > n_bins:
             end = self.first_bin + used - 1

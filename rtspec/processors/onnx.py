@@ -4,19 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..buffers.memory import aligned
 from ..chain.lanes import Lane
 from ..control.smoothing import ramp_stage
 from ..errors import InvalidValue
-from ..frames.analysis import analysis_stage
 from ..frames.plan import FramePlan
-from ..frames.representation import decoding_stage, encoding_stage
-from ..frames.synthesis import synthesis_stage
 from ..models import load
 from ..models.manifest import COMPLEX
 from ..models.session import model_stage
 from .base import specs_of
 from .frame_processor import FrameProcessor
+from .onnx_lane import Way, lay_entry, lay_exit
 from .phases import PhaseChoice
 
 KEEP = "input"
@@ -32,7 +29,7 @@ class OnnxProcessor(FrameProcessor):
         Name of a shipped model (:func:`rtspec.models.models`) or path of a packaged ONNX file.
     phase : str
         "input" keeps the input's phases; any streaming method of :mod:`rtspec.phase` rebuilds them from the
-        magnitudes alone. Models that give complex spectra ignore it.
+        magnitudes alone. Models that give complex spectra or samples ignore it.
     n_fft, hop : int, optional
         Samples, for models that work with any plan.
     look_ahead, iterations : int, optional
@@ -78,7 +75,9 @@ class OnnxProcessor(FrameProcessor):
 
     @property
     def _rebuilds_phase(self) -> bool:
-        return self._phase.method != KEEP and self.manifest.output.representation not in COMPLEX
+        port = self.manifest.output
+        complete = port.representation in (*COMPLEX, "samples") or self.manifest.input.representation == "samples"
+        return self._phase.method != KEEP and not complete
 
     def plan(self, sample_rate: float) -> FramePlan:
         own = self._model.plan(round(sample_rate))
@@ -100,41 +99,14 @@ class OnnxProcessor(FrameProcessor):
         return {"model": self._model.stage_delay_frames, "phase": phase}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        source, goal = self.manifest.input, self.manifest.output
-        taken, given = source.frame_layout, goal.frame_layout
-        model = model_stage(self._model, taken.used(plan.n_bins))
-        spectrum, rebuilt = (aligned(plan.n_bins, np.complex64) for _ in range(2))
-        features, magnitude = aligned(source.n_channels * taken.used(plan.n_bins)), aligned(plan.n_bins)
-        answer = aligned(goal.n_channels * given.used(plan.n_bins))
+        way = Way(plan, self.manifest.input, self.manifest.output)
+        model = model_stage(self._model, self.manifest.input.frame_layout.used(plan.n_bins))
         places = {p.name: model.parameter_address(p.name) for p in self.manifest.controls}
-        analysis = analysis_stage(plan)
-        synthesis = synthesis_stage(replace(plan, centred=plan.centred and not self._rebuilds_phase))
-        encoding = encoding_stage(
-            plan, source.representation, source.log, source.floor, source.offset, source.scale, taken
-        )
-        ramps = ramp_stage(self.parameters, places, plan.frame_rate_hz)
-        decoding = decoding_stage(
-            *(plan, goal.representation, goal.log, goal.offset, goal.scale),
-            spectrum=spectrum,
-            delay=model.delay,
-            keep_phase=not self._rebuilds_phase,
-            layout=given,
-            keep_rest=goal.rest == "input",
-        )
-        decoded = magnitude if self._rebuilds_phase else rebuilt
-        rows = [
-            analysis.row(inbox, spectrum),
-            encoding.row(spectrum, features),
-            ramps.row(features, features),
-            model.row(features, answer),
-            decoding.row(answer, decoded),
-        ]
-        stages = [analysis, encoding, ramps, model, decoding]
-        if self._rebuilds_phase:
-            # The phase methods put sound together for themselves: left-aligned, and so that it comes out as it was.
-            stages.append(self._phase.stage(replace(plan, centred=False, plain=False), spectrum))
-            rows.append(stages[-1].row(magnitude, rebuilt))
-        return [*rows, synthesis.row(rebuilt, outbox)], [*stages, synthesis]
+        lay_entry(way, inbox)
+        way.lay(ramp_stage(self.parameters, places, plan.frame_rate_hz), way.features, way.features)
+        way.lay(model, way.features, way.answer)
+        lay_exit(way, model.delay, self._phase if self._rebuilds_phase else None, outbox)
+        return way.lane
 
 
 def _check_playable(manifest) -> None:
@@ -142,5 +114,6 @@ def _check_playable(manifest) -> None:
         if port.representation in ("tensor", "bands"):
             raise InvalidValue(
                 f"{side}.representation={port.representation!r} of model {manifest.name!r} cannot be played by"
-                " OnnxProcessor; it must be magnitude, power, log-magnitude or complex; outputs also gain, complex-gain"
+                " OnnxProcessor; it must be magnitude, power, log-magnitude, complex or samples; outputs also gain,"
+                " complex-gain"
             )

@@ -1,6 +1,5 @@
 """Streaming files of strangers, adopted by one command, play as their authors' own pipelines do."""
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import strangers  # noqa: E402
+from adopting import RATE, adopted, refusal, snr_db, sound  # noqa: E402
 
 import rtspec  # noqa: E402
 from rtspec.cli import main  # noqa: E402
 from rtspec.models.streaming.run import session  # noqa: E402
 from rtspec.models.validation import validate  # noqa: E402
-
-RATE = 16000
-
-
-def sound(seconds: float = 2.0) -> np.ndarray:
-    rng = np.random.default_rng(3)
-    t = np.arange(int(seconds * RATE)) / RATE
-    tone = 0.2 * np.sin(2 * np.pi * 220 * t) * (np.sin(2 * np.pi * 3 * t) > 0)
-    return (tone + 0.05 * rng.standard_normal(t.size)).astype(np.float32)
-
-
-def snr_db(wanted: np.ndarray, given: np.ndarray) -> float:
-    error = float(np.sum((wanted.astype(np.float64) - given) ** 2))
-    return float("inf") if error == 0 else 10 * float(np.log10(np.sum(wanted.astype(np.float64) ** 2) / error))
 
 
 def authors_gtcrn(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
@@ -49,13 +35,6 @@ def authors_gtcrn(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
         out[start : start + n] += (frame * window).astype(np.float32)
         weight[start : start + n] += window**2
     return (out / np.maximum(weight, 1e-8))[n // 2 : n // 2 + len(x)]
-
-
-def adopted(tmp_path, capsys, model: onnx.ModelProto, *flags: str) -> tuple[str, dict]:
-    source, target = tmp_path / "theirs.onnx", tmp_path / "ours.onnx"
-    source.write_bytes(model.SerializeToString())
-    assert main(["adopt", str(source), str(target), "--json", *flags]) == 0, capsys.readouterr().err
-    return str(target), json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +60,6 @@ def test_a_gtcrn_is_adopted_and_plays_as_its_authors_have_it(tmp_path, capsys, n
 
 def test_a_gtcrn_is_known_by_its_names(tmp_path, capsys):
     assert adopted(tmp_path, capsys, strangers.gtcrn(), "--unheard")[1]["recipe"] == "gtcrn"
-
-
-def refusal(capsys, *words: str) -> str:
-    assert main(["adopt", *words]) == 1
-    return capsys.readouterr().err
 
 
 def test_what_no_graph_says_is_asked_for(tmp_path, capsys):

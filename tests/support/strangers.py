@@ -7,8 +7,10 @@ import io
 import warnings
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that every torch reader knows
 
@@ -99,3 +101,101 @@ def convolution() -> onnx.ModelProto:
     torch.manual_seed(0)
     network = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(257, 257, 3))
     return exported(network, (torch.randn(1, 257, 40),), ["x"], ["y"], {"x": {2: "frames"}, "y": {2: "frames"}})
+
+
+class DtlnCore(nn.Module):
+    """One of DTLN's two cores: two LSTMs whose states are stacked in one tensor [1, 2, hidden, 2], and a mask."""
+
+    def __init__(self, size: int, hidden: int = 16, features: int | None = None):
+        super().__init__()
+        self.encode = nn.Linear(size, features, bias=False) if features else None
+        self.decode = nn.Linear(features, size, bias=False) if features else None
+        inside = features or size
+        self.first, self.second = nn.LSTM(inside, hidden, batch_first=True), nn.LSTM(hidden, hidden, batch_first=True)
+        self.mask = nn.Linear(hidden, inside)
+
+    def forward(self, x: Tensor, states: Tensor):
+        """[1, 1, size] and states to a mask (or, with learnt features, to samples) and new states."""
+        given = x if self.encode is None else self.encode(x)
+        h, made = torch.log(given.abs() + 1e-7) if self.encode is None else given, []
+        for k, layer in enumerate((self.first, self.second)):
+            h, (a, b) = layer(h, (states[:, k : k + 1, :, 0], states[:, k : k + 1, :, 1]))
+            made.append(torch.stack([a[0], b[0]], -1))
+        mask = torch.sigmoid(self.mask(h))
+        out = mask if self.decode is None else self.decode(mask * given)
+        return out, torch.stack(made, 1)
+
+
+def dtln() -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """Its two files: a mask on 257 magnitudes, then samples to samples."""
+    torch.manual_seed(0)
+    state = torch.zeros(1, 2, 16, 2)
+    first = exported(
+        DtlnCore(257), (torch.rand(1, 1, 257), state), ["input_2", "input_3"], ["activation_2", "tf_op_layer_stack_2"]
+    )
+    second = exported(
+        DtlnCore(512, features=24),
+        (torch.randn(1, 1, 512), state),
+        ["input_4", "input_5"],
+        ["conv1d_3", "tf_op_layer_stack_5"],
+    )
+    return first, second
+
+
+class HopWave(nn.Module):
+    """A waveform network of 256 samples a call, as streaming Demucs: strided convolutions, a cache, an LSTM."""
+
+    def __init__(self, channels: int = 6):
+        super().__init__()
+        self.down = nn.Conv1d(1, channels, 8, 4)
+        self.lstm = nn.LSTM(channels, channels, batch_first=True)
+        self.up = nn.ConvTranspose1d(channels, 1, 4, 4)
+
+    def forward(self, wave: Tensor, cache: Tensor, hidden: Tensor, cell: Tensor):
+        """[1, 1, 256] and what is left of the last call to as many samples."""
+        whole = torch.cat([cache, wave], 2)
+        h = torch.relu(self.down(whole))
+        over, (hidden, cell) = self.lstm(h.transpose(1, 2), (hidden, cell))
+        return self.up(h + over.transpose(1, 2)), whole[..., -4:], hidden, cell
+
+
+def hop_wave() -> onnx.ModelProto:
+    """The file: wave, its cache and the layer's states."""
+    torch.manual_seed(0)
+    states = (torch.zeros(1, 1, 4), torch.zeros(1, 1, 6), torch.zeros(1, 1, 6))
+    names = ["cache", "hidden", "cell"]
+    return exported(
+        HopWave(), (torch.randn(1, 1, 256), *states), ["wave", *names], ["out", *(f"{name}_out" for name in names)]
+    )
+
+
+def silero() -> onnx.ModelProto:
+    """A voice activity file for two sample rates: `sr` chooses the branch, and each takes a block of its own size."""
+    rng, h = np.random.default_rng(0), helper
+    branches = {}
+    for rate, size in ((16000, 576), (8000, 288)):
+        weight = numpy_helper.from_array((0.3 * rng.standard_normal((size, 1))).astype(np.float32), f"w{rate}")
+        nodes = [
+            h.make_node("MatMul", ["input", f"w{rate}"], [f"heard{rate}"]),
+            h.make_node("ReduceMean", ["state"], [f"kept{rate}"], axes=[0, 2], keepdims=0),
+            h.make_node("Add", [f"heard{rate}", f"kept{rate}"], [f"sum{rate}"]),
+            h.make_node("Sigmoid", [f"sum{rate}"], [f"p{rate}"]),
+            h.make_node("Mul", ["state", "old"], [f"old{rate}"]),
+            h.make_node("Add", [f"old{rate}", f"heard{rate}"], [f"s{rate}"]),
+        ]
+        outputs = [h.make_tensor_value_info(f"{name}{rate}", onnx.TensorProto.FLOAT, None) for name in ("p", "s")]
+        branches[rate] = h.make_graph(nodes, f"at{rate}", [], outputs, [weight])
+    choose = h.make_node("If", ["is16"], ["output", "stateN"], then_branch=branches[16000], else_branch=branches[8000])
+    weights = [numpy_helper.from_array(np.array(16000), "rate"), numpy_helper.from_array(np.float32(0.5), "old")]
+    floats = onnx.TensorProto.FLOAT
+    inputs = [
+        h.make_tensor_value_info("input", floats, ["batch", "samples"]),
+        h.make_tensor_value_info("state", floats, [2, "batch", 128]),
+        h.make_tensor_value_info("sr", onnx.TensorProto.INT64, []),
+    ]
+    outputs = [
+        h.make_tensor_value_info("output", floats, ["batch", 1]),
+        h.make_tensor_value_info("stateN", floats, [2, "batch", 128]),
+    ]
+    graph = h.make_graph([h.make_node("Equal", ["sr", "rate"], ["is16"]), choose], "vad", inputs, outputs, weights)
+    return h.make_model(graph, opset_imports=[h.make_opsetid("", 16)], ir_version=8)

@@ -13,6 +13,7 @@ from ..sandbox import sandboxed
 from .facts import Facts, look
 from .propose import Proposal, propose
 from .recipes import Recipe, recipe, recipes, recognised
+from .samples import one_block_a_call, takes_samples
 from .wholes import whole
 
 __all__ = ["Adopted", "Facts", "Proposal", "Recipe", "adopt", "recipes"]
@@ -96,6 +97,8 @@ def adopt(
     _refuse_unconverted(facts, str(file), as_it_is or stream is not None)
     made = _complete(facts, chosen, answers, constants or {}, ask)
     made.fields.setdefault("name", Path(file).stem)
+    if takes_samples(made.fields):
+        proto = one_block_a_call(proto, made.fields)
     figures = _tried(proto, made.fields)
     _judge(made, figures, str(file), as_it_is, "output.representation" in answers or chosen is not None)
     written = package(proto, path, **made.fields)
@@ -182,6 +185,8 @@ def _judge_output(made: Proposal, growth: float | None, told: bool) -> None:
     """A gain stays as it is where the input grows, a spectrum grows with it."""
     port = made.fields["output"]
     gain, spectrum = ("complex-gain", "complex") if port["representation"] in COMPLEX else ("gain", "magnitude")
+    if "samples" in (port["representation"], made.fields["input"]["representation"]):
+        return
     if port["representation"] not in (gain, spectrum):
         return
     if growth is None:

@@ -9,6 +9,7 @@ from ...errors import ModelError
 from ..manifest import COMPLEX
 from .facts import Facts, Sizes, layout_of
 from .recipes import Recipe
+from .samples import propose_samples, takes_samples
 
 ASKED = ("sample_rate", "window")
 """What no graph says."""
@@ -59,8 +60,11 @@ def propose(
     made = Proposal(deepcopy(dict(recipe.manifest)) if recipe else {})
     for name, value in answers.items():
         _put(made.fields, name, value)
-    _ports(made, facts)
-    _plan(made, facts)
+    if takes_samples(made.fields):
+        made.doubts += propose_samples(made.fields, facts)
+    else:
+        _ports(made, facts)
+        _plan(made, facts)
     _states(made, facts)
     _constants(made, facts, constants)
     made.missing = [name for name in ASKED if made.fields.get(name) is None]
@@ -95,6 +99,8 @@ def _ports(made: Proposal, facts: Facts) -> None:
         port.setdefault("name", name)
         sizes = signature.tensors[port["name"]][1]
         port.setdefault("layout", list(_layout(side, name, sizes, known)))
+        if port.get("representation") == "samples":
+            continue
         _representation(made, side, port, dict(zip(port["layout"], sizes, strict=False)))
         known = known or _size(port["layout"], sizes, "bins")
 

@@ -17,8 +17,8 @@ FORMAT = 1
 
 AXES = ("batch", "channels", "bins", "time")
 SPECTRA = ("magnitude", "power", "log-magnitude", "complex")
-INPUTS = (*SPECTRA, "bands", "tensor")
-OUTPUTS = (*SPECTRA, "gain", "complex-gain", "tensor")
+INPUTS = (*SPECTRA, "bands", "samples", "tensor")
+OUTPUTS = (*SPECTRA, "gain", "complex-gain", "samples", "tensor")
 COMPLEX = ("complex", "complex-gain")
 RESTS = ("zero", "input")
 LOGARITHMS = ("ln", "log10", "db", "log1p")
@@ -54,8 +54,10 @@ class Port:
         Graph input or output.
     representation : str
         "magnitude", "power", "log-magnitude" or "complex" (real and imaginary as 2 channels); inputs also "bands",
-        outputs also "gain" and "complex-gain" (multiply the input's spectrum, the latter by complex numbers). "tensor"
-        is anything else: such a model runs but is not played.
+        outputs also "gain" and "complex-gain" (multiply the input's spectrum, the latter by complex numbers). "samples"
+        are the window's own, before any transform (the axis "bins" holds `n_bins` of them); as output a block that is
+        overlap-added, or the newest samples of one; a "gain" after them multiplies samples. "tensor" is anything else:
+        such a model runs but is not played.
     layout : tuple of str
         Order of the axes "batch", "channels", "bins", "time"; any.
     log : str
@@ -101,7 +103,7 @@ class Port:
     def frame_layout(self) -> Layout:
         """Where a frame of the tensor holds which number of the spectrum."""
         channels_last = self.n_channels == 2 and self.layout.index("channels") > self.layout.index("bins")
-        return Layout(self.first_bin, self.n_bins, channels_last, self.exponent)
+        return Layout(self.first_bin, self.n_bins, channels_last, self.exponent, self.representation == "samples")
 
     @property
     def is_plain(self) -> bool:

@@ -67,7 +67,10 @@ def _check_bins(m: Manifest, side: str, port: Port, sizes: tuple[int | str | Non
     size = dict(zip(port.layout, sizes, strict=True)).get("bins")
     if not isinstance(size, int) or port.representation == "tensor":
         return
-    if port.bands is not None:
+    if "samples" in (m.input.representation, port.representation):
+        if size != port.n_bins:
+            fail(f"{side}.n_bins", port.n_bins, f"must be the tensor's {size}", f"try {size}")
+    elif port.bands is not None:
         if size != port.bands.n_bands:
             fail("input.bands.n_bands", port.bands.n_bands, f"must be the tensor's {size} bands", f"try {size}")
     elif m.n_fft is None:

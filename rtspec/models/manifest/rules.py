@@ -58,9 +58,9 @@ def _complex_rule(side: str, port: Port) -> None:
 
 def _bins_rule(m: Manifest, side: str, port: Port) -> None:
     """Parts of a spectrum and exponents, where they mean something."""
-    if port.exponent != 1 and port.representation in ("power", "bands", "tensor"):
+    if port.exponent != 1 and port.representation in ("power", "bands", "samples", "tensor"):
         fail(f"{side}.exponent", port.exponent, f'must be 1 for representation="{port.representation}"', "leave it out")
-    if (port.first_bin, port.n_bins) == (0, None):
+    if "samples" in (m.input.representation, port.representation) or (port.first_bin, port.n_bins) == (0, None):
         return
     if port.representation in ("bands", "tensor"):
         fail(f"{side}.n_bins", port.n_bins, f'does not fit representation="{port.representation}"', "leave it out")
@@ -70,6 +70,31 @@ def _bins_rule(m: Manifest, side: str, port: Port) -> None:
     if most < 1 or (port.n_bins or 1) > most:
         there = f"must lie in the {m.n_fft // 2 + 1} bins of n_fft={m.n_fft}"
         fail(f"{side}.n_bins", f"{port.n_bins} from bin {port.first_bin}", there, f"try {max(most, 1)}")
+
+
+def _samples_rule(m: Manifest) -> None:
+    """Samples fill the window; what comes out of them is a block, or gains on it."""
+    length = m.window_length or m.n_fft
+    for side, port in (("input", m.input), ("output", m.output)):
+        if port.representation != "samples":
+            continue
+        if length is None or m.hop is None:
+            fail("n_fft", m.n_fft, f"must be given, and hop, where {side} has samples", "give both")
+        least = length if side == "input" else m.hop
+        if port.n_bins is None or not least <= port.n_bins <= length:
+            there = f"the window's {length}" if least == length else f"{least} (the hop) to {length} (the window)"
+            fail(f"{side}.n_bins", port.n_bins, f"must be {there} samples", f"try {length}")
+        if "bins" not in port.layout:
+            fail(f"{side}.layout", ",".join(port.layout), 'must have "bins", the axis of samples', "name it")
+    if m.input.representation == "samples" and m.output.representation not in ("samples", "gain", "tensor"):
+        rule = 'must be "samples" or "gain" where the input has samples'
+        fail("output.representation", m.output.representation, rule, "say what comes out")
+    if m.input.representation == "samples" and m.output.representation == "gain":
+        if m.output.n_bins not in (1, m.hop):
+            rule = f"must be 1 or {m.hop}: a gain for the newest hop, or for each of its samples"
+            fail("output.n_bins", m.output.n_bins, rule, "try 1")
+        if m.window != "rectangular":
+            fail("window", m.window, "must be rectangular for gains on samples", 'write window="rectangular"')
 
 
 def _states_rule(m: Manifest) -> None:
@@ -150,4 +175,13 @@ def _constants_rule(m: Manifest) -> None:
                 fail(f"constants[{k}].values", value, f"must be values of {constant.dtype}", "change the dtype")
 
 
-RULES = (_plan_rule, _representation_rule, _states_rule, _names_rule, _parameter_rule, _constants_rule, _frames_rule)
+RULES = (
+    _plan_rule,
+    _representation_rule,
+    _samples_rule,
+    _states_rule,
+    _names_rule,
+    _parameter_rule,
+    _constants_rule,
+    _frames_rule,
+)

@@ -19,7 +19,7 @@ BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
     """A copy in an operator set that the rules know, without conditions that do not depend on the clip."""
     model = converted(offline, RULES_OPSET)
-    return _without_known_conditions(model, inputs) if any(n.op_type == "If" for n in model.graph.node) else model
+    return without_known_conditions(model, inputs) if any(n.op_type == "If" for n in model.graph.node) else model
 
 
 def opset_of(model: ModelProto) -> int:
@@ -40,7 +40,7 @@ def converted(model: ModelProto, opset: int) -> ModelProto:
         ) from error
 
 
-def _without_known_conditions(model: ModelProto, inputs: Inputs) -> ModelProto:
+def without_known_conditions(model: ModelProto, inputs: Inputs) -> ModelProto:
     """Each If whose condition is the same for two lengths of the clip becomes the branch that it takes."""
     both = [Shapes(model, shapes, inputs.time_axes) for shapes in (inputs.shapes, inputs.longer())]
     waiting, done = list(model.graph.node), []

@@ -1,0 +1,112 @@
+"""The frame stages around a packaged model: what makes its input of a hop, and a hop of its output."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..buffers.memory import aligned
+from ..buffers.step import Stage
+from ..chain.lanes import Lane
+from ..errors import InvalidValue
+from ..frames.analysis import analysis_stage
+from ..frames.blocks import adding_stage, block_gains_stage, framing_stage
+from ..frames.plan import FramePlan
+from ..frames.representation import decoding_stage, encoding_stage
+from ..frames.synthesis import synthesis_stage
+from ..models.manifest import Port
+from .phases import PhaseChoice
+
+
+@dataclass
+class Way:
+    """One channel's way through a model, as it is laid: rows and stages in order.
+
+    Attributes
+    ----------
+    plan : FramePlan
+    source, goal : Port
+        The model's input and output.
+    spectrum, features, answer : ndarray
+        What stands in memory: the newest input spectrum, the model's frame, what the model says of it.
+    """
+
+    plan: FramePlan
+    source: Port
+    goal: Port
+
+    def __post_init__(self):
+        n_bins = self.plan.n_bins
+        self.spectrum = aligned(n_bins, np.complex64)
+        self.features = aligned(self.source.n_channels * self.source.frame_layout.used(n_bins))
+        # Beside samples the output's n_bins says how many gains there are; elsewhere it is a part of the spectrum.
+        gains = self.goal.n_bins if self.source.representation == "samples" else None
+        self.answer = aligned(gains or self.goal.n_channels * self.goal.frame_layout.used(n_bins))
+        self.rows: list[Any] = []
+        self.stages: list[Stage] = []
+
+    def lay(self, stage: Stage, x: np.ndarray, y: np.ndarray) -> None:
+        """The next stage."""
+        self.rows.append(stage.row(x, y))
+        self.stages.append(stage)
+
+    @property
+    def lane(self) -> Lane:
+        """All of it."""
+        return self.rows, self.stages
+
+
+def lay_entry(way: Way, inbox: np.ndarray) -> None:
+    """From a hop to the model's frame."""
+    port = way.source
+    if port.representation == "samples":
+        way.lay(framing_stage(way.plan, port.offset, port.scale), inbox, way.features)
+        return
+    way.lay(analysis_stage(way.plan), inbox, way.spectrum)
+    encoding = encoding_stage(
+        way.plan, port.representation, port.log, port.floor, port.offset, port.scale, port.frame_layout
+    )
+    way.lay(encoding, way.spectrum, way.features)
+
+
+def lay_exit(way: Way, delay: int, phase: PhaseChoice | None, outbox: np.ndarray) -> None:
+    """From the model's answer, `delay` frames late, to a hop; `phase` rebuilds phases where it is given."""
+    if way.goal.representation == "samples" or way.source.representation == "samples":
+        _lay_blocks(way, delay, outbox)
+        return
+    rebuilt = aligned(way.plan.n_bins, np.complex64)
+    decoded = rebuilt if phase is None else aligned(way.plan.n_bins)
+    way.lay(_decoding(way, delay, phase is None), way.answer, decoded)
+    if phase is not None:
+        # The phase methods put sound together for themselves: left-aligned, and so that it comes out as it was.
+        way.lay(phase.stage(replace(way.plan, centred=False, plain=False), way.spectrum), decoded, rebuilt)
+    synthesis = synthesis_stage(replace(way.plan, centred=way.plan.centred and phase is None))
+    way.lay(synthesis, rebuilt, outbox)
+
+
+def _decoding(way: Way, delay: int, keep_phase: bool) -> Stage:
+    port = way.goal
+    return decoding_stage(
+        *(way.plan, port.representation, port.log, port.offset, port.scale),
+        spectrum=way.spectrum,
+        delay=delay,
+        keep_phase=keep_phase,
+        layout=port.frame_layout,
+        keep_rest=port.rest == "input",
+    )
+
+
+def _lay_blocks(way: Way, delay: int, outbox: np.ndarray) -> None:
+    """Blocks of samples, or gains on the newest hop of those that went in."""
+    port, answer = way.goal, way.answer
+    if port.representation == "samples":
+        way.lay(adding_stage(way.plan, answer.size, port.offset, port.scale), answer, outbox)
+        return
+    if delay:
+        raise InvalidValue(f"gains on samples that come {delay} frames late cannot be played; export blocks of samples")
+    block, source = aligned(way.plan.hop), way.source
+    gains = block_gains_stage(
+        way.plan, way.features, answer.size, (source.offset, source.scale), (port.offset, port.scale)
+    )
+    way.lay(gains, answer, block)
+    way.lay(adding_stage(way.plan, block.size), block, outbox)

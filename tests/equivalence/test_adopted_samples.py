@@ -1,0 +1,99 @@
+"""Networks of samples, adopted by one command, play as their authors' own loops do."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+torch = pytest.importorskip("torch")
+import strangers  # noqa: E402
+from adopting import RATE, adopted, refusal, snr_db, sound  # noqa: E402
+
+import rtspec  # noqa: E402
+from rtspec.cli import main  # noqa: E402
+from rtspec.models.streaming.run import session  # noqa: E402
+from rtspec.models.validation import validate  # noqa: E402
+
+
+def loop(model: onnx.ModelProto, x: np.ndarray, step: int) -> np.ndarray:
+    """What a network makes of every block of `step` samples, states from hand to hand."""
+    run: Any = session(model)
+    names = [each.name for each in run.get_inputs()]
+    states = [np.zeros(each.shape, np.float32) for each in run.get_inputs()[1:]]
+    said = []
+    for start in range(0, len(x) - step + 1, step):
+        feeds = dict(zip(names, [x[start : start + step].reshape(1, 1, step), *states], strict=True))
+        made, *states = run.run(None, feeds)
+        said.append(made.reshape(-1))
+    return np.concatenate(said)
+
+
+def authors_dtln(first: onnx.ModelProto, second: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    """The authors' loop: 512 samples every 128, mask times magnitude with the phase as it was, blocks added."""
+    runs: list[Any] = [session(model) for model in (first, second)]
+    states = [np.zeros((1, 2, 16, 2), np.float32) for _ in runs]
+    heard, total, made = np.zeros(512, np.float32), np.zeros(512, np.float32), []
+    for start in range(0, len(x) - 127, 128):
+        heard = np.concatenate([heard[128:], x[start : start + 128]])
+        spectrum = np.fft.rfft(heard)
+        magnitude = np.abs(spectrum).astype(np.float32)[None, None]
+        mask, states[0] = runs[0].run(None, {"input_2": magnitude, "input_3": states[0]})
+        block = np.fft.irfft(magnitude[0, 0] * mask[0, 0] * np.exp(1j * np.angle(spectrum))).astype(np.float32)
+        out, states[1] = runs[1].run(None, {"input_4": block[None, None], "input_5": states[1]})
+        total = np.concatenate([total[128:], np.zeros(128, np.float32)]) + out[0, 0]
+        made.append(total[:128])
+    return np.concatenate(made)
+
+
+def test_the_two_files_of_a_dtln_play_as_the_authors_loop(tmp_path, capsys):
+    pair = strangers.dtln()
+    for k, model in enumerate(pair):
+        onnx.save(model, tmp_path / f"model_{k + 1}.onnx")
+    target = tmp_path / "dtln.onnx"
+    assert main(["adopt", str(tmp_path / "model_1.onnx"), str(target), "--json"]) == 0, capsys.readouterr().err
+    assert validate(target).ok
+    x = sound()
+    wanted = authors_dtln(*pair, x)[384:]  # the block is out 384 samples after it is complete
+    given = rtspec.OnnxProcessor(target)(x, RATE)[: len(wanted)]
+    assert snr_db(x[: len(wanted)], wanted) < 20
+    assert snr_db(wanted, given) >= 100
+
+
+def test_a_network_of_hops_plays_as_its_loop(tmp_path, capsys):
+    model = strangers.hop_wave()
+    words = ("--set", "input.representation=samples", "--sample-rate", "16000")
+    path, report = adopted(tmp_path, capsys, model, *words)
+    assert report["fields"]["hop"] == report["fields"]["n_fft"] == 256
+    assert report["heard"]["stated_samples"] == 256
+    assert validate(path).ok
+    x = sound()
+    wanted = loop(model, x, 256)
+    given = rtspec.OnnxProcessor(path)(x, RATE)[: len(wanted)]
+    assert snr_db(wanted, given) >= 120
+
+
+def test_a_probability_of_voice_is_a_gate(tmp_path, capsys):
+    model = strangers.silero()
+    path, report = adopted(tmp_path, capsys, model)
+    assert report["recipe"] == "silero" and "a gate" in " ".join(report["found"])
+    x = sound()
+    run: Any = session(model)
+    state, buffer, wanted = np.zeros((2, 1, 128), np.float32), np.zeros(576, np.float32), []
+    for start in range(0, len(x) - 511, 512):
+        buffer = np.concatenate([buffer[512:], x[start : start + 512]])
+        said, state = run.run(None, {"input": buffer[None], "state": state, "sr": np.array(16000)})
+        wanted.append(float(said[0, 0]))
+    assert np.ptp(wanted) > 0.1
+    given = rtspec.OnnxProcessor(path)(x, RATE)
+    n = 512 * len(wanted)
+    assert np.allclose(given[:n], x[:n] * np.repeat(np.float32(wanted), 512), atol=1e-6)
+
+
+def test_a_block_of_no_known_length_is_asked_for(tmp_path, capsys):
+    source, model = tmp_path / "wave.onnx", strangers.hop_wave()
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[2].dim_param = "samples"
+    source.write_bytes(model.SerializeToString())
+    said = refusal(capsys, str(source), "--set", "input.representation=samples", "--sample-rate", "16000")
+    assert "takes any number of samples; say how many a call: --n-fft 512" in said
