@@ -186,7 +186,10 @@ def silero() -> onnx.ModelProto:
         outputs = [h.make_tensor_value_info(f"{name}{rate}", onnx.TensorProto.FLOAT, None) for name in ("p", "s")]
         branches[rate] = h.make_graph(nodes, f"at{rate}", [], outputs, [weight])
     choose = h.make_node("If", ["is16"], ["output", "stateN"], then_branch=branches[16000], else_branch=branches[8000])
-    weights = [numpy_helper.from_array(np.array(16000), "rate"), numpy_helper.from_array(np.array(0.5, np.float32), "old")]
+    weights = [
+        numpy_helper.from_array(np.array(16000), "rate"),
+        numpy_helper.from_array(np.array(0.5, np.float32), "old"),
+    ]
     floats = onnx.TensorProto.FLOAT
     inputs = [
         h.make_tensor_value_info("input", floats, ["batch", "samples"]),
