@@ -87,7 +87,7 @@ def test_a_probability_of_voice_is_a_gate(tmp_path, capsys):
     assert np.ptp(wanted) > 0.1
     given = rtspec.OnnxProcessor(path)(x, RATE)
     n = 512 * len(wanted)
-    assert np.allclose(given[:n], x[:n] * np.repeat(np.float32(wanted), 512), atol=1e-6)
+    assert np.allclose(given[:n], x[:n] * np.repeat(np.array(wanted, np.float32), 512), atol=1e-6)
 
 
 def test_a_block_of_no_known_length_is_asked_for(tmp_path, capsys):
