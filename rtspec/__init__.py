@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .control import Parameter
     from .frames import FramePlan
     from .live.stream import AudioStream
+    from .panel import Panel, PanelSettings
     from .processors import (
         BandwidthExtension,
         Equalizer,
@@ -37,6 +38,8 @@ _HOMES = {
     "AudioStream": "live.stream",
     "FramePlan": "frames",
     "Mix": "chain.mix",
+    "Panel": "panel",
+    "PanelSettings": "panel",
     "Parameter": "control",
     "Pedalboard": "chain.board",
     "render": "batch.rendering",
@@ -51,6 +54,8 @@ __all__ = [
     "FramePlan",
     "Mix",
     "OnnxProcessor",
+    "Panel",
+    "PanelSettings",
     "Parameter",
     "Pedalboard",
     "SceneEqualizer",

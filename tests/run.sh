@@ -3,7 +3,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source examples/setup.sh
 need_system_packages jackd2 libportaudio2 pulseaudio pulseaudio-utils pipewire pipewire-jack pipewire-pulse \
-  wireplumber dbus libasound2-plugins ffmpeg lame flac sox strace gcc libc6-dev python3-dev # the compiler: pesq comes as source alone
+  wireplumber dbus libasound2-plugins ffmpeg lame flac sox strace chromium gcc libc6-dev python3-dev # the compiler: pesq comes as source alone
 make_environment -e '.[test]' -c tests/constraints.txt
 status=0
 check() { "$@" || { status=1; echo "FAILED: $*" >&2; }; }

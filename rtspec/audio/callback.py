@@ -17,8 +17,11 @@ from ..buffers.ring import take, writable, write
 from ..buffers.semaphore import sem_post
 from .channels import SILENT
 from .concealment import fetch, put_between
-from .exchange import EXCHANGE, FINISHED, MARKED, MARKS, STAGING
+from .exchange import EXCHANGE, FINISHED, MARKED, MARKS, PEAKED, PEAKS, STAGING
 from .period import listen, watch_period
+
+FADE = 256
+"""Frames in which a source that is paused fades out, or in again."""
 
 RESYNC_NS = 20_000_000
 """A callback this far from where it is expected sets the clock anew."""
@@ -86,6 +89,52 @@ def _keep_for_disk(s, n):
 
 
 @njit
+def _show(s, n):
+    """Let whoever looks have input and output too; what it has no room for is not shown."""
+    shown = min(n, writable(s.tap_in), writable(s.tap_out))
+    write(s.tap_in, s.staged_in, shown)
+    write(s.tap_out, s.staged_out, shown)
+
+
+@njit
+def _fade_source(s, n):
+    """Fade a source that is paused, or goes on; one that is faded out rests."""
+    staged, goal, step = floats(s.staged_in, n * s.channels), 0.0 if s.paused else 1.0, 1.0 / FADE
+    for i in range(n):
+        s.source_gain = min(goal, s.source_gain + step) if goal > s.source_gain else max(goal, s.source_gain - step)
+        for c in range(s.channels):
+            staged[i * s.channels + c] *= np.float32(s.source_gain)
+    s.resting = s.paused and s.source_gain == 0.0
+
+
+@njit
+def _gather_or_rest(s, device, n):
+    """Stage input; nothing of a source that rests. Returns by how much the source went on."""
+    if s.resting and s.paused:
+        memset(s.staged_in, 0, 4 * n * s.channels)
+        return 0
+    _gather(s, device, n)
+    if s.paused or s.source_gain != 1.0:
+        _fade_source(s, n)
+    return n
+
+
+@njit
+def _note_peaks(state, s, n):
+    """The largest magnitudes, each hundredth of a second into a place of its own."""
+    s.peak_in = _peak(s.staged_in, n * s.channels, s.peak_in)
+    s.peak_out = _peak(s.staged_out, n * s.channels, s.peak_out)
+    s.peak_frames += n
+    if s.peak_frames < s.peak_most:
+        return
+    kept = floats(s.peaks + 8 * (s.peaked % PEAKS), 2)
+    kept[0], kept[1] = s.peak_in, s.peak_out
+    s.peak_in = s.peak_out = 0.0
+    s.peak_frames = 0
+    store_release(state + PEAKED, s.peaked + 1)
+
+
+@njit
 def _peak(place, n, peak):
     """The largest magnitude of `n` samples and of what was before."""
     samples = floats(place, n)
@@ -118,8 +167,8 @@ def _give(s, n):
 
 
 @njit
-def _turn(s, device_in, device_out, n):
-    _gather(s, device_in, n)
+def _turn(state, s, device_in, device_out, n):
+    gone = _gather_or_rest(s, device_in, n)
     _give(s, n)
     sem_post(s.wake)
     between = min(n, s.owed)
@@ -131,10 +180,11 @@ def _turn(s, device_in, device_out, n):
     _keep_on_tape(s, n)
     if s.disk_out != 0:
         _keep_for_disk(s, n)
-    s.peak_in = _peak(s.staged_in, n * s.channels, s.peak_in)
-    s.peak_out = _peak(s.staged_out, n * s.channels, s.peak_out)
+    if s.tap_out != 0:
+        _show(s, n)
+    _note_peaks(state, s, n)
     _scatter(s, device_out, n)
-    s.source_at += n
+    s.source_at += gone
 
 
 @njit
@@ -163,7 +213,7 @@ def exchange(state, device_in, device_out, n):
         m = min(n - done, STAGING)
         at_in = device_in + 4 * done * s.device_inputs if device_in != 0 else 0
         at_out = device_out + 4 * done * s.device_outputs if device_out != 0 else 0
-        _turn(s, at_in, at_out, m)
+        _turn(state, s, at_in, at_out, m)
         done += m
     if (
         (s.source != 0 or s.source_ring != 0)

@@ -21,6 +21,9 @@ BACKLOG = 8192
 MARKS = 8
 """Moments that the callback's clock keeps, so that a reader has some callbacks' time to read one."""
 
+PEAKS, PEAK_S = 4096, 0.01
+"""Levels that are kept, each of so many seconds: whoever looks keeps the number of the one that he has seen last."""
+
 EVENT_DELAY_S = 0.001
 """What a MIDI thread that looks for messages every millisecond needs to hand one over."""
 
@@ -34,29 +37,31 @@ COUNTERS = (
     "unread_frames",
     "device_xruns",
 )
-_FLAGS = ("finished", "marked")
+_FLAGS = ("finished", "marked", "peaked")
 _NUMBERS = (
     *("channels", "device_inputs", "device_outputs", "drain", "prefill"),
     *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted", "listening", "listened"),
     *("period", "provided", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
     *("source_frames", "source_at", "loop", "written", "inject_frames", "tape_frames", "tape_at"),
+    *("paused", "resting", "peak_frames", "peak_most"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
     *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute"),
-    *("offset", "in_map", "out_map"),
+    *("offset", "in_map", "out_map", "tap_in", "tap_out", "peaks"),
 )
-_REALS = ("ns_a_frame", "burst", "most", "peak_in", "peak_out")
+_REALS = ("ns_a_frame", "burst", "most", "peak_in", "peak_out", "source_gain")
 EXCHANGE = np.dtype(
     [(name, "i8") for name in (*COUNTERS, *_FLAGS, *_NUMBERS, *_PLACES)] + [(name, "f8") for name in _REALS]
 )
-FINISHED, MARKED = (EXCHANGE.fields[name][1] for name in ("finished", "marked"))  # type: ignore[index]
+FINISHED, MARKED, PEAKED = (EXCHANGE.fields[n][1] for n in ("finished", "marked", "peaked"))  # type: ignore[index]
 
 
 def _work_space(channels: int) -> dict[str, np.ndarray]:
     staged = {name: aligned((STAGING, channels)) for name in ("staged_in", "staged_out", "substitute")}
     clock = {"timespec": aligned(2, np.int64), "marks": aligned((MARKS, 2), np.int64)}
-    return {**staged, **clock, "past": aligned((PAST, channels)), "offset": aligned(channels)}
+    kept = {"past": aligned((PAST, channels)), "offset": aligned(channels), "peaks": aligned((PEAKS, 2))}
+    return {**staged, **clock, **kept}
 
 
 def _kept(places: np.ndarray) -> np.ndarray:
@@ -144,6 +149,9 @@ class Exchange:
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
         self._set(held=-1, hole=-1, prefill=prefill, tape_frames=tape_frames)
         self._set(wake=self.wake.address, histogram=self.histogram.address)
+        self._set(peak_most=max(1, round(PEAK_S * sample_rate)))
+        self.record["source_gain"] = 1.0
+        self.levels = Levels(self)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)
@@ -235,16 +243,39 @@ class Exchange:
         """Begin the tape anew."""
         self.record["tape_at"] = 0
 
-    def record_to(self, rings: tuple[Ring, Ring]) -> None:
-        """From now on put input and output into these rings, which somebody else empties."""
-        self._recording = rings
+    def record_to(self, rings: tuple[Ring, Ring] | None) -> None:
+        """From now on put input and output into these rings, which somebody else empties; into none where None."""
+        if rings is None:
+            self._set(disk_out=0)
+            return
+        self._recording = rings  # keeps them alive, also while a callback still writes to earlier ones
         self._set(disk_in=rings[0].address, disk_out=rings[1].address)
 
-    def peaks(self) -> tuple[float, float]:
-        """The largest magnitudes of input and output since the last call."""
-        found = float(self.record["peak_in"][0]), float(self.record["peak_out"][0])
-        self.record["peak_in"] = self.record["peak_out"] = 0.0
-        return found
+    def tap_to(self, rings: tuple[Ring, Ring] | None) -> None:
+        """From now on put input and output into these rings too, for somebody who looks and may miss something."""
+        if rings is None:
+            self._set(tap_out=0)
+            return
+        self._tapped = rings  # keeps them alive, also while a callback still writes to earlier ones
+        self._set(tap_in=rings[0].address, tap_out=rings[1].address)
+
+    def pause_source(self, paused: bool) -> None:
+        """Let the source rest where it is, faded out and in within some milliseconds; or go on."""
+        self._set(paused=int(paused))
+
+    @property
+    def source_rests(self) -> bool:
+        """Whether the source is faded out, and the callback leaves it alone."""
+        return bool(self.record["resting"][0])
+
+    def peaks_since(self, number: int) -> tuple[int, float, float]:
+        """The largest magnitudes of input and output from the level of this number on, and the number of the next."""
+        made = read(self._words, PEAKED // 8)
+        first = max(number, made - PEAKS + 2)  # what may just be overwritten is left out
+        kept = self._arrays["peaks"][np.arange(first, made) % PEAKS]
+        now = float(self.record["peak_in"][0]), float(self.record["peak_out"][0])
+        highest = kept.max(axis=0) if len(kept) else (0.0, 0.0)
+        return made, max(float(highest[0]), now[0]), max(float(highest[1]), now[1])
 
     @property
     def taped_frames(self) -> int:
@@ -254,3 +285,21 @@ class Exchange:
     def counters(self) -> dict[str, int]:
         """Callbacks, late ones (longer than their own period), underruns, overruns, concealed, unrecorded frames."""
         return {name: int(self.record[name][0]) for name in COUNTERS}
+
+
+class Levels:
+    """One reader's look at the levels; it takes nothing away from others.
+
+    Parameters
+    ----------
+    exchange : Exchange
+    """
+
+    def __init__(self, exchange: Exchange):
+        self._exchange = exchange
+        self._next = read(exchange._words, PEAKED // 8)
+
+    def look(self) -> tuple[float, float]:
+        """The largest magnitudes of input and output since the last look, or of the last 40 s."""
+        self._next, *found = self._exchange.peaks_since(self._next)
+        return found[0], found[1]

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_devices(parser.add_argument_group("devices"))
     _add_sound(parser.add_argument_group("sound"))
     _add_control(parser.add_argument_group("control"))
+    _add_panel(parser.add_argument_group("panel"))
     _add_recording(parser.add_argument_group("recording and measuring"))
 
 
@@ -81,6 +82,15 @@ def _add_control(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--pad", metavar="A,B[,C,D]", help="two or four presets between which CC 12 and 13, or OSC /rtspec/pad/x, play"
     )
+
+
+def _add_panel(group: argparse._ArgumentGroup) -> None:
+    """A page that shows and moves everything."""
+    group.add_argument(
+        "--panel", nargs="?", const=0, type=int, metavar="PORT", help="serve a page to this machine's browsers"
+    )
+    group.add_argument("--panel-host", metavar="ADDRESS", help="serve it there, to a tablet say; needs a password")
+    group.add_argument("--panel-password", metavar="WORD", help="what is asked of whoever has not the printed address")
 
 
 def _add_recording(group: argparse._ArgumentGroup) -> None:
@@ -144,8 +154,19 @@ def _stream(args: argparse.Namespace, chain: list, rate: float, view: View):
         osc_host=args.osc_host,
         pad=args.pad.split(",") if args.pad else (),
         reopen=not args.no_reopen,
+        panel=_panel(args),
         report=view.say,
     )
+
+
+def _panel(args: argparse.Namespace):
+    """Where a panel is served, where one is asked for."""
+    if args.panel is None and args.panel_host is None and args.panel_password is None:
+        return False
+    from ..panel import PanelSettings
+    from ..panel.gate import LOOPBACK
+
+    return PanelSettings(args.panel_host or LOOPBACK, args.panel or 0, args.panel_password)
 
 
 def _apply_preset(stream, name: str) -> None:

@@ -247,9 +247,18 @@ class MidiMap:
         InvalidValue
             The file is damaged, of a later version, or an assignment does not fit the chain.
         """
-        loaded = MidiMap(self.directory, read_assignments(path))
+        self.replace(read_assignments(path))
+
+    def replace(self, assignments: list[Assignment]) -> None:
+        """Let these be all assignments; nothing changes where one does not fit the chain."""
+        checked = MidiMap(self.directory, assignments)
         with self._lock:
-            self._assignments, self._hands = list(loaded), {}
+            self._assignments, self._hands = list(checked), {}
+
+    @property
+    def learning(self) -> Learning | None:
+        """The parameter that waits for its control."""
+        return self._learning
 
 
 def role_of(parameter: Parameter) -> str:

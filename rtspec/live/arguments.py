@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+import rtspec
+
 from ..audio.feeding import FileSource
 from ..audio.layout import MAX_CHANNELS
 from ..chain.board import Pedalboard
@@ -72,3 +74,12 @@ def checked_samples(name: str, value: int) -> int:
     if isinstance(value, bool) or not 0 <= value <= 65536:
         raise InvalidValue(f"{name}={value!r} must be 0 to 65536; try {WORKER_SAMPLES}")
     return int(value)
+
+
+def panel_settings(panel: Any) -> Any:
+    """Where a panel is served; None for no panel."""
+    if isinstance(panel, bool) or panel is None:
+        return rtspec.PanelSettings() if panel else None
+    if not isinstance(panel, rtspec.PanelSettings):
+        raise InvalidType(f"panel={panel!r} must be True, False or a PanelSettings; try PanelSettings(port=8000)")
+    return panel

@@ -87,6 +87,8 @@ class Controllers:
         Folder of presets; the user's own where None.
     pad : sequence of str
         Names of two or four presets that the pad plays between.
+    panel : bool
+        A panel moves parameters too: map, presets, history and pad are there, whatever ports are open.
     report : callable, optional
         Gets lines of text: ports that come and go, and what could not be done.
 
@@ -116,11 +118,12 @@ class Controllers:
         osc_host: str | None = None,
         presets: str | Path | None = None,
         pad: Sequence[str] = (),
+        panel: bool = False,
         report: Callable[[str], None] | None = None,
     ):
         self._player, self._timed, self._report = player, timed, report or (lambda line: None)
         self._port, self._map, self._osc_port, self._osc_host = midi, midi_map, osc_port, osc_host
-        self._target, self._presets, self._corners = target, presets, pad
+        self._target, self._presets, self._corners, self._panel = target, presets, pad, panel
         self.midi: MidiInput | None = None
         self.midi_map: MidiMap | None = None
         self.osc: OscServer | None = None
@@ -132,16 +135,18 @@ class Controllers:
 
     def open(self) -> None:
         """Open the ports; raises where one is missing or taken, and then leaves none open."""
-        if self._port is None and self._osc_port is None:
+        if self._port is None and self._osc_port is None and not self._panel:
             if self._corners:
-                raise InvalidValue("pad needs what moves it; open a MIDI port or OSC too")
+                raise InvalidValue("pad needs what moves it; open a MIDI port, OSC or the panel too")
             return
         self._in_turns = True
         _turns.hasten()
         try:
             self._prepare()
+            if self._port is not None or self._panel:
+                self._make_map()
             if self._port is not None:
-                self._open_midi()
+                self.listen_to(self._port)
             if self._osc_port is not None:
                 self._open_osc()
         except Exception:
@@ -167,15 +172,25 @@ class Controllers:
         self._thread = threading.Thread(target=self._run_errands, name="rtspec presets", daemon=True)
         self._thread.start()
 
-    def _open_midi(self) -> None:
-        from ..control import MidiInput, MidiMap
+    def _make_map(self) -> None:
+        from ..control import MidiMap
         from ..control.mapping import read_assignments
 
         listed = read_assignments(self._map) if isinstance(self._map, str | Path) else None
         self.midi_map = self._map if isinstance(self._map, MidiMap) else MidiMap(self.directory, listed)
         self.midi_map.write = self._write
         self._warm()
-        self.midi = MidiInput(self._port or 0, self.feed, self._report, self.silence)
+
+    def listen_to(self, port: str | int | None) -> None:
+        """Listen to this MIDI port in place of the present one; to none where None."""
+        from ..control import MidiInput
+
+        if self.midi is not None:
+            self.midi.close()
+            self.midi = None
+            self.silence()
+        if port is not None:
+            self.midi = MidiInput(port, self.feed, self._report, self.silence)
 
     def _warm(self) -> None:
         """Let what a first message would wait for be loaded and looked up now."""

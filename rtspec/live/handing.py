@@ -34,6 +34,11 @@ class Handing:
         """Whether anything was written."""
         return self._given is not None
 
+    @property
+    def has_taken(self) -> bool:
+        """Whether anything was read."""
+        return self._taken is not None
+
     def give(self, frames: np.ndarray, exchange: Exchange) -> int:
         """Put interleaved frames, float32 (n, channels), where the device takes them; how many fitted."""
         if self._given is None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..audio.exchange import Levels
 from ..chain.latency import Latency
 from .controllers import Controllers
 from .performance import Performance
@@ -42,8 +43,8 @@ class Looking:
 
     @property
     def recording_paths(self) -> tuple[Path, ...]:
-        """The files of input and output that `record` asked for; none before the start."""
-        recording = self._performance.recording
+        """The files of input and output of the present take, or the last; none before the first."""
+        recording = self._performance.takes.recording
         return () if recording is None else recording.paths
 
     @property
@@ -79,8 +80,18 @@ class Looking:
 
     @property
     def levels(self) -> tuple[float, float]:
-        """The largest magnitudes of input and output since this was last asked for."""
-        return self._rig.exchange.peaks()
+        """The largest magnitudes of input and output since this was last asked for, or of the last 40 s."""
+        return self._rig.exchange.levels.look()
+
+    def level_reader(self) -> Levels:
+        """Levels for somebody else who looks: `look()` gives the largest magnitudes since his own last look."""
+        return Levels(self._rig.exchange)
+
+    @property
+    def panel_url(self) -> str | None:
+        """What to open in a browser to see and move this stream; None where no panel is served."""
+        panel = self._performance.panel
+        return None if panel is None else panel.url
 
     @property
     def clock(self) -> tuple[int, float]:

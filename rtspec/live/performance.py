@@ -8,21 +8,24 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import rtspec
+
 from ..audio.devices import look_again
-from ..audio.recording import Recording, checked_path
 from ..chain.board import Pedalboard
 from ..control.parameters import Parameter
-from ..errors import DeviceError, InvalidValue
+from ..errors import DeviceError, InvalidValue, RtspecError
 from .controllers import Controllers
 from .handing import Handing
 from .opening import Devices, opened, reopened
 from .session import Rig, Settings
 from .statistics import Statistics
+from .takes import Takes
 
 POLL_S = 0.02
 WATCH_S = 0.1
@@ -58,6 +61,8 @@ class Performance:
         Look for a device that has vanished.
     report : callable, optional
         Gets lines of text.
+    panel : rtspec.PanelSettings, optional
+        Serve a panel while it plays.
     **controls
         What :class:`rtspec.live.controllers.Controllers` takes.
 
@@ -68,7 +73,9 @@ class Performance:
     controllers : Controllers
     handing : Handing
         Sound that a program gives and takes piece by piece.
-    recording : Recording or None
+    takes : Takes
+    n_said : int
+        Lines that were said so far; the last ones are in `said`.
     running, lost : bool
         Between start and stop; whether the device has vanished.
     """
@@ -83,18 +90,19 @@ class Performance:
         overwrite: bool = False,
         reopen: bool = False,
         report: Callable[[str], None] | None = None,
+        panel: Any = None,
         **controls: Any,
     ):
         self.board, self._report, self.reopen, self.said = board, report, reopen, deque[str](maxlen=100)
-        self._record, self._overwrite = record, overwrite
-        self.recording: Recording | None = None
+        self.n_said, self.takes = 0, Takes(record, overwrite, self.say)
         self._seen, self._seen_at = -1, 0.0
         self.lost, self._ending = False, threading.Event()
         self._watcher: threading.Thread | None = None
         self._reopened, self._past = 0, Counter[str]()
-        self.running = self._stopped = False
+        self.running = self._stopped = self._moving = False
         self._turning = threading.RLock()
-        self.controllers = Controllers(board, self, report=self.say, **controls)
+        self._shown, self.panel = panel, None
+        self.controllers = Controllers(board, self, report=self.say, panel=panel is not None, **controls)
         self.rig = opened(settings, devices, board, self.say)
         self.handing = Handing(self.rig.settings)
 
@@ -125,13 +133,12 @@ class Performance:
         self.controllers.open()
         self.rig.go_on_at(0)
         self.rig.engine.start()
-        if self._record is not None:  # last: a start that fails must not cost an earlier recording of this name
-            form = round(self.rig.settings.sample_rate), self.rig.settings.channels
-            self.recording = Recording(self._record, *form, self.say, self._overwrite)
-            self.rig.exchange.record_to(self.recording.rings)
+        self.takes.begin(self.rig)  # last: a start that fails must not cost an earlier recording of this name
         self.rig.device_stream.start()
         self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
         self._watcher.start()
+        if self._shown is not None:
+            self.panel = rtspec.Panel(self, self._shown)
 
     def stop(self) -> None:
         """Stop device and engine; safe to call twice, and after the device has vanished."""
@@ -139,10 +146,12 @@ class Performance:
         with self._turning:
             if self._watcher is not None and self._watcher is not threading.current_thread():
                 self._watcher.join(CLOSE_S)
+            if self.panel is not None:
+                self.panel.close()
+                self.panel = None
             self.controllers.close()
             self.rig.stop()
-            if self.recording is not None:
-                self.recording.close()
+            self.takes.stop(self.rig.exchange)
             self.running, self._stopped = False, True
 
     def give_up(self) -> None:
@@ -182,7 +191,7 @@ class Performance:
 
     def read(self, n: int, ignore_dropped: bool) -> np.ndarray:
         """`n` frames of input, float32 (channels, n); what has come in where 0."""
-        if self._record is not None:
+        if self.takes.wanted is not None or self.takes.active:
             raise InvalidValue("a stream that records cannot be read; read the file of its input, take-input.wav say")
         self.handing.check_dropped(self.rig.exchange, ignore_dropped)
         parts = [self.handing.take(n, self.rig.exchange)]
@@ -195,12 +204,11 @@ class Performance:
 
     def _watch(self) -> None:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
-        can_vanish = self.rig.devices[1] is not None  # the virtual one cannot
         while not self._ending.wait(WATCH_S):
             for line in (*self.rig.engine.look(), self.rig.period_news()):
                 if line:
                     self.say(line)
-            if not can_vanish or self._still_there():
+            if self._moving or self.rig.devices[1] is None or self._still_there():  # the virtual one cannot vanish
                 continue
             self.lost = True
             if self.rig.device_stream.on_jack:
@@ -235,30 +243,41 @@ class Performance:
             if self.rig is not before:
                 self.rig.stop()  # it could be built, but not be started
 
+    def move_to(self, devices: Devices, buffer_size: int | None) -> None:
+        """Play on other devices, or in other blocks; where they refuse, on the present ones, and the error says why."""
+        with self._turning:
+            if not self.running or self.lost:
+                raise InvalidValue("only a stream that plays can move to another device; start it first")
+            before, self._moving = self.rig, True
+            try:
+                before.stop()
+                self.rig, refusal = self._rig_on(replace(before.settings, buffer_size=buffer_size), devices, before)
+                self._go_on_from(before)
+            finally:
+                self._moving = False
+        if refusal is not None:
+            raise refusal
+
+    def _rig_on(self, settings: Settings, devices: Devices, before: Rig) -> tuple[Rig, RtspecError | None]:
+        try:
+            return opened(settings, devices, self.board, self.say), None
+        except RtspecError as error:
+            return opened(before.settings, before.devices, self.board, self.say), error
+
     def _go_on_from(self, before: Rig) -> None:
         """Play on where the sound broke off."""
         rate, source_at = before.settings.sample_rate, int(before.exchange.record["source_at"][0])
         self.rig.go_on_at(round(source_at * self.rig.settings.sample_rate / rate))
-        self._keep_recording(rate)
+        self.takes.go_on(self.rig, rate)
         self.handing.go_on(self.rig.exchange)
         self.rig.engine.start()
         self.rig.device_stream.start()
         self._past.update(before.exchange.counters())
-        self._seen, self._seen_at, self.lost = -1, time.monotonic(), False
-        self.say(f"the audio device is there again, at {self.rig.settings.sample_rate:g} Hz; playing on")
-        self._reopened += 1
-
-    def _keep_recording(self, rate: float) -> None:
-        """Record on; at another rate into files of their own."""
-        if self.recording is None:
-            return
-        if rate != self.rig.settings.sample_rate:
-            self.recording.close()
-            path = checked_path(self._record or "")
-            path = path.with_name(f"{path.stem}-{self._reopened + 2}{path.suffix}")
-            self.recording = Recording(path, round(self.rig.settings.sample_rate), self.rig.settings.channels, self.say)
-            self.say(f"recording to {path}, since the sample rate is another")
-        self.rig.exchange.record_to(self.recording.rings)
+        self._seen, self._seen_at = -1, time.monotonic()
+        if self.lost:
+            self.say(f"the audio device is there again, at {self.rig.settings.sample_rate:g} Hz; playing on")
+            self._reopened += 1
+        self.lost = False
 
     # What is asked while it plays -----------------------------------------------------------------------------------
 
@@ -271,6 +290,14 @@ class Performance:
         way."""
         return self.rig.set(parameter, value, time_s)
 
+    def record(self, path: str | Path) -> tuple[Path, Path]:
+        """Begin a take while playing: :meth:`rtspec.AudioStream.record`."""
+        if not self.running:
+            raise InvalidValue("only what plays can be recorded; start the stream first, or give record=PATH")
+        if self.handing.has_taken:
+            raise InvalidValue("a stream that is read cannot be recorded; read() gives its input already")
+        return self.takes.record(path, self.rig)
+
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
         return self.rig.player.settle(timeout_s)
@@ -278,6 +305,7 @@ class Performance:
     def say(self, line: str) -> None:
         """Note a line, and hand it to whoever listens."""
         self.said.append(line)
+        self.n_said += 1
         if self._report is not None:
             with suppress(Exception):  # whoever listens must not end what speaks
                 self._report(line)

@@ -79,6 +79,9 @@ class AudioStream(Piecewise):
     reopen : bool
         Where the device vanishes, look for it until it is there again, and play on; at its own sample rate if it now
         has another. Else :meth:`wait` raises.
+    panel : bool or PanelSettings
+        Serve a panel to browsers of this machine, or wherever the settings say, while it plays; :attr:`panel_url` is
+        what to open.
     report : callable, optional
         Gets lines of text: what comes and goes, and what could not be done. Called from several threads.
 
@@ -130,6 +133,7 @@ class AudioStream(Piecewise):
         presets: str | Path | None = None,
         pad: Sequence[str] = (),
         reopen: bool = False,
+        panel: Any = False,
         report: Callable[[str], None] | None = None,
     ):
         wishes = Wishes(**{word: value for word, value in locals().items() if word != "self"})
@@ -226,6 +230,25 @@ class AudioStream(Piecewise):
         """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
         way."""
         return self._performance.set(parameter, value, time_s)
+
+    def record(self, path: str | Path) -> tuple[Path, Path]:
+        """Begin to record what is heard while it plays, and the input beside it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A .wav file; earlier takes are kept: where the name is taken, ``take-2.wav`` is next.
+
+        Returns
+        -------
+        tuple of Path
+            The files of input and output.
+        """
+        return self._performance.record(path)
+
+    def stop_recording(self) -> tuple[Path, Path] | None:
+        """End the take; its files, which are whole now, or None where nothing was being recorded."""
+        return self._performance.takes.stop(self._rig.exchange)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""

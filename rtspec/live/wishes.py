@@ -13,7 +13,15 @@ from ..audio.feeding import open_source
 from ..audio.layout import check_block, check_sample_rate, planar_sound
 from ..audio.recording import checked_path
 from ..chain.board import Pedalboard
-from .arguments import checked_count, checked_samples, first, interleaved, natural_channels, usual_worker
+from .arguments import (
+    checked_count,
+    checked_samples,
+    first,
+    interleaved,
+    natural_channels,
+    panel_settings,
+    usual_worker,
+)
 from .opening import Devices, own_rate
 from .performance import Performance
 from .session import Settings
@@ -52,6 +60,7 @@ class Wishes:
     presets: str | Path | None
     pad: Sequence[str]
     reopen: bool
+    panel: Any
     report: Callable[[str], None] | None
 
     def performance(self, board: Pedalboard) -> Performance:
@@ -65,6 +74,7 @@ class Wishes:
             overwrite=self.overwrite,
             reopen=self.reopen,
             report=self.report,
+            panel=panel_settings(self.panel),
             midi=self.midi,
             midi_map=self.midi_map,
             timed=self.midi_timed,

@@ -17,6 +17,7 @@ LAYERS = (
     ("chain",),
     ("live",),
     ("processors",),
+    ("panel",),
     ("pictures",),
     ("batch",),
     ("metrics",),

@@ -1,0 +1,78 @@
+"""Takes of a stream while it plays: recordings that begin and end, and go on where the device came back."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..audio.exchange import Exchange
+from ..audio.recording import Recording, checked_path
+from ..errors import InvalidValue
+from .session import Rig
+
+
+class Takes:
+    """What is recorded of a stream, one take at a time.
+
+    Parameters
+    ----------
+    wanted : Path or None
+        A take that begins with the stream.
+    overwrite : bool
+        Let it replace an earlier one of its name.
+    say : callable
+        Gets lines of text.
+
+    Attributes
+    ----------
+    wanted : Path or None
+    recording : Recording or None
+        The present take, or the last one.
+    """
+
+    def __init__(self, wanted: Path | None, overwrite: bool, say: Callable[[str], None]):
+        self.wanted, self._overwrite, self._say = wanted, overwrite, say
+        self.recording: Recording | None = None
+        self._n_rates = 1
+
+    def begin(self, rig: Rig) -> None:
+        """The take that begins with the stream, where one does."""
+        if self.wanted is not None:
+            self._start(self.wanted, rig, self._overwrite)
+
+    def record(self, path: str | Path, rig: Rig) -> tuple[Path, Path]:
+        """Begin a take while playing; the files of input and output, numbered where the name is taken."""
+        if self.active:
+            raise InvalidValue(f"{self.recording.paths[1]} is being recorded; stop_recording() first")  # type: ignore
+        self._start(checked_path(path), rig, overwrite=False)
+        return self.recording.paths  # type: ignore[union-attr]
+
+    def stop(self, exchange: Exchange) -> tuple[Path, Path] | None:
+        """End the take; its files, or None where there is none."""
+        if self.recording is None or not self.active:
+            return None
+        exchange.record_to(None)
+        self.recording.close()
+        return self.recording.paths
+
+    def go_on(self, rig: Rig, rate: float) -> None:
+        """Record on with another rig, after one of `rate` Hz; at another rate into files of their own."""
+        if self.recording is None or not self.active:
+            return
+        if rate == rig.settings.sample_rate:
+            rig.exchange.record_to(self.recording.rings)
+            return
+        path = self.recording.paths[1]
+        self.recording.close()
+        self._n_rates += 1
+        path = path.with_name(f"{path.stem}-{self._n_rates}{path.suffix}")
+        self._start(path, rig, overwrite=False)
+        self._say(f"recording to {path}, since the sample rate is another")
+
+    @property
+    def active(self) -> bool:
+        """Whether a take is being recorded."""
+        return self.recording is not None and self.recording.active
+
+    def _start(self, path: Path, rig: Rig, overwrite: bool) -> None:
+        form = round(rig.settings.sample_rate), rig.settings.channels
+        self.recording = Recording(path, *form, self._say, overwrite)
+        rig.exchange.record_to(self.recording.rings)

@@ -1,0 +1,92 @@
+"""What the page is told of cards: parameters by the parameter table, and the parts of a card by what its plugin is."""
+
+from typing import Any
+
+import numpy as np
+
+from ..control.parameters import Parameter
+from .rack import Card
+
+_DECIMALS = 3
+
+
+def described(card: Card) -> dict[str, Any]:
+    """A card, as the page builds it."""
+    return {
+        "name": card.name,
+        "title": card.title,
+        "bypassed": card.is_bypassed,
+        "can_bypass": bool(card.bypass) or len(card.parameters) == 0,
+        "instrument": card.is_instrument,
+        "parameters": [_parameter(address, p) for address, p in card.parameters.items()],
+        "parts": [part for place, plugin in card.inner for part in _parts(place, plugin)],
+    }
+
+
+def _parameter(address: str, parameter: Parameter) -> dict[str, Any]:
+    spec = parameter.spec
+    return {
+        "address": address,
+        "name": spec.name,
+        "unit": spec.unit,
+        "minimum": spec.minimum,
+        "maximum": spec.maximum,
+        "default": spec.default,
+        "curve": spec.curve,
+        "text": spec.description,
+        "role": spec.role,
+        "setup": spec.setup,
+    }
+
+
+def _parts(place: str, plugin: Any) -> list[dict[str, Any]]:
+    """What a card has besides knobs."""
+    makers = (_latent_part, _equalizer_part, _readings_part)
+    return [part for part in (maker(place, plugin) for maker in makers) if part is not None]
+
+
+def _latent_part(place: str, plugin: Any) -> dict[str, Any] | None:
+    """The map of a timbre's latent space: its anchors, and the plane in which they differ most."""
+    latents = getattr(plugin, "latent_map", None)
+    names = list(getattr(plugin, "latent_names", ()))
+    if latents is None or len(names) < 2 or not latents.anchors:
+        return None
+    anchors = {name: _rounded(np.array(at)[: len(names)]) for name, at in latents.anchors.items()}
+    mean, axes = principal(np.array(list(anchors.values()), float))
+    return {
+        "kind": "latent-map",
+        "addresses": [f"{place}/{name}" for name in names],
+        "anchors": anchors,
+        "others": [_rounded(np.array(at)[: len(names)], 2) for at in latents.instruments.values()],
+        "mean": _rounded(mean),
+        "axes": [_rounded(axis, 5) for axis in axes],
+    }
+
+
+def principal(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and the two orthonormal axes in which places differ most: float64 (n,) and (2, n)."""
+    mean = places.mean(axis=0)
+    _, _, axes = np.linalg.svd(places - mean, full_matrices=True)
+    return mean, axes[:2]
+
+
+def _equalizer_part(place: str, plugin: Any) -> dict[str, Any] | None:
+    """Gains of bands in a row, drawn as one curve."""
+    names = [name for name in getattr(plugin, "parameters", ()) if name.startswith("gain_") and name.endswith("_hz")]
+    return {"kind": "eq-curve", "addresses": [f"{place}/{name}" for name in names]} if len(names) > 3 else None
+
+
+def _readings_part(place: str, plugin: Any) -> dict[str, Any] | None:
+    """What a plugin measures while it plays."""
+    return {"kind": "readings", "place": place} if readings_of(plugin) else None
+
+
+def readings_of(plugin: Any) -> dict[str, float]:
+    """Numbers that a plugin tells of what it hears now, by name; none where it tells nothing."""
+    found = getattr(plugin, "readings", None)
+    found = found() if callable(found) else found
+    return {str(name): float(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _rounded(values: Any, decimals: int = _DECIMALS) -> list[float]:
+    return [round(float(value), decimals) for value in values]

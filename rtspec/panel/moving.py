@@ -1,0 +1,151 @@
+"""Verbs that move parameters, the chain, presets and the map."""
+
+import time
+
+from ..control.assignments import Assignment
+from ..control.bank import user_folder
+from ..control.midi.messages import Control
+from ..errors import InvalidValue
+from .desk import Desk
+from .verbs import by_name, number, optional, several, switch, verb, whole, word
+
+_MOST_POINTS, _MOST_ADDRESSES = 600, 64
+
+
+@verb("set", address=word, value=number)
+def _set(desk: Desk, client: int, address: str, value: float) -> None:
+    desk.set(address, value)
+
+
+@verb("reset", address=word)
+def _reset(desk: Desk, client: int, address: str) -> None:
+    desk.set(address, desk.parameter(address).spec.default)
+
+
+@verb("place", values=by_name(number))
+def _place(desk: Desk, client: int, values: dict[str, float]) -> None:
+    desk.place(values)
+
+
+@verb("loop", addresses=several(word, _MOST_ADDRESSES), points=several(several(number, 65), _MOST_POINTS))
+def _loop(desk: Desk, client: int, addresses: list[str], points: list[list[float]]) -> None:
+    if not addresses:
+        raise InvalidValue("a path without parameters moves nothing; name those that it moves")
+    specs = [desk.parameter(address).spec for address in addresses]
+    for point in points:
+        for spec, value in zip(specs, point[1:], strict=False):
+            spec.check(value)
+    desk.remember("loop")
+    desk.loops.begin(addresses, points, time.monotonic())
+
+
+@verb("unloop", address=word)
+def _unloop(desk: Desk, client: int, address: str) -> None:
+    desk.loops.end(address)
+
+
+# The chain ------------------------------------------------------------------------------------------------------------
+
+
+@verb("add", slow=True, spec=word, at=optional(whole(0, 1000)))
+def _add(desk: Desk, client: int, spec: str, at: int | None) -> None:
+    from ..processors.catalogue import create, entry_of
+
+    argument = spec.partition(":")[2]
+    if "/" in argument or "\\" in argument:
+        raise InvalidValue(f"{spec!r} names a file of this machine; drop the model onto the panel instead")
+    entry_of(spec.partition(":")[0])
+    desk.rack.add(create(spec), at)
+
+
+@verb("remove", slow=True, card=word)
+def _remove(desk: Desk, client: int, card: str) -> None:
+    desk.rack.remove(card)
+
+
+@verb("move", slow=True, card=word, to=whole(0, 1000))
+def _move(desk: Desk, client: int, card: str, to: int) -> None:
+    desk.rack.move(card, to)
+
+
+@verb("bypass", slow=True, card=word, on=switch)
+def _bypass(desk: Desk, client: int, card: str, on: bool) -> None:
+    desk.rack.bypass(card, on)
+
+
+# Presets --------------------------------------------------------------------------------------------------------------
+
+
+@verb("load", slow=True, name=word)
+def _load(desk: Desk, client: int, name: str) -> None:
+    desk.controllers.load(name)
+
+
+@verb("save", slow=True, name=word, program=optional(whole(0, 127)), replace=switch)
+def _save(desk: Desk, client: int, name: str, program: int | None, replace: bool) -> str:
+    return f"saved as {desk.controllers.bank.save(name, program, replace)}"
+
+
+@verb("corners", slow=True, names=several(word, 4))
+def _corners(desk: Desk, client: int, names: list[str]) -> None:
+    bank = desk.controllers.bank
+    desk.controllers.pad.set_corners([bank.get(name) for name in names])
+
+
+@verb("undo")
+def _undo(desk: Desk, client: int) -> str | None:
+    return None if desk.controllers.history.undo() else "there is nothing to undo"
+
+
+@verb("redo")
+def _redo(desk: Desk, client: int) -> str | None:
+    return None if desk.controllers.history.redo() else "there is nothing to redo"
+
+
+# The map --------------------------------------------------------------------------------------------------------------
+
+_HOW = {
+    "channel": optional(whole(1, 16)),
+    "minimum": optional(number),
+    "maximum": optional(number),
+    "curve": optional(word),
+    "take_over": switch,
+    "toggle": switch,
+}
+
+
+@verb("learn", address=word, **_HOW)
+def _learn(desk: Desk, client: int, address: str, **how) -> str | None:
+    learning = desk.controllers.midi_map.learn(desk.parameter(address), **how)
+    desk.learning = address, learning
+    return None if desk.controllers.midi is not None else "no MIDI port is open; choose one under Devices"
+
+
+@verb("cancel")
+def _cancel(desk: Desk, client: int) -> None:
+    desk.controllers.midi_map.cancel()
+
+
+@verb("assign", row=whole(0, 10_000), control=word, **_HOW)
+def _assign(desk: Desk, client: int, row: int, control: str, **how) -> None:
+    listed = list(desk.controllers.midi_map)
+    if row >= len(listed):
+        raise InvalidValue(f"row={row} must be 0 to {len(listed) - 1}; the map has no other rows")
+    listed[row] = Assignment(listed[row].parameter, Control.parse(control), **how)
+    desk.controllers.midi_map.replace(listed)
+
+
+@verb("unassign", row=whole(0, 10_000))
+def _unassign(desk: Desk, client: int, row: int) -> None:
+    listed = list(desk.controllers.midi_map)
+    del listed[row : row + 1]
+    desk.controllers.midi_map.replace(listed)
+
+
+@verb("save_map", slow=True, name=word)
+def _save_map(desk: Desk, client: int, name: str) -> str:
+    from ..control.presets import check_name
+
+    path = user_folder().parent / "maps" / f"{check_name(name)}.json"
+    desk.controllers.midi_map.save(path)
+    return f"the map is saved as {path}; play with it by --map"

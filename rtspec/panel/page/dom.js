@@ -1,0 +1,66 @@
+// Elements in one line each, and the small things that every part of the page needs.
+
+export function h(tag, attributes = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const made = document.createElement(name || "div");
+  if (classes.length) made.className = classes.join(" ");
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (key in made && typeof value !== "string") made[key] = value;
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function s(tag, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+export const clamp = (value, low = 0, high = 1) => Math.min(high, Math.max(low, value));
+
+/** A number as a player reads it: three figures, no noise. */
+export function shown(value, unit = "") {
+  const size = Math.abs(value);
+  const text = size >= 1000 ? value.toFixed(0) : size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2);
+  const plain = text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  return `${plain === "-0" ? "0" : plain}${unit ? ` ${unit}` : ""}`;
+}
+
+export const words = (name) => name.replace(/_(db|ms|hz|cents|semitones)$/, "").replaceAll("_", " ");
+
+/** A canvas as large as its box in device pixels; true where its size has just changed. */
+export function fit(canvas) {
+  const scale = Math.min(window.devicePixelRatio || 1, 2);
+  const width = Math.max(1, Math.round(canvas.clientWidth * scale));
+  const height = Math.max(1, Math.round(canvas.clientHeight * scale));
+  if (canvas.width === width && canvas.height === height) return false;
+  canvas.width = width;
+  canvas.height = height;
+  return true;
+}
+
+export function icon(name) {
+  const paths = {
+    power: "M12 4v8M7.5 6.8a7 7 0 1 0 9 0",
+    close: "M6 6l12 12M18 6L6 18",
+    grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
+    plus: "M12 5v14M5 12h14",
+    undo: "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 0 12",
+    redo: "M15 7l5 5-5 5M20 12H10a6 6 0 0 0 0 12",
+    play: "M8 5l11 7-11 7z",
+    pause: "M8 5v14M16 5v14",
+    sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5L19 19M5 19l1.5-1.5M17.5 6.5L19 5",
+    folder: "M3 7h6l2 2h10v10H3z",
+  };
+  return s("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, s("path", { d: paths[name] }));
+}
+
+export function button(label, content, press, extra = {}) {
+  return h("button", { type: "button", "aria-label": label, title: label, onclick: press, ...extra }, content);
+}

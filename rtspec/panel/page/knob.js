@@ -1,0 +1,172 @@
+// A knob, a fader or a switch for one parameter: pointer, touch, wheel, keys, typed values; an ARIA slider.
+
+import { clamp, h, s, shown, words } from "./dom.js";
+import { toPosition, toValue } from "./curves.js";
+
+const TRAVEL = 220; // pixels from end to end
+const DOUBLE_MS = 350;
+const STEP = 0.01, FINE = 0.1, PAGE = 0.1;
+
+export class Knob {
+  /** `panel`: { store, send, learn }. `kind`: "knob", "fader" or "switch". */
+  constructor(panel, parameter, kind = parameter.curve === "switch" ? "switch" : "knob") {
+    Object.assign(this, { panel, p: parameter, kind, held: null, tapped: 0 });
+    this.label = words(parameter.name);
+    this.dial = kind === "switch" ? this.makeSwitch() : this.makeDial();
+    this.figure = h("button.figure", { type: "button", tabindex: -1, "aria-label": `Type a value for ${this.label}`, onclick: () => this.type() });
+    this.mark = h("button.learn", { type: "button", tabindex: -1, "aria-label": `Learn ${this.label}`, title: "Learn: click, then move a controller", onclick: (e) => panel.learn(this, e) });
+    this.element = h(`div.control.${kind}`, { "data-address": parameter.address, title: parameter.text || null }, this.mark, this.dial, h("span.name", {}, this.label), this.figure);
+    this.element.addEventListener("contextmenu", (e) => { e.preventDefault(); panel.learnMenu(this); });
+    this.stop = panel.store.watch(parameter.address, (value) => this.show(value));
+  }
+
+  makeDial() {
+    const drawing = this.kind === "knob" ? this.drawKnob() : this.drawFader();
+    const dial = h("div.dial", { tabindex: 0, role: "slider", "aria-label": this.label, "aria-valuemin": this.p.minimum, "aria-valuemax": this.p.maximum, "aria-orientation": "vertical" }, drawing);
+    dial.addEventListener("pointerdown", (e) => this.press(e));
+    dial.addEventListener("pointermove", (e) => this.drag(e));
+    for (const end of ["pointerup", "pointercancel"]) dial.addEventListener(end, (e) => this.release(e));
+    dial.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
+    dial.addEventListener("keydown", (e) => this.key(e));
+    return dial;
+  }
+
+  makeSwitch() {
+    return h("button.dial", { type: "button", role: "switch", "aria-label": this.label, "aria-checked": "false", onclick: () => this.send(this.position >= 0.5 ? this.p.minimum : this.p.maximum), onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
+  }
+
+  drawKnob() {
+    const arc = "M 13.5 38.5 A 18 18 0 1 1 38.5 38.5";
+    this.arc = s("path", { d: arc, class: "value", pathLength: 100 });
+    this.needle = s("line", { x1: 26, y1: 19, x2: 26, y2: 12.5, class: "needle" });
+    return s("svg", { viewBox: "0 0 52 48", "aria-hidden": "true" }, s("path", { d: arc, class: "track" }), this.arc, s("circle", { cx: 26, cy: 26, r: 12.5, class: "cap" }), this.needle);
+  }
+
+  drawFader() {
+    this.fill = h("span.fill");
+    this.thumb = h("span.thumb");
+    return h("span.slot", {}, this.fill, this.thumb);
+  }
+
+  get value() {
+    return this.panel.store.values.get(this.p.address) ?? this.p.default;
+  }
+
+  get position() {
+    return toPosition(this.p, this.value);
+  }
+
+  show(value) {
+    if (this.held && this.held.moved && !this.held.own) return;
+    const at = toPosition(this.p, value);
+    if (this.arc) {
+      const zero = this.p.minimum < 0 && this.p.maximum > 0 ? toPosition(this.p, 0) : 0;
+      const [from, to] = at < zero ? [at, zero] : [zero, at];
+      this.arc.setAttribute("stroke-dasharray", `0 ${100 * from} ${100 * (to - from)} 200`);
+      this.needle.setAttribute("transform", `rotate(${-135 + 270 * at} 26 26)`);
+    } else if (this.fill) {
+      this.thumb.style.bottom = `${100 * at}%`;
+      const zero = this.p.minimum < 0 && this.p.maximum > 0 ? toPosition(this.p, 0) : 0;
+      this.fill.style.bottom = `${100 * Math.min(at, zero)}%`;
+      this.fill.style.height = `${100 * Math.abs(at - zero)}%`;
+    } else this.dial.setAttribute("aria-checked", String(at >= 0.5));
+    const text = this.kind === "switch" ? (at >= 0.5 ? "on" : "off") : shown(value, this.p.unit);
+    if (this.figure.firstChild?.nodeName !== "INPUT") this.figure.textContent = text;
+    if (this.kind !== "switch") {
+      this.dial.setAttribute("aria-valuenow", String(Number(value.toPrecision(6))));
+      this.dial.setAttribute("aria-valuetext", text);
+    }
+  }
+
+  send(value) {
+    const to = clamp(value, this.p.minimum, this.p.maximum);
+    if (this.held) this.held.own = true;
+    this.panel.store.put(this.p.address, to);
+    if (this.held) this.held.own = false;
+    this.panel.send("set", { address: this.p.address, value: to });
+  }
+
+  turn(steps) {
+    this.send(toValue(this.p, clamp(this.position + steps)));
+  }
+
+  press(event) {
+    if (event.button > 0) return;
+    this.dial.focus({ preventScroll: true });
+    this.dial.setPointerCapture(event.pointerId);
+    this.held = { id: event.pointerId, x: event.clientX, y: event.clientY, at: this.position, moved: false };
+    this.element.classList.add("held");
+    event.preventDefault();
+  }
+
+  drag(event) {
+    const held = this.held;
+    if (!held || held.id !== event.pointerId) return;
+    const way = event.clientX - held.x + held.y - event.clientY;
+    if (!held.moved && Math.abs(way) < 3) return;
+    held.moved = true;
+    const travel = this.kind === "fader" ? Math.max(60, this.dial.clientHeight) : TRAVEL;
+    held.at = clamp(held.at + (way / travel) * (event.shiftKey ? FINE : 1));
+    [held.x, held.y] = [event.clientX, event.clientY];
+    this.send(toValue(this.p, held.at));
+  }
+
+  release(event) {
+    const held = this.held;
+    if (!held || held.id !== event.pointerId) return;
+    this.held = null;
+    this.element.classList.remove("held");
+    if (held.moved) return;
+    const now = performance.now();
+    if (now - this.tapped < DOUBLE_MS) this.reset();
+    this.tapped = now;
+  }
+
+  reset() {
+    this.panel.store.put(this.p.address, this.p.default);
+    this.panel.send("reset", { address: this.p.address });
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    this.turn(-Math.sign(event.deltaY || event.deltaX) * 2 * STEP * (event.shiftKey ? FINE : 1));
+  }
+
+  key(event) {
+    const step = STEP * (event.shiftKey ? FINE : 1);
+    const moves = { ArrowUp: step, ArrowRight: step, ArrowDown: -step, ArrowLeft: -step, PageUp: PAGE, PageDown: -PAGE, Home: -1, End: 1 };
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key in moves) this.turn(moves[event.key]);
+    else if (event.key === "Enter") this.type();
+    else if (event.key === "Delete" || event.key === "Backspace") this.reset();
+    else if (event.key === "l") this.panel.learn(this, event);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  type() {
+    if (this.kind === "switch") return this.dial.click();
+    const field = h("input", { type: "text", inputmode: "decimal", value: String(Number(this.value.toPrecision(5))), "aria-label": `${this.label}${this.p.unit ? ` in ${this.p.unit}` : ""}` });
+    const done = (keep) => {
+      const typed = Number(field.value.replace(",", "."));
+      this.figure.replaceChildren();
+      if (keep && field.value.trim() && Number.isFinite(typed)) this.send(typed);
+      this.show(this.value);
+    };
+    field.addEventListener("keydown", (e) => {
+      e.stopPropagation();
+      if (e.key === "Enter" || e.key === "Escape") { field.onblur = null; done(e.key === "Enter"); this.dial.focus(); }
+    });
+    field.onblur = () => done(true);
+    this.figure.replaceChildren(field);
+    field.select();
+  }
+
+  /** Show which controller moves it, and whether it waits for one. */
+  mapped(control, waiting) {
+    this.mark.classList.toggle("mapped", Boolean(control));
+    this.mark.classList.toggle("waiting", waiting);
+    this.mark.title = waiting ? "Move a controller; click to cancel" : control ? `${control}; click to learn another` : "Learn: click, then move a controller";
+  }
+}

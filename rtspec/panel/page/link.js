@@ -1,0 +1,68 @@
+// The socket: it says who we are, gives messages to whoever listens, and comes back by itself.
+
+const PAUSES = [250, 500, 1000, 2000, 4000];
+const REFUSED = 4401;
+
+export class Link {
+  constructor(hear) {
+    this.hear = hear;
+    this.tries = 0;
+    this.open = false;
+    this.secret = location.hash.length > 1 ? { token: location.hash.slice(1) } : null;
+    if (!this.secret) {
+      const kept = sessionStorage.getItem("password");
+      this.secret = kept ? { password: kept } : null;
+    }
+  }
+
+  connect() {
+    if (!this.secret) return this.hear.locked("");
+    const socket = (this.socket = new WebSocket(`ws://${location.host}/socket`));
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket.send(JSON.stringify(this.secret));
+    socket.onmessage = ({ data }) => this.heard(data);
+    socket.onclose = (event) => this.closed(event);
+  }
+
+  heard(data) {
+    if (!this.open) {
+      this.open = true;
+      this.tries = 0;
+      this.hear.connected(true);
+    }
+    if (typeof data === "string") this.hear.message(JSON.parse(data));
+    else this.hear.picture(data);
+  }
+
+  closed(event) {
+    const was = this.open;
+    this.open = false;
+    if (was) this.hear.connected(false);
+    if (event.code === REFUSED && !was) {
+      sessionStorage.removeItem("password");
+      return this.hear.locked(event.reason);
+    }
+    setTimeout(() => this.connect(), PAUSES[Math.min(this.tries++, PAUSES.length - 1)]);
+  }
+
+  unlock(password) {
+    sessionStorage.setItem("password", password);
+    this.secret = { password };
+    this.connect();
+  }
+
+  send(verb, fields = {}) {
+    if (this.open) this.socket.send(JSON.stringify({ do: verb, ...fields }));
+  }
+
+  async sendFile(file, progress) {
+    const piece = 128 << 10;
+    this.send("drop", { name: file.name, size: file.size });
+    for (let at = 0; at < file.size && this.open; at += piece) {
+      this.socket.send(await file.slice(at, at + piece).arrayBuffer());
+      while (this.socket.bufferedAmount > 1 << 20) await new Promise((done) => setTimeout(done, 10));
+      progress(Math.min(1, (at + piece) / file.size));
+    }
+    this.send("dropped", { at: null });
+  }
+}

@@ -1,0 +1,109 @@
+// The panel: it connects, and its parts show what comes and send what hands do.
+
+import { Bar } from "./bar.js";
+import { Chain } from "./cards.js";
+import { askLearn, askModel, askPassword } from "./dialogs.js";
+import { h } from "./dom.js";
+import { Keyboard } from "./keys.js";
+import { Link } from "./link.js";
+import { buildSide } from "./side.js";
+import { Sound, readPicture } from "./sound.js";
+import { Store } from "./store.js";
+
+const PLAIN = { channel: null, minimum: null, maximum: null, curve: null, take_over: false, toggle: false };
+const at = (id) => document.getElementById(id);
+
+const panel = {
+  store: new Store(),
+  knobs: new Map(),
+  hear: () => {},
+
+  send: (verb, fields) => panel.link.send(verb, fields),
+
+  say(text, bad = false) {
+    panel.hear(text, bad);
+    const toast = h(`div.toast${bad ? ".bad" : ""}`, {}, text);
+    at("toasts").append(toast);
+    while (at("toasts").children.length > 3) at("toasts").firstChild.remove();
+    setTimeout(() => toast.remove(), bad ? 8000 : 4000);
+  },
+
+  /** One click: the next controller that moves is this knob's; a second click: never mind. */
+  learn(knob, event) {
+    event?.stopPropagation();
+    if (panel.store.state.learn === knob.p.address) return panel.send("cancel");
+    const row = panel.store.state.map?.rows.find((each) => each.address === knob.p.address) ?? PLAIN;
+    const how = Object.fromEntries(Object.keys(PLAIN).map((key) => [key, row[key]]));
+    panel.send("learn", { address: knob.p.address, ...how, channel: null });
+  },
+
+  learnMenu(knob) {
+    const row = panel.store.state.map?.rows.find((each) => each.address === knob.p.address) ?? PLAIN;
+    askLearn(knob, row, panel.store.state.map?.curves ?? [], (how) => panel.send("learn", { address: knob.p.address, ...how }));
+  },
+
+  mapChanged() {
+    const rows = panel.store.state.map?.rows ?? [];
+    for (const [address, knob] of panel.knobs) {
+      const row = rows.find((each) => each.address === address);
+      knob.mapped(row?.control ?? null, panel.store.state.learn === address);
+    }
+  },
+
+  theme() {
+    const root = document.documentElement;
+    root.dataset.theme = root.dataset.theme === "bright" ? "dark" : "bright";
+    localStorage.setItem("theme", root.dataset.theme);
+    document.dispatchEvent(new Event("themechange"));
+  },
+
+  async drop(file) {
+    panel.say(`${file.name} is being looked at`);
+    await panel.link.sendFile(file, () => {});
+  },
+};
+
+function message(told) {
+  if (told.state) panel.store.tell(told.state);
+  if (told.values) panel.store.move(told.values);
+  if (told.say) panel.say(told.say);
+  if (told.error) panel.say(told.error, true);
+  if (told.drop) askModel(told.drop, panel.send);
+}
+
+function letDrop() {
+  let inside = 0;
+  const veil = (on) => { at("veil").hidden = !on; };
+  window.addEventListener("dragenter", (e) => { if (e.dataTransfer?.types.includes("Files")) { inside++; veil(true); } });
+  window.addEventListener("dragleave", () => { if (--inside <= 0) { inside = 0; veil(false); } });
+  window.addEventListener("dragover", (e) => e.preventDefault());
+  window.addEventListener("drop", (e) => {
+    e.preventDefault();
+    inside = 0;
+    veil(false);
+    if (e.dataTransfer?.files[0]) panel.drop(e.dataTransfer.files[0]);
+  });
+}
+
+document.documentElement.dataset.theme = localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: light)").matches ? "bright" : "dark");
+
+const sound = new Sound(at("sound"));
+const bar = new Bar(panel, at("bar"));
+buildSide(panel, at("side"));
+new Chain(panel, at("chain"));
+new Keyboard(panel, at("keys"));
+panel.store.on("learn", () => panel.mapChanged());
+letDrop();
+
+panel.link = new Link({
+  connected: (on) => { bar.connected(on); document.body.classList.toggle("away", !on); },
+  message,
+  picture: (buffer) => {
+    const picture = readPicture(buffer);
+    sound.show(picture);
+    bar.picture(picture);
+  },
+  locked: (reason) => askPassword(reason, (password) => panel.link.unlock(password)),
+});
+panel.link.connect();
+window.rtspec = { panel, sound };

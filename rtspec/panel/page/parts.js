@@ -1,0 +1,128 @@
+// Parts of a card besides knobs, by kind: a timbre's map, an equalizer's curve, readings. A part is { element, stop }.
+
+import { clamp, fit, h, shown, words } from "./dom.js";
+import { Knob } from "./knob.js";
+import { Square } from "./xy.js";
+
+export const PARTS = { "latent-map": latentMap, "eq-curve": equalizer, readings };
+
+const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+
+/** The map of a timbre's latent space: the first two latents, or the plane in which the anchors differ most. */
+function latentMap(panel, part) {
+  const { store, send } = panel;
+  const place = () => part.addresses.map((address) => store.values.get(address) ?? 0);
+  let plane = "z";
+  const flat = (at) => plane === "z" ? [at[0], at[1]] : part.axes.map((axis) => dot(axis, at.map((z, i) => z - part.mean[i])));
+  const reach = () => {
+    if (plane === "z") return 1;
+    return 1.15 * Math.max(0.3, ...Object.values(part.anchors).flatMap((at) => flat(at).map(Math.abs)));
+  };
+  const toSquare = (xy) => xy.map((v) => 0.5 + v / (2 * reach()));
+  const moved = (x, y) => {
+    const goal = [x, y].map((v) => (v - 0.5) * 2 * reach());
+    const now = place();
+    if (plane === "z") return [goal[0], goal[1], ...now.slice(2)];
+    const here = flat(now);
+    return now.map((z, i) => clamp(z + part.axes.reduce((sum, axis, k) => sum + axis[i] * (goal[k] - here[k]), 0), -1, 1));
+  };
+  const put = (at) => {
+    const values = Object.fromEntries(part.addresses.map((address, i) => [address, at[i]]).filter(([, v], i) => plane !== "z" || i < 2 || at.whole));
+    store.move(values);
+    send("place", { values });
+  };
+  const near = (x, y) => Object.entries(part.anchors).find(([, at]) => {
+    const box = square.field.getBoundingClientRect();
+    const [ax, ay] = toSquare(flat(at));
+    return Math.hypot((ax - x) * box.width, (ay - y) * box.height) < 9;
+  });
+  const square = new Square("Timbre map", {
+    move: (x, y) => put(moved(x, y)),
+    tap: (x, y) => {
+      const found = near(x, y);
+      if (!found || square.armed) return false;
+      const at = Object.assign([...found[1]], { whole: true });
+      put(at);
+      return true;
+    },
+    path: (points) => send("loop", { addresses: part.addresses.slice(0, plane === "z" ? 2 : undefined), points: points.map(([t, x, y]) => [t, ...(plane === "z" ? moved(x, y).slice(0, 2) : moved(x, y))]) }),
+    stop: () => send("unloop", { address: part.addresses[0] }),
+  });
+  const draw = () => {
+    fit(square.canvas);
+    const c = square.canvas.getContext("2d");
+    const { width, height } = square.canvas;
+    const style = getComputedStyle(square.field);
+    const scale = width / Math.max(1, square.canvas.clientWidth);
+    c.clearRect(0, 0, width, height);
+    c.strokeStyle = style.getPropertyValue("--line");
+    c.beginPath();
+    for (const at of [0.25, 0.5, 0.75]) { c.moveTo(at * width, 0); c.lineTo(at * width, height); c.moveTo(0, at * height); c.lineTo(width, at * height); }
+    c.stroke();
+    const spots = (places, colour, radius) => {
+      c.fillStyle = colour;
+      for (const at of places) {
+        const [x, y] = toSquare(flat(at));
+        c.beginPath();
+        c.arc(x * width, (1 - y) * height, radius * scale, 0, 7);
+        c.fill();
+      }
+    };
+    spots(part.others, style.getPropertyValue("--faint"), 1.5);
+    spots(Object.values(part.anchors), style.getPropertyValue("--accent"), 3);
+    c.font = `${10.5 * scale}px system-ui, sans-serif`;
+    c.fillStyle = style.getPropertyValue("--soft");
+    const taken = [];
+    for (const [name, at] of Object.entries(part.anchors)) {
+      const [x, y] = toSquare(flat(at)).map((v, i) => (i ? (1 - v) * height : v * width));
+      const wide = c.measureText(name).width;
+      const left = x + wide + 8 * scale > width ? x - wide - 6 * scale : x + 6 * scale;
+      const box = [left, y - 8 * scale, left + wide, y + 5 * scale];
+      if (taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1])) continue;
+      taken.push(box);
+      c.fillText(name, left, y + 3.5 * scale);
+    }
+  };
+  const follow = () => { if (!square.touched) square.show(...toSquare(flat(place()))); };
+  const chooser = h("select.small", { "aria-label": "Axes of the map", onchange: (e) => { plane = e.target.value; draw(); follow(); } }, h("option", { value: "z" }, "z1 · z2"), h("option", { value: "pca" }, "anchors (PCA)"));
+  square.tools.prepend(chooser);
+  let due = false;
+  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; follow(); }); } };
+  const stops = part.addresses.map((address) => store.watch(address, soon));
+  const observer = new ResizeObserver(draw);
+  observer.observe(square.field);
+  const loops = (playing) => square.loops(playing.includes(part.addresses[0]));
+  panel.store.on("loops", loops);
+  document.addEventListener("themechange", draw);
+  return { element: square.element, stop: () => { stops.forEach((end) => end()); observer.disconnect(); document.removeEventListener("themechange", draw); } };
+}
+
+/** Gains of bands in a row: faders under one curve. */
+function equalizer(panel, part) {
+  const knobs = part.addresses.map((address) => {
+    const parameter = panel.store.parameters.get(address);
+    const knob = new Knob(panel, parameter, "fader");
+    const hz = Number(parameter.name.replace(/^gain_|_hz$/g, "").replace("_", "."));
+    knob.element.querySelector(".name").textContent = hz >= 1000 ? `${hz / 1000}k` : String(hz);
+    panel.knobs.set(address, knob);
+    return knob;
+  });
+  return { element: h("div.equalizer", {}, h("div.faders", {}, knobs.map((knob) => knob.element))), stop: () => knobs.forEach((knob) => knob.stop()) };
+}
+
+/** What a plugin measures while it plays. */
+function readings(panel, part) {
+  const rows = new Map();
+  const element = h("dl.readings");
+  const show = (all) => {
+    for (const [name, value] of Object.entries(all[part.place] ?? {})) {
+      if (!rows.has(name)) {
+        rows.set(name, h("dd"));
+        element.append(h("dt", {}, words(name)), rows.get(name));
+      }
+      rows.get(name).textContent = shown(value);
+    }
+  };
+  panel.store.on("readings", show);
+  return { element, stop: () => {} };
+}

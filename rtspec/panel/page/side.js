@@ -1,0 +1,138 @@
+// What stands beside the chain: presets and their pad, latency, the map, devices, messages.
+
+import { button, h, words } from "./dom.js";
+import { Square } from "./xy.js";
+
+const COLOURS = { device: 1, block: 2, worker: 3, resampler: 4, window: 5, model: 6, phase: 7, plugins: 8, reserve: 9 };
+
+function section(title, name, open, ...content) {
+  return h("details.section", { open, "data-section": name }, h("summary", {}, title), h("div.inside", {}, content));
+}
+
+export function buildSide(panel, home) {
+  home.append(presets(panel), latency(panel), map(panel), devices(panel), messages(panel));
+}
+
+function options(select, names, chosen, none) {
+  const wanted = [...(none ? [["", none]] : []), ...names.map((name) => [name, name])];
+  const key = JSON.stringify([wanted, chosen]);
+  if (select.dataset.key === key || document.activeElement === select) return;
+  select.dataset.key = key;
+  select.replaceChildren(...wanted.map(([value, text]) => h("option", { value, selected: value === (chosen ?? "") }, text)));
+}
+
+function presets(panel) {
+  const { store, send } = panel;
+  const list = h("div.presets", { role: "group", "aria-label": "Presets" });
+  const name = h("input", { type: "text", placeholder: "name", maxlength: 64, "aria-label": "Name of the preset" });
+  const save = () => { if (name.value.trim()) send("save", { name: name.value.trim(), program: null, replace: store.state.presets.saved.includes(name.value.trim()) }); };
+  const corners = [0, 1, 2, 3].map((i) => h("select.corner", { "aria-label": `Preset in corner ${i + 1}`, onchange: () => choose() }));
+  const choose = () => {
+    const names = corners.map((corner) => corner.value);
+    const used = names.every(Boolean) ? names : names[0] && names[1] && !names[2] && !names[3] ? names.slice(0, 2) : null;
+    if (used) send("corners", { names: used });
+  };
+  const square = new Square("Pad of presets", {
+    move: (x, y) => { store.move({ "pad/x": x, "pad/y": y }); send("set", { address: "pad/x", value: x }); send("set", { address: "pad/y", value: y }); },
+    path: (points) => send("loop", { addresses: ["pad/x", "pad/y"], points }),
+    stop: () => send("unloop", { address: "pad/x" }),
+  });
+  const follow = () => { if (!square.touched) square.show(store.values.get("pad/x") ?? 0, store.values.get("pad/y") ?? 0); };
+  store.watch("pad/x", follow);
+  store.watch("pad/y", follow);
+  store.on("loops", (playing) => square.loops(playing.includes("pad/x")));
+  store.on("presets", ({ names, corners: chosen }) => {
+    const key = JSON.stringify(names);
+    if (list.dataset.key !== key) {
+      list.dataset.key = key;
+      list.replaceChildren(...names.map((preset) => h("button", { type: "button", onclick: () => send("load", { name: preset }) }, preset)));
+    }
+    square.element.classList.toggle("empty", !chosen.length);
+    corners.forEach((corner, i) => options(corner, names, chosen[i] ?? (corner.value || ""), "—"));
+  });
+  const frame = h("div.padframe", {}, h("div.ends", {}, corners[2], corners[3]), square.element, h("div.ends", {}, corners[0], corners[1]));
+  return section("Presets and pad", "presets", true, list, h("form.inline", { onsubmit: (e) => { e.preventDefault(); save(); } }, name, h("button", { type: "submit" }, "Save")), frame);
+}
+
+function latency(panel) {
+  const bar = h("div.budget", { role: "img" });
+  const list = h("ul.items");
+  const counts = h("dl.counts");
+  let key = "";
+  panel.store.on("stream", (stream) => {
+    const { items, total_samples: total, total_ms: ms, sample_rate: rate } = stream.latency;
+    const s = stream.statistics;
+    rows(counts, { "callback p99": `${s.callback_us.p99.toFixed(0)} µs`, "engine p99": `${s.frame_us.p99.toFixed(0)} µs`, "late events": s.late_events, concealed: s.concealed_frames, governor: s.governor_level ? `1/${2 ** s.governor_level} of iterations` : "full", ...(stream.guard ? { howls: s.howls, limited: s.limited_samples } : {}) });
+    if (key === JSON.stringify(items)) return;
+    key = JSON.stringify(items);
+    const present = Object.entries(items).filter(([, n]) => n > 0);
+    bar.setAttribute("aria-label", `${ms.toFixed(1)} ms: ${present.map(([name, n]) => `${name} ${n} samples`).join(", ")}`);
+    bar.replaceChildren(...present.map(([name, n]) => { const part = h(`span.item${COLOURS[name]}`, { title: `${name}: ${n} samples` }); part.style.flexGrow = n; return part; }));
+    list.replaceChildren(...present.map(([name, n]) => h("li", {}, h(`span.swatch.item${COLOURS[name]}`), h("span", {}, name), h("b", {}, `${((1000 * n) / rate).toFixed(1)} ms`))), h("li.total", {}, h("span.swatch"), h("span", {}, "total"), h("b", {}, `${ms.toFixed(1)} ms · ${total}`)));
+  });
+  return section("Latency", "latency", true, bar, list, counts);
+}
+
+function rows(list, entries) {
+  const key = JSON.stringify(entries);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...Object.entries(entries).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
+}
+
+function map(panel) {
+  const { store, send } = panel;
+  const body = h("tbody");
+  const name = h("input", { type: "text", placeholder: "name", maxlength: 64, "aria-label": "Name of the map" });
+  const save = h("form.inline", { onsubmit: (e) => { e.preventDefault(); if (name.value.trim()) send("save_map", { name: name.value.trim() }); } }, name, h("button", { type: "submit" }, "Save map"));
+  store.on("map", ({ rows: listed, curves }) => {
+    if (body.contains(document.activeElement) && document.activeElement.matches("input[type=text]")) return;
+    body.replaceChildren(...listed.map((row, i) => line(send, row, i, curves)));
+    panel.mapChanged();
+  });
+  const head = h("thead", {}, h("tr", {}, ["parameter", "control", "ch", "from", "to", "curve", "take-over", "toggle", ""].map((title) => h("th", { scope: "col" }, title))));
+  return section("Map of controllers", "map", false, h("div.scroll", {}, h("table", {}, head, body)), save);
+}
+
+function line(send, row, i, curves) {
+  const field = (key, width) => h("input", { type: "text", value: row[key] === null ? "" : String(row[key]), size: width, "aria-label": `${key} of ${row.parameter}`, onchange: () => change() });
+  const tick = (key) => h("input", { type: "checkbox", checked: row[key], "aria-label": `${key} of ${row.parameter}`, onchange: () => change() });
+  const parts = { control: field("control", 8), channel: field("channel", 2), minimum: field("minimum", 5), maximum: field("maximum", 5), take_over: tick("take_over"), toggle: tick("toggle") };
+  parts.curve = h("select", { "aria-label": `curve of ${row.parameter}`, onchange: () => change() }, ["", ...curves].map((curve) => h("option", { value: curve, selected: curve === (row.curve ?? "") }, curve || "own")));
+  const numeric = (key) => (parts[key].value.trim() === "" ? null : Number(parts[key].value));
+  const change = () => send("assign", { row: i, control: parts.control.value, channel: numeric("channel"), minimum: numeric("minimum"), maximum: numeric("maximum"), curve: parts.curve.value || null, take_over: parts.take_over.checked, toggle: parts.toggle.checked });
+  const remove = button(`Remove ${row.control} from ${row.parameter}`, "✕", () => send("unassign", { row: i }), { class: "small" });
+  return h("tr", { class: row.address ? null : "unused" }, h("th", { scope: "row" }, words(row.parameter)), ["control", "channel", "minimum", "maximum", "curve", "take_over", "toggle"].map((key) => h("td", {}, parts[key])), h("td", {}, remove));
+}
+
+function devices(panel) {
+  const { store, send } = panel;
+  const make = (label) => h("select", { "aria-label": label });
+  const [output, input, block, midi] = ["Output", "Input", "Block", "MIDI input"].map(make);
+  const apply = () => send("device", { output: output.value, input: input.value || null, block: block.value ? Number(block.value) : null });
+  for (const select of [output, input, block]) select.addEventListener("change", apply);
+  midi.addEventListener("change", () => send("listen", { port: midi.value || null }));
+  const show = () => {
+    const { devices: found, stream } = store.state;
+    if (!found || !stream) return;
+    options(output, [...new Set([stream.output, ...found.outputs])], stream.output);
+    options(input, found.inputs, stream.input, stream.source ? "the source" : "none");
+    options(block, [...new Set([stream.block, ...stream.blocks])].sort((a, b) => a - b).map(String), String(stream.block), "the device's own");
+    options(midi, [...new Set([...(stream.midi ? [stream.midi] : []), ...found.midi])], stream.midi, "none");
+  };
+  store.on("devices", show);
+  store.on("stream", show);
+  const row = (label, select) => h("label.row", {}, h("span", {}, label), select);
+  return section("Devices", "devices", false, row("Output", output), row("Input", input), row("Block", block), row("MIDI", midi), button("Look for devices again", "Look again", () => send("look"), { class: "small" }));
+}
+
+function messages(panel) {
+  const list = h("ol.messages", { "aria-live": "polite" });
+  panel.hear = (text, bad) => {
+    const now = new Date().toTimeString().slice(0, 8);
+    list.prepend(h(`li${bad ? ".bad" : ""}`, {}, h("time", {}, now), text));
+    while (list.children.length > 60) list.lastChild.remove();
+  };
+  return section("Messages", "messages", true, list);
+}
+

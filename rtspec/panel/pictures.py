@@ -1,0 +1,94 @@
+"""Pictures of the sound: band spectra of input and output, from rings that the callback fills for the panel alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..audio.exchange import Exchange, Levels
+from ..buffers.ring import Ring
+
+N_BANDS = 160
+N_FFT = 4096
+LOWEST_HZ, HIGHEST_HZ = 30.0, 20000.0
+FLOOR_DB = -100.0
+"""Of a band's byte 0; 255 is full scale."""
+
+RING_S = 0.5
+HEAD = np.dtype(
+    [("kind", "u1"), ("bands", "u1"), ("spare", "u2"), ("levels", "<f4", (2,)), ("load", "<f4"), ("at", "<f4")]
+)
+"""Before the bands of input and output: peaks since the last picture, the engine's load, the source's place (s)."""
+
+
+class Bands:
+    """Levels of log-spaced bands, from the last samples of a sound.
+
+    Parameters
+    ----------
+    sample_rate : float
+        Hz.
+    n_bands : int
+    """
+
+    def __init__(self, sample_rate: float, n_bands: int = N_BANDS):
+        top = min(HIGHEST_HZ, 0.49 * sample_rate)
+        edges = np.geomspace(LOWEST_HZ, top, n_bands + 1) * N_FFT / sample_rate
+        self._starts = np.minimum(edges[:-1].round().astype(int), N_FFT // 2 - 1)
+        self._window = np.hanning(N_FFT).astype(np.float32)
+        self._scale = float((2.0 / self._window.sum()) ** 2)
+        self._past = np.zeros(N_FFT, np.float32)
+
+    def push(self, frames: np.ndarray) -> None:
+        """Take in float32 frames of shape (n, channels); their mean is looked at."""
+        mono = frames.mean(axis=1)[-N_FFT:]
+        self._past = np.concatenate([self._past[len(mono) :], mono]) if len(mono) else self._past
+
+    def levels(self) -> np.ndarray:
+        """uint8, shape (n_bands,): 0 at :data:`FLOOR_DB` and below, 255 at full scale."""
+        spectrum = np.fft.rfft(self._past * self._window)
+        power = spectrum.real**2 + spectrum.imag**2
+        bands = np.maximum.reduceat(power, self._starts) * self._scale
+        decibels = 10.0 * np.log10(np.maximum(bands, 1e-12))
+        return np.clip(255.0 * (1.0 - decibels / FLOOR_DB), 0.0, 255.0).astype(np.uint8)
+
+
+class Pictures:
+    """Makes pictures of a stream as it is now, whatever its device.
+
+    Parameters
+    ----------
+    exchange : callable
+        Gives the exchange that plays now.
+    """
+
+    def __init__(self, exchange: Callable[[], Exchange]):
+        self._exchange_now = exchange
+        self._exchange: Exchange | None = None
+
+    def _follow(self) -> Exchange:
+        now = self._exchange_now()
+        if now is not self._exchange:
+            channels = now.to_engine.channels
+            capacity = round(RING_S * now.sample_rate)
+            self._rings = Ring(capacity, channels), Ring(capacity, channels)
+            self._bands = Bands(now.sample_rate), Bands(now.sample_rate)
+            self._levels = Levels(now)
+            now.tap_to(self._rings)
+            self._exchange = now
+        return now
+
+    def take(self, load: float, source_s: float) -> bytes:
+        """The next picture."""
+        self._follow()
+        for ring, bands in zip(self._rings, self._bands, strict=True):
+            bands.push(ring.read(len(ring)))
+        head = np.zeros(1, HEAD)
+        head["kind"], head["bands"], head["load"], head["at"] = 1, N_BANDS, load, source_s
+        head["levels"] = self._levels.look()
+        return b"".join([head.tobytes(), *(bands.levels().tobytes() for bands in self._bands)])
+
+    def rest(self) -> None:
+        """Nobody looks: the callback puts nothing into the rings until the next picture."""
+        if self._exchange is not None:
+            self._exchange.tap_to(None)
+            self._exchange = None

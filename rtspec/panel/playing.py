@@ -1,0 +1,167 @@
+"""Verbs that play: keys, takes, the source, devices, and models that were dropped."""
+
+from pathlib import Path
+
+from ..audio.devices import find_device, list_devices
+from ..control.presets import check_name
+from ..errors import InvalidValue
+from ..live import transport
+from .desk import Desk
+from .verbs import by_name, number, optional, plain, switch, verb, whole, word
+
+VIRTUAL = "virtual"
+"""The name of the paced virtual device among the outputs."""
+
+BLOCKS = (32, 64, 128, 256, 512, 1024)
+
+
+# Keys -----------------------------------------------------------------------------------------------------------------
+
+
+@verb("note", key=whole(0, 127), velocity=whole(0, 127))
+def _note(desk: Desk, client: int, key: int, velocity: int) -> str | None:
+    from mido import Message
+
+    held = desk.held[client]
+    if velocity:
+        held.add(key)
+        heard = desk.stream.send(Message("note_on", note=key, velocity=velocity))
+        return None if heard else "no instrument is in the chain; add timbre-synth"
+    held.discard(key)
+    desk.stream.send(Message("note_off", note=key))
+    return None
+
+
+@verb("pressure", key=whole(0, 127), value=whole(0, 127))
+def _pressure(desk: Desk, client: int, key: int, value: int) -> None:
+    from mido import Message
+
+    desk.stream.send(Message("polytouch", note=key, value=value))
+
+
+@verb("controller", number=whole(0, 127), value=whole(0, 127))
+def _controller(desk: Desk, client: int, number: int, value: int) -> None:
+    from mido import Message
+
+    desk.stream.send(Message("control_change", control=number, value=value))
+
+
+@verb("bend", value=whole(-8192, 8191))
+def _bend(desk: Desk, client: int, value: int) -> None:
+    from mido import Message
+
+    desk.stream.send(Message("pitchwheel", pitch=value))
+
+
+@verb("silence")
+def _silence(desk: Desk, client: int) -> None:
+    desk.held.clear()
+    desk.controllers.silence()
+
+
+# Takes and the source -------------------------------------------------------------------------------------------------
+
+
+@verb("record", slow=True, name=word)
+def _record(desk: Desk, client: int, name: str) -> str:
+    path = Path(check_name(name)).with_suffix(".wav")
+    return f"recording to {desk.stream.record(path)[1]}"
+
+
+@verb("stop_recording", slow=True)
+def _stop_recording(desk: Desk, client: int) -> str:
+    paths = desk.stream.takes.stop(desk.rig.exchange)
+    return f"{paths[1]} is whole" if paths else "nothing is being recorded"
+
+
+@verb("pause", on=switch)
+def _pause(desk: Desk, client: int, on: bool) -> None:
+    if not transport.source_frames(desk.rig):
+        raise InvalidValue("there is no source to pause; start with --source FILE")
+    transport.pause(desk.rig, on)
+
+
+@verb("seek", slow=True, seconds=number)
+def _seek(desk: Desk, client: int, seconds: float) -> None:
+    transport.seek(desk.rig, round(seconds * desk.rig.settings.sample_rate))
+
+
+# Devices --------------------------------------------------------------------------------------------------------------
+
+
+@verb("look", slow=True)
+def _look(desk: Desk, client: int) -> None:
+    look_at_devices(desk)
+
+
+def look_at_devices(desk: Desk) -> None:
+    """Note what devices and MIDI ports there are now."""
+    from ..control.midi.ports import list_ports
+    from ..errors import DeviceError
+
+    try:
+        found = list_devices()
+    except DeviceError:  # no PortAudio: the virtual device is left
+        found = []
+    desk.devices = {
+        "outputs": [*(device.name for device in found if device.outputs), VIRTUAL],
+        "inputs": [device.name for device in found if device.inputs],
+        "midi": [port.name for port in list_ports()],
+    }
+
+
+@verb("device", slow=True, output=word, input=optional(word), block=optional(whole(1, 8192)))
+def _device(desk: Desk, client: int, output: str, input: str | None, block: int | None) -> None:
+    if output == VIRTUAL:
+        devices = None, None
+    else:
+        reader = None if input is None or transport.source_frames(desk.rig) else find_device(input, "input", True)
+        devices = reader, find_device(output, "output")
+    desk.stream.move_to(devices, block)
+
+
+@verb("listen", slow=True, port=optional(word))
+def _listen(desk: Desk, client: int, port: str | None) -> None:
+    desk.controllers.listen_to(port)
+
+
+# Models that were dropped ---------------------------------------------------------------------------------------------
+
+
+@verb("drop", name=word, size=whole(1, 1 << 40))
+def _drop(desk: Desk, client: int, name: str, size: int) -> None:
+    desk.drops.begin(client, name, size)
+
+
+@verb("dropped", slow=True, at=optional(whole(0, 1000)))
+def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
+    from .models import looked_at
+
+    found = looked_at(desk.drops.whole(client))
+    if found["kind"] != "package":
+        desk.drops.keep(client)
+        return {"drop": found}
+    desk.rack.add(_playing(found, desk.drops.path(client)), at)
+    desk.drops.forget(client)
+    return f"{found['name']} plays"
+
+
+@verb("adopt", slow=True, like=optional(word), fields=by_name(plain, 64), at=optional(whole(0, 1000)), streaming=switch)
+def _adopt(
+    desk: Desk, client: int, like: str | None, fields: dict, at: int | None, streaming: bool
+) -> dict[str, object]:
+    from .models import adopted
+
+    made = adopted(desk.drops.path(client), like, fields, streaming)
+    desk.rack.add(_playing({"player": "onnx"}, Path(made["path"])), at)
+    desk.drops.forget(client)
+    doubts = "; ".join(made["doubts"])
+    return {"adopted": made, "say": f"{made['path']} plays" + (f"; unsure: {doubts}" if doubts else "")}
+
+
+def _playing(found: dict, path: Path):
+    from ..processors.catalogue import create, entry_of
+
+    if found["player"] == "onnx":
+        return create(f"onnx:{path}")
+    return entry_of(found["player"]).load()(model=path)

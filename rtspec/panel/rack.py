@@ -1,0 +1,167 @@
+"""The chain as cards: every plugin has a name that stays while the chain is edited, and every parameter an address."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..chain.board import Pedalboard
+from ..control.controlled import instruments, table_of
+from ..control.directory import processor_name
+from ..control.parameters import Parameter
+from ..errors import InvalidValue
+
+_BYPASS = "bypass"
+
+
+@dataclass
+class Card:
+    """One place of the chain.
+
+    Attributes
+    ----------
+    name : str
+        "c3": of this card as long as its plugin is in the chain, wherever it is moved.
+    plugin : object
+    is_out : bool
+        A native plugin that a wire stands for: bypassed.
+    """
+
+    name: str
+    plugin: Any
+    is_out: bool = False
+    inner: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        plugins = _dissolved(self.plugin)
+        self.inner = [(f"{self.name}/{i}", plugin) for i, plugin in enumerate(plugins)]
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters by address: "c3/0/mix"."""
+        tables = [(place, table_of(plugin)) for place, plugin in self.inner]
+        return {f"{place}/{name}": table[name] for place, table in tables if table is not None for name in table}
+
+    @property
+    def bypass(self) -> list[Parameter]:
+        """The switches that bypass what is in it."""
+        return [parameter for address, parameter in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
+
+    @property
+    def is_bypassed(self) -> bool:
+        """Whether the sound passes it unchanged."""
+        switches = self.bypass
+        return self.is_out or (bool(switches) and all(switch.value >= 0.5 for switch in switches))
+
+    @property
+    def is_instrument(self) -> bool:
+        """Whether keys play it."""
+        return bool(instruments([plugin for _, plugin in self.inner]))
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        if len(self.inner) == 1:
+            return processor_name(self.inner[0][1])
+        return " + ".join(processor_name(plugin) for _, plugin in self.inner) or "empty board"
+
+
+def _dissolved(plugin: Any) -> list:
+    if isinstance(plugin, Pedalboard):
+        return [inner for p in plugin[:] if p is not None for inner in _dissolved(p)]
+    return [plugin]
+
+
+class Rack:
+    """The cards of a board, always those of the board as it is now. Edits go through the board and are cross-faded.
+
+    Parameters
+    ----------
+    board : Pedalboard
+    """
+
+    def __init__(self, board: Pedalboard):
+        self._board, self._made = board, 0
+        self._cards: list[Card] = []
+
+    def cards(self) -> list[Card]:
+        """In the order of the sound's way."""
+        known = {id(card.plugin): card for card in self._cards}
+        out = iter([card for card in self._cards if card.is_out])
+        found = []
+        for plugin in self._board:
+            card = next(out, None) if plugin is None else known.get(id(plugin))
+            if plugin is not None:
+                card = self._card(plugin) if card is None or _has_changed(card) else card
+                card.is_out = False
+            if card is not None:
+                found.append(card)
+        self._cards = found
+        return list(found)
+
+    def _card(self, plugin: Any) -> Card:
+        self._made += 1
+        return Card(f"c{self._made}", plugin)
+
+    def card(self, name: str) -> Card:
+        """The card of this name, or :class:`InvalidValue`."""
+        for card in self.cards():
+            if card.name == name:
+                return card
+        raise InvalidValue(f"{name!r} is no card of the chain any more; look at the chain as it is now")
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Every parameter by address."""
+        return {address: parameter for card in self.cards() for address, parameter in card.parameters.items()}
+
+    def plugins(self) -> Iterator[tuple[str, Any]]:
+        """Every plugin by its place: "c3/0"."""
+        for card in self.cards():
+            yield from card.inner
+
+    def add(self, plugin: Any, at: int | None = None) -> Card:
+        """Put a plugin before the card of this number, at the end where None."""
+        cards = self.cards()
+        place = len(self._board) if at is None or at >= len(cards) else self._place(cards[at])
+        self._board.insert(place, plugin)
+        return next(card for card in self.cards() if card.plugin is plugin)
+
+    def remove(self, name: str) -> None:
+        """Take a card out of the chain."""
+        card = self.card(name)
+        place = self._place(card)
+        self._cards = [other for other in self._cards if other is not card]
+        del self._board[place]
+
+    def move(self, name: str, to: int) -> None:
+        """Let a card be the one of this number, from 0."""
+        cards = self.cards()
+        card = self.card(name)
+        if not 0 <= to < len(cards):
+            raise InvalidValue(f"to={to} must be 0 to {len(cards) - 1}; the chain has no other places")
+        cards.remove(card)
+        cards.insert(to, card)
+        self._cards = cards
+        self._board[:] = [None if other.is_out else other.plugin for other in cards]
+
+    def bypass(self, name: str, on: bool) -> None:
+        """Let the sound pass a card unchanged, or not."""
+        card = self.card(name)
+        switches = card.bypass
+        for switch in switches:
+            switch.value = float(on)
+        if not switches and card.is_out != on:
+            place = self._place(card)
+            card.is_out = on
+            self._board[place] = None if on else card.plugin
+
+    def _place(self, card: Card) -> int:
+        """Where in the board a card stands; wires that nobody bypassed have none."""
+        if not card.is_out:
+            return next(i for i, plugin in enumerate(self._board) if plugin is card.plugin)
+        wires = [i for i, plugin in enumerate(self._board) if plugin is None]
+        return wires[[other for other in self._cards if other.is_out].index(card)]
+
+
+def _has_changed(card: Card) -> bool:
+    """Whether a board inside has been edited since the card was made."""
+    return [id(plugin) for _, plugin in card.inner] != [id(plugin) for plugin in _dissolved(card.plugin)]

@@ -1,0 +1,164 @@
+"""What clients are told: parts of the state, each made anew when its key says that it is another."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from ..chain.plugin import version_of
+from ..control.curves import CURVES
+from ..live import transport
+from .describing import described, readings_of
+from .desk import Desk
+from .playing import BLOCKS
+
+STATISTICS_EVERY = 8
+"""Turns between two looks at what is counted, which is always another: about four times a second."""
+
+PRESETS_EVERY = 60
+_LAST_LINES = 30
+
+
+class State:
+    """The state of a stream in parts, and which of them have changed.
+
+    Parameters
+    ----------
+    desk : Desk
+    """
+
+    def __init__(self, desk: Desk):
+        self._desk, self._turns = desk, 0
+        self._keys: dict[str, Hashable] = {}
+        self._parts: dict[str, Any] = {}
+        self._values: dict[str, float] = {}
+        self._said = max(0, desk.stream.n_said - _LAST_LINES)
+
+    def whole(self) -> tuple[dict[str, Any], dict[str, float]]:
+        """All parts and all values, for a client that has just come."""
+        return dict(self._parts), dict(self._values)
+
+    def changes(self) -> tuple[dict[str, Any], dict[str, float], list[str]]:
+        """Parts and values that are others than at the last call, and lines that were said since."""
+        changed = {}
+        for name, (key, make) in self._makers().items():
+            now = key()
+            if name not in self._keys or self._keys[name] != now:
+                self._keys[name] = now
+                changed[name] = self._parts[name] = make()
+        self._turns += 1
+        return changed, self._moved(), self._lines()
+
+    def _makers(self) -> dict[str, tuple[Callable[[], Hashable], Callable[[], Any]]]:
+        desk = self._desk
+        return {
+            "chain": (self._chain_key, self._chain),
+            "map": (lambda: (self._keys["chain"], tuple(desk.controllers.midi_map)), self._map),
+            "learn": (self._learn_key, lambda: self._learn_key()[0]),
+            "presets": (lambda: (self._turns // PRESETS_EVERY, desk.controllers.pad.corners), self._presets),
+            "devices": (lambda: str(desk.devices), lambda: desk.devices),
+            "loops": (lambda: tuple(desk.loops.playing), lambda: desk.loops.playing),
+            "catalogue": (lambda: 0, _catalogue),
+            "stream": (lambda: self._turns // STATISTICS_EVERY, self._stream),
+            "readings": (lambda: str(self._readings()), self._readings),
+        }
+
+    # Parts --------------------------------------------------------------------------------------------------------
+
+    def _chain_key(self) -> Hashable:
+        cards = self._desk.rack.cards()
+        return tuple((card.name, card.is_bypassed, version_of(card.plugin)) for card in cards)
+
+    def _chain(self) -> list[dict]:
+        self._desk.refresh()
+        return [described(card) for card in self._desk.rack.cards()]
+
+    def _map(self) -> dict[str, Any]:
+        directory = self._desk.controllers.directory
+        ours = {id(parameter): address for address, parameter in self._desk.parameters.items()}
+        rows = []
+        for assignment in self._desk.controllers.midi_map:
+            full = directory.find(assignment.parameter)
+            known = None if full is None else ours.get(id(directory[full]))
+            rows.append({**assignment.as_dict(), "address": known})
+        return {"rows": rows, "curves": list(CURVES)}
+
+    def _learn_key(self) -> tuple[str | None, bool]:
+        desk = self._desk
+        if desk.learning is None:
+            return None, False
+        address, learning = desk.learning
+        if learning.assignment is not None:
+            desk.stream.say(f"{learning.assignment.control} moves {learning.assignment.parameter}")
+            desk.learning = None
+        elif desk.controllers.midi_map.learning is not learning:
+            desk.learning = None
+        return (address, True) if desk.learning else (None, False)
+
+    def _presets(self) -> dict[str, Any]:
+        bank, pad = self._desk.controllers.bank, self._desk.controllers.pad
+        return {"names": bank.names(), "saved": bank.saved(), "corners": list(pad.corners)}
+
+    def _stream(self) -> dict[str, Any]:
+        stream, rig = self._desk.stream, self._desk.rig
+        midi, recording = stream.controllers.midi, stream.takes
+        reader, writer = rig.devices
+        source = rig.settings.source
+        rate = rig.settings.sample_rate
+        return {
+            "statistics": stream.statistics.as_dict(),
+            "latency": rig.latency.as_dict(),
+            "active": stream.active,
+            "sample_rate": rate,
+            "block": rig.buffer_size,
+            "blocks": list(BLOCKS),
+            "channels": rig.settings.channels,
+            "guard": rig.settings.guard,
+            "output": writer.name if writer else "virtual",
+            "input": reader.name if reader else None,
+            "midi": midi.port.name if midi is not None and midi.port is not None else None,
+            "recording": str(recording.recording.paths[1]) if recording.active else None,
+            "recorded_s": round(recording.recording.seconds, 1) if recording.active else 0.0,
+            "source": None
+            if not transport.source_frames(rig)
+            else {
+                "name": str(getattr(source, "path", "a sound of the program").__str__().rpartition("/")[2]),
+                "seconds": transport.source_frames(rig) / rate,
+                "paused": transport.is_paused(rig),
+                "loop": rig.settings.loop,
+            },
+        }
+
+    def _readings(self) -> dict[str, dict[str, float]]:
+        return {place: found for place, plugin in self._desk.rack.plugins() if (found := readings_of(plugin))}
+
+    # Values and lines ---------------------------------------------------------------------------------------------
+
+    def _moved(self) -> dict[str, float]:
+        """Values that are others than they were."""
+        known = self._desk.parameters
+        moved = {a: v for a, p in known.items() if self._values.get(a) != (v := p.value)}
+        if len(self._values) + len(moved) > len(known):
+            self._values = {address: value for address, value in self._values.items() if address in known}
+        self._values.update(moved)
+        return moved
+
+    def skip_lines(self) -> None:
+        """What was said so far is no news."""
+        self._said = self._desk.stream.n_said
+
+    def _lines(self) -> list[str]:
+        stream = self._desk.stream
+        new = min(stream.n_said - self._said, _LAST_LINES)
+        self._said = stream.n_said
+        return list(stream.said)[-new:] if new > 0 else []
+
+
+def _catalogue() -> list[dict[str, Any]]:
+    """What can be put into the chain."""
+    from ..processors.catalogue import catalogue
+
+    rows = []
+    for entry in catalogue().values():
+        words = [word for _, word in entry.models if "--set" not in word]
+        specs = words if entry.needs_argument else list(dict.fromkeys([entry.name, *words]))
+        rows += [{"spec": spec, "text": entry.text, "instrument": entry.is_instrument} for spec in specs]
+    return rows

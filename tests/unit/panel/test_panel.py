@@ -1,0 +1,247 @@
+"""The panel without a browser: pictures, cards, messages that move the engine's own table, two panels in step."""
+
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from panel_clients import heard, panel_client, state_of, tell
+
+import rtspec
+from rtspec.chain.board import Pedalboard
+from rtspec.panel.describing import principal
+from rtspec.panel.loops import Loops
+from rtspec.panel.pictures import FLOOR_DB, HEAD, LOWEST_HZ, N_BANDS, Bands
+from rtspec.panel.rack import Rack
+
+pytestmark = pytest.mark.timeout(60)
+RATE = 48000
+
+
+def tone(hz, seconds=1.0, level=0.5):
+    return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def stream():
+    plugins = [rtspec.SpectralInversion(), rtspec.Equalizer()]
+    with rtspec.AudioStream(plugins=plugins, source=tone(440)[None], loop=True, virtual=True, panel=True) as playing:
+        yield playing
+
+
+@pytest.fixture
+def client(stream):
+    with panel_client(stream.panel_url) as opened:
+        opened.told = state_of(opened)
+        yield opened
+
+
+def addresses(client, name):
+    return [p["address"] for card in client.told["chain"] for p in card["parameters"] if p["name"] == name]
+
+
+def until(condition, timeout_s=5.0):
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+# Pictures -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hz", [50.0, 440.0, 3000.0, 15000.0])
+@pytest.mark.parametrize("level", [1.0, 0.01])
+def test_a_tone_is_the_highest_band_at_its_own_level(hz, level):
+    bands = Bands(RATE)
+    bands.push(tone(hz, level=level)[:, None])
+    shown = bands.levels()
+    edges = np.geomspace(LOWEST_HZ, 20000.0, N_BANDS + 1)
+    assert abs(np.argmax(shown) - (np.searchsorted(edges, hz) - 1)) <= 2 + (hz < 100) * 6
+    decibels = FLOOR_DB * (1 - shown.max() / 255)
+    assert decibels == pytest.approx(20 * np.log10(level), abs=2.0)
+
+
+def test_silence_is_black():
+    assert Bands(RATE).levels().max() == 0
+
+
+def test_pictures_come_thirty_times_a_second_with_levels_of_what_plays(client):
+    pictures, end = [], time.monotonic() + 2.0
+    while time.monotonic() < end:
+        found = client.recv(timeout=2)
+        pictures += [found] if isinstance(found, bytes) else []
+    assert len(pictures) > 40  # 60, but for a machine that is busy
+    head = np.frombuffer(pictures[-1], HEAD, 1)[0]
+    assert head["bands"] == N_BANDS and len(pictures[-1]) == HEAD.itemsize + 2 * N_BANDS
+    assert head["levels"][0] == pytest.approx(0.5, abs=0.01)
+
+
+def test_readers_of_levels_do_not_rob_each_other(stream):
+    one, other = stream.level_reader(), stream.level_reader()
+    time.sleep(0.1)
+    assert one.look()[0] == pytest.approx(0.5, abs=0.01)
+    assert other.look()[0] == pytest.approx(0.5, abs=0.01)
+
+
+# Messages -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_moves_the_engines_own_parameter(stream, client):
+    tell(client, "set", address=addresses(client, "mix")[0], value=0.25)
+    until(lambda: stream.plugins[0].mix == 0.25)
+    tell(client, "undo")
+    until(lambda: stream.plugins[0].mix == 1.0)
+
+
+@pytest.mark.parametrize("value", [7, -1, "loud", None, True])
+def test_a_value_outside_the_table_is_refused_with_the_tables_own_words(stream, client, value):
+    tell(client, "set", address=addresses(client, "mix")[0], value=value)
+    assert "must be a number" in heard(client, lambda message: message.get("error"))
+    assert stream.plugins[0].mix == 1.0
+
+
+def test_two_panels_stay_in_step(stream, client):
+    mix = addresses(client, "mix")[1]
+    with panel_client(stream.panel_url) as other:
+        state_of(other)
+        tell(other, "set", address=mix, value=0.5)
+        assert heard(client, lambda message: message.get("values", {}).get(mix) == 0.5)
+        stream.plugins[1].mix = 0.75  # from Python too
+        assert heard(other, lambda message: message.get("values", {}).get(mix) == 0.75)
+    stream.plugins[1].mix = 1.0
+
+
+def test_the_chain_is_reordered_bypassed_removed_and_added_to(stream, client):
+    first, second = stream.plugins
+    names = [card["name"] for card in client.told["chain"]]
+    tell(client, "move", card=names[0], to=1)
+    until(lambda: list(stream.plugins) == [second, first])
+    tell(client, "bypass", card=names[0], on=True)
+    until(lambda: first.bypass == 1.0)
+    tell(client, "bypass", card=names[0], on=False)
+    tell(client, "add", spec="equalizer", at=0)
+    until(lambda: len(stream.plugins) == 3)
+    added = heard(client, lambda m: len(m.get("state", {}).get("chain", [])) == 3 and m["state"]["chain"])[0]
+    tell(client, "remove", card=added["name"])
+    until(lambda: len(stream.plugins) == 2)
+    tell(client, "move", card=names[0], to=0)
+    until(lambda: list(stream.plugins) == [first, second])
+    assert stream.settle(10)
+
+
+def test_files_of_this_machine_cannot_be_named(client):
+    tell(client, "add", spec="onnx:/etc/passwd", at=None)
+    assert "drop the model" in heard(client, lambda message: message.get("error"))
+
+
+def test_presets_are_saved_loaded_and_played_between(stream, client, tmp_path):
+    stream.controllers.bank.folder = tmp_path
+    tell(client, "set", address=addresses(client, "mix")[0], value=0.4)
+    tell(client, "save", name="Mine", program=None, replace=False)
+    until((tmp_path / "Mine.json").exists)
+    tell(client, "load", name="Default")
+    until(lambda: stream.plugins[0].mix == 1.0)
+    tell(client, "corners", names=["Dry", "Default"])
+    tell(client, "set", address="pad/x", value=0.25)
+    until(lambda: stream.plugins[0].mix == 0.25)
+    tell(client, "load", name="Default")
+    until(lambda: stream.plugins[0].mix == 1.0)
+
+
+def test_a_path_is_looped_until_it_is_stopped(stream, client):
+    mix = addresses(client, "mix")[1]
+    tell(client, "loop", addresses=[mix], points=[[0.0, 0.2], [0.2, 0.8], [0.4, 0.2]])
+    seen = set()
+    until(lambda: seen.add(round(stream.plugins[1].mix, 1)) or {0.3, 0.5, 0.7} <= seen)
+    tell(client, "unloop", address=mix)
+    heard(client, lambda message: message.get("state", {}).get("loops") == [])
+    stream.plugins[1].mix = 1.0
+
+
+def test_a_path_of_other_sizes_is_refused():
+    with pytest.raises(ValueError, match="a time and a value per parameter"):
+        Loops().begin(["a"], [[0.0, 1.0, 2.0]], 0.0)
+
+
+def test_a_take_is_recorded_while_it_plays(stream, client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("take.wav", "take-2.wav"):
+        tell(client, "record", name="take")
+        until(lambda: stream._performance.takes.active)
+        time.sleep(0.3)
+        tell(client, "stop_recording")
+        assert "is whole" in heard(client, lambda message: "whole" in message.get("say", "") and message["say"])
+        sound, rate = soundfile.read(tmp_path / name)
+        assert rate == RATE and len(sound) > 0.2 * RATE and np.isfinite(sound).all()
+        heard_in, _ = soundfile.read(tmp_path / name.replace(".wav", "-input.wav"))
+        assert np.abs(heard_in).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_source_rests_and_is_moved(stream, client):
+    tell(client, "pause", on=True)
+    until(lambda: stream._rig.exchange.source_rests)
+    look = stream.level_reader()
+    until(lambda: time.sleep(0.02) or look.look()[0] == 0.0)
+    tell(client, "seek", seconds=0.5)
+    tell(client, "pause", on=False)
+    until(lambda: look.look()[0] > 0.4)
+    tell(client, "seek", seconds=1e6)
+    assert "has no other" in heard(client, lambda message: message.get("error"))
+
+
+def test_a_controller_is_learnt_with_its_range(stream, client):
+    import mido
+
+    address = addresses(client, "mix")[0]
+    how = {"channel": None, "minimum": 0.2, "maximum": 0.6, "curve": None, "take_over": False, "toggle": False}
+    tell(client, "learn", address=address, **how)
+    heard(client, lambda message: message.get("state", {}).get("learn") == address)
+    for value in (10, 60, 127):
+        stream.controllers.midi_map.feed(mido.Message("control_change", control=21, value=value))
+    heard(client, lambda message: "learn" in message.get("state", {}) and message["state"]["learn"] is None)
+    stream.controllers.midi_map.feed(mido.Message("control_change", control=21, value=127))
+    assert stream.plugins[0].mix == pytest.approx(0.6)
+    stream.plugins[0].mix = 1.0
+
+
+def test_another_block_is_played_on_in(stream, client):
+    tell(client, "device", output="virtual", input=None, block=256)
+    until(lambda: stream.buffer_size == 256 and stream.active)
+    assert heard(client, lambda message: message.get("picture"))
+    look = stream.level_reader()
+    until(lambda: look.look()[0] > 0.4)
+
+
+# Cards ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_native_plugin_is_bypassed_by_a_wire_and_keeps_its_place():
+    import pedalboard
+
+    gain, delay = pedalboard.Gain(3), pedalboard.Delay(0.1)
+    board = Pedalboard([gain, delay])
+    rack = Rack(board)
+    first, second = rack.cards()
+    rack.bypass(first.name, True)
+    assert list(board) == [None, delay] and [card.name for card in rack.cards()] == [first.name, second.name]
+    rack.move(first.name, 1)
+    assert list(board) == [delay, None] and rack.card(first.name).is_bypassed
+    rack.bypass(first.name, False)
+    assert list(board) == [delay, gain]
+
+
+def test_cards_keep_their_names_through_edits_from_elsewhere():
+    one, two = rtspec.Equalizer(), rtspec.Equalizer()
+    board = Pedalboard([one, two])
+    rack = Rack(board)
+    names = {id(card.plugin): card.name for card in rack.cards()}
+    board.reverse()
+    assert [card.name for card in rack.cards()] == [names[id(two)], names[id(one)]]
+
+
+def test_the_plane_of_anchors_holds_what_differs_most():
+    places = np.random.default_rng(0).standard_normal((30, 5)) * [0.1, 5.0, 0.1, 3.0, 0.1]
+    mean, axes = principal(places)
+    assert np.allclose(mean, places.mean(axis=0)) and np.allclose(axes @ axes.T, np.eye(2))
+    assert abs(axes[0, 1]) > 0.99 and abs(axes[1, 3]) > 0.99
