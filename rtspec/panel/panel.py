@@ -67,6 +67,8 @@ class Panel:
         self._state, self._pictures = State(self._desk), Pictures(lambda: stream.rig.exchange)
         self._errands = ThreadPoolExecutor(1, "rtspec panel errands")
         self._state.changes()
+        self._pictures.take(0.0, 0.0)  # so that whatever has to be compiled for it is, before anyone waits
+        self._pictures.rest()
         self._looked = False
         self._due = 0.0
         self._server = Server(self, wishes.host, wishes.port, wishes.password)

@@ -13,7 +13,7 @@ from .playing import BLOCKS
 STATISTICS_EVERY = 8
 """Turns between two looks at what is counted, which is always another: about four times a second."""
 
-PRESETS_EVERY = 60
+PRESETS_EVERY, READINGS_EVERY = 60, 3
 _LAST_LINES = 30
 
 
@@ -58,7 +58,7 @@ class State:
             "loops": (lambda: tuple(desk.loops.playing), lambda: desk.loops.playing),
             "catalogue": (lambda: 0, _catalogue),
             "stream": (lambda: self._turns // STATISTICS_EVERY, self._stream),
-            "readings": (lambda: str(self._readings()), self._readings),
+            "readings": (self._readings_key, self._readings),
         }
 
     # Parts --------------------------------------------------------------------------------------------------------
@@ -126,6 +126,11 @@ class State:
                 "loop": rig.settings.loop,
             },
         }
+
+    def _readings_key(self) -> Hashable:
+        """Another one ten times a second where any plugin tells what it hears."""
+        parts = [part["kind"] for card in self._parts["chain"] for part in card["parts"]]
+        return self._turns // READINGS_EVERY if "readings" in parts else 0
 
     def _readings(self) -> dict[str, dict[str, float]]:
         return {place: found for place, plugin in self._desk.rack.plugins() if (found := readings_of(plugin))}

@@ -110,19 +110,35 @@ function equalizer(panel, part) {
   return { element: h("div.equalizer", {}, h("div.faders", {}, knobs.map((knob) => knob.element))), stop: () => knobs.forEach((knob) => knob.stop()) };
 }
 
-/** What a plugin measures while it plays. */
+/** What a plugin measures while it plays: numbers, and bands of one name as a row of bars. */
 function readings(panel, part) {
-  const rows = new Map();
-  const element = h("dl.readings");
-  const show = (all) => {
-    for (const [name, value] of Object.entries(all[part.place] ?? {})) {
-      if (!rows.has(name)) {
-        rows.set(name, h("dd"));
-        element.append(h("dt", {}, words(name)), rows.get(name));
-      }
-      rows.get(name).textContent = shown(value);
+  const rows = new Map(), rowsOfBars = new Map();
+  const list = h("dl.readings"), bars = h("div.bars");
+  const row = (name) => {
+    if (!rows.has(name)) {
+      rows.set(name, h("dd"));
+      list.append(h("dt", {}, words(name)), rows.get(name));
     }
+    return rows.get(name);
+  };
+  const drawBars = (name, levels) => {
+    if (!rowsOfBars.has(name)) {
+      const columns = levels.map(() => h("span"));
+      rowsOfBars.set(name, columns);
+      bars.append(h("figure.bar", { "aria-label": words(name) }, h("figcaption", {}, words(name)), h("div", {}, columns)));
+    }
+    const low = Math.min(0, ...levels), high = Math.max(12, ...levels);
+    rowsOfBars.get(name).forEach((column, i) => { column.style.height = `${Math.max(2, (100 * (levels[i] - low)) / (high - low))}%`; });
+  };
+  const show = (all) => {
+    const bands = new Map();
+    for (const [name, value] of Object.entries(all[part.place] ?? {})) {
+      const band = name.match(/^(.*)_[0-9.]+_hz(_db)?$/);
+      if (band) bands.set(band[1], [...(bands.get(band[1]) ?? []), value]);
+      else row(name).textContent = shown(value);
+    }
+    for (const [name, levels] of bands) drawBars(name, levels);
   };
   panel.store.on("readings", show);
-  return { element, stop: () => {} };
+  return { element: h("div", {}, bars, list), stop: () => {} };
 }

@@ -64,5 +64,5 @@ def test_a_map_that_cannot_be_read_is_told_before_anything_plays(tmp_path):
 
 
 def test_a_pad_that_nothing_moves_is_told_before_anything_plays():
-    with pytest.raises(RtspecError, match="pad needs what moves it; open a MIDI port or OSC too"):
+    with pytest.raises(RtspecError, match="pad needs what moves it; open a MIDI port, OSC or the panel too"):
         stream(rtspec.Pedalboard(), pad=["Default", "Dry"]).start()

@@ -14,7 +14,7 @@ from rtspec.panel.loops import Loops
 from rtspec.panel.pictures import FLOOR_DB, HEAD, LOWEST_HZ, N_BANDS, Bands
 from rtspec.panel.rack import Rack
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 RATE = 48000
 
 

@@ -15,7 +15,7 @@ from rtspec.panel.dropping import MOST_BYTES
 from rtspec.panel.gate import Gate
 from rtspec.panel.verbs import VERBS
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 SOUND = 0.1 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000, dtype=np.float32)[None]
 
 
