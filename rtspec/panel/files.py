@@ -29,7 +29,7 @@ _START = "index.html"
 def page() -> dict[str, tuple[str, bytes]]:
     """Every path that is answered: its type and what it gives. A path that is not in here leads nowhere."""
     found = {}
-    for file in files(__package__).joinpath("page").iterdir():
+    for file in files("rtspec.panel").joinpath("page").iterdir():
         suffix = f".{file.name.rpartition('.')[2]}"
         if file.is_file() and suffix in TYPES:
             found[f"/{file.name}"] = TYPES[suffix], file.read_bytes()

@@ -1,8 +1,10 @@
 """Verbs that play: keys, takes, the source, devices, and models that were dropped."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..audio.devices import find_device, list_devices
+from ..chain.plugin import Plugin
 from ..control.presets import check_name
 from ..errors import InvalidValue
 from ..live import transport
@@ -139,7 +141,6 @@ def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
 
     found = looked_at(desk.drops.whole(client))
     if found["kind"] != "package":
-        desk.drops.keep(client)
         return {"drop": found}
     desk.rack.add(_playing(found, desk.drops.path(client)), at)
     desk.drops.forget(client)
@@ -159,9 +160,10 @@ def _adopt(
     return {"adopted": made, "say": f"{made['path']} plays" + (f"; unsure: {doubts}" if doubts else "")}
 
 
-def _playing(found: dict, path: Path):
+def _playing(found: dict, path: Path) -> Plugin:
     from ..processors.catalogue import create, entry_of
 
     if found["player"] == "onnx":
         return create(f"onnx:{path}")
-    return entry_of(found["player"]).load()(model=path)
+    made: Callable[..., Plugin] = entry_of(found["player"]).load()
+    return made(model=path)
