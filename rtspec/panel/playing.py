@@ -1,7 +1,7 @@
 """Verbs that play: keys, takes, the source, devices, and models that were dropped."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..audio.devices import find_device, list_devices
 from ..chain.plugin import Plugin
@@ -165,5 +165,5 @@ def _playing(found: dict, path: Path) -> Plugin:
 
     if found["player"] == "onnx":
         return create(f"onnx:{path}")
-    made: Callable[..., Plugin] = entry_of(found["player"]).load()
+    made: Any = entry_of(found["player"]).load()
     return made(model=path)

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from websockets.sync.client import connect
@@ -14,9 +15,8 @@ def panel_client(url, greeting=None, origin=None, **options):
     """An open socket of a panel; `greeting` in place of the token that its address has."""
     parts = urlsplit(url)
     origin = f"http://{parts.netloc}" if origin is None else origin
-    with connect(
-        f"ws://{parts.netloc}/socket", origin=origin, compression=None, close_timeout=0.1, **options
-    ) as client:
+    how: dict[str, Any] = {"origin": origin, "compression": None, "close_timeout": 0.1, **options}
+    with connect(f"ws://{parts.netloc}/socket", **how) as client:
         client.send(json.dumps({"token": parts.fragment} if greeting is None else greeting))
         yield client
 
