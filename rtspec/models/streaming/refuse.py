@@ -62,6 +62,30 @@ def normalised_over_time(node: NodeProto, what: str = "normalises over time") ->
     )
 
 
+def picked_frames(node: NodeProto, readers: int) -> NotStreamable:
+    """The refusal of single frames of the clip; `readers` nodes pick some of the same tensor."""
+    if readers >= UNROLLED:
+        return NotStreamable(
+            node,
+            f"picks one frame of the clip, as {readers - 1} others do: a recurrent layer that the exporter unrolled",
+            "keep the layer whole: torch.onnx.export(…, dynamo=False)",
+        )
+    return NotStreamable(node, "picks single frames of the clip", "pick channels or bins, or crop with a slice")
+
+
+UNROLLED = 4
+"""So many nodes that pick frames of one tensor are a loop written out."""
+
+
+def greatest_over_time(node: NodeProto) -> NotStreamable:
+    """The refusal of a choice among all frames."""
+    return NotStreamable(
+        node,
+        f"chooses among all frames of the clip ({node.op_type})",
+        "choose among channels or bins, or among a fixed window of frames",
+    )
+
+
 def pooled_over_time(node: NodeProto) -> NotStreamable:
     """The refusal of a reduction over the clip."""
     return NotStreamable(
@@ -143,8 +167,27 @@ def foreign(node: NodeProto) -> NotStreamable:
     return NotStreamable(node, f'is an operator of "{node.domain}", not of ONNX', remedy)
 
 
+NO_RULE = {
+    "DynamicQuantizeLinear": (
+        "takes its scale from the whole clip",
+        "quantise statically, in QDQ form (one scale for all calls), or leave activations in float",
+    ),
+    "STFT": ("makes frames of samples", "export the network from the spectrum on: the host makes the frames"),
+    "DFT": ("transforms along an axis", "export the network from the spectrum on: the host makes the frames"),
+    "NonZero": ("gives as many values as it finds, not frames", "multiply by the condition in place of picking"),
+    "Compress": ("gives as many values as it finds, not frames", "multiply by the condition in place of picking"),
+    "Unique": ("gives as many values as it finds, not frames", "leave it to the host, behind the network"),
+}
+"""Operators that no rule can stream: why, and what to do."""
+OWN_NOISE = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
+
+
 def without_rule(node: NodeProto, known: int) -> NotStreamable:
     """The refusal of an operator that nobody has told the rewriter about."""
+    if node.op_type in OWN_NOISE:
+        return NotStreamable(node, "draws noise of its own, which no two runs share", "make the noise an input")
+    if node.op_type in NO_RULE:
+        return NotStreamable(node, *NO_RULE[node.op_type])
     return NotStreamable(
         node, "has no streaming rule", f"replace it by operators that have one ({known} do), or split the model here"
     )

@@ -116,7 +116,8 @@ class Shapes:
         except Exception as error:  # onnx raises errors of many classes
             raise ModelError(
                 f'node "{node_name(node)}" ({node.op_type}): the shapes do not fit ({_one_line(error)}); '
-                "check the time axis; where the export fixed a number of frames, name it, as in sizes={'frames': 16}"
+                "check the time axis; where the export fixed a number of frames, name it, as in sizes={'frames': 16}; "
+                "torch's newer exporter fixes it where it unrolls a recurrent layer, dynamo=False keeps the layer"
             ) from error
 
     def _small(self, name: str) -> np.ndarray | None:

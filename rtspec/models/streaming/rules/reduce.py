@@ -3,7 +3,7 @@
 from onnx import NodeProto
 
 from ..clock import Flow
-from ..refuse import NotStreamable, normalised_over_time, per_frame_parameters, pooled_over_time
+from ..refuse import NotStreamable, greatest_over_time, normalised_over_time, per_frame_parameters, pooled_over_time
 from ..stream import Stream
 from .registry import attribute, axes_of, main_input, positive, streams, words
 
@@ -46,6 +46,8 @@ def along_one_axis(stream: Stream, node: NodeProto) -> None:
     axis = positive(attribute(node, "axis", -1), len(shape))
     over_all_behind = stream.shapes.opset() < 13 and "max" in node.op_type.lower()
     if axis == flow.axis or (over_all_behind and positive(attribute(node, "axis", 1), len(shape)) <= flow.axis):
+        if node.op_type == "TopK":
+            raise greatest_over_time(node)
         what = "takes a softmax over time" if "max" in node.op_type.lower() else f"takes a {node.op_type} over time"
         raise normalised_over_time(node, what)
     _frame_wise(stream, node, finite=False)
