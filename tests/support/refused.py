@@ -8,7 +8,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 FLOAT = TensorProto.FLOAT
 
 
-def build(nodes: list[NodeProto], shape=(1, 4, "frames"), rank: int = 3, opset: int = 17, **weights: Any) -> ModelProto:
+def build(nodes: list[NodeProto], shape=(1, 4, "frames"), rank: Any = 3, opset: Any = 17, **weights: Any) -> ModelProto:
     """A model from x of a shape to y, with weights given by name."""
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
     inputs = [helper.make_tensor_value_info("x", FLOAT, shape)]
