@@ -1,5 +1,8 @@
 """Networks of samples, adopted by one command, play as their authors' own loops do."""
 
+import re
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,3 +100,18 @@ def test_a_block_of_no_known_length_is_asked_for(tmp_path, capsys):
     source.write_bytes(model.SerializeToString())
     said = refusal(capsys, str(source), "--set", "input.representation=samples", "--sample-rate", "16000")
     assert "takes any number of samples; say how many a call: --n-fft 512" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a_pair_of_networks", r"like DTLN[\s\S]*nothing is unsure[\s\S]*in, 0\.\d+ out, 512 samples"),
+        ("a_network_of_samples", r"valid\na second of noise: 0\.100 in, 0\.\d+ out, 256 samples"),
+        ("a_voice_detector", r"what is soft passes by 0\.00\d+, what is loud by 1\.0000"),
+        ("three_files_of_deepfilternet", r"like DeepFilterNet[\s\S]*0\.\d+ out, 1920 samples"),
+    ],
+)
+def test_an_example_adopts_its_own_networks(tmp_path, monkeypatch, capsys, name, says):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "examples"))
+    assert import_module(name).main(tmp_path / "out") == 0
+    assert re.search(says, capsys.readouterr().out)

@@ -21,7 +21,10 @@ SAYS = {
     "sensor_to_sound": r"^5\.07 s of levels\nlevel from -3\d to -2\d dB$",
     "stream_a_torch_model": r"\nvalid\nsweep: 96000 samples, peak 0\.\d+, latency 1536 samples$",
 }
-ELSEWHERE = {"adopt_a_streaming_file"}
+ELSEWHERE = {  # in tests/equivalence, beside the models that they stand for
+    *("adopt_a_streaming_file", "a_pair_of_networks", "a_network_of_samples", "a_voice_detector"),
+    "three_files_of_deepfilternet",
+}
 
 
 def scripts() -> set[str]:
