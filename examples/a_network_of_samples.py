@@ -6,6 +6,7 @@ The one below stands for it: a strided convolution, a recurrent layer, a transpo
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,10 @@ def main(folder: Path = Path("out")) -> int:
     theirs, ours = folder / "waves.onnx", folder / "waves-rtspec.onnx"
     torch.manual_seed(0)
     example = torch.randn(1, 1, HOP), torch.zeros(1, 1, 4), torch.zeros(1, 1, CHANNELS)
-    names = {"input_names": ["wave", "cache", "hidden"], "output_names": ["out", "cache_out", "hidden_out"]}
+    names: dict[str, Any] = {
+        "input_names": ["wave", "cache", "hidden"],
+        "output_names": ["out", "cache_out", "hidden_out"],
+    }
     torch.onnx.export(Waves().eval(), example, str(theirs), **names, opset_version=17, dynamo=False)
     words = ["--set", "input.representation=samples", "--sample-rate", str(SAMPLE_RATE)]
     if rtspec_command(["adopt", str(theirs), str(ours), *words]) or rtspec_command(["validate", str(ours)]):

@@ -6,6 +6,7 @@ The two below stand for it: random LSTMs of its shapes, their states in one tens
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ class Core(nn.Module):
 def export(core: Core, size: int, path: Path) -> None:
     """One frame a call, states in and out."""
     example = torch.randn(1, 1, size), torch.zeros(1, 2, UNITS, 2)
-    names = {"input_names": ["frame", "states"], "output_names": ["made", "new_states"]}
+    names: dict[str, Any] = {"input_names": ["frame", "states"], "output_names": ["made", "new_states"]}
     torch.onnx.export(core.eval(), example, str(path), **names, opset_version=17, dynamo=False)
 
 

@@ -6,6 +6,7 @@ command). Run ``python examples/three_files_of_deepfilternet.py``; it writes all
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class Filter(nn.Module):
 def export(network: nn.Module, path: Path, inputs: dict[str, Tensor], outputs: list[str]) -> None:
     """Whole clips, frames dynamic."""
     axes = {name: {1 if value.dim() == 3 else 2: "S"} for name, value in inputs.items()}
-    names = {"input_names": list(inputs), "output_names": outputs, "dynamic_axes": axes}
+    names: dict[str, Any] = {"input_names": list(inputs), "output_names": outputs, "dynamic_axes": axes}
     torch.onnx.export(network.eval(), tuple(inputs.values()), str(path), **names, opset_version=17, dynamo=False)
 
 
