@@ -294,14 +294,15 @@ def _tensor(value) -> tuple[str, tuple[str, tuple[int | str | None, ...]]]:
 
 def _checked(proto: "ModelProto", fields: Mapping[str, Any] | None, path: Path | None = None) -> PackagedModel:
     """A model with the manifest made of `fields` (its own where None), checked against its graph."""
-    _check_graph_alone(proto)
+    check_graph_alone(proto)
     manifest = parse(metadata(proto, METADATA_KEY) or "" if fields is None else fields)
     inputs, outputs = signatures(proto)
     check_graph(manifest, inputs, outputs)
     return PackagedModel(manifest, proto.SerializeToString(), inputs, outputs, path)
 
 
-def _check_graph_alone(proto: "ModelProto") -> None:
+def check_graph_alone(proto: "ModelProto") -> None:
+    """Refuse a graph that is no valid one, is too large, or wants another file."""
     import onnx
 
     if (count := sum(1 for _ in nodes_of(proto.graph))) > MOST_NODES:

@@ -20,7 +20,7 @@ def looked_at(path: Path) -> dict[str, Any]:
     ModelError
         It is broken, hostile, or no model: in one line.
     """
-    return _refused_in_a_line(sandboxed(f"{_HERE}:look", path=str(path)))
+    return _refused_in_a_line(sandboxed(f"{_HERE}:look", path=str(path)), path)
 
 
 def adopted(path: Path, like: str | None, fields: dict[str, Any], streaming: bool) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def adopted(path: Path, like: str | None, fields: dict[str, Any], streaming: boo
     folder.mkdir(parents=True, exist_ok=True)
     target = next(place for place in numbered(folder / path.name) if not place.exists())
     asked = {"path": str(path), "target": str(target), "like": like, "fields": fields, "streaming": streaming}
-    return _refused_in_a_line(sandboxed(f"{_HERE}:make", **asked))
+    return _refused_in_a_line(sandboxed(f"{_HERE}:make", **asked), path)
 
 
-def _refused_in_a_line(answer: dict[str, Any]) -> dict[str, Any]:
+def _refused_in_a_line(answer: dict[str, Any], path: Path) -> dict[str, Any]:
     if "refused" in answer:
-        raise ModelError(answer["refused"])
+        raise ModelError(answer["refused"].replace(f"{path.parent}/", ""))
     return answer
 
 
@@ -45,10 +45,11 @@ def look(path: str) -> dict[str, Any]:
     """:func:`looked_at`, in the child."""
     from ..errors import RtspecError
     from ..models.manifest import METADATA_KEY
-    from ..models.packages import load, metadata, read_proto
+    from ..models.packages import check_graph_alone, load, metadata, read_proto
 
     try:
         proto = read_proto(Path(path))
+        check_graph_alone(proto)
         if metadata(proto, METADATA_KEY) is None:
             return _guessed(proto, Path(path))
         model = load(path)

@@ -66,6 +66,7 @@ class Panel:
         self._stream, self._desk = stream, Desk(stream)
         self._state, self._pictures = State(self._desk), Pictures(lambda: stream.rig.exchange)
         self._errands = ThreadPoolExecutor(1, "rtspec panel errands")
+        self._models = ThreadPoolExecutor(1, "rtspec panel models")
         self._state.changes()
         self._pictures.take(0.0, 0.0)  # so that whatever has to be compiled for it is, before anyone waits
         self._pictures.rest()
@@ -87,7 +88,8 @@ class Panel:
     def close(self) -> None:
         """End it; safe to call twice."""
         self._server.close()
-        self._errands.shutdown(wait=True, cancel_futures=True)
+        for errands in (self._errands, self._models):
+            errands.shutdown(wait=errands is self._errands, cancel_futures=True)
         self._pictures.rest()
         self._desk.close()
 
@@ -147,7 +149,8 @@ class Panel:
         if not verb.slow:
             return verb.act(self._desk, client, **fields)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._errands, lambda: verb.act(self._desk, client, **fields))
+        thread = self._models if verb.foreign else self._errands
+        return await loop.run_in_executor(thread, lambda: verb.act(self._desk, client, **fields))
 
     async def take(self, client: Client, piece: bytes) -> None:
         """The next piece of a file that a client sends."""

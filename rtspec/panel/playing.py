@@ -135,7 +135,7 @@ def _drop(desk: Desk, client: int, name: str, size: int) -> None:
     desk.drops.begin(client, name, size)
 
 
-@verb("dropped", slow=True, at=optional(whole(0, 1000)))
+@verb("dropped", foreign=True, at=optional(whole(0, 1000)))
 def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
     from .models import looked_at
 
@@ -147,7 +147,9 @@ def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
     return f"{found['name']} plays"
 
 
-@verb("adopt", slow=True, like=optional(word), fields=by_name(plain, 64), at=optional(whole(0, 1000)), streaming=switch)
+@verb(
+    "adopt", foreign=True, like=optional(word), fields=by_name(plain, 64), at=optional(whole(0, 1000)), streaming=switch
+)
 def _adopt(
     desk: Desk, client: int, like: str | None, fields: dict, at: int | None, streaming: bool
 ) -> dict[str, object]:

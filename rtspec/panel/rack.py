@@ -1,7 +1,9 @@
 """The chain as cards: every plugin has a name that stays while the chain is edited, and every parameter an address."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 from ..chain.board import Pedalboard
@@ -71,18 +73,36 @@ def _dissolved(plugin: Any) -> list:
     return [plugin]
 
 
+def _alone(method: Callable) -> Any:
+    """A method that no other thread's may come between."""
+
+    @wraps(method)
+    def held(rack, *arguments):
+        with rack.lock:
+            return method(rack, *arguments)
+
+    return held
+
+
 class Rack:
     """The cards of a board, always those of the board as it is now. Edits go through the board and are cross-faded.
 
     Parameters
     ----------
     board : Pedalboard
+
+    Attributes
+    ----------
+    lock : threading.RLock
+        Held while the chain is looked at or edited.
     """
 
     def __init__(self, board: Pedalboard):
         self._board, self._made = board, 0
         self._cards: list[Card] = []
+        self.lock = threading.RLock()
 
+    @_alone
     def cards(self) -> list[Card]:
         """In the order of the sound's way."""
         known = {id(card.plugin): card for card in self._cards}
@@ -118,6 +138,7 @@ class Rack:
         for card in self.cards():
             yield from card.inner
 
+    @_alone
     def add(self, plugin: Any, at: int | None = None) -> Card:
         """Put a plugin before the card of this number, at the end where None."""
         cards = self.cards()
@@ -125,6 +146,7 @@ class Rack:
         self._board.insert(place, plugin)
         return next(card for card in self.cards() if card.plugin is plugin)
 
+    @_alone
     def remove(self, name: str) -> None:
         """Take a card out of the chain."""
         card = self.card(name)
@@ -132,6 +154,7 @@ class Rack:
         self._cards = [other for other in self._cards if other is not card]
         del self._board[place]
 
+    @_alone
     def move(self, name: str, to: int) -> None:
         """Let a card be the one of this number, from 0."""
         cards = self.cards()
@@ -143,6 +166,7 @@ class Rack:
         self._cards = cards
         self._board[:] = [None if other.is_out else other.plugin for other in cards]
 
+    @_alone
     def bypass(self, name: str, on: bool) -> None:
         """Let the sound pass a card unchanged, or not."""
         card = self.card(name)

@@ -64,7 +64,13 @@ class State:
     # Parts --------------------------------------------------------------------------------------------------------
 
     def _chain_key(self) -> Hashable:
-        cards = self._desk.rack.cards()
+        rack = self._desk.rack
+        if not rack.lock.acquire(blocking=False):
+            return self._keys.get("chain")  # somebody edits it: told when that is done
+        try:
+            cards = rack.cards()
+        finally:
+            rack.lock.release()
         return tuple((card.name, card.is_bypassed, version_of(card.plugin)) for card in cards)
 
     def _chain(self) -> list[dict]:

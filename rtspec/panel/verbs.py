@@ -13,7 +13,8 @@ _SENT = "message"
 
 @dataclass(frozen=True)
 class Verb:
-    """A row of the table: `slow` ones read files or edit the chain, and wait for each other in a thread of their own.
+    """A row of the table: `slow` ones read files or edit the chain, and wait for each other in a thread of their own;
+    those that are `foreign` look at models, which may take minutes, and wait in another.
 
     `act` gets the desk, the client's number and the checked fields.
     """
@@ -21,16 +22,17 @@ class Verb:
     act: Callable[..., Any]
     fields: dict[str, Check]
     slow: bool
+    foreign: bool = False
 
 
 VERBS: dict[str, Verb] = {}
 
 
-def verb(name: str, /, *, slow: bool = False, **fields: Check) -> Callable:
+def verb(name: str, /, *, slow: bool = False, foreign: bool = False, **fields: Check) -> Callable:
     """Add a row."""
 
     def added(act: Callable) -> Callable:
-        VERBS[name] = Verb(act, fields, slow)
+        VERBS[name] = Verb(act, fields, slow or foreign, foreign)
         return act
 
     return added
@@ -102,4 +104,7 @@ def plain(where: str, field: str, value: Any) -> Any:
         return several(word, 16)(where, field, value)
     if isinstance(value, str):
         return word(where, field, value)
-    return value if isinstance(value, bool) else number(where, field, value)
+    if isinstance(value, bool):
+        return value
+    given = number(where, field, value)
+    return round(given) if given == round(given) else given

@@ -55,14 +55,22 @@ export class Link {
     if (this.open) this.socket.send(JSON.stringify({ do: verb, ...fields }));
   }
 
-  async sendFile(file, progress) {
+  /** Send a file in pieces, as long as nobody says no. */
+  async sendFile(file) {
     const piece = 128 << 10;
+    const sending = (this.sending = { on: true });
     this.send("drop", { name: file.name, size: file.size });
-    for (let at = 0; at < file.size && this.open; at += piece) {
+    await new Promise((done) => setTimeout(done, 50)); // a refusal comes before the first piece goes
+    for (let at = 0; at < file.size && this.open && sending.on; at += piece) {
       this.socket.send(await file.slice(at, at + piece).arrayBuffer());
       while (this.socket.bufferedAmount > 1 << 20) await new Promise((done) => setTimeout(done, 10));
-      progress(Math.min(1, (at + piece) / file.size));
     }
-    this.send("dropped", { at: null });
+    if (sending.on) this.send("dropped", { at: null });
+    sending.on = false;
+  }
+
+  /** What is being sent was refused. */
+  stopSending() {
+    if (this.sending) this.sending.on = false;
   }
 }

@@ -59,7 +59,11 @@ const panel = {
 
   async drop(file) {
     panel.say(`${file.name} is being looked at`);
-    await panel.link.sendFile(file, () => {});
+    try {
+      await panel.link.sendFile(file);
+    } catch {
+      panel.say(`${file.name} cannot be read; drop it again`, true);
+    }
   },
 };
 
@@ -67,7 +71,10 @@ function message(told) {
   if (told.state) panel.store.tell(told.state);
   if (told.values) panel.store.move(told.values);
   if (told.say) panel.say(told.say);
-  if (told.error) panel.say(told.error, true);
+  if (told.error) {
+    panel.link.stopSending();
+    panel.say(told.error, true);
+  }
   if (told.drop) askModel(told.drop, panel.send);
 }
 

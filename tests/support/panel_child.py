@@ -1,0 +1,72 @@
+"""Child processes of test_panel_jack.py: a stream with a panel on JACK that tells of itself, and a MIDI sender."""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+RATE, SECONDS = 48000, 4.0
+
+
+def answer(content):
+    print(json.dumps(content), flush=True)
+
+
+def noise():
+    """Pink noise, float32 (2, n), -12 dB peak."""
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(round(SECONDS * RATE)))
+    pink = np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))))
+    return np.repeat((0.25 * pink / np.abs(pink).max()).astype(np.float32)[None], 2, axis=0)
+
+
+def play():
+    """Serve a panel; answer what each line of standard input asks for: values, sound, chain, statistics."""
+    import rtspec
+
+    chain = [rtspec.TimbreSynth("organ", mix=0.5), rtspec.Equalizer(bands="octave")]
+    options = {"sample_rate": RATE, "buffer_size": 256, "record_seconds": 1.0, "reopen": True}
+    with rtspec.AudioStream(plugins=chain, source=noise(), loop=True, panel=True, **options) as stream:
+        answer(stream.panel_url)
+        asked = {
+            "values": lambda: {a: p.value for a, p in stream.controllers.directory.items()},
+            "chain": lambda: [type(plugin).__name__ for plugin in stream.plugins],
+            "sound": lambda: sound(stream),
+            "statistics": lambda: stream.statistics.as_dict(),
+        }
+        for line in sys.stdin:
+            answer(asked[line.strip()]())
+
+
+def sound(stream):
+    """Level of what is heard now, and of its octaves from 31.5 Hz on, dB; taken from a tape that begins now."""
+    stream.settle(10)
+    stream.rewind()
+    end = time.monotonic() + 5
+    while stream._rig.exchange.taped_frames < 0.3 * RATE and time.monotonic() < end:
+        time.sleep(0.01)
+    heard = stream.recorded[1][0][-round(0.2 * RATE) :]
+    power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
+    hz = np.fft.rfftfreq(len(heard), 1 / RATE)
+    octaves = [power[(hz >= f / 1.41) & (hz < f * 1.41)].sum() for f in 31.5 * 2.0 ** np.arange(10)]
+    return {"rms_db": decibels(np.mean(heard**2)), "octaves_db": [decibels(p) for p in octaves]}
+
+
+def decibels(power):
+    return float(10 * np.log10(max(float(power), 1e-12)))
+
+
+def send():
+    """Send the controllers that lines of standard input name: number and value."""
+    import rtmidi
+
+    out = rtmidi.MidiOut(rtapi=rtmidi.API_UNIX_JACK, name="knobs")
+    out.open_virtual_port("out")
+    answer("ready")
+    for line in sys.stdin:
+        out.send_message([0xB0, *map(int, line.split())])
+        answer("sent")
+
+
+if __name__ == "__main__":
+    {"play": play, "send": send}[sys.argv[1]]()
