@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .catalogue import models
+    from .compose.ports import with_ports
     from .frame_model import FrameModel
     from .manifest import Manifest
     from .packages import PackagedModel, inspect, load, package
@@ -30,6 +31,7 @@ __all__ = [
     "models",
     "package",
     "validate",
+    "with_ports",
 ]
 
 _HOMES = {
@@ -45,6 +47,7 @@ _HOMES = {
     "models": "catalogue",
     "package": "packages",
     "validate": "validation",
+    "with_ports": "compose.ports",
 }
 
 

@@ -125,6 +125,7 @@ def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> P
     **manifest
         Fields of :class:`~rtspec.models.manifest.Manifest`. States, delay, flush, rate and valid input come from
         :func:`make_streaming` where it made the model; a manifest inside the model gives the fields not given here.
+        `input` and `output` may be lists of ports: see :func:`with_ports`, by which they become one spectrum each.
 
     Returns
     -------
@@ -142,7 +143,9 @@ def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> P
     ...     input={"name": "x", "representation": "magnitude"},
     ...     output={"name": "y", "representation": "gain"})  # doctest: +SKIP
     """
-    proto = _proto(model)
+    from .compose.ports import one_spectrum
+
+    proto, manifest = one_spectrum(_proto(model), manifest)
     checked = _checked(proto, with_stream({**_old_manifest(proto), **manifest}, stream_metadata(proto)))
     _set_metadata(proto, checked.manifest)
     target = Path(path)

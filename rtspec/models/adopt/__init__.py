@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...errors import InvalidValue, ModelError
+from ..compose.ports import one_spectrum
 from ..manifest import COMPLEX, METADATA_KEY
 from ..packages import metadata, package, stream_metadata
 from ..sandbox import sandboxed
@@ -88,7 +89,7 @@ def adopt(
         If the file needs something that cannot be told, or is no frame-by-frame network.
     """
     proto, together, known = whole(Path(file), like)
-    answers = {**known, **(answers or {})}
+    proto, answers = one_spectrum(proto, {**known, **(answers or {})})
     if metadata(proto, METADATA_KEY) is not None:
         raise ModelError(f'"{file}" is a package already; play it: rtspec live --processor onnx:{file}')
     stream = stream_metadata(proto)

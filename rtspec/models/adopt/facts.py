@@ -80,7 +80,7 @@ def look(proto: "ModelProto", frames_in: str | None = None, frames_out: str | No
     """
     inputs, outputs = signatures(proto)
     source, goal = _frames(inputs, frames_in), _frames(outputs, frames_out)
-    pairs = pair_states(_without(inputs, source), _without(outputs, goal))
+    pairs = pair_states(_not_frames(inputs, source), _without(outputs, goal))
     paired = {pair.input for pair in pairs}, {pair.output for pair in pairs}
     return Facts(
         inputs,
@@ -107,6 +107,13 @@ def _frames(signature: Signature, chosen: str | None) -> str:
 
 def _without(signature: Signature, name: str) -> Mapping[str, tuple[str, Sizes]]:
     return {each: found for each, found in signature.tensors.items() if each != name}
+
+
+def _not_frames(inputs: Signature, source: str) -> Mapping[str, tuple[str, Sizes]]:
+    """Inputs but that of the frames, and those of its shape that no word calls a state (phases, say)."""
+    frames = inputs.tensors[source]
+    others = _without(inputs, source)
+    return {name: found for name, found in others.items() if found != frames or STATE.search(name)}
 
 
 def pair_states(inputs: Mapping[str, tuple[str, Sizes]], outputs: Mapping[str, tuple[str, Sizes]]) -> tuple[Pair, ...]:

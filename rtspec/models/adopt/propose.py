@@ -98,7 +98,8 @@ def _ports(made: Proposal, facts: Facts) -> None:
         port = made.fields.setdefault(side, {})
         port.setdefault("name", name)
         sizes = signature.tensors[port["name"]][1]
-        port.setdefault("layout", list(_layout(side, name, sizes, known)))
+        if "layout" not in port:
+            port["layout"] = list(_layout(side, name, sizes, known))
         if port.get("representation") == "samples":
             continue
         _representation(made, side, port, dict(zip(port["layout"], sizes, strict=False)))
@@ -191,7 +192,8 @@ def _constants(made: Proposal, facts: Facts, values: Mapping[str, float]) -> Non
         if value is None:
             raise ModelError(
                 f'input "{name}" {list(sizes)} is neither frames nor a state: no output has its type and shape; if it '
-                f"is the same in every call, say its value, as in --constant {name}=1"
+                f"is the same in every call, say its value, as in --constant {name}=1; if it holds frames too, name "
+                """all ports: --set 'input=[{"name": …, "representation": "phase", "layout": […]}, …]' and output"""
             )
         shape = [size if isinstance(size, int) else 1 for size in sizes]
         held.append({"input": name, "values": [value], "shape": shape, "dtype": dtype})

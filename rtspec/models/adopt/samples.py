@@ -30,7 +30,8 @@ def propose_samples(fields: dict[str, Any], facts: Facts) -> list[str]:
         ("output", goal, facts.frames_out, facts.outputs),
     ):
         sizes = signature.tensors[port.setdefault("name", name)][1]
-        port.setdefault("layout", _layout(side, name, sizes))
+        if "layout" not in port:
+            port["layout"] = _layout(side, name, sizes)
         if port.get("n_bins") is None:
             port["n_bins"] = _fixed(sizes) or (fields.get("n_fft") if side == "input" else source["n_bins"])
     if source["n_bins"] is None:
