@@ -19,6 +19,7 @@ from .channels import SILENT
 from .concealment import fetch, put_between
 from .exchange import EXCHANGE, FINISHED, MARKED, MARKS, PEAKED, PEAKS, STAGING
 from .period import listen, watch_period
+from .sensing import gather_sensor
 
 FADE = 256
 """Frames in which a source that is paused fades out, or in again."""
@@ -159,6 +160,8 @@ def _scatter(s, device, n):
 def _give(s, n):
     """Hand the staged input to the engine; where it is so late that there is no room, leave a hole in its sound."""
     if writable(s.to_engine) >= n:
+        if s.sensors > 0:  # first: what the engine finds in the other ring it may take from this one
+            write(s.to_listen, s.staged_sensor, n)
         write(s.to_engine, s.staged_in, n)
         return
     s.overruns += 1
@@ -169,6 +172,8 @@ def _give(s, n):
 @njit
 def _turn(state, s, device_in, device_out, n):
     gone = _gather_or_rest(s, device_in, n)
+    if s.sensors > 0:
+        gather_sensor(s, device_in, n)
     _give(s, n)
     sem_post(s.wake)
     between = min(n, s.owed)

@@ -11,6 +11,7 @@ from .channels import input_map
 from .concealment import PAST
 from .hold import Hold
 from .period import LISTEN_S, LONGEST, ready_frames
+from .sensing import CUBIC
 
 STAGING = 8192
 """Frames that one turn of the callback handles at most; larger device blocks take several turns."""
@@ -36,6 +37,7 @@ COUNTERS = (
     "unrecorded_frames",
     "unread_frames",
     "device_xruns",
+    "unheard_frames",
 )
 _FLAGS = ("finished", "marked", "peaked")
 _NUMBERS = (
@@ -44,13 +46,18 @@ _NUMBERS = (
     *("period", "provided", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
     *("source_frames", "source_at", "loop", "written", "inject_frames", "tape_frames", "tape_at"),
     *("paused", "resting", "peak_frames", "peak_most"),
+    *("sensors", "sensor_frames", "sensor_flows", "sensor_fill"),
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
     *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute"),
     *("offset", "in_map", "out_map", "tap_in", "tap_out", "peaks"),
+    *("to_listen", "staged_sensor", "sensor_map", "sensor_source", "sensor_ring", "sensor_held"),
 )
-_REALS = ("ns_a_frame", "burst", "most", "peak_in", "peak_out", "source_gain")
+_REALS = (
+    *("ns_a_frame", "burst", "most", "peak_in", "peak_out", "source_gain"),
+    *("sensor_step", "sensor_at", "sensor_mean"),
+)
 EXCHANGE = np.dtype(
     [(name, "i8") for name in (*COUNTERS, *_FLAGS, *_NUMBERS, *_PLACES)] + [(name, "f8") for name in _REALS]
 )
@@ -155,6 +162,7 @@ class Exchange:
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)
+        self.to_listen: Ring | None = None
 
     def _expect(self, period: int, engine_block: int, split: int) -> None:
         """Provide for callbacks of this period; where the driver has buffers of its own, listen to it first."""
@@ -173,6 +181,30 @@ class Exchange:
         self._set(written=1)
         self.play_ring(ring, 0)
 
+    def hear(
+        self, sensors: int, places: np.ndarray | None = None, sound: np.ndarray | None = None, ring: Ring | None = None
+    ) -> None:
+        """Hand the engine so many channels of a sensor beside the input, which no tape keeps: those of the device at
+        `places`, or what is in `sound`, float32 (frames, sensors), or in `ring`."""
+        self.to_listen = Ring(2 * self.to_engine.capacity, sensors)
+        space = {"staged_sensor": aligned((STAGING, sensors)), "sensor_held": aligned((CUBIC, sensors))}
+        space["sensor_map"] = np.zeros(sensors, np.int64) if places is None else places.astype(np.int64)
+        for name, array in space.items():
+            array += 0  # touches every page now
+            self._arrays[name] = array
+            self._set(**{name: address(array)})
+        self._lend("sensor_source", sound)
+        self._sensor_ring = ring  # keeps it alive
+        self._set(sensors=sensors, to_listen=self.to_listen.address, sensor_ring=0 if ring is None else ring.address)
+        self._set(sensor_frames=0 if sound is None else len(sound))
+
+    def follow(self, ring: Ring, frames: int, rate: float, fill: int) -> None:
+        """What :meth:`hear` plays comes from a file of so many `frames`; or, where `fill` is not 0, from another device
+        at `rate` Hz, of whose frames so many are to lie in the ring."""
+        self._set(sensor_ring=ring.address, sensor_frames=frames, sensor_fill=fill)
+        if fill:
+            self.record["sensor_step"] = rate / self.sample_rate
+
     def _set(self, **values: int) -> None:
         for name, value in values.items():
             self.record[name] = value
@@ -180,7 +212,7 @@ class Exchange:
     def _lend(self, name: str, frames: np.ndarray | None) -> None:
         if frames is not None:
             self._arrays[name] = np.ascontiguousarray(frames, np.float32)
-            self._set(**{name: address(self._arrays[name]), f"{name}_frames": len(frames)})
+            self._set(**{name: address(self._arrays[name]), f"{name.partition('_')[0]}_frames": len(frames)})
 
     @property
     def period(self) -> int:

@@ -59,6 +59,12 @@ def _add_sound(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--source", metavar="FILE", help="play this in place of the input; a sensor: levels:FILE or levels:udp:PORT"
     )
+    group.add_argument(
+        "--sensor",
+        metavar="N|NAME|FILE",
+        help="what scene-eq hears: channels of the input device (3 or 3,4), another input device, or a file; never"
+        " recorded",
+    )
     group.add_argument("--loop", action="store_true", help="play the source again and again")
     group.add_argument(
         "--guard", action="store_true", help="limit the output, and turn it down where loudspeaker and microphone howl"
@@ -155,6 +161,7 @@ def _stream(args: argparse.Namespace, chain: list, rate: float, view: View):
         pad=args.pad.split(",") if args.pad else (),
         reopen=not args.no_reopen,
         panel=_panel(args),
+        sensor=args.sensor,
         report=view.say,
     )
 

@@ -32,7 +32,7 @@ PRIORITY = 4
 _SHARED = ("program", "running", "blocks", "bad_samples")
 _PLACES = (
     *("to_engine", "from_engine", "period", "wake", "settled", "events", "hold", "governor"),
-    *("staged", "timespec", "histogram"),
+    *("staged", "timespec", "histogram", "sensors", "to_listen", "staged_sensor"),
 )
 ENGINE = np.dtype([(name, "i8") for name in (*_SHARED, "channels", "block", "wanted", "current", *_PLACES)])
 """`wanted` is the entry taken up last, `current` the one that plays: what follows `wanted`, once that has passed."""
@@ -40,7 +40,10 @@ ENGINE = np.dtype([(name, "i8") for name in (*_SHARED, "channels", "block", "wan
 _PROGRAM, _RUNNING, _BLOCKS = 0, 1, 2
 """Words of the record that two threads share."""
 ENTRY = np.dtype(
-    [(name, "i8") for name in ("rows", "n_rows", "x", "y", "governed", "n_governed", "remaining", "following")]
+    [
+        (name, "i8")
+        for name in ("rows", "n_rows", "x", "y", "governed", "n_governed", "remaining", "following", "sensor")
+    ]
 )
 """A program to the engine; `following` is the entry that plays once `remaining` samples have passed, 0 for none."""
 
@@ -82,6 +85,18 @@ def _run_program(program, frames, channels, n):
 
 
 @njit
+def _spread_sensor(s, place, first, n):
+    """Sensor frames to the program's own buffer, as they are: whoever listens judges them."""
+    if place == 0:
+        return
+    frames = floats(s.staged_sensor + 4 * s.sensors * first, n * s.sensors)
+    for c in range(s.sensors):
+        lane = floats(place + 4 * c * STRIDE, n)
+        for i in range(n):
+            lane[i] = frames[i * s.sensors + c]
+
+
+@njit
 def _take_up(s, entry):
     """Let a program be the current one."""
     program = carray(pointer(entry), 1, ENTRY)[0]
@@ -119,11 +134,15 @@ def _play_block(state):
     _begin(state, s)
     program = carray(pointer(s.current), 1, ENTRY)[0]
     take(s.to_engine, s.staged, s.block)
+    if s.sensors > 0:
+        take(s.to_listen, s.staged_sensor, s.block)
     collect(s.events)
     first, done = s.blocks * s.block, 0
     while done < s.block:
         apply_due(s.events, first + done)
         n = samples_until_next(s.events, first + done, s.block - done)
+        if s.sensors > 0:
+            _spread_sensor(s, program.sensor, done, n)
         s.bad_samples += _run_program(program, s.staged + 4 * s.channels * done, s.channels, n)
         done += n
     write(s.from_engine, s.staged, s.block)
@@ -198,6 +217,7 @@ class Engine:
             "histogram": self.histogram.address,
         }.items():
             self._record[name] = value
+        self._hear(exchange, block)
         self._words = self._record.view(np.int64)
         self._kept: list = []
         self._goal = 0
@@ -207,6 +227,15 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._progress, self._told = (0, time.monotonic()), (0, False)
         self._ready = threading.Event()
+
+    def _hear(self, exchange: Exchange, block: int) -> None:
+        """Take the sensor's frames beside the input's, where the exchange has them."""
+        if exchange.to_listen is None:
+            return
+        self._staged_sensor = aligned((block, exchange.to_listen.channels))
+        self._staged_sensor.fill(0)
+        self._record["sensors"], self._record["to_listen"] = exchange.to_listen.channels, exchange.to_listen.address
+        self._record["staged_sensor"] = address(self._staged_sensor)
 
     def play(self, program: Program, following: Program | None = None, after_samples: int = 0) -> None:
         """Release a new program; the engine takes it up at its next block, and `following` when that has played
@@ -304,6 +333,7 @@ def _entry(program: Program, following: np.ndarray | None = None, remaining: int
     entry["rows"], entry["n_rows"] = address(program.table), len(program.table)
     entry["x"], entry["y"] = address(program.x), address(program.y)
     entry["governed"], entry["n_governed"] = address(program.governed), len(program.governed)
+    entry["sensor"] = 0 if program.sensor is None else address(program.sensor)
     if following is not None:
         entry["following"], entry["remaining"] = address(following), remaining
     return entry

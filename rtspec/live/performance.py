@@ -205,9 +205,8 @@ class Performance:
     def _watch(self) -> None:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
         while not self._ending.wait(WATCH_S):
-            for line in (*self.rig.engine.look(), self.rig.period_news()):
-                if line:
-                    self.say(line)
+            for line in self.rig.news():
+                self.say(line)
             if self._moving or self.rig.devices[1] is None or self._still_there():  # the virtual one cannot vanish
                 continue
             self.lost = True

@@ -20,10 +20,12 @@ from ..buffers.events import AT_ONCE, send_event
 from ..chain.board import Pedalboard
 from ..chain.latency import Latency, budget
 from ..chain.player import Player
+from ..chain.plugin import Plugin
 from ..chain.program import MAX_BLOCK
 from ..control.parameters import Parameter
 from .engine import Engine
 from .guard import Guard
+from .sensors import OpenSensor, Sensor
 from .statistics import Statistics
 from .warm_start import compiled_aside
 
@@ -60,6 +62,8 @@ class Settings:
         Whether the source begins again at its end.
     tape_frames : int
         Length of the tape.
+    sensor : Sensor or None
+        What listening plugins hear.
     """
 
     sample_rate: float
@@ -74,12 +78,15 @@ class Settings:
     tape_frames: int = 0
     input_channels: tuple[int, ...] | None = None
     output_channels: tuple[int, ...] | None = None
+    sensor: Sensor | None = None
 
     def at_rate(self, sample_rate: float) -> "Settings":
         """The same at another sample rate, Hz: sounds and lengths go with it."""
         source, inject = (_resampled(sound, self.sample_rate, sample_rate) for sound in (self.source, self.inject))
         tape_frames = round(self.tape_frames * sample_rate / self.sample_rate)
-        return replace(self, sample_rate=sample_rate, source=source, inject=inject, tape_frames=tape_frames)
+        sensor = self.sensor and self.sensor.at_rate(lambda sound: _resampled(sound, self.sample_rate, sample_rate))
+        sounds = {"source": source, "inject": inject, "sensor": sensor}
+        return replace(self, sample_rate=sample_rate, tape_frames=tape_frames, **sounds)
 
 
 class Rig:
@@ -107,12 +114,14 @@ class Rig:
         with compiled_aside(virtual=devices[1] is None):
             self.guard = Guard(settings.sample_rate, settings.channels) if settings.guard else None
             chain = (plugins.flat, settings.sample_rate, settings.channels)
-            self.player = Player(*chain, settings.reserve_samples, say, self.guard)
+            sensors = settings.sensor.n_channels if settings.sensor else 0
+            self.player = Player(*chain, settings.reserve_samples, say, self.guard, sensors)
         self.on_jack = any("JACK" in device.host_api for device in devices if device)
         self._period = (jack_period() if self.on_jack else None) or settings.buffer_size or USUAL_BLOCK
         self.buffer_size = settings.buffer_size or self._period
         self._block = _engine_block(self.buffer_size) if settings.buffer_size else _own_block(self._period)
         self.exchange = self._new_exchange()
+        self._sensor = self._heard()
         self.engine = Engine(self.exchange, settings.channels, self._block, self.player.program)
         self.device_stream = self._opened()
         self._feeder = self._fed()
@@ -137,7 +146,7 @@ class Rig:
             channels=settings.channels,
             inputs=inputs,
             outputs=outputs,
-            device_inputs=0 if inputs is None else 1 + int(max(inputs)),
+            device_inputs=0 if inputs is None else max(1 + int(max(inputs)), *_sensor_channels(settings)),
             device_outputs=0 if outputs is None else len(outputs),
             block=self._period,
             engine_block=self._block,
@@ -150,6 +159,12 @@ class Rig:
             drain=prefill + self.player.program.latency_samples,
             tape_frames=settings.tape_frames,
         )
+
+    def _heard(self) -> OpenSensor | None:
+        sensor, reader = self.settings.sensor, self.devices[0]
+        if sensor is None:
+            return None
+        return OpenSensor(sensor, self.exchange, reader.inputs if reader else 0, self.settings.loop, self._say)
 
     def _fed(self) -> Feeder | None:
         """What feeds the callback from a file, where the source is one."""
@@ -165,6 +180,8 @@ class Rig:
         self.exchange.record["source_at"] = frame
         if self._feeder is not None:
             self._feeder.go_to(frame)
+        if self._sensor is not None:
+            self._sensor.go_to(frame)
 
     def _opened(self) -> Stream:
         settings, (reader, writer) = self.settings, self.devices
@@ -197,6 +214,12 @@ class Rig:
             )
         return None
 
+    def news(self) -> list[str]:
+        """What the engine, the device, the sensor and listening plugins have to tell, a line each."""
+        said = [*self.engine.look(), self.period_news(), self._sensor and self._sensor.news()]
+        heard = [line for plugin in self._plugins.members() if isinstance(plugin, Plugin) for line in plugin.remarks()]
+        return [line for line in (*said, *heard) if line]
+
     @property
     def device_names(self) -> str:
         """Input and output, as "a → b"."""
@@ -209,6 +232,8 @@ class Rig:
         self.device_stream.stop()
         if self._feeder is not None:
             self._feeder.close()
+        if self._sensor is not None:
+            self._sensor.close()
         self.engine.stop()
 
     def send(self, message: Any, time_s: float | None, processor: Any) -> bool:
@@ -256,6 +281,11 @@ class Rig:
             worker=self.settings.worker_samples,
             **self.player.program.latency,
         )
+
+
+def _sensor_channels(settings: Settings) -> tuple[int, ...]:
+    """Channels of the input device that the sensor is on, and one at least."""
+    return (1, *((settings.sensor.channels if settings.sensor else None) or ()))
 
 
 def _resampled(frames, old_rate: float, new_rate: float):

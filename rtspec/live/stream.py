@@ -82,6 +82,9 @@ class AudioStream(Piecewise):
     panel : bool or PanelSettings
         Serve a panel to browsers of this machine, or wherever the settings say, while it plays; :attr:`panel_url` is
         what to open.
+    sensor : int, sequence of int, str, Path or ndarray, optional
+        What listening plugins hear (:class:`rtspec.SceneEqualizer`): channels of the input device, from 1 (``3``,
+        ``(3, 4)``), another input device by its name, or a file or array in place of one. No recording contains it.
     report : callable, optional
         Gets lines of text: what comes and goes, and what could not be done. Called from several threads.
 
@@ -134,6 +137,7 @@ class AudioStream(Piecewise):
         pad: Sequence[str] = (),
         reopen: bool = False,
         panel: Any = False,
+        sensor: Any = None,
         report: Callable[[str], None] | None = None,
     ):
         wishes = Wishes(**{word: value for word, value in locals().items() if word != "self"})

@@ -22,8 +22,9 @@ from .arguments import (
     panel_settings,
     usual_worker,
 )
-from .opening import Devices, own_rate
+from .opening import VIRTUAL_RATE, Devices, own_rate
 from .performance import Performance
+from .sensors import sensor_of
 from .session import Settings
 
 
@@ -61,6 +62,7 @@ class Wishes:
     pad: Sequence[str]
     reopen: bool
     panel: Any
+    sensor: Any
     report: Callable[[str], None] | None
 
     def performance(self, board: Pedalboard) -> Performance:
@@ -87,9 +89,14 @@ class Wishes:
     def _devices(self) -> Devices:
         if self.virtual:
             return None, None
-        silent = self.source is not None or self.input_device_name is False
+        silent = (self.source is not None and not self._senses_input()) or self.input_device_name is False
         reader = None if silent else find_device(self.input_device_name, "input", self.allow_feedback)
         return reader, find_device(self.output_device_name, "output")
+
+    def _senses_input(self) -> bool:
+        """Whether the sensor is on channels of the input device, which is needed then even beside a source."""
+        found = sensor_of(self.sensor, self.sample_rate or VIRTUAL_RATE)
+        return found is not None and found.channels is not None
 
     def _settings(self, devices: Devices, board: Pedalboard) -> Settings:
         rate = check_sample_rate(own_rate(devices) if self.sample_rate is None else self.sample_rate)
@@ -116,4 +123,5 @@ class Wishes:
             input_channels=ins,
             output_channels=outs,
             tape_frames=round(self.record_seconds * rate),
+            sensor=sensor_of(self.sensor, rate),
         )
