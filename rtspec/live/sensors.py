@@ -69,7 +69,7 @@ def sensor_of(wanted: Any, rate: float) -> Sensor | None:
         return Sensor(device=find_device(wanted, "input"))
     if not isinstance(wanted, str | int | np.integer | Sequence):
         raise InvalidValue(f"sensor={wanted!r} must be a channel (3), channels ((3, 4)), a sound, a file or a device")
-    return Sensor(channels=checked_channels("sensor", wanted))
+    return Sensor(channels=checked_channels("sensor", int(wanted) if isinstance(wanted, np.integer) else wanted))
 
 
 class OpenSensor:

@@ -70,6 +70,7 @@ def called(exchange, n, given):
     out = np.zeros((n, int(exchange.record["device_outputs"][0])), np.float32)
     given = np.ascontiguousarray(given, np.float32)
     _turned(turn, exchange.address, address(given), address(out), n)
+    assert exchange.to_listen is not None
     return exchange.to_listen.read(n)
 
 
@@ -102,6 +103,7 @@ def test_another_devices_clock_is_followed(apart):
 
     exchange, ring, block = new_exchange(device_inputs=0), Ring(RATE, 1), 480
     exchange.hear(1)
+    assert exchange.to_listen is not None
     exchange.follow(ring, 0, RATE, RATE // 10)
     silence, out = np.zeros((block, 1), np.float32), np.zeros((block, 1), np.float32)
     call = njit(lambda a, b, c, n: turn(a, b, c, n))
