@@ -104,11 +104,15 @@ def a_sum_from_the_end() -> ModelProto:
     return build([node("CumSum", "x axis", reverse=1)], axis=np.array(2))
 
 
-def an_interpolation_between_frames() -> ModelProto:
-    return build(
-        [helper.make_node("Resize", ["x", "", "s"], ["y"], name="culprit", mode="linear")],
-        s=np.array([1, 1, 2], np.float32),
-    )
+def an_interpolation_over_the_clip() -> ModelProto:
+    options = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], name="culprit", **options)
+    return build([resize], s=np.array([1, 1, 2], np.float32))
+
+
+def an_interpolation_that_leaves_frames_out() -> ModelProto:
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], name="culprit", mode="linear")
+    return build([resize], shape=(1, 4, 32), s=np.array([1, 1, 0.5], np.float32))
 
 
 def a_reflection() -> ModelProto:
@@ -339,7 +343,8 @@ REFUSED = {
     a_first_frame: r'"culprit" \(Gather\) picks single frames',
     a_fixed_part_of_the_clip: r'"culprit" \(Slice\) keeps 5 of \d+ frames.*crop margins',
     a_sum_from_the_end: r'"culprit" \(CumSum\) runs backwards',
-    an_interpolation_between_frames: r'"culprit" \(Resize\) interpolates between frames.*nearest',
+    an_interpolation_over_the_clip: r'"culprit" \(Resize\) interpolates from the first.*align_corners=False',
+    an_interpolation_that_leaves_frames_out: r'"culprit" \(Resize\) interpolates between frames.*nearest',
     a_reflection: r'"culprit" \(Pad\) pads time by reflect values.*zeros',
     a_length_of_the_clip: r'"culprit" \(Div\) computes with the length of the clip \("length"\).*constant',
     an_unknown_operator: r'"culprit" \(Trilu\) has no streaming rule.*replace it',

@@ -335,3 +335,14 @@ def test_silence_without_numbers_reaches_no_frame():
 def test_a_static_export_streams_once_its_time_axis_is_named():
     streaming = make_streaming(build(around(node("Tanh", "a", "b")), shape=(1, 4, 30)), {"x": 2})
     assert streaming.graph.input[0].type.tensor_type.shape.dim[2].dim_param == "frames"
+
+
+@pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.parametrize("mode", ["half_pixel", "asymmetric"])
+@pytest.mark.parametrize("late", [0, 2])
+def test_frames_between_frames_lie_on_the_lines_between_them(times: int, mode: str, late: int):
+    options = {"mode": "linear", "coordinate_transformation_mode": mode}
+    nodes = [node("Conv", "x w b", "c", pads=[0, late]), node("Resize", "c - s", "y", **options)]
+    scales = np.array([1, 1, times], np.float32)
+    run = assert_streams(build(nodes, w=noise(3, 4, 1 + late), b=noise(3), s=scales))
+    assert run.manifest["delay_frames"] == times * (late + 1)

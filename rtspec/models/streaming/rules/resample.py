@@ -6,6 +6,7 @@ from onnx import NodeProto
 from ..clock import Flow
 from ..refuse import NotStreamable, dense_over_time
 from ..stream import Stream
+from .interpolate import interpolated
 from .registry import attribute, main_input, streams
 from .windows import kernel_of
 
@@ -55,6 +56,8 @@ def resize(stream: Stream, node: NodeProto) -> None:
     longer, shorter = after[flow.axis], before[flow.axis]
     if longer == shorter:
         return _resized(stream, node, name, flow, 1)
+    if attribute(node, "mode", "nearest") == "linear" and longer % shorter == 0:
+        return interpolated(stream, node, longer // shorter)
     if attribute(node, "mode", "nearest") != "nearest":
         raise NotStreamable(node, "interpolates between frames", 'use mode="nearest", or a transposed convolution')
     if longer % shorter == 0:
