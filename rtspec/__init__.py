@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         OnnxProcessor,
         SceneEqualizer,
         SpectralInversion,
+        StyleTransfer,
         TimbreMorph,
         TimbreSynth,
     )
@@ -60,6 +61,7 @@ __all__ = [
     "Pedalboard",
     "SceneEqualizer",
     "SpectralInversion",
+    "StyleTransfer",
     "TimbreMorph",
     "TimbreSynth",
     "audio",

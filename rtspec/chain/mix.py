@@ -1,6 +1,6 @@
 """Chains side by side: each gets the same sound, and what they give is added up, at one delay."""
 
-from ..control.controlled import instruments
+from ..control.controlled import instruments, listeners
 from .board import Pedalboard
 from .mix_offline import MixNode
 from .mix_program import MixProgram, prepared
@@ -47,7 +47,12 @@ class Mix(Plugin, Pedalboard):
 
     @property
     def accepts_midi(self) -> bool:
-        """Whether anything in it is played by MIDI messages."""
+        """Whether anything in it takes MIDI messages."""
+        return bool(listeners(self.members()))
+
+    @property
+    def is_instrument(self) -> bool:
+        """Whether anything in it is played by them."""
         return bool(instruments(self.members()))
 
     @property

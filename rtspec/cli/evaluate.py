@@ -11,6 +11,7 @@ TASKS = {
     "instrument": ("rtspec.evaluation.timbre.instrument", "every anchor of TimbreSynth beside fluidsynth"),
     "inversion": ("rtspec.evaluation.inversion", "sound rebuilt from band levels against the original"),
     "privacy": ("rtspec.evaluation.privacy", "how much speech stays intelligible after inversion"),
+    "style-live": ("rtspec.evaluation.style_live", "StyleTransfer on unseen contents, by unseen networks"),
     "timbre": ("rtspec.evaluation.timbre.report", "notes of the autoencoder against the recordings"),
 }
 

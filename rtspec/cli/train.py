@@ -8,6 +8,7 @@ EXAMPLE = "rtspec train enhancement --data data/music --out runs/live --model li
 TASKS = {
     "enhancement": ("rtspec.training.enhancement.task", "bandwidth extension and repair of coded music"),
     "inversion": ("rtspec.training.inversion.task", "magnitudes from band levels"),
+    "style": ("rtspec.training.style.task", "one network that tells any sound in the texture of others, live"),
     "timbre": ("rtspec.training.timbre.task", "an autoencoder of instrument notes, for synthesis and morphing"),
 }
 

@@ -28,6 +28,11 @@ class Controlled:
     """Parameters that together are a place in a latent space."""
 
     @property
+    def is_instrument(self) -> bool:
+        """Whether messages make it sound by themselves; an effect may take them and yet need a sound."""
+        return self.accepts_midi
+
+    @property
     def reads_zones(self) -> bool:
         """Whether it takes MPE as it comes; else each member channel's messages are made plain for it."""
         return bool(self.reads)
@@ -46,9 +51,14 @@ def controlled(things: list) -> list[Controlled]:
     return [thing for thing in things if isinstance(thing, Controlled)]
 
 
+def listeners(things: list) -> list[Controlled]:
+    """Those that MIDI messages are sent to: instruments, and effects that take notes."""
+    return [thing for thing in controlled(things) if thing.accepts_midi]
+
+
 def instruments(things: list) -> list[Controlled]:
     """Those that MIDI messages play."""
-    return [thing for thing in controlled(things) if thing.accepts_midi]
+    return [thing for thing in listeners(things) if thing.is_instrument]
 
 
 def table_of(thing: Any) -> ParameterTable | None:

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..audio.exchange import EVENT_DELAY_S
-from ..control.controlled import instruments
+from ..control.controlled import instruments, listeners
 from ..control.midi.messages import MidiEvent
 from ..control.midi.mpe import MpeZones
 from ..control.parameters import Parameter
@@ -258,7 +258,7 @@ class Controllers:
         """Give a message to the instruments: as it is to those that read it by the standard, MPE too; else plain."""
         plain = [m for m in self.zones.feed(message) if hasattr(m, "channel")]
         own = [message] if hasattr(message, "channel") else []
-        for plugin in instruments(self.directory.processors()):
+        for plugin in listeners(self.directory.processors()):
             for found in own if plugin.reads_zones else plain:
                 self._player.send(found, time_s if self._timed else None, plugin)
 

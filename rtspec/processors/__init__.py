@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .inversion.processor import SpectralInversion
     from .onnx import OnnxProcessor
     from .sample_processor import SampleProcessor
+    from .style.processor import StyleTransfer
     from .timbre.morph import TimbreMorph
     from .timbre.synth import TimbreSynth
 
@@ -28,6 +29,7 @@ __all__ = [
     "SampleProcessor",
     "SceneEqualizer",
     "SpectralInversion",
+    "StyleTransfer",
     "TimbreMorph",
     "TimbreSynth",
     "catalogue",

@@ -80,6 +80,10 @@ OWN = (
         "scene-eq", f"{_HERE}.equalizer.scene", "SceneEqualizer", "an equalizer that hears the room; without latency"
     ),
     Entry(
+        "style", f"{_HERE}.style.processor", "StyleTransfer", "live sound in the texture of rain, bells, a crowd",
+        "STYLE", models=(("style-live", "style"),),
+    ),
+    Entry(
         "timbre-morph", f"{_HERE}.timbre.morph", "TimbreMorph", "live sound with another timbre", "ANCHOR",
         models=(("timbre-morph", "timbre-morph"),),
     ),

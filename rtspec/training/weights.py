@@ -34,8 +34,8 @@ def load_package_weights(network: nn.Module, path: str | Path) -> None:
     """
     graph = read_proto(Path(path)).graph
     named = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    unnamed = _in_order(graph, named)
     state = network.state_dict()
+    unnamed = _in_order(graph, {name: array for name, array in named.items() if name not in state})
     try:
         found = {name: _fitting(name, value, named, unnamed) for name, value in state.items()}
     except (StopIteration, ValueError):

@@ -1,0 +1,1 @@
+"""StyleTransfer: live sound in the texture of another."""

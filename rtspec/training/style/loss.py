@@ -1,0 +1,92 @@
+"""What the network is trained for: the style by a random network that is new at each step, and what is left of the
+content, as it is measured."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ...processors.style.frames import LEAST, MOST, PLAN, ROOM, TINY
+from ..enhancement.live import overlap_added
+from .judges import Judge, content_kept, levelled, resampled, spectrogram
+from .sounds import EDGE, N_JUDGED
+
+GOALS = {"envelope": 0.82, "onset": 0.93, "chroma": 0.6}
+LEVEL_WEIGHT = 0.3
+NEAR = 0.02
+"""Share at which a texture is as near as the style is to itself."""
+"""Correlations with the content beyond which nothing more is asked."""
+
+
+class Batch(NamedTuple):
+    """features (batch, n_frames, N_FEATURES), spectrum (batch, n_frames, N_BINS), levels (batch, n_frames, 2),
+    weights (batch, n_styles), style (batch, n_samples) at the judges' rate, and the judge's seed."""
+
+    features: Tensor
+    spectrum: Tensor
+    levels: Tensor
+    weights: Tensor
+    style: Tensor
+    seed: Tensor
+
+
+def retold(answer: Tensor, spectrum: Tensor, levels: Tensor) -> Tensor:
+    """What the compiled stage ``retell`` makes of an answer at full strength, for whole clips and differentiable."""
+    made = torch.exp(answer.clamp(LEAST, MOST)) * levels[..., 1:].sqrt()
+    power, room = made.square().mean(-1, keepdim=True), ROOM * levels[..., 1:]
+    made = made * (torch.clamp(room / (power + TINY), max=1.0) + 1e-12).sqrt()  # of 0 it has no slope
+    return made * spectrum / (spectrum.abs() + 1e-12)
+
+
+def heard(spectrum: Tensor) -> Tensor:
+    """Frames → magnitudes at the judges' rate, at the common level."""
+    sound = overlap_added(spectrum, PLAN)[:, EDGE:-EDGE]
+    return spectrogram(levelled(resampled(sound, N_JUDGED)))
+
+
+class StyleLoss:
+    """The share of the untouched distance to the style, and what lacks of the content.
+
+    Parameters
+    ----------
+    tonal : Tensor, shape (n_styles,)
+        1 for styles whose chroma is to be the content's.
+    content_weight : float
+    n_filters : int
+        Of each judge.
+    """
+
+    def __init__(self, tonal: Tensor, content_weight: float = 4.0, n_filters: int = 256):
+        self.tonal, self.content_weight, self.n_filters = tonal, content_weight, n_filters
+
+    def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        parts = self.parts(network, batch)
+        return parts["logarithm"] + self.content_weight * parts["lacking"] + LEVEL_WEIGHT * parts["level"]
+
+    def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Its terms and the measures behind them, means over the batch."""
+        each = Batch(*batch)
+        with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
+            answer = network(each.features, each.weights)
+        spectrum = retold(answer.float(), each.spectrum, each.levels)
+        made, content, style = heard(spectrum), heard(each.spectrum), spectrogram(levelled(each.style))
+        share = Judge(int(each.seed), self.n_filters).shares(made, style, content)
+        kept = content_kept(made, content)
+        weight = {"envelope": 1.0, "onset": 1.0, "chroma": torch.matmul(each.weights, self.tonal.to(share.device))}
+        lacking = sum(weight[name] * torch.relu(goal - kept[name]) for name, goal in GOALS.items())
+        level = _level_error(spectrum, each.spectrum)
+        return {
+            "style": share.mean(),
+            "logarithm": torch.log(share + NEAR).mean(),
+            "lacking": torch.as_tensor(lacking).mean(),
+            "level": level,
+        } | {name: value.mean() for name, value in kept.items()}
+
+
+def _level_error(made: Tensor, content: Tensor) -> Tensor:
+    """Squared logarithm of the ratio of whole clips' powers."""
+    return (
+        torch.log((made.abs().square().mean((1, 2)) + TINY) / (content.abs().square().mean((1, 2)) + TINY))
+        .square()
+        .mean()
+    )

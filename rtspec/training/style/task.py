@@ -1,0 +1,107 @@
+"""``rtspec train style``: from a folder of textures to a network that StyleTransfer plays."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...console import emit
+from ...errors import InvalidValue
+from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
+from ..data.textures import TONAL
+from ..fit import Fitted, fit
+from ..recipe import Recipe
+from .loss import StyleLoss
+from .networks import GAIN, StyleNetwork
+from .sounds import Batches, Contents, Style, read_styles, split
+from .starting import freeze, start_styles
+
+VALIDATION_ITEMS, VALIDATION_SEED = 8, 1 << 40
+"""Held-out draws that are judged by networks that no step draws."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which styles, which contents, how long, and where to."""
+    parser.add_argument("--styles", required=True, metavar="FOLDER", help="each file, or folder of files, is a style")
+    parser.add_argument(
+        "--contents", action="append", metavar="FOLDER", default=[], help="what is played: any sound; repeatable"
+    )
+    parser.add_argument(
+        "--tonal",
+        default=",".join(TONAL),
+        metavar="A,B",
+        help=f"styles that keep the chords (default {','.join(TONAL)})",
+    )
+    parser.add_argument("--width", type=int, default=192, help="of the network's layers (default 192)")
+    parser.add_argument("--content-weight", type=float, default=4.0, metavar="W", help="default 4")
+    parser.add_argument(
+        "--frozen", action="store_true", help="with --start: learn the styles' own rows alone, in seconds"
+    )
+    add_run_arguments(parser, "runs/style")
+    add_fit_arguments(parser, steps=3000, batch=4, learning_rate=2e-3)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on; then export if asked."""
+    begin(args)
+    styles = [split(style)[0] for style in read_styles(args.styles)]
+    fitted = train(args, styles)
+    text = f"{', '.join(style.name for style in styles)}: {fitted.step} steps, best {fitted.best:.4g}; in {args.out}"
+    data = {"styles": [style.name for style in styles], "steps": fitted.step, "best": fitted.best, "kept": args.out}
+    if args.export:
+        from .export import export
+
+        data["package"] = str(export(fitted.network, styles, Path(args.export), args))
+        text += f"; packaged: {data['package']}"
+    emit(args, data, text)
+
+
+def train(args: argparse.Namespace, styles: list[Style]) -> Fitted:
+    """Train a network of all these styles."""
+    network = make(styles, args.width, args.seed)
+    if args.start:
+        start_styles(network, [style.name for style in styles], args.start)
+    if args.frozen:
+        freeze(network)
+    tonal = torch.tensor([float(style.name in args.tonal.split(",")) for style in styles])
+    loss, draw = StyleLoss(tonal, args.content_weight), Batches(styles, Contents(args.contents))
+    recipe = Recipe(
+        args.steps,
+        args.batch,
+        args.learning_rate,
+        seed=args.seed,
+        validate_every=min(100, args.steps),
+        patience=args.patience,
+        average=0.99,
+    )
+    return fit(network, draw, loss, recipe, args.out, validate=_judge(draw, loss), **computing(args))
+
+
+def make(styles: list[Style], width: int = 192, seed: int = 0) -> StyleNetwork:
+    """A fresh network that gives each style's mean spectrum."""
+    if not 16 <= width <= 512:
+        raise InvalidValue(f"width={width} must be from 16 to 512; 192 is heard in .2 ms a frame")
+    torch.manual_seed(seed)
+    network = StyleNetwork(len(styles), width)
+    with torch.no_grad():
+        network.spectra.copy_(torch.as_tensor(np.stack([style.spectrum() for style in styles])) / GAIN)
+    return network
+
+
+def _judge(draw: Batches, loss: StyleLoss) -> Callable[[nn.Module], float]:
+    """The loss over held draws, told on stderr."""
+    held = [draw(np.random.default_rng((VALIDATION_SEED, k)), 4) for k in range(VALIDATION_ITEMS // 4)]
+
+    def validate(network: nn.Module) -> float:
+        device = next(network.parameters()).device
+        batches = [tuple(torch.as_tensor(part).to(device) for part in batch) for batch in held]
+        found = [{**loss.parts(network, batch), "loss": loss(network, batch)} for batch in batches]
+        means = {name: float(np.mean([float(each[name]) for each in found])) for name in found[0]}
+        print(*(f"{name} {value:.3f}" for name, value in means.items()), file=sys.stderr, flush=True)
+        return means["loss"]
+
+    return validate

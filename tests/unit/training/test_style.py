@@ -1,0 +1,200 @@
+"""``rtspec train style``: what is heard, how it is judged, and a package in the end."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+
+import rtspec  # noqa: E402
+from rtspec.audio import files  # noqa: E402
+from rtspec.cli import main  # noqa: E402
+from rtspec.frames import stft  # noqa: E402
+from rtspec.processors.style.frames import (  # noqa: E402
+    CONTROLS,
+    N_BINS,
+    N_FEATURES,
+    N_NOISE,
+    PLAN,
+    look_stage,
+    retell_stage,
+    seen_of,
+)
+from rtspec.training.data.packages import DataError  # noqa: E402
+from rtspec.training.style.judges import Judge, correlation, distance, levelled, resampled  # noqa: E402
+from rtspec.training.style.loss import Batch, StyleLoss, retold  # noqa: E402
+from rtspec.training.style.networks import StyleNetwork  # noqa: E402
+from rtspec.training.style.sounds import Batches, Contents, Style, made_up, read_styles, split  # noqa: E402
+from rtspec.training.style.starting import OF_A_STYLE, freeze, start_styles  # noqa: E402
+from rtspec.training.style.task import make  # noqa: E402
+from rtspec.training.weights import load_package_weights  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def spectrum() -> np.ndarray:
+    """Strokes of noise and a pause, complex64 (N_BINS, n_frames)."""
+    rng = np.random.default_rng(0)
+    sound = rng.standard_normal(24000) * np.exp(-(np.arange(24000) % 6000) / 1500)
+    sound[12000:18000] = 0
+    return stft(sound.astype(np.float32), PLAN)
+
+
+def test_training_sees_what_the_stage_sees(spectrum):
+    stage = look_stage(PLAN, np.zeros(1, np.float32), np.ones(1, np.float32))
+    frames = np.ascontiguousarray(spectrum.T)
+    seen = np.zeros((len(frames), N_FEATURES + CONTROLS), np.float32)
+    stage.run(frames, len(frames), seen)
+    features, levels = seen_of(spectrum, np.zeros((len(frames), N_NOISE), np.float32))
+    assert seen[:, :N_FEATURES] == pytest.approx(features, abs=2e-5)
+    assert seen[:, N_FEATURES:] == pytest.approx(levels, rel=1e-5)
+
+
+def test_training_hears_what_the_stage_makes(spectrum):
+    rng = np.random.default_rng(1)
+    answers = rng.uniform(-8, 3, spectrum.T.shape).astype(np.float32)
+    _, levels = seen_of(spectrum, np.zeros((spectrum.shape[1], N_NOISE), np.float32))
+    parts = [torch.as_tensor(np.ascontiguousarray(each)[None]) for each in (answers, spectrum.T, levels)]
+    wanted = retold(*parts)[0].numpy()
+    now, level = np.zeros(N_BINS, np.complex64), np.zeros(CONTROLS, np.float32)
+    dials = {
+        "strength": np.ones(1, np.float32),
+        "texture_db": np.zeros(1, np.float32),
+        "follow": np.ones(1, np.float32),
+    }
+    stage, made = retell_stage(PLAN, spectrum=now, levels=level, **dials), np.zeros(N_BINS, np.complex64)
+    for t in range(spectrum.shape[1]):
+        now[:], level[:] = spectrum[:, t], levels[t]
+        stage.run(answers[t], 1, made)
+        heard = np.abs(now) > 1e-6
+        assert np.abs(made - wanted[t])[heard].max(initial=0) <= 1e-4 * np.abs(wanted).max()
+
+
+def test_noise_is_normal_and_begins_anew():
+    stage, frames = (
+        look_stage(PLAN, np.ones(1, np.float32), np.ones(1, np.float32)),
+        np.zeros((500, N_BINS), np.complex64),
+    )
+    seen = [np.zeros((500, N_FEATURES + CONTROLS), np.float32) for _ in range(2)]
+    for each in seen:
+        stage.run(frames, 500, each)
+        stage.reset()
+    noise, grains = seen[0][:, N_BINS + 1 : N_FEATURES - N_BINS], seen[0][:, N_FEATURES - N_BINS :]
+    assert (grains.mean(), grains.std()) == pytest.approx((0, 0.64), abs=0.02)
+    assert (noise.mean(), noise.std()) == pytest.approx((0, 1), abs=0.03)
+    assert np.array_equal(*seen)
+
+
+# Judges ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gram_matrix_is_that_of_the_naive_form():
+    judge, magnitudes = Judge(3, 8), torch.rand(1, 1025, 30)
+    kernel = judge.weight.shape[2]
+    logs, weight = torch.log1p(magnitudes)[0].numpy(), judge.weight.numpy()
+    windows = np.stack([logs[:, t : t + kernel] for t in range(30 - kernel + 1)])
+    features = np.maximum(0, np.einsum("fbk,tbk->ft", weight, windows))
+    wanted = features @ features.T / features.shape[1]
+    assert judge.gram(magnitudes)[0].numpy() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_judges_tell_textures_apart_and_agree_on_the_same():
+    rng = np.random.default_rng(0)
+    sounds = [torch.as_tensor(rng.standard_normal((1, 44100)).astype(np.float32)) for _ in range(2)]
+    tone = torch.sin(torch.arange(44100) * 0.1)[None]
+    from rtspec.training.style.judges import spectrogram
+
+    same, other, content = (spectrogram(levelled(sound)) for sound in (*sounds, tone))
+    judge = Judge(7, 64)
+    assert float(judge.shares(same, other, content)) < 0.01
+    assert float(judge.shares(content, other, content)) == pytest.approx(1)
+    assert float(distance(judge.gram(same), judge.gram(same))) == 0
+
+
+def test_a_clip_at_another_rate_is_the_same_sound():
+    t = np.arange(9600) / 48000
+    tone = torch.as_tensor(np.sin(2 * np.pi * 1000 * t).astype(np.float32))[None]
+    made = resampled(tone, 4410)[0].numpy()
+    assert made[200:-200] == pytest.approx(np.sin(2 * np.pi * 1000 * np.arange(4410) / 22050)[200:-200], abs=1e-3)
+    assert float(correlation(tone, 3 * tone + 1)[0]) == pytest.approx(1)
+
+
+# Sounds ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def textures(tmp_path):
+    rng = np.random.default_rng(0)
+    hiss, hum = rng.standard_normal(48000 * 3), np.sin(np.arange(48000 * 3) * 0.05)
+    (tmp_path / "hum").mkdir()
+    files.write(tmp_path / "Soft Hiss.wav", 0.1 * hiss, 48000)
+    files.write(tmp_path / "hum" / "take.wav", 0.1 * hum, 48000)
+    return tmp_path
+
+
+def test_files_and_folders_are_styles(textures):
+    styles = read_styles(textures)
+    assert {style.name for style in styles} == {"soft-hiss", "hum"}
+    assert all(np.sqrt(np.mean(style.sound**2)) == pytest.approx(0.1, rel=1e-3) for style in styles)
+    learnt, kept = split(styles[0])
+    assert len(learnt.sound) + len(kept.sound) == len(styles[0].sound)
+
+
+def test_a_style_that_is_short_or_silent_is_refused(tmp_path):
+    files.write(tmp_path / "click.wav", np.ones(1000) * 0.1, 48000)
+    with pytest.raises(DataError, match=r"style 'click' lasts 0\.0 s at .*it must last 2 s"):
+        read_styles(tmp_path)
+
+
+def test_batches_follow_from_the_generator_alone():
+    styles = [Style(str(k), made_up(np.random.default_rng(k), 96000)) for k in range(3)]
+    batches = Batches(styles, Contents())
+    one, other = (batches(np.random.default_rng(5), 4) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert sorted(Batch(*one).weights.argmax(1)[:3]) == [0, 1, 2]
+
+
+def test_the_loss_has_a_slope_where_the_content_is_silent():
+    styles = [Style("a", made_up(np.random.default_rng(0), 96000))]
+    batch = [torch.as_tensor(part) for part in Batches(styles, Contents())(np.random.default_rng(0), 1)]
+    silent = [batch[0], batch[1] * 0, batch[2] * 0, *batch[3:]]
+    network = StyleNetwork(1, 16, 1).train()
+    StyleLoss(torch.zeros(1), n_filters=8)(network, tuple(silent)).backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+
+
+def test_a_few_steps_make_a_package_that_plays(textures, tmp_path, capsys):
+    out = tmp_path / "own"
+    command = f"train style --styles {textures} --steps 2 --batch 2 --width 16 --out {tmp_path / 'run'} --export {out}"
+    assert main(command.split()) in (0, None)
+    assert "hum, soft-hiss: 2 steps" in capsys.readouterr().out.replace("soft-hiss, hum", "hum, soft-hiss")
+    live = rtspec.StyleTransfer("hum", model=out / "model.onnx")
+    x = made_up(np.random.default_rng(0), 9600)
+    assert live(x, 48000).shape == x.shape
+    assert "rtspec train style" in (out / "card.md").read_text()
+
+
+def test_other_styles_start_from_what_all_styles_share(textures, tmp_path):
+    package = Path(rtspec.models.models()["style-live"])
+    network = make(read_styles(textures), 192)
+    fresh = {name: value.clone() for name, value in network.state_dict().items()}
+    start_styles(network, ["hum", "bells"], package)
+    now = network.state_dict()
+    assert torch.equal(now["spectra"][0], fresh["spectra"][0])  # of a style that is new
+    assert not torch.equal(now["spectra"][1], fresh["spectra"][1])  # of one that is known
+    assert not torch.equal(now["leave.weight"], fresh["leave.weight"])
+    freeze(network)
+    assert {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad} == set(OF_A_STYLE)
+
+
+def test_a_package_gives_its_weights_back():
+    package = Path(rtspec.models.models()["style-live"])
+    network = StyleNetwork(8)
+    load_package_weights(network, package)
+    weights = np.zeros((1, 8), np.float32)
+    weights[0, 0] = 1
+    golden = np.load(package.with_name("golden.npz"))
+    with torch.no_grad():
+        made = network.eval()(torch.as_tensor(golden["input"]), torch.as_tensor(weights)).numpy()
+    assert made == pytest.approx(golden["output"], abs=1e-3)
