@@ -247,15 +247,39 @@ def _mixed_level(level, reference, follow):
     return (level + TINY) ** follow * reference ** (1.0 - follow)
 
 
-def retell_stage(plan: FramePlan, *, seed: int = 0, **places: np.ndarray) -> Stage:
+def retell_stage(
+    plan: FramePlan,
+    spectrum: np.ndarray,
+    levels: np.ndarray,
+    *,
+    strength: np.ndarray,
+    texture_db: np.ndarray,
+    follow: np.ndarray,
+    seed: int = 0,
+) -> Stage:
     """What becomes of an answer.
 
     Parameters
     ----------
     plan : FramePlan
+    spectrum : ndarray, complex64, shape (N_BINS,)
+        Of the frame, as it came.
+    levels : ndarray, float32, shape (CONTROLS,)
+        Of the frame.
+    strength, texture_db, follow : ndarray, float32, shape (1,)
+        The processor's parameters.
     seed : int
         Of the phases where the input is silent.
-    **places : ndarray
-        `spectrum` and `levels` of the frame; `strength`, `texture_db` and `follow`, float32 of shape (1,).
     """
-    return Stage(retell, RETELL, seed=seed, reference=reference_power(plan), made=aligned(N_BINS), **places)
+    return Stage(
+        retell,
+        RETELL,
+        seed=seed,
+        reference=reference_power(plan),
+        made=aligned(N_BINS),
+        spectrum=spectrum,
+        levels=levels,
+        strength=strength,
+        texture_db=texture_db,
+        follow=follow,
+    )

@@ -85,7 +85,7 @@ class StyleTransfer(FrameProcessor):
     (2, 48000)
     """
 
-    accepts_midi, is_instrument = True, False
+    accepts_midi = True
 
     def __init__(
         self,
@@ -142,6 +142,10 @@ class StyleTransfer(FrameProcessor):
         return {p.name: float(p.label == style) for p in self.manifest.controls}
 
     @property
+    def is_instrument(self) -> bool:
+        return False  # notes choose a style; the sound is the input's
+
+    @property
     def seed(self) -> int:
         """Of the noise; setting it starts the sound anew."""
         return self._seed
@@ -175,7 +179,7 @@ class StyleTransfer(FrameProcessor):
         ramps = ramp_stage(self.parameters, places, plan.frame_rate_hz)
         analysis, synthesis = analysis_stage(plan), synthesis_stage(plan)
         look = look_stage(plan, noise, own["follow"], self._seed)
-        retell = retell_stage(plan, seed=self._seed, spectrum=spectrum, levels=seen[N_FEATURES:], **own)
+        retell = retell_stage(plan, spectrum, seen[N_FEATURES:], seed=self._seed, **own)
         rows = [
             analysis.row(inbox, spectrum),
             ramps.row(spectrum, spectrum),
