@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, compose, helper, numpy_helper
 
-from ..streaming.prepare import converted, opset_of
+from ..streaming.opsets import converted, opset_of
 
 OLDEST = 12
 END = np.iinfo(np.int64).max

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, helper, version_converter
+from onnx import GraphProto, ModelProto, NodeProto, helper
 
 from rtspec.errors import ModelError
 
 from .load import Inputs
+from .opsets import converted
+from .quantised import with_quantisers
 from .shapes import Shapes
 
 # Rules know operators from this set on.
@@ -18,26 +20,8 @@ BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 
 def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
     """A copy in an operator set that the rules know, without conditions that do not depend on the clip."""
-    model = converted(offline, RULES_OPSET)
+    model = with_quantisers(converted(offline, RULES_OPSET))
     return without_known_conditions(model, inputs) if any(n.op_type == "If" for n in model.graph.node) else model
-
-
-def opset_of(model: ModelProto) -> int:
-    """Version of the standard operator set."""
-    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
-
-
-def converted(model: ModelProto, opset: int) -> ModelProto:
-    """The model in an operator set at least as new; ModelError if onnx cannot bring it there."""
-    if opset_of(model) >= opset:
-        return model
-    try:
-        return version_converter.convert_version(model, opset)
-    except Exception as error:  # the converter raises whatever its C++ does
-        reason = " ".join(str(error).split())[:160]
-        raise ModelError(
-            f"opset {opset_of(model)} cannot be converted to {opset} ({reason}); export with opset 17"
-        ) from error
 
 
 def without_known_conditions(model: ModelProto, inputs: Inputs) -> ModelProto:

@@ -18,7 +18,8 @@ from rtspec.errors import ModelError, RtspecError
 from .clock import Flow
 from .graph import GraphWriter
 from .load import Inputs
-from .prepare import BRANCHING, opset_of
+from .opsets import opset_of
+from .prepare import BRANCHING
 from .refuse import NotStreamable, branches, follows_clip_length, foreign, merged_time, stumbles, without_rule
 from .rewritten import Rewritten
 from .rules import RULES

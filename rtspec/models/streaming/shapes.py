@@ -17,6 +17,8 @@ from .refuse import node_name
 # Larger constants (weights) are never needed as values, only their shapes are.
 LARGEST_FOLDED = 4_000_000
 SMALL_INPUT = 1024
+KEEP_NUMBERS = ("Cast", "Expand", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
+"""Operators that only move what they are given."""
 
 
 class Shapes:
@@ -106,6 +108,18 @@ class Shapes:
             elif name in self._makers:
                 self._fold(self._makers[name])
         return self._values.get(name)
+
+    def uniform(self, name: str) -> float | None:
+        """The one number that a constant of any size holds everywhere, where its making shows it; else None."""
+        maker = self._makers.get(name)
+        if name in self.runtime or maker is None:
+            return None
+        if maker.op_type in KEEP_NUMBERS:
+            return self.uniform(maker.input[0])
+        if maker.op_type != "ConstantOfShape":
+            return None
+        values = [numpy_helper.to_array(a.t) for a in maker.attribute if a.name == "value"]
+        return float(values[0].reshape(-1)[0]) if values else 0.0
 
     def _inferred(self, node: NodeProto, names: list[str]) -> dict[str, TypeProto]:
         try:

@@ -204,6 +204,8 @@ def _over_another_axis(stream: Stream, node: NodeProto, name: str) -> None:
     flow = stream.flows[name]
     for other in node.input[5:]:
         value = stream.shapes.constant(other) if other else np.zeros(1)
+        if value is None and stream.shapes.uniform(other) == 0:  # one for each frame: too many to be held
+            value = np.zeros(1)
         if value is None:
             raise NotStreamable(node, f'computes its initial state "{other}" at run time', "start it from zeros")
         inputs.append(stream.as_frames(other, flow.but(axis=1), node) if np.any(value) else "")
