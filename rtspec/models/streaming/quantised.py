@@ -55,9 +55,9 @@ def _product(node: NodeProto) -> list[NodeProto]:
     ]
 
 
-def _dequantised(inputs: Inputs, output: str, axis: int | None = None) -> NodeProto:
-    options = {} if axis is None else {"axis": axis}
-    return helper.make_node("DequantizeLinear", inputs, [output], name=f"{output}/dequantised", **options)
+def _dequantised(inputs: Inputs, output: str, axis: int = 1) -> NodeProto:
+    # Where the scale is one number, the axis says nothing.
+    return helper.make_node("DequantizeLinear", inputs, [output], name=f"{output}/dequantised", axis=axis)
 
 
 def _quantised(inputs: Inputs, output: str) -> NodeProto:
