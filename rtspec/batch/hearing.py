@@ -65,4 +65,4 @@ def opened_sensor(path: str | os.PathLike | None, board, reader) -> SensorFile |
 
 def remarks_of(board) -> list[str]:
     """What listening plugins have to tell."""
-    return [line for plugin in board.members() if isinstance(plugin, Plugin) for line in plugin.remarks()]
+    return [line for plugin in board.members() if isinstance(plugin, Plugin) for line in plugin.ear_news()]

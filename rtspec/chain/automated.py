@@ -42,7 +42,8 @@ class AutomatedPlayback:
     def __init__(
         self, board: Streamed, sample_rate: float, channels: int, automation: Automation = STILL, sensors: int = 0
     ):
-        self._player = Player(board.flat, sample_rate, channels, sensors=sensors)
+        matrix = getattr(board, "modulation", None)
+        self._player = Player(board.flat, sample_rate, channels, sensors=sensors, matrix=matrix)
         self._playback, self._rate, self._now = Playback(self._player.program), sample_rate, 0
         self._events = sorted(self._timed(automation), key=lambda event: event.time)
         self._next = 0
@@ -54,6 +55,8 @@ class AutomatedPlayback:
         for change in automation.changes:
             at = round(change.time_s * self._rate)
             yield change.parameter.event(at and at + delay_of[change.parameter], change.value)
+        for at, message in automation.messages:
+            yield from self._player.control_events(round(at * self._rate), message)
         for plugin, before, _ in delays:
             inboxes = self._player.inboxes(plugin)
             for at, message in messages_for(plugin, automation.messages) if inboxes else ():

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
+from ..control.modulation import Matrix
 from ..errors import InvalidType, InvalidValue
 from .driver import Driver
 from .native_copy import children, made, recipe
@@ -67,7 +68,7 @@ class Pedalboard(_List):
         self._layout = Layout()
         self._form: Form | None = None
         self._chain: OfflineChain | None = None
-        self._sensed = SensedPlayback(self)
+        self._sensed, self.modulation = SensedPlayback(self), Matrix(self)
         self._plugins = [self._adopted(plugin) for plugin in _listed(plugins)]
 
     # A list -------------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ class Pedalboard(_List):
             if planar.size == 0:
                 return form.restore(planar)
             self._form = form
-            if sensor is not None or listens(self.flat()):
+            if sensor is not None or self.is_closed:
                 check_heard(self.flat(), sensor)
                 check_distinct(self.flat())
                 play = self._sensed.whole if alone else self._sensed.piece
@@ -223,10 +224,15 @@ class Pedalboard(_List):
     @property
     def program(self) -> Program | None:
         """What :meth:`process` plays our processors with, as parts of one; None before its first call."""
-        if listens(self.flat()) or self._chain is None:
+        if self.is_closed or self._chain is None:
             return self._sensed.program
         nothing = audio_buffer(self._chain.channels)
         return Program([], [], nothing, nothing, {}, keep=tuple(self._chain.programs))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether something in it listens or moves parameters by itself, so that it is played as a stream is."""
+        return len(self.modulation) > 0 or listens(self.flat())
 
     def _chain_for(self, rate: float, channels: int, going_on: bool) -> OfflineChain:
         """The chain as it is now, in the state that it has."""

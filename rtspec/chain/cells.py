@@ -59,12 +59,14 @@ class Cells:
     ----------
     sensor : ndarray, float32, shape (max(1, sensors), STRIDE)
         Where the driver puts a block of the sensor.
+    at : ndarray, int64, shape (1,)
+        Samples since the start.
     heard : ndarray, float32, shape (1, STRIDE)
         Where the rows inside find their piece of it.
     """
 
     def __init__(self, channels: int, sensors: int):
-        self._at, self.sensors = aligned(1, np.int64), sensors
+        self.at, self.sensors = aligned(1, np.int64), sensors
         self.sensor, self.heard = audio_buffer(max(1, sensors)), audio_buffer(1)
         self.x, self.y = audio_buffer(channels), audio_buffer(channels)
 
@@ -80,7 +82,7 @@ class Cells:
             sensors=self.sensors,
             n_rows=len(rows),
             rows=inner,
-            at=self._at,
+            at=self.at,
             x=x,
             y=y,
             sensor=self.sensor,

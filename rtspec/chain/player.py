@@ -14,17 +14,20 @@ from typing import Any
 
 import numpy as np
 
+from ..buffers.events import Event
 from ..buffers.inbox import Inbox
 from ..buffers.priority import become_real_time_but_compile
 from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
 from ..buffers.views import copy, float_rows, part
+from ..control.modulation import Matrix
 from ..control.parameters import redirected
 from ..errors import existing
 from .cells import Cells
 from .driver import Driver, LastStage
 from .fading import FADE_MS, fade_stage
 from .mix_program import program_of
+from .modulating import Modulating
 from .native import check_unowned
 from .native_probe import feeding
 from .offline import check_distinct, inside
@@ -69,6 +72,8 @@ class Player:
         Stands behind the chain.
     sensors : int
         Channels of a sensor, which listening stages hear.
+    matrix : Matrix, optional
+        What moves parameters by itself.
 
     Attributes
     ----------
@@ -85,8 +90,11 @@ class Player:
         report: Callable[[str], object] = lambda line: None,
         guard: LastStage | None = None,
         sensors: int = 0,
+        matrix: Matrix | None = None,
     ):
         self._cells, self._moves = Cells(channels, sensors), Moves()
+        at = (self._cells.at, sample_rate, channels)
+        self._modulating = None if matrix is None else Modulating(matrix, self._moves, *at)
         self._guard, self._guarded = guard, audio_buffer(channels)
         self._report = report
         self.sample_rate, self.channels = sample_rate, channels
@@ -171,12 +179,25 @@ class Player:
         listeners = [stage for program in programs for stage in program.listeners]
         rows += [stage.row(self._cells.heard, out) for stage in listeners]
         x, keep = self._x, (self._wire, *programs)
-        if listeners:
+        modulator = self._modulator(units)
+        if modulator is not None:
+            rows, keep = [modulator.row(x, x), *rows], (modulator, *keep)
+        if listeners or modulator is not None:
             row, stage = self._cells.around(rows, x, out)
             rows, x, out, keep = [row], self._cells.x, self._cells.y, (stage, *keep)
         inboxes = [inbox for program in programs for inbox in program.inboxes]
         sensor = self._cells.sensor if self._cells.sensors else None
         return Program(rows, [], x, out, latency, keep=keep, inboxes=inboxes, sensor=sensor)
+
+    def _modulator(self, units: Sequence[Unit]) -> Stage | None:
+        if self._modulating is None:
+            return None
+        places = [place for unit in units if unit.plugin is not None for place in unit.places(0)]
+        return self._modulating.stage([(plugin, program) for plugin, program, _, _ in places])
+
+    def control_events(self, time: int, message: Any) -> list[Event]:
+        """What a MIDI message changes in the modulation, at a sample."""
+        return [] if self._modulating is None else self._modulating.events(time, message)
 
     # Edits --------------------------------------------------------------------------------------------------------
 
@@ -238,6 +259,7 @@ class Player:
         check_distinct(plugins)
         first, last, wanted = differing(self._units, plugins)
         if not wanted and all(unit.plugin is None for unit in self._units[first:last]):
+            self._follow_matrix()
             return
         moved = natives_of(self._units[first:last], wanted)
         if moved:
@@ -254,6 +276,15 @@ class Player:
         new = [*self._fresh(map(plugin_of, ahead)), *new, *self._fresh(map(plugin_of, behind))]
         new += padding(self.channels, spare)
         self._replace(start, end, new)
+
+    def _follow_matrix(self) -> None:
+        """The plugins stay, with their state; routes may be others."""
+        if self._modulating is None or self._modulating.routes == self._modulating.matrix.routes:
+            return
+        self.program = self._program(self._rows(self._units, self._x), self._units)
+        if self.engine is not None:
+            self.engine.play(self.program)
+            self.engine.settle()
 
     def _change_without(self, natives: list, plugins: list) -> None:
         """Natives change their places: one object cannot play at two at once, so for a moment the chain does without

@@ -37,7 +37,7 @@ class Plugin(Controlled):
         """Delay from input to output in samples, by item; raises as :meth:`prepare` does. Boards ask before an edit."""
         return dict(self.prepare(sample_rate, 1).latency)
 
-    def remarks(self) -> list[str]:
+    def ear_news(self) -> list[str]:
         """What there is to tell since the last call, a line each: a sensor that is dead, say."""
         return []
 

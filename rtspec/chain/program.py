@@ -1,6 +1,6 @@
 """A program: stages in order with their buffers, ready to run at one sample rate and channel count, in any driver."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numba import njit
@@ -40,7 +40,9 @@ class Program:
     sensor : ndarray, float32, shape (sensor channels, STRIDE), optional
         Where a driver puts what a sensor hears meanwhile.
     listeners : sequence of Stage
-        Those of `stages` that analyse sensor and final output, and touch neither (:mod:`rtspec.chain.listening`).
+        Those of `stages` that analyse sensor and final output, and touch neither (:mod:`rtspec.chain.cells`).
+    readings : mapping of str to int, optional
+        Addresses of float64 that they keep up to date, which a modulation may follow.
 
     Attributes
     ----------
@@ -60,7 +62,9 @@ class Program:
         natives: Sequence = (),
         sensor: np.ndarray | None = None,
         listeners: Sequence[Stage] = (),
+        readings: Mapping[str, int] | None = None,
     ):
+        self.readings = dict(readings or {})
         self.sensor, self.listeners = sensor, list(listeners)
         self.rows, self.stages, self.x, self.y, self.latency = list(rows), list(stages), x, y, dict(latency)
         self._kept, self.inboxes, self.natives = keep, list(inboxes), list(natives)

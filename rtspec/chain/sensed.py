@@ -117,7 +117,7 @@ def planar_sensor(sensor, n_samples: int) -> np.ndarray | None:
 def say_remarks(plugins: list) -> None:
     """What listening plugins have to tell since the last time, as warnings: offline nobody else asks."""
     for one in (one for plugin in plugins for one in inside(plugin) if isinstance(one, Plugin)):
-        for line in one.remarks():
+        for line in one.ear_news():
             warnings.warn(line, stacklevel=5)
 
 

@@ -81,6 +81,16 @@ class Parameter:
         return self.spec.name
 
     @property
+    def table(self) -> "ParameterTable":
+        """The table that it is in, at place :attr:`index`."""
+        return self._table
+
+    @property
+    def index(self) -> int:
+        """Its place in the table."""
+        return self._index
+
+    @property
     def units(self) -> str:
         """Physical unit."""
         return self.spec.unit

@@ -63,6 +63,8 @@ class Player(Protocol):
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool: ...
 
+    def control(self, message: Any, time_s: float | None = None) -> None: ...
+
 
 class Controllers:
     """The controllers of one stream.
@@ -242,6 +244,7 @@ class Controllers:
         time_s = event.time_s - self._early_s()
         if self.midi_map is not None:
             self.midi_map.feed(MidiEvent(time_s, message))
+        self._player.control(message, time_s)
         self._play(message, time_s)
 
     def _early_s(self) -> float:

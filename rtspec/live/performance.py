@@ -282,7 +282,13 @@ class Performance:
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message: :meth:`rtspec.AudioStream.send`."""
+        if processor is None:
+            self.rig.control(message, time_s)
         return self.rig.send(message, time_s, processor)
+
+    def control(self, message: Any, time_s: float | None = None) -> None:
+        """Let a MIDI message move the sources of the chain's modulation."""
+        self.rig.control(message, time_s)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
         """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their

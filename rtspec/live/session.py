@@ -115,7 +115,7 @@ class Rig:
             self.guard = Guard(settings.sample_rate, settings.channels) if settings.guard else None
             chain = (plugins.flat, settings.sample_rate, settings.channels)
             sensors = settings.sensor.n_channels if settings.sensor else 0
-            self.player = Player(*chain, settings.reserve_samples, say, self.guard, sensors)
+            self.player = Player(*chain, settings.reserve_samples, say, self.guard, sensors, plugins.modulation)
         self.on_jack = any("JACK" in device.host_api for device in devices if device)
         self._period = (jack_period() if self.on_jack else None) or settings.buffer_size or USUAL_BLOCK
         self.buffer_size = settings.buffer_size or self._period
@@ -217,7 +217,7 @@ class Rig:
     def news(self) -> list[str]:
         """What the engine, the device, the sensor and listening plugins have to tell, a line each."""
         said = [*self.engine.look(), self.period_news(), self._sensor and self._sensor.news()]
-        heard = [line for plugin in self._plugins.members() if isinstance(plugin, Plugin) for line in plugin.remarks()]
+        heard = [line for plugin in self._plugins.members() if isinstance(plugin, Plugin) for line in plugin.ear_news()]
         return [line for line in (*said, *heard) if line]
 
     @property
@@ -241,6 +241,11 @@ class Rig:
         at, inboxes = self._event_time(time_s), self.player.inboxes(processor)
         sent = [self.engine.events.put(send_event(at, inbox, message)) for inbox in inboxes]
         return bool(sent) and all(sent)
+
+    def control(self, message: Any, time_s: float | None) -> None:
+        """Let a MIDI message move the modulation's sources."""
+        for event in self.player.control_events(self._event_time(time_s), message):
+            self.engine.events.put(event)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None) -> bool:
         """Move a parameter at a moment; False where too many events are on their way."""

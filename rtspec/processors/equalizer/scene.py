@@ -126,6 +126,7 @@ class SceneEqualizer(ListeningProcessor):
         self._labels = tuple(self._tagger.labels) if self._tagger else ()
         self._curves = curves_for(curves, self._labels)
         self._ear: Stage | None = None
+        self._places: dict[str, int] = {}
         self._probabilities, self._rate, self._told = aligned(1, np.float64), 0.0, np.zeros(4, int)
         gains = [
             ParameterSpec(name, "dB", -LARGEST_DB, LARGEST_DB, 0.0, SMOOTHING_MS, description=f"level about {hz:g} Hz")
@@ -158,7 +159,7 @@ class SceneEqualizer(ListeningProcessor):
         blender, bells, listeners = self._parts(sample_rate, channels)
         mixer = mix_stage(self._parameters, x, 0, sample_rate)
         rows: list[Row] = [blender.row(x, x), bells.row(x, wet), mixer.row(wet, y)]
-        return Program(rows, [blender, bells, mixer, *listeners], x, y, {}, listeners=listeners)
+        return Program(rows, [blender, bells, mixer, *listeners], x, y, {}, listeners=listeners, readings=self._places)
 
     def _parts(self, sample_rate: float, channels: int) -> tuple[Stage, Stage, list[Stage]]:
         table, probabilities = self._parameters, aligned(max(1, len(self._labels)), np.float64)
@@ -175,6 +176,8 @@ class SceneEqualizer(ListeningProcessor):
         bells = bells_stage(places, list(heard.values()), SMOOTHING_MS, sample_rate, channels, (targets,))
         self._ear, self._probabilities, self._rate = ear, probabilities, sample_rate
         self._told = np.zeros(4, int)
+        self._places = {f"scene_{label}": address(probabilities) + 8 * i for i, label in enumerate(self._labels)}
+        self._places["share"] = address(ear.fields["status"]) + 8 * SHARE
         return blender, bells, [*taggers, ear]
 
     # Readings -----------------------------------------------------------------------------------------------------
@@ -229,7 +232,12 @@ class SceneEqualizer(ListeningProcessor):
             found |= {f"{name}_{hz:.0f}_hz_db": float(v) for hz, v in zip(self.centres_hz, values, strict=True)}
         return found
 
-    def remarks(self) -> list[str]:
+    @property
+    def reading_names(self) -> tuple[str, ...]:
+        """Those of :meth:`readings` that a modulation may follow."""
+        return ("share", *(f"scene_{label}" for label in self._labels))
+
+    def ear_news(self) -> list[str]:
         """What happened to the sensor since the last call, a line each."""
         if self._ear is None:
             return []

@@ -1,0 +1,186 @@
+"""The modulation matrix: what moves parameters by itself, beside the user's values.
+
+A source (an LFO, the input's level, a MIDI controller, a reading of a plugin) is looked at every 128 samples counted
+from the start, shaped by a curve, smoothed by attack and release, and moves a parameter by `depth` times its range
+around the value that the user gives it. Compiled code does all that, so a stream gives what a render gives.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidValue
+from .directory import Directory
+from .parameters import Parameter
+
+SHAPES = ("sine", "triangle", "square", "saw")
+CURVES = ("linear", "square", "cube")
+
+
+@dataclass(frozen=True)
+class Lfo:
+    """An oscillator from -1 to 1.
+
+    Attributes
+    ----------
+    rate_hz : float
+        0.001 to 50 Hz.
+    shape : str
+        "sine", "triangle", "square" or "saw".
+    phase : float
+        Where it begins, in turns.
+    """
+
+    rate_hz: float
+    shape: str = "sine"
+    phase: float = 0.0
+
+    def __post_init__(self):
+        _check("rate_hz", self.rate_hz, 0.001, 50.0)
+        _check("phase", self.phase, 0.0, 1.0)
+        if self.shape not in SHAPES:
+            raise InvalidValue(f"shape={self.shape!r} is not known; choose one of {', '.join(SHAPES)}")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The level of the chain's input, 0 (-60 dB or less) to 1 (full scale)."""
+
+
+@dataclass(frozen=True)
+class MidiControl:
+    """A MIDI controller, 0 to 1.
+
+    Attributes
+    ----------
+    control : int
+        0 to 127.
+    channel : int or None
+        1 to 16; any where None.
+    """
+
+    control: int
+    channel: int | None = None
+
+    def __post_init__(self):
+        _check("control", self.control, 0, 127)
+        _check("channel", self.channel or 1, 1, 16)
+
+    def hears(self, message: Any) -> bool:
+        """Whether a message moves it."""
+        if getattr(message, "type", "") != "control_change" or message.control != self.control:
+            return False
+        return self.channel in (None, message.channel + 1)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a plugin's compiled code finds: ``Reading(eq, "scene_street")`` is the probability of a scene."""
+
+    plugin: Any = field(hash=False)
+    name: str
+
+
+Source = Lfo | Envelope | MidiControl | Reading
+
+
+@dataclass(frozen=True)
+class Route:
+    """A source that moves a parameter: see :meth:`Matrix.add`."""
+
+    source: Source
+    parameter: Parameter
+    depth: float
+    curve: str = "linear"
+    attack_s: float = 0.0
+    release_s: float = 0.0
+
+
+class Matrix:
+    """The routes of a board, which plays them offline and live.
+
+    Parameters
+    ----------
+    board : Pedalboard
+    """
+
+    def __init__(self, board: Any):
+        self._board, self.routes = board, tuple[Route, ...]()
+
+    def __len__(self) -> int:
+        return len(self.routes)
+
+    def add(
+        self,
+        source: Source | str,
+        parameter: Parameter | str,
+        depth: float = 1.0,
+        *,
+        curve: str = "linear",
+        attack_s: float = 0.0,
+        release_s: float = 0.0,
+    ) -> Route:
+        """Let a source move a parameter.
+
+        Parameters
+        ----------
+        source : Lfo, Envelope, MidiControl, Reading or str
+            "lfo:0.5" or "lfo:0.5:triangle", "envelope", "cc:21", "reading:scene_street".
+        parameter : Parameter or str
+            Or its address, full or short.
+        depth : float
+            -1 to 1, of the parameter's range, along its own curve.
+        curve : str
+            "linear", "square" or "cube": slow at first.
+        attack_s, release_s : float
+            Time constants away from nothing and back, 0 to 60 s.
+        """
+        found = self._source(source) if isinstance(source, str) else source
+        place = Directory(self._board).parameter(parameter) if isinstance(parameter, str) else parameter
+        _check("depth", depth, -1.0, 1.0)
+        _check("attack_s", attack_s, 0.0, 60.0)
+        _check("release_s", release_s, 0.0, 60.0)
+        if curve not in CURVES:
+            raise InvalidValue(f"curve={curve!r} is not known; choose one of {', '.join(CURVES)}")
+        route = Route(found, place, float(depth), curve, float(attack_s), float(release_s))
+        self.routes = (*self.routes, route)
+        self._board.changed()
+        return route
+
+    def remove(self, route: Route) -> None:
+        """Take a route out; its parameter is where the user put it."""
+        self.routes = tuple(other for other in self.routes if other is not route)
+        self._board.changed()
+
+    def clear(self) -> None:
+        """Take all routes out."""
+        self.routes = ()
+        self._board.changed()
+
+    def _source(self, text: str) -> Source:
+        kind, *words = text.split(":")
+        try:
+            if kind == "lfo":
+                return Lfo(float(words[0]), words[1] if len(words) > 1 else "sine")
+            if kind == "cc":
+                return MidiControl(int(words[0]))
+            if kind == "envelope":
+                return Envelope()
+            if kind == "reading":
+                return Reading(self._plugin_with(words[0]), words[0])
+        except (IndexError, ValueError) as error:
+            if isinstance(error, InvalidValue):
+                raise
+        raise InvalidValue(
+            f"source {text!r} is not known; write lfo:HZ[:SHAPE], envelope, cc:NUMBER or reading:NAME, say lfo:0.5"
+        )
+
+    def _plugin_with(self, name: str) -> Any:
+        for plugin in self._board.members():
+            if name in getattr(plugin, "reading_names", ()):
+                return plugin
+        raise InvalidValue(f"reading {name!r}: no plugin of this board gives it")
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InvalidValue(f"{name}={value!r} must be a number from {low:g} to {high:g}")

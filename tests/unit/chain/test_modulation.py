@@ -1,0 +1,145 @@
+"""The modulation matrix: sources move parameters beside the user's values, and a stream gives what a render gives."""
+
+import mido
+import numpy as np
+import pytest
+
+import rtspec
+from rtspec.chain.automated import AutomatedPlayback
+from rtspec.control.automation import Automation
+from rtspec.control.modulation import Envelope, Lfo, MidiControl, Reading
+from rtspec.errors import InvalidValue
+
+RATE = 48000
+
+
+def noise(seconds, level=0.1, channels=2, seed=0):
+    return (level * np.random.default_rng(seed).standard_normal((channels, round(RATE * seconds)))).astype(np.float32)
+
+
+def test_an_lfo_moves_a_gain_around_the_users_value_for_any_block():
+    board, sound = rtspec.Pedalboard([rtspec.Equalizer()]), noise(3)
+    plain = board(sound, RATE)
+    board.modulation.add("lfo:0.5", "output_db", 0.25)
+    moved = board(sound, RATE)
+    ratio = 20 * np.log10(moved[0, RATE // 2] / plain[0, RATE // 2])  # at the top of the first half turn
+    assert ratio == pytest.approx(0.25 * 84, abs=1.0)
+    for block in (1, 100, 441):
+        n = RATE // 20 if block == 1 else RATE
+        assert np.array_equal(board(sound[:, :n], RATE, block), moved[:, :n])
+    assert board[0].output_db == 0.0
+    board.modulation.clear()
+    assert np.array_equal(board(sound, RATE), plain)
+
+
+def test_the_inputs_level_moves_a_parameter_with_attack_and_release():
+    board = rtspec.Pedalboard([rtspec.Equalizer(output_db=-24)])
+    board.modulation.add(Envelope(), "output_db", 1.0, attack_s=0.0, release_s=0.5)
+    sound = noise(2, 0.3, 1)
+    sound[:, RATE:] *= 0.003
+    out = board(sound, RATE)
+    assert np.abs(out[0, RATE // 2 : RATE]).mean() > 10 * np.abs(sound[0, RATE // 2 : RATE]).mean() * 10 ** (-24 / 20)
+    late, later = (np.abs(out[0, a : a + 2400] / sound[0, a : a + 2400]).mean() for a in (RATE + 9600, 2 * RATE - 2400))
+    assert late > 2 * later
+
+
+class LoudOrNot:
+    """A tagger that tells two scenes apart by the level."""
+
+    labels: tuple[str, ...] = ("street", "park")
+
+    def stages(self, sample_rate, probabilities):
+        from rtspec.buffers.step import Stage
+
+        return [Stage(_tag, _TAG, probabilities=probabilities)]
+
+
+def _made_tag():
+    from rtspec.buffers.record import Record
+    from rtspec.buffers.step import step
+    from rtspec.buffers.views import float_rows
+
+    record = Record("LevelTag", shared="probabilities:f8[2]")
+
+    @step
+    def tag(state, x, n, y):
+        s = record(state)
+        loud = abs(float_rows(x, 1, n)[0, n - 1]) > 0.5
+        s.probabilities[0] = 0.9 if loud else 0.1
+        s.probabilities[1] = 0.1 if loud else 0.9
+        return n
+
+    return record, tag
+
+
+_TAG, _tag = _made_tag()
+
+
+def matrix_board():
+    eq = rtspec.SceneEqualizer("scene", model=LoudOrNot(), curves={"street": {1000: 6}})
+    board = rtspec.Pedalboard([rtspec.TimbreSynth("flute"), eq])
+    board.modulation.add(Lfo(2.0, "triangle"), "z1", 0.2)
+    board.modulation.add(MidiControl(21), "z2", 0.3, curve="square")
+    board.modulation.add(Lfo(2.0, "triangle"), "gain_2000_hz", 0.2)
+    board.modulation.add("reading:scene_street", "gain_500_hz", 0.4, attack_s=0.2, release_s=0.5)
+    board.modulation.add(Reading(eq, "scene_street"), "z3", -0.2)
+    return board
+
+
+@pytest.mark.timeout(110)
+def test_lfo_midi_and_a_scene_move_latents_and_gains_at_once_live_as_rendered():
+    silence, heard = np.zeros((2, 2 * RATE), np.float32), np.full((1, 2 * RATE), 0.6, np.float32)
+    heard[:, :RATE] = 0.2
+    messages = [
+        mido.Message("note_on", note=60, velocity=100),
+        mido.Message("control_change", control=21, value=100),
+    ]
+    board = matrix_board()
+    playback = AutomatedPlayback(board, RATE, 2, Automation([], [(0.0, m) for m in messages]), sensors=1)
+    rendered = playback.piece(silence, heard)
+    other = matrix_board()
+    words = {"sample_rate": RATE, "buffer_size": 128, "source": silence, "virtual": True, "record_seconds": 3}
+    with rtspec.AudioStream(plugins=other, sensor=heard, worker_samples=8192, **words) as stream:
+        delay, total = stream.latency.total_samples, playback.program.latency_samples
+        assert stream.wait(60)
+        assert stream.statistics.underruns == 0
+    quiet = stream.recorded[1][:, delay : delay + 1000]
+    assert not quiet.any()  # no key was pressed
+    stream = rtspec.AudioStream(plugins=matrix_board(), sensor=heard, worker_samples=8192, **words)
+    for message in messages:
+        stream.send(message)
+    with stream:
+        assert stream.wait(60)
+        given = stream.recorded[1][:, delay - total :][:, : 2 * RATE]
+    assert stream.statistics.underruns == 0
+    assert np.abs(rendered).max() > 0.01
+    assert np.array_equal(given[:, total : total + rendered.shape[1]], rendered)
+    still = matrix_board()
+    still.modulation.clear()
+    plain = AutomatedPlayback(still, RATE, 2, Automation([], [(0.0, m) for m in messages]), sensors=1)
+    assert not np.array_equal(plain.piece(silence, heard), rendered)
+
+
+@pytest.mark.timeout(60)
+def test_a_route_that_comes_while_it_plays_leaves_all_else_as_it_is():
+    board, sound = rtspec.Pedalboard([rtspec.Equalizer()]), noise(2)
+    words = {"sample_rate": RATE, "source": sound, "virtual": True, "record_seconds": 3}
+    with rtspec.AudioStream(plugins=board, **words) as stream:
+        assert stream.settle(10)
+        route = board.modulation.add("lfo:4", "output_db", 0.2)
+        assert stream.settle(10)
+        assert stream.wait(20)
+        delay = stream.latency.total_samples
+        given = stream.recorded[1][:, delay : delay + sound.shape[1]]
+    assert not np.array_equal(given, sound)
+    board.modulation.remove(route)
+    assert np.array_equal(board(sound, RATE), sound)
+
+
+def test_what_is_no_source_is_refused_in_a_line():
+    board = rtspec.Pedalboard([rtspec.Equalizer()])
+    for source, text in (("lfo", "write lfo:HZ"), ("lfo:900", "rate_hz=900"), ("reading:x", "no plugin of this board")):
+        with pytest.raises(InvalidValue, match=text):
+            board.modulation.add(source, "mix")
+    with pytest.raises(InvalidValue, match=r"depth=2 must be a number from -1 to 1"):
+        board.modulation.add("envelope", "mix", 2)
