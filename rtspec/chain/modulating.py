@@ -115,19 +115,13 @@ class Modulating:
             self._stage = None
             return None
         sources = list(dict.fromkeys(route.source for route in self.routes))
-        self._stage = Stage(
-            modulate,
-            MODULATION,
-            keep=(self.routes, programs, self._controls),
-            channels=self._channels,
-            n_sources=len(sources),
-            n_routes=len(self.routes),
-            at=self._at,
-            heard=self._heard,
-            values=aligned(len(sources), np.float64),
+        fields: dict[str, Any] = {
+            **{"channels": self._channels, "n_sources": len(sources), "n_routes": len(self.routes)},
+            **{"at": self._at, "heard": self._heard, "values": aligned(len(sources), np.float64)},
             **self._fields_of_sources(sources, programs),
             **self._fields_of_routes(sources),
-        )
+        }
+        self._stage = Stage(modulate, MODULATION, keep=(self.routes, programs, self._controls), **fields)
         return self._stage
 
     def _keep_reached(self) -> None:
