@@ -116,8 +116,12 @@ class Modulating:
             return None
         sources = list(dict.fromkeys(route.source for route in self.routes))
         fields: dict[str, Any] = {
-            **{"channels": self._channels, "n_sources": len(sources), "n_routes": len(self.routes)},
-            **{"at": self._at, "heard": self._heard, "values": aligned(len(sources), np.float64)},
+            "channels": self._channels,
+            "n_sources": len(sources),
+            "n_routes": len(self.routes),
+            "at": self._at,
+            "heard": self._heard,
+            "values": aligned(len(sources), np.float64),
             **self._fields_of_sources(sources, programs),
             **self._fields_of_routes(sources),
         }
