@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch")
 import networks  # noqa: E402
 from lookalikes import LOOK_ALIKES  # noqa: E402
 
+from rtspec.errors import ModelError  # noqa: E402
 from rtspec.models.streaming import make_streaming  # noqa: E402
 from rtspec.models.streaming.load import inputs_of  # noqa: E402
 from rtspec.models.streaming.look_ahead import look_ahead  # noqa: E402
@@ -40,3 +41,9 @@ def test_a_look_alike_streams_with_its_true_look_ahead(name: str, dynamo: bool):
         assert given.shape == wanted.shape
         assert difference(wanted, given)[0] <= TOLERANCE
     assert run.manifest["delay_frames"] == look_ahead(run, clip) == case.look_ahead
+
+
+def test_a_layer_that_the_newer_exporter_wrote_out_is_told_how_to_stay_whole():
+    case, model = LOOK_ALIKES["DTLN"], exported("DTLN", True)
+    with pytest.raises(ModelError, match=r"unrolls a recurrent layer, dynamo=False keeps the layer"):
+        make_streaming(model, {"x": case.time})

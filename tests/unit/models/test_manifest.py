@@ -41,6 +41,44 @@ def test_a_manifest_survives_its_own_json():
     assert m.authors == ("one",)
 
 
+SAMPLES = {
+    "input": {"name": "x", "representation": "samples", "n_bins": 512},
+    "output": {"name": "y", "representation": "samples", "n_bins": 512},
+}
+PLAN = {"n_fft": 512, "hop": 256, "window": "rectangular"}
+
+WRONG_SAMPLES = [
+    ({}, "n_fft=null must be given, and hop, where input has samples"),
+    (
+        {**PLAN, "input": {**SAMPLES["input"], "n_bins": 256}},
+        "input.n_bins=256 must be the window's 512 samples; try 512",
+    ),
+    (
+        {**PLAN, "output": {**SAMPLES["output"], "n_bins": 100}},
+        r"output.n_bins=100 must be 256 \(the hop\) to 512 \(the window\) samples",
+    ),
+    (
+        {**PLAN, "output": {"name": "y", "representation": "magnitude"}},
+        'output.representation="magnitude" must be "samples" or "gain" where the input has samples',
+    ),
+    ({**PLAN, "output": {"name": "y", "representation": "gain"}}, "output.n_bins=null must be 1 or 256: a gain"),
+    (
+        {**PLAN, "window": "hann", "output": {"name": "y", "representation": "gain", "n_bins": 1}},
+        'window="hann" must be rectangular for gains on samples',
+    ),
+    (
+        {**PLAN, "input": {**SAMPLES["input"], "layout": "batch,channels,time"}},
+        'input.layout="batch,channels,time" must have "bins", the axis of samples',
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), WRONG_SAMPLES)
+def test_ports_of_samples_say_what_they_want(changes, says):
+    with pytest.raises(ModelError, match=says):
+        parse({"name": "test", **SAMPLES, **changes})
+
+
 WRONG = [
     ({"name": 3}, "name=3 must be text"),
     ({"name": " "}, 'name=" " must not be empty'),
