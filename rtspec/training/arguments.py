@@ -1,10 +1,15 @@
 """What every ``rtspec train`` task asks for: where to, the seed, and what to compute on."""
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from .fit import Fitted
+from .processes import is_first
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, out: str) -> None:
@@ -17,10 +22,20 @@ def add_run_arguments(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="processes that draw batches ahead (default 0)"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float", "bf16"),
+        default="float",
+        help="of products of matrices; auto: bf16 where the processor has it (default float)",
+    )
+    parser.add_argument(
+        "--accumulate", type=int, default=1, metavar="N", help="parts in which a batch is computed (default 1)"
+    )
+    parser.add_argument("--report", action="store_true", help="print the network's, the loader's and the hours' times")
 
 
 def add_fit_arguments(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
-    """--steps, --batch, --learning-rate, --patience, --start and --report."""
+    """--steps, --batch, --learning-rate, --patience, --start and --figures."""
     parser.add_argument("--steps", type=int, default=steps, help=f"batches (default {steps})")
     parser.add_argument("--batch", type=int, default=batch, help=f"items of a batch (default {batch})")
     parser.add_argument(
@@ -28,13 +43,13 @@ def add_fit_arguments(parser: argparse.ArgumentParser, steps: int, batch: int, l
     )
     parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
     parser.add_argument("--start", metavar="FOLDER|FILE", help="weights to start from: an earlier run, or a package")
-    report = "Markdown for the card: of the task's rtspec evaluate"
-    parser.add_argument("--report", type=_text_of, metavar="FILE", help=report)
+    figures = "Markdown for the card: of the task's rtspec evaluate"
+    parser.add_argument("--figures", type=_text_of, metavar="FILE", help=figures)
 
 
 def figures(args: argparse.Namespace, command: str) -> str:
     """The card's part that tells figures: the report that was given, or the command that makes one."""
-    return f"## Figures\n\n{args.report or f'none given; `{command}` makes them'}"
+    return f"## Figures\n\n{args.figures or f'none given; `{command}` makes them'}"
 
 
 def _text_of(file: str) -> str:
@@ -46,11 +61,48 @@ def _text_of(file: str) -> str:
 
 
 def begin(args: argparse.Namespace) -> None:
-    """Take the threads and the seed that were asked for."""
+    """Take the threads and the seed that were asked for; of several processes the first alone prints and exports."""
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    if not is_first():
+        args.export = None
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+def recipe_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What every :class:`rtspec.training.recipe.Recipe` takes from the command line."""
+    precision = ("bf16" if has_bf16(args.device) else "float") if args.precision == "auto" else args.precision
+    return {"seed": args.seed, "accumulate": args.accumulate, "precision": precision}
+
+
+def has_bf16(device: str) -> bool:
+    """Whether products in bfloat16 are quicker there: on GPUs that have them, and on processors with AMX."""
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_amx_tile_supported()
 
 
 def computing(args: argparse.Namespace) -> dict[str, Any]:
     """What :func:`rtspec.training.fit.fit` computes on."""
     return {"device": args.device, "workers": args.workers}
+
+
+def tell_times(args: argparse.Namespace, fitted: Fitted, item_s: float, batch: int) -> dict[str, float]:
+    """Where the time went and how much was heard; one line on stderr with --report.
+
+    Parameters
+    ----------
+    item_s : float
+        Seconds of sound in an item of a batch.
+    batch : int
+        Items.
+    """
+    times = {**fitted.times(), "hours_drawn": fitted.step * batch * item_s / 3600}
+    if args.report and is_first():
+        print(
+            f"rtspec: {fitted.step} steps: network {times['network_s']:.1f} s, loader {times['loader_s']:.1f} s "
+            f"(network {100 * times['network_share']:.0f} % of both), validation {times['validation_s']:.1f} s; "
+            f"{times['hours_drawn']:.2f} h of sound drawn",
+            file=sys.stderr,
+        )
+    return times

@@ -12,7 +12,7 @@ from torch import nn
 from ..errors import RtspecError
 
 FILES = ("checkpoint.pt", "curve.csv")
-COLUMNS = ("step", "loss", "validation", "seconds", "waited")
+COLUMNS = ("step", "loss", "validation", "seconds", "waited", "judged")
 
 
 class TrainingError(RtspecError):

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ..console import progress as progress_bar
 from ..errors import InvalidValue
 from ..storage import WholeFile
 from .checkpoints import COLUMNS, FILES, TrainingError, curve_table, difference, read_checkpoint
+from .processes import EndedTogether, Worker, workers_of
 from .recipe import Recipe
 
 Draw = Callable[[np.random.Generator, int], tuple]
@@ -41,14 +41,24 @@ class Fitted:
     best : float
         The best validation; NaN where there is none.
     curve : list of dict
-        `step`, `loss` (mean since the row before), `validation`, `seconds`, and `waited`: those of them in which the
-        network waited for batches.
+        `step`, `loss` (mean since the row before), `validation`, `seconds`, and `waited` and `judged`: those of them in
+        which the network waited for batches, and was validated.
     """
 
     network: nn.Module
     step: int
     best: float
     curve: list[dict[str, float]] = field(default_factory=list)
+
+    def times(self) -> dict[str, float]:
+        """Seconds of the network's own steps, of waiting for the loader and of validations, and the network's share of
+        steps and waiting."""
+        if not self.curve:
+            return {"network_s": 0.0, "loader_s": 0.0, "validation_s": 0.0, "network_share": math.nan}
+        seconds, waited, judged = (self.curve[-1][name] for name in ("seconds", "waited", "judged"))
+        own = seconds - waited - judged
+        share = own / max(own + waited, 1e-9)
+        return {"network_s": own, "loader_s": waited, "validation_s": judged, "network_share": share}
 
 
 def fit(
@@ -81,7 +91,8 @@ def fit(
         ``validate(network)``: lower is better; the best weights are kept. Without it the last are.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1". Started by ``torchrun``, every process takes its own
-        device and share of the batch.
+        device and share of the batch; the first alone reads and writes the folder, and where all have to end, it alone
+        raises (the others end with status 1).
     workers : int
         Processes that draw batches ahead; `draw` is then pickled. What is drawn does not depend on their number.
 
@@ -94,86 +105,64 @@ def fit(
     TrainingError
         The folder's checkpoint is damaged or of another recipe or network, the disk is full, or the loss is no number.
     """
-    with _workers(device) as worker:
+    with workers_of(device) as worker:
+        if recipe.batch < worker.n_workers * recipe.accumulate:
+            raise InvalidValue(
+                f"batch={recipe.batch} must have an item for each of {worker.n_workers} processes × "
+                f"accumulate={recipe.accumulate}; take a larger batch"
+            )
         batches = _Batches(draw, recipe, worker, workers)
-        return _Training(network, batches, loss, recipe, Path(folder), validate, worker).run(progress)
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """Which of how many processes this is, and its device."""
-
-    device: torch.device
-    rank: int = 0
-    n_workers: int = 1
-
-    def share(self, n: int) -> int:
-        return -(-n // self.n_workers)
-
-    def average_gradients(self, network: nn.Module) -> None:
-        """The mean over all processes, so that all take the same step."""
-        if self.n_workers == 1:
-            return
-        for parameter in network.parameters():
-            if parameter.grad is not None:
-                torch.distributed.all_reduce(parameter.grad)
-                parameter.grad /= self.n_workers
-
-
-@contextmanager
-def _workers(device: str) -> Iterator[_Worker]:
-    """This process's place among those that torch's launcher started, if it did."""
-    cuda = torch.cuda.is_available() and device in ("auto", "cuda")
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield _Worker(_device("cuda" if cuda else "cpu" if device == "auto" else device))
-        return
-    torch.distributed.init_process_group("nccl" if cuda else "gloo")
-    local = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu"
-    try:
-        rank, n_workers = torch.distributed.get_rank(), torch.distributed.get_world_size()
-        yield _Worker(_device(local), rank, n_workers)
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def _device(name: str) -> torch.device:
-    try:
-        torch.zeros(1, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        text = str(error).splitlines()[0]
-        raise InvalidValue(f'device="{name}" cannot be used ({text}); try "cpu"') from None
+        try:
+            return _Training(network, batches, loss, recipe, Path(folder), validate, worker).run(progress)
+        except EndedTogether:
+            if worker.rank:
+                raise SystemExit(1) from None
+            raise
 
 
 class _Batches(Dataset):
-    """The batch of every step, a pure function of seed, step and rank; drawn ahead by torch's own loader."""
+    """The parts of every step's batch, each a pure function of seed, step, process and part; drawn ahead by torch's
+    own loader."""
 
-    def __init__(self, draw: Draw, recipe: Recipe, worker: _Worker, workers: int):
+    def __init__(self, draw: Draw, recipe: Recipe, worker: Worker, workers: int):
         self._draw, self._recipe, self._worker, self._workers = draw, recipe, worker, workers
 
-    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
-        key = (self._recipe.seed, step, *([self._worker.rank] if self._worker.n_workers > 1 else []))
-        items = self._draw(np.random.default_rng(key), self._worker.share(self._recipe.batch))
+    def __getitem__(self, at: int) -> tuple[Tensor, ...]:
+        step, part = divmod(at, self._recipe.accumulate)
+        n_parts, place = self._worker.n_workers * self._recipe.accumulate, self._place(part)
+        key = (self._recipe.seed, step, *([place] if n_parts > 1 else []))
+        items = self._draw(np.random.default_rng(key), self._items(place))
         return tuple(torch.as_tensor(item) for item in items)
 
+    def _place(self, part: int) -> int:
+        return self._worker.rank * self._recipe.accumulate + part
+
+    def _items(self, place: int) -> int:
+        n_parts = self._worker.n_workers * self._recipe.accumulate
+        return self._recipe.batch // n_parts + (place < self._recipe.batch % n_parts)
+
+    def share(self, part: int) -> float:
+        """The part's share of the whole batch."""
+        return self._items(self._place(part)) / self._recipe.batch
+
     def since(self, step: int) -> Iterator[tuple[Tensor, ...]]:
-        """The batches from this step on."""
+        """The parts of batches from this step on."""
         ahead: dict[str, Any] = {"multiprocessing_context": "forkserver"} if self._workers else {}
-        steps: Any = range(step, self._recipe.steps)
+        steps: Any = range(step * self._recipe.accumulate, self._recipe.steps * self._recipe.accumulate)
         return iter(DataLoader(self, batch_size=None, sampler=steps, num_workers=self._workers, **ahead))
 
 
 class _Training:
     """Everything that changes while a network is trained."""
 
-    def __init__(self, network, batches: _Batches, loss: Loss, recipe: Recipe, folder: Path, validate, worker: _Worker):
+    def __init__(self, network, batches: _Batches, loss: Loss, recipe: Recipe, folder: Path, validate, worker: Worker):
         self.network, self.batches, self.loss, self.recipe = network.to(worker.device), batches, loss, recipe
         self.folder, self.validate, self.worker = folder, validate, worker
         decayed = recipe.weight_decay > 0
         kind = torch.optim.AdamW if decayed else torch.optim.Adam
         self.optimizer = kind(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.mean = copy.deepcopy(network).eval() if recipe.average is not None else None
-        self.step, self.best, self.stale, self.seconds, self.waited = 0, math.nan, 0, 0.0, 0.0
+        self.step, self.best, self.stale, self.seconds, self.waited, self.judged = 0, math.nan, 0, 0.0, 0.0, 0.0
         self.best_weights: dict[str, Tensor] | None = None
         self.curve: list[dict[str, float]] = []
 
@@ -184,10 +173,11 @@ class _Training:
 
     def run(self, show: bool) -> Fitted:
         self._resume()
+        self.worker.same_weights(self.network)
         self._coming = self.batches.since(self.step)
         with progress_bar(not show or self.worker.rank > 0) as bar:
             task = bar.add_task("training", total=self.recipe.steps, completed=self.step)
-            while self.step < self.recipe.steps and not self._is_stale():
+            while self.step < self.recipe.steps and not self.worker.from_first(self._is_stale):
                 mean_loss = self._stretch(lambda: bar.advance(task))
                 self._judge(mean_loss)
                 text = f"loss {mean_loss:.4g}, best {self.best:.4g}"
@@ -217,15 +207,24 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        value = self.loss(self.network, self._batch())
-        value.backward()
-        self.worker.average_gradients(self.network)
-        self._check(value.item())
+        value = sum(self._part(part) for part in range(self.recipe.accumulate))
+        self._check(value)
+        self.worker.sum_gradients(self.network)
         if self.recipe.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         self._follow()
+        return self.worker.summed(value)
+
+    def _part(self, part: int) -> float:
+        """Adds a part's gradient, by its share of the batch; its share of the loss."""
+        with self._precision():
+            value = self.loss(self.network, self._batch()) * self.batches.share(part)
+        value.backward()
         return value.item()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.worker.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
 
     def _batch(self) -> tuple[Tensor, ...]:
         start = time.perf_counter()
@@ -234,10 +233,13 @@ class _Training:
         return tuple(item.to(self.worker.device) for item in items)
 
     def _check(self, value: float) -> None:
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"step {self.step}: the loss is {value}, it must be a finite number; "
-                f"try a learning rate below {self.recipe.learning_rate:g}, the checkpoint before it is kept"
+        wrong = self.worker.without_a_number(value)
+        if wrong:
+            where = "" if self.worker.alone else f" on rank {', '.join(map(str, wrong))} of {self.worker.n_workers}"
+            raise EndedTogether(
+                f"step {self.step}: the loss is {value if self.worker.rank in wrong else 'not finite'}{where}, it must "
+                f"be a finite number; try a learning rate below {self.recipe.learning_rate:g}, the checkpoint before "
+                "it is kept"
             )
 
     @torch.no_grad()
@@ -256,7 +258,7 @@ class _Training:
         """Validate, and note the weights if they are the best so far."""
         start = time.perf_counter()
         value = math.nan
-        if self.validate is not None:
+        if self.validate is not None and self.worker.rank == 0:
             self.candidate.eval()
             with torch.no_grad():
                 value = float(self.validate(self.candidate))
@@ -265,11 +267,13 @@ class _Training:
             self.best_weights = {name: t.detach().cpu().clone() for name, t in self.candidate.state_dict().items()}
         else:
             self.stale += 1
-        self.seconds += time.perf_counter() - start
-        row = (self.step, mean_loss, value, round(self.seconds, 2), round(self.waited, 2))
+        taken = time.perf_counter() - start
+        self.seconds, self.judged = self.seconds + taken, self.judged + taken
+        row = (self.step, mean_loss, value, *(round(each, 2) for each in (self.seconds, self.waited, self.judged)))
         self.curve.append(dict(zip(COLUMNS, row, strict=True)))
 
     def _fitted(self) -> Fitted:
+        self.best_weights, self.best = self.worker.from_first(lambda: [self.best_weights, self.best])
         if self.best_weights is not None:
             self.network.load_state_dict(self.best_weights)
         return Fitted(self.network.eval().cpu(), self.step, self.best, self.curve)
@@ -279,20 +283,22 @@ class _Training:
     def _identity(self) -> dict[str, Any]:
         """What must be equal for a checkpoint to fit."""
         shapes = {name: list(t.shape) for name, t in self.network.state_dict().items()}
-        return {"recipe": asdict(self.recipe), "shapes": shapes}
+        return {"recipe": {**asdict(self.recipe), "n_workers": self.worker.n_workers}, "shapes": shapes}
 
-    def _keep(self) -> None:
-        bundle = {
+    def _state(self) -> dict[str, Any]:
+        return {
             "identity": json.dumps(self._identity(), sort_keys=True),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "mean": None if self.mean is None else self.mean.state_dict(),
             "best_weights": self.best_weights,
-            "progress": [self.step, self.best, self.stale, self.seconds, self.waited],
+            "progress": [self.step, self.best, self.stale, self.seconds, self.waited, self.judged],
             "curve": self.curve,
         }
+
+    def _keep(self) -> None:
         buffer = io.BytesIO()
-        torch.save(bundle, buffer)
+        torch.save(self._state(), buffer)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with WholeFile(self.folder / FILES[0]) as file:
@@ -306,18 +312,25 @@ class _Training:
             ) from None
 
     def _resume(self) -> None:
+        """Go on from the first process's checkpoint; where there is none, all begin with its weights."""
+        bundle = self.worker.from_first(self._kept)
+        if bundle is None:
+            return
+        self.network.load_state_dict(bundle["network"])
+        self.optimizer.load_state_dict(bundle["optimizer"])
+        if self.mean is not None:
+            self.mean.load_state_dict(bundle["mean"])
+        self.best_weights, self.curve = bundle["best_weights"], bundle["curve"]
+        self.step, self.best, self.stale, self.seconds, self.waited, self.judged = bundle["progress"]
+
+    def _kept(self) -> dict[str, Any] | None:
         path = self.folder / FILES[0]
         if not path.exists():
-            return
+            return None
         bundle = read_checkpoint(path, self.worker.device)
         if bundle["identity"] != json.dumps(self._identity(), sort_keys=True):
             raise TrainingError(
                 f"{path} is of {difference(json.loads(bundle['identity']), self._identity())}; "
                 "use the same settings, another folder, or delete it"
             )
-        self.network.load_state_dict(bundle["network"])
-        self.optimizer.load_state_dict(bundle["optimizer"])
-        if self.mean is not None:
-            self.mean.load_state_dict(bundle["mean"])
-        self.best_weights, self.curve = bundle["best_weights"], bundle["curve"]
-        self.step, self.best, self.stale, self.seconds, self.waited = bundle["progress"]
+        return bundle

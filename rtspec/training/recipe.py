@@ -35,6 +35,10 @@ class Recipe:
         Validations without a better one after which training ends early.
     average : float or None
         Decay of the running mean of the weights, which is then what is validated and kept; 0 to 1.
+    accumulate : int
+        Parts in which a batch is computed one after another, for batches larger than the memory.
+    precision : str
+        "float", or "bf16": products of matrices in bfloat16 (quick on processors with AMX or AVX512-BF16, and on GPUs).
     """
 
     steps: int
@@ -47,13 +51,17 @@ class Recipe:
     validate_every: int = 200
     patience: int | None = None
     average: float | None = None
+    accumulate: int = 1
+    precision: Literal["float", "bf16"] = "float"
 
     def __post_init__(self):
-        for name in ("steps", "batch", "validate_every"):
+        for name in ("steps", "batch", "validate_every", "accumulate"):
             if getattr(self, name) < 1:
                 raise InvalidValue(f"{name}={getattr(self, name)} must be at least 1")
         if self.schedule not in ("constant", "cosine", "cyclical"):
             raise InvalidValue(f'schedule="{self.schedule}" must be one of constant, cosine, cyclical')
+        if self.precision not in ("float", "bf16"):
+            raise InvalidValue(f'precision="{self.precision}" must be "float" or "bf16"')
         if not 0 < self.learning_rate <= 1:
             raise InvalidValue(f"learning_rate={self.learning_rate} must be above 0 and at most 1; try 0.001")
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...console import emit
 from ...errors import InvalidValue
-from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures
+from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures, recipe_settings, tell_times
 from ..data.folders import CODEC_FREE, Clip, clips, distinct
 from ..data.packages import Unpacked, licence_list, unpacked
 from ..data.rendered import FONTS, KITS, SCORES
@@ -89,9 +89,9 @@ def run(args: argparse.Namespace) -> None:
         args.batch,
         args.learning_rate,
         plan.schedule,
-        seed=args.seed,
         patience=args.patience,
         average=0.998,
+        **recipe_settings(args),
     )
     draw, validate = plan.batches(distinct(_clips(args, "train"))), _judge(plan, held)
     fitted = fit(plan.network, draw, plan.loss, recipe, args.out, validate=validate, **computing(args))
@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> None:
         "best": fitted.best,
         "kept": args.out,
         "curve": fitted.curve[-1:],
+        "times": tell_times(args, fitted, args.seconds, args.batch),
     }
     text = f"{args.model}: {fitted.step} steps, best validation {fitted.best:.4g}; kept in {args.out}"
     if args.export and plan.ship is not None:
@@ -207,12 +208,14 @@ def _packages(args: argparse.Namespace) -> list[Unpacked]:
 
 
 def _card(args: argparse.Namespace, recipe: Recipe) -> str:
-    chosen = {"model": args.model, "blocks": args.blocks, "steps": args.steps, "batch": args.batch}
-    chosen |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
-    chosen |= {"snr-weight": args.snr_weight} if args.model == "paper-skip" else {}
-    chosen |= {"rendered": "data/rendered"} if args.rendered else {}
-    chosen |= {"start": _start(Path(args.start))} if args.start else {}
-    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
+    words = {"model": args.model, "blocks": args.blocks, "steps": args.steps, "batch": args.batch}
+    words |= {"seconds": args.seconds, "learning-rate": args.learning_rate, "seed": args.seed}
+    words |= {"snr-weight": args.snr_weight} if args.model == "paper-skip" else {}
+    words |= {"precision": recipe.precision} if recipe.precision != "float" else {}
+    words |= {"accumulate": recipe.accumulate} if recipe.accumulate != 1 else {}
+    words |= {"rendered": "data/rendered"} if args.rendered else {}
+    words |= {"start": _start(Path(args.start))} if args.start else {}
+    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in words.items())
     rendering = "rtspec data rendered --out data/rendered\n" if args.rendered else ""
     return (
         f"## Training\n\n```\nrtspec data music --out data/music\n{rendering}rtspec train enhancement "

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...console import emit
 from ...errors import of_kind
-from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
+from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, recipe_settings, tell_times
 from ..checkpoints import load_best
 from ..fit import Fitted, fit
 from ..recipe import Recipe
@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
     begin(args)
     fitted = train(args)
+    plan = PLANS[args.network]
+    times = tell_times(args, fitted, TEXTURE_FRAMES[args.network] / plan.frame_rate_hz, args.batch)
     lines = [
         f"{args.network}: {fitted.step} steps, best {fitted.best:.4g} of the pseudo-inverse's error; in {args.out}"
     ]
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         from .export import export
 
         lines.append(f"packaged: {export(fitted.network, args.network, Path(args.export), args)}")
-    emit(args, {"network": args.network, "steps": fitted.step, "best": fitted.best}, "\n".join(lines))
+    emit(args, {"network": args.network, "steps": fitted.step, "best": fitted.best, "times": times}, "\n".join(lines))
 
 
 def train(args: argparse.Namespace) -> Fitted:
@@ -90,10 +92,10 @@ def _fit(network: nn.Module, args: argparse.Namespace, steps: int, rate: float, 
         steps,
         args.batch,
         rate,
-        seed=args.seed,
         validate_every=min(100 if args.network == "live" else 200, steps),
         patience=args.patience,
         average=0.998,
+        **recipe_settings(args),
     )
     validate = lambda network: float(np.mean([float(error.relative(network, sound)) for sound in held]))  # noqa: E731
     return fit(network, draw, error, recipe, folder, validate=validate, **computing(args))

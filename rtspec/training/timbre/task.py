@@ -17,7 +17,7 @@ from ...models.catalogue import find
 from ...models.packages import read_proto
 from ...processors.timbre.anchors import read_map, write_map
 from ...processors.timbre.courses import Courses
-from ..arguments import add_run_arguments, begin
+from ..arguments import add_run_arguments, begin, computing, recipe_settings
 from ..checkpoints import load_best
 from ..data.fluid import FluidFont
 from ..data.packages import DataError, licence_list, unpacked
@@ -115,7 +115,7 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
     """The autoencoder of moments; programs kept out of training choose the best weights."""
     torch.manual_seed(args.seed)
     usual, rate = (FURTHER_STEPS, FURTHER_RATE) if args.start else (MOMENT_STEPS, 2e-3)
-    recipe = Recipe(args.steps or usual, 320, rate, seed=args.seed, validate_every=500, average=0.999)
+    recipe = Recipe(args.steps or usual, 320, rate, validate_every=500, average=0.999, **recipe_settings(args))
     network = Autoencoder()
     if args.start:
         network.start_from(weights_of(args.start))
@@ -129,8 +129,7 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
         recipe,
         folder,
         validate=validate,
-        device=args.device,
-        workers=args.workers,
+        **computing(args),
     )
 
 
@@ -147,7 +146,7 @@ def fit_paths(
     torch.manual_seed(args.seed + 1)
     loss, held = path_loss(autoencoder.decoder), levels.is_validation
     steps = PATH_STEPS if args.steps is None else args.steps
-    recipe = Recipe(steps, 768, 2e-3, seed=args.seed, validate_every=500, average=0.999)
+    recipe = Recipe(steps, 768, 2e-3, validate_every=500, average=0.999, **recipe_settings(args))
     drawn = PathBatches(told, held if held.any() else ~held).draw(np.random.default_rng(5), 4096)
     batch = tuple(map(torch.as_tensor, drawn))
 
@@ -156,9 +155,7 @@ def fit_paths(
         return float(loss(network, batch))
 
     batches = PathBatches(told, ~held)
-    return fit(
-        Performer(), batches.draw, loss, recipe, folder, validate=validate, device=args.device, workers=args.workers
-    )
+    return fit(Performer(), batches.draw, loss, recipe, folder, validate=validate, **computing(args))
 
 
 def _export(
@@ -285,7 +282,7 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     torch.manual_seed(args.seed)
     usual, rate = _SCRATCH if not args.start else _STACKED if variant.latent else _FURTHER
     steps, epoch = args.steps or usual, max(1, len(training) // PAPER_BATCH)
-    recipe = Recipe(steps, PAPER_BATCH, rate, seed=args.seed, validate_every=epoch, patience=10)
+    recipe = Recipe(steps, PAPER_BATCH, rate, validate_every=epoch, patience=10, **recipe_settings(args))
     some = torch.from_numpy(found.pictures[held[:_VALIDATION_NOTES]].astype(np.float32))
 
     def draw(generator: np.random.Generator, n: int) -> tuple:
@@ -298,6 +295,4 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     in_channels_last(network)
     if args.start:
         _begin_from(network, args.start, torch.from_numpy(found.pictures[training].astype(np.float32)))
-    return fit(
-        network, draw, reconstruction_loss, recipe, folder, validate=validate, device=args.device, workers=args.workers
-    )
+    return fit(network, draw, reconstruction_loss, recipe, folder, validate=validate, **computing(args))

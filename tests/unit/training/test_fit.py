@@ -49,7 +49,7 @@ def weights(fitted):
 def test_the_loss_falls_and_the_curve_is_kept(tmp_path):
     fitted = train(tmp_path)
     assert fitted.step == 60 and fitted.best < 0.5 * validate(network())
-    assert (tmp_path / "curve.csv").read_text().splitlines()[0] == "step,loss,validation,seconds,waited"
+    assert (tmp_path / "curve.csv").read_text().splitlines()[0] == "step,loss,validation,seconds,waited,judged"
     assert [row["step"] for row in fitted.curve] == [20, 40, 60]
 
 
