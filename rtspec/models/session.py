@@ -33,7 +33,7 @@ from ..errors import InvalidValue, ModelError
 from . import ort_api
 from .fork_lock import ForkLock
 from .manifest import Manifest, Port, Signature, State
-from .one_call.form import Call, CallForm, call_form, own_form
+from .one_call.form import Call, CallForm, own_form
 from .one_call.kept import form_key, keep_form, kept_form
 from .packages import PackagedModel
 from .watch import RUN_S, watch
@@ -673,6 +673,8 @@ def _made_session(model: PackagedModel, call: Call, session: Any, as_it_is: bool
     if form is not None:
         made = session(form.content)
     else:
+        from .one_call.making import call_form
+
         form, made = call_form(model.proto_bytes, call, session)
         keep_form(key, form)
     made.form = form

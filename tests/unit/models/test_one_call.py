@@ -9,9 +9,9 @@ from small_models import graph, packaged, tensor
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.step import run_table, table
 from rtspec.models.joint import joined
-from rtspec.models.one_call.form import CLOSE, HEAVY
 from rtspec.models.one_call.graph import CallGraph
 from rtspec.models.one_call.lanes import NoLanes, lane_axes
+from rtspec.models.one_call.making import CLOSE, HEAVY
 from rtspec.models.one_call.one_frame import depthwise, mean, one_step, pointwise, rotation, whole_packets
 from rtspec.models.one_call.rows import as_rows, free_lanes, joined_views
 from rtspec.models.packages import load
@@ -270,7 +270,7 @@ def test_what_a_pass_does_wrong_is_found_out_and_not_played(tmp_path, monkeypatc
         seen.append(node.op_type)
         return [helper.make_node("Abs", [node.input[0]], [node.output[0]])] if node.op_type == "Conv" else None
 
-    monkeypatch.setattr("rtspec.models.one_call.form._PRODUCTS", (wrong,))
+    monkeypatch.setattr("rtspec.models.one_call.making._PRODUCTS", (wrong,))
     monkeypatch.setattr("rtspec.models.session.kept_form", lambda *key: None)  # of an earlier run, on this machine
     made = []
     for as_it_is in (False, True):
