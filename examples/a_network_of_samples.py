@@ -35,7 +35,7 @@ class Waves(nn.Module):
 
 
 def main(folder: Path = Path("out")) -> int:
-    """Write the file, adopt it, validate it, play through it."""
+    """Write the file, adopt it, play through it."""
     folder.mkdir(exist_ok=True)
     theirs, ours = folder / "waves.onnx", folder / "waves-rtspec.onnx"
     torch.manual_seed(0)
@@ -46,7 +46,7 @@ def main(folder: Path = Path("out")) -> int:
     }
     torch.onnx.export(Waves().eval(), example, str(theirs), **names, opset_version=17, dynamo=False)
     words = ["--set", "input.representation=samples", "--sample-rate", str(SAMPLE_RATE)]
-    if rtspec_command(["adopt", str(theirs), str(ours), *words]) or rtspec_command(["validate", str(ours)]):
+    if rtspec_command(["adopt", str(theirs), str(ours), *words]):
         return 1
     sound = (0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE)).astype(np.float32)
     processor = rtspec.OnnxProcessor(ours)

@@ -37,12 +37,12 @@ def detector() -> onnx.ModelProto:
 
 
 def main(folder: Path = Path("out")) -> int:
-    """Write the file, adopt it, validate it, play through it."""
+    """Write the file, adopt it, play through it."""
     folder.mkdir(exist_ok=True)
     theirs, ours = folder / "detector.onnx", folder / "voice-gate.onnx"
     onnx.save(detector(), theirs)
     words = ["--set", "input.representation=samples", "--sample-rate", str(SAMPLE_RATE)]
-    if rtspec_command(["adopt", str(theirs), str(ours), *words]) or rtspec_command(["validate", str(ours)]):
+    if rtspec_command(["adopt", str(theirs), str(ours), *words]):
         return 1
     t = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     sound = (np.where(t < 1, 0.01, 0.3) * np.sin(2 * np.pi * 200 * t)).astype(np.float32)

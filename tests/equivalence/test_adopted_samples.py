@@ -11,12 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import strangers  # noqa: E402
-from adopting import RATE, adopted, refusal, snr_db, sound  # noqa: E402
+from adopting import RATE, adopted, refusal, right, snr_db, sound  # noqa: E402
 
 import rtspec  # noqa: E402
 from rtspec.cli import main  # noqa: E402
 from rtspec.models.streaming.run import session  # noqa: E402
-from rtspec.models.validation import validate  # noqa: E402
 
 
 def loop(model: onnx.ModelProto, x: np.ndarray, step: int) -> np.ndarray:
@@ -55,7 +54,7 @@ def test_the_two_files_of_a_dtln_play_as_the_authors_loop(tmp_path, capsys):
         onnx.save(model, tmp_path / f"model_{k + 1}.onnx")
     target = tmp_path / "dtln.onnx"
     assert main(["adopt", str(tmp_path / "model_1.onnx"), str(target), "--json"]) == 0, capsys.readouterr().err
-    assert validate(target).ok
+    assert right(target)
     x = sound()
     wanted = authors_dtln(*pair, x)[384:]  # the block is out 384 samples after it is complete
     given = rtspec.OnnxProcessor(target)(x, RATE)[: len(wanted)]
@@ -69,7 +68,7 @@ def test_a_network_of_hops_plays_as_its_loop(tmp_path, capsys):
     path, report = adopted(tmp_path, capsys, model, *words)
     assert report["fields"]["hop"] == report["fields"]["n_fft"] == 256
     assert report["heard"]["stated_samples"] == 256
-    assert validate(path).ok
+    assert right(path)
     x = sound()
     wanted = loop(model, x, 256)
     given = rtspec.OnnxProcessor(path)(x, RATE)[: len(wanted)]
@@ -106,7 +105,7 @@ def test_a_block_of_no_known_length_is_asked_for(tmp_path, capsys):
     ("name", "says"),
     [
         ("a_pair_of_networks", r"like DTLN[\s\S]*nothing is unsure[\s\S]*in, 0\.\d+ out, 512 samples"),
-        ("a_network_of_samples", r"valid\na second of noise: 0\.100 in, 0\.\d+ out, 256 samples"),
+        ("a_network_of_samples", r"a second of noise: 0\.100 in, 0\.\d+ out, 256 samples"),
         ("a_voice_detector", r"what is soft passes by 0\.00\d+, what is loud by 1\.0000"),
         ("three_files_of_deepfilternet", r"like DeepFilterNet[\s\S]*0\.\d+ out, 1920 samples"),
     ],

@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import deepfilter  # noqa: E402
+from adopting import right  # noqa: E402
 
 import rtspec  # noqa: E402
 from rtspec.cli import main  # noqa: E402
 from rtspec.models.compose.deepfilter import DeepFilterSettings, erb_widths, settings_of  # noqa: E402
-from rtspec.models.validation import validate  # noqa: E402
 
 
 def sound(seconds: float = 2.0) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_the_three_files_of_an_archive_play_as_the_authors_pipeline(package):
 
 
 def test_the_package_is_valid_and_waits_for_two_frames(package):
-    assert validate(package[0]).ok
+    assert right(package[0])
     manifest = rtspec.OnnxProcessor(package[0]).manifest
     assert manifest.look_ahead_frames == manifest.delay_frames == 2 and manifest.window == "vorbis"
 

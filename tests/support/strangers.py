@@ -90,10 +90,10 @@ class Nsnet(nn.Module):
         return torch.sigmoid(self.leave(self.gru(self.enter(x))[0]))
 
 
-def nsnet() -> onnx.ModelProto:
+def nsnet(bins: int = 161) -> onnx.ModelProto:
     """The file: made for whole clips."""
     torch.manual_seed(0)
-    return exported(Nsnet(), (torch.randn(1, 40, 161),), ["x"], ["y"], {"x": {1: "frames"}, "y": {1: "frames"}})
+    return exported(Nsnet(bins), (torch.randn(1, 40, bins),), ["x"], ["y"], {"x": {1: "frames"}, "y": {1: "frames"}})
 
 
 def convolution() -> onnx.ModelProto:
