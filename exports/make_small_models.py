@@ -11,7 +11,8 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from rtspec.models.frame_model import FrameModel
-from rtspec.models.packages import inspect, package
+from rtspec.models.packages import package
+from rtspec.models.report import inspect
 
 OPSET = 17
 HOLD = 32

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..models import FrameModel, load, model_stage
-from ..models.session import input_shape
+from ..models.stage_shapes import input_shape
 
 FRAMES, WARM_UP = 2000, 50
 

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Rewrite the model and say what delay it has."""
     from ..models import make_streaming
-    from ..models.packages import stream_metadata
+    from ..models.proto import stream_metadata
 
     axes, sizes = dict(args.time_axis), dict(args.size)
     model = make_streaming(

@@ -14,7 +14,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from ..benchmarks import model as model_benchmark
 from ..metrics import distances as metrics
 from ..models import models
-from ..models.packages import read_proto
+from ..models.proto import read_proto
 
 SMALLEST = 64
 """Tensors of fewer numbers stay as they are."""

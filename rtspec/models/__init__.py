@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .compose.ports import with_ports
     from .frame_model import FrameModel
     from .manifest import Manifest
-    from .packages import PackagedModel, inspect, load, package
+    from .packages import PackagedModel, load, package
+    from .report import inspect
     from .session import ModelStage, model_stage
     from .streaming import NotStreamable, make_streaming
     from .validation import validate
@@ -40,7 +41,7 @@ _HOMES = {
     "ModelStage": "session",
     "NotStreamable": "streaming",
     "PackagedModel": "packages",
-    "inspect": "packages",
+    "inspect": "report",
     "load": "packages",
     "make_streaming": "streaming",
     "model_stage": "session",

@@ -21,8 +21,8 @@ from .manifest import (
     parse,
     with_stream,
 )
-from .packages import metadata, read_proto, signatures, stream_metadata
-from .session import control_arrays
+from .proto import metadata, read_proto, signatures, stream_metadata
+from .stage_shapes import control_arrays
 
 if TYPE_CHECKING:
     from onnx import ModelProto

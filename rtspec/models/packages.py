@@ -1,9 +1,8 @@
 """The package format: one ONNX file with its manifest inside, written whole or not at all, read with suspicion."""
 
 import hashlib
-import json
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +12,14 @@ from ..errors import ModelError
 from ..frames.plan import FramePlan
 from ..storage import WholeFile
 from .fork_lock import ForkLock
-from .manifest import METADATA_KEY, STREAM_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
+from .manifest import METADATA_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+    from onnx import ModelProto
+
+from .proto import check_graph_alone, metadata, model_bytes, parsed_proto, signatures, stream_metadata
 
 DEFAULT_SAMPLE_RATE, DEFAULT_N_FFT = 44100, 2048
-LARGEST_FILE = 1 << 29
-MOST_NODES = 10_000
-"""Bounds of what is read as a model: far above any that plays in real time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +162,7 @@ def load(path_or_name: str | Path) -> PackagedModel:
     from .catalogue import find
 
     path = find(path_or_name)
-    content = _bytes(path)
+    content = model_bytes(path)
     with _loading:
         key = (str(path), _digest(content))
         found = _in_use.get(key)
@@ -226,75 +224,6 @@ def of_one(model: PackagedModel, axis: str) -> PackagedModel | None:
     return PackagedModel(m, proto.SerializeToString(), inputs, outputs, model.path, axis)
 
 
-def inspect(path_or_name: str | Path) -> "Report":
-    """Everything a packaged model says of itself, for people (print it) and for programs (:meth:`Report.json`)."""
-    return Report(load(path_or_name))
-
-
-# ------------------------------------------------------------------------------------------ reading
-
-
-def read_proto(path: Path) -> "ModelProto":
-    """The ModelProto in a file, with one clear line for each thing that can be wrong with the file itself."""
-    return parsed_proto(path, _bytes(path))
-
-
-def parsed_proto(path: Path, content: bytes) -> "ModelProto":
-    """The ModelProto in the content of a file."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    proto = onnx.ModelProto()
-    try:
-        proto.ParseFromString(content)
-    except DecodeError as error:
-        raise ModelError(f'"{path}" is damaged or is no ONNX file; export or download it again') from error
-    if not proto.graph.node or not proto.opset_import:
-        raise ModelError(f'"{path}" is damaged or is no ONNX file: it holds no graph; export or download it again')
-    return proto
-
-
-def metadata(proto: "ModelProto", key: str) -> str | None:
-    """One entry of metadata_props; None where there is none."""
-    return next((entry.value for entry in proto.metadata_props if entry.key == key), None)
-
-
-def stream_metadata(proto: "ModelProto") -> dict[str, Any] | None:
-    """What :func:`make_streaming` wrote into the model; None where it did not make it."""
-    found = metadata(proto, STREAM_KEY)
-    if found is None:
-        return None
-    try:
-        stream = json.loads(found)
-        needed = ("states", "delay_frames", "flush_frames", "rate", "period", "valid_input")
-        if not isinstance(stream["outputs"], dict) or not all(key in stream for key in needed):
-            raise ValueError("incomplete")
-    except (ValueError, RecursionError, KeyError, TypeError):
-        raise ModelError(
-            f'the metadata "{STREAM_KEY}" is not what make_streaming writes; make the model streaming again'
-        ) from None
-    return stream
-
-
-def signatures(proto: "ModelProto") -> tuple[Signature, Signature]:
-    """What the graph takes (weights left out) and gives."""
-    weights = {tensor.name for tensor in proto.graph.initializer}
-    inputs = [value for value in proto.graph.input if value.name not in weights]
-    return Signature("input", dict(map(_tensor, inputs))), Signature("output", dict(map(_tensor, proto.graph.output)))
-
-
-def _tensor(value) -> tuple[str, tuple[str, tuple[int | str | None, ...]]]:
-    from onnx import helper
-
-    kind = value.type.tensor_type
-    try:
-        dtype = str(helper.tensor_dtype_to_np_dtype(kind.elem_type).name)
-    except (KeyError, TypeError, ValueError):
-        raise ModelError(f'graph tensor "{value.name}" has no usable element type; export the model again') from None
-    sizes = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in kind.shape.dim)
-    return value.name, (dtype, sizes)
-
-
 def _checked(proto: "ModelProto", fields: Mapping[str, Any] | None, path: Path | None = None) -> PackagedModel:
     """A model with the manifest made of `fields` (its own where None), checked against its graph."""
     check_graph_alone(proto)
@@ -302,56 +231,6 @@ def _checked(proto: "ModelProto", fields: Mapping[str, Any] | None, path: Path |
     inputs, outputs = signatures(proto)
     check_graph(manifest, inputs, outputs)
     return PackagedModel(manifest, proto.SerializeToString(), inputs, outputs, path)
-
-
-def check_graph_alone(proto: "ModelProto") -> None:
-    """Refuse a graph that is no valid one, is too large, or wants another file."""
-    import onnx
-
-    if (count := sum(1 for _ in nodes_of(proto.graph))) > MOST_NODES:
-        raise ModelError(f"the graph has {count} nodes, at most {MOST_NODES} are taken; simplify the model")
-    inside = [tensor for function in proto.functions for node in function.node for tensor in _held(node)]
-    outside = [
-        tensor.name
-        for tensor in (*tensors_of(proto.graph), *inside)
-        if tensor.data_location == onnx.TensorProto.EXTERNAL
-    ]
-    if outside:
-        raise ModelError(
-            f'weight "{outside[0]}" lies in another file; a package is one file: save it with its weights inside'
-        )
-    try:
-        onnx.checker.check_model(proto)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        line = (str(error).strip().splitlines() or ["?"])[0][:160]
-        raise ModelError(f"the model is not valid ONNX ({line}); export it again") from error
-
-
-def nodes_of(graph: "GraphProto") -> Iterator["NodeProto"]:
-    """All nodes of a graph and of its sub-graphs."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from nodes_of(inner)
-
-
-def tensors_of(graph: "GraphProto") -> Iterator["TensorProto"]:
-    """All tensors that a graph holds: initialisers (sparse ones too) and those of nodes, in sub-graphs as well."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        yield from _held(node)
-
-
-def _held(node: "NodeProto") -> Iterator["TensorProto"]:
-    for attribute in node.attribute:
-        yield from (attribute.t, *attribute.tensors)
-        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-            yield from (sparse.values, sparse.indices)
-        for inner in (attribute.g, *attribute.graphs):
-            yield from tensors_of(inner)
 
 
 def _old_manifest(proto: "ModelProto") -> dict[str, Any]:
@@ -369,22 +248,6 @@ def _proto(model: "str | Path | ModelProto") -> "ModelProto":
     from .streaming.load import load as load_offline
 
     return load_offline(model)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ModelError(f'"{path}" is larger than the {LARGEST_FILE >> 20} MiB that a model may have; is it one?')
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(
-            f'there is no model file "{path}"; check the path, or list shipped models with: rtspec models'
-        ) from None
-    except OSError as error:
-        raise ModelError(f'"{path}" cannot be read ({error.strerror}); check the path and its permissions') from error
-
-
-# ------------------------------------------------------------------------------------------ writing
 
 
 def _set_metadata(proto: "ModelProto", manifest: Manifest) -> None:
@@ -408,86 +271,3 @@ def _fixed(port: Port, signature: Signature, axis: str) -> int | None:
     sizes = dict(zip(port.layout, signature.tensors[port.name][1], strict=True))
     size = sizes.get(axis)
     return size if isinstance(size, int) else None
-
-
-# ------------------------------------------------------------------------------------------ reporting
-
-
-class Report:
-    """A model's card: text by `str` and `print`, data by :meth:`json`."""
-
-    def __init__(self, model: PackagedModel):
-        self.model = model
-
-    def json(self) -> dict[str, Any]:
-        """The manifest and the facts of the file, as JSON takes them."""
-        model = self.model
-        return {
-            "path": str(model.path),
-            "bytes": len(model.proto_bytes),
-            "weights": self._weights,
-            "graph_inputs": _listed(model.inputs),
-            "graph_outputs": _listed(model.outputs),
-            **model.manifest.to_dict(),
-        }
-
-    @cached_property
-    def _weights(self) -> int:
-        import onnx
-
-        tensors = onnx.ModelProto.FromString(self.model.proto_bytes).graph.initializer
-        return sum(_product(tensor.dims) for tensor in tensors)
-
-    def __str__(self) -> str:
-        m = self.model.manifest
-        rows = {
-            "task": m.task,
-            "authors": ", ".join(m.authors),
-            "licence": m.licence,
-            "citation": m.citation,
-            "training data": m.training_data,
-            "plan": _plan_text(m),
-            "input": _port_text(m.input, self.model.inputs),
-            "output": _port_text(m.output, self.model.outputs),
-            "delay": f"{m.delay_frames} frames (look-ahead {m.look_ahead_frames})",
-            "rate": f"{m.rate.frames_in} frames in, {m.rate.frames_out} out",
-            "states": f"{len(m.states)} tensors, {sum(s.n_bytes for s in m.states)} bytes" if m.states else "none",
-            "size": f"{self._weights} weights, {len(self.model.proto_bytes)} bytes",
-            **{f"  {p.name}": _parameter_text(p) for p in m.controls},
-            **{f"  {name}": str(value) for name, value in m.metrics.items()},
-        }
-        lines = [f"{label:<16} {value}" for label, value in rows.items() if value]
-        return "\n".join([f"{m.name} {m.version}", *lines])
-
-
-def _listed(signature: Signature) -> dict[str, Any]:
-    return {name: {"dtype": dtype, "shape": list(sizes)} for name, (dtype, sizes) in signature.tensors.items()}
-
-
-def _product(sizes) -> int:
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
-
-
-def _plan_text(m: Manifest) -> str:
-    rate = f"{m.sample_rate} Hz" if m.sample_rate else "any sample rate"
-    return f"{rate}, n_fft {m.n_fft or 'any'}, hop {m.hop or 'any'}, window {_window_text(m)}"
-
-
-def _window_text(m: Manifest) -> str:
-    shape = m.window if isinstance(m.window, str) or m.window is None else "by its values"
-    words = [shape or "any", *(word for word in ("symmetric", "centred") if getattr(m, word))]
-    return " ".join([*words, "(plain overlap-add)"] if m.overlap_add == "plain" else words)
-
-
-def _port_text(port: Port, signature: Signature) -> str:
-    dtype, sizes = signature.tensors[port.name]
-    axes = ", ".join(f"{axis}={size or '?'}" for axis, size in zip(port.layout, sizes, strict=True))
-    return f"{port.name}: {port.representation}, {dtype} [{axes}]"
-
-
-def _parameter_text(p) -> str:
-    control = "" if p.cc is None else f", CC {p.cc}"
-    return f"{p.min:g} to {p.max:g} {p.unit} (default {p.default:g}, {p.curve}{control})"

@@ -45,7 +45,8 @@ def look(path: str) -> dict[str, Any]:
     """:func:`looked_at`, in the child."""
     from ..errors import RtspecError
     from ..models.manifest import METADATA_KEY
-    from ..models.packages import check_graph_alone, load, metadata, read_proto
+    from ..models.packages import load
+    from ..models.proto import check_graph_alone, metadata, read_proto
 
     try:
         proto = read_proto(Path(path))

@@ -14,7 +14,8 @@ from torch import nn
 from ..audio.files import make_folder
 from ..errors import ModelError
 from ..models.frame_model import FrameModel
-from ..models.packages import inspect, package
+from ..models.packages import package
+from ..models.report import inspect
 from ..models.streaming import make_streaming
 from ..storage import WholeFile
 

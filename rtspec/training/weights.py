@@ -9,7 +9,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from ..models.packages import read_proto
+from ..models.proto import read_proto
 from .checkpoints import TrainingError, load_best
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from ...errors import InvalidValue, ModelError
 from ..compose.ports import one_spectrum
 from ..manifest import COMPLEX, METADATA_KEY
-from ..packages import metadata, package, stream_metadata
+from ..packages import package
+from ..proto import metadata, stream_metadata
 from ..sandbox import sandboxed
 from .facts import Facts, look
 from .propose import Proposal, propose

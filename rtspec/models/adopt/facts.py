@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ModelError
 from ..manifest import Signature
-from ..packages import nodes_of, signatures
+from ..proto import nodes_of, signatures
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ModelError
 from ..compose.deepfilter import deep_filter_net, settings_of
 from ..compose.dtln import dtln
-from ..packages import read_proto
+from ..proto import read_proto
 from ..streaming import make_streaming
 from .recipes import Recipe, recipe, recipes
 

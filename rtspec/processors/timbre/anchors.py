@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidValue, ModelError
-from ...models.packages import PackagedModel, metadata, read_proto
+from ...models.packages import PackagedModel
+from ...models.proto import metadata, read_proto
 from ...storage import WholeFile
 from .course_kernels import course_arrays
 from .courses import Courses, nobody

@@ -14,7 +14,7 @@ from ...console import emit, progress
 from ...errors import InvalidValue, of_kind
 from ...models import load
 from ...models.catalogue import find
-from ...models.packages import read_proto
+from ...models.proto import read_proto
 from ...processors.timbre.anchors import read_map, write_map
 from ...processors.timbre.courses import Courses
 from ..arguments import add_run_arguments, begin, computing, recipe_settings

@@ -271,7 +271,7 @@ def test_what_a_pass_does_wrong_is_found_out_and_not_played(tmp_path, monkeypatc
         return [helper.make_node("Abs", [node.input[0]], [node.output[0]])] if node.op_type == "Conv" else None
 
     monkeypatch.setattr("rtspec.models.one_call.making._PRODUCTS", (wrong,))
-    monkeypatch.setattr("rtspec.models.session.kept_form", lambda *key: None)  # of an earlier run, on this machine
+    monkeypatch.setattr("rtspec.models.ort_sessions.kept_form", lambda *key: None)  # of an earlier run, on this machine
     made = []
     for as_it_is in (False, True):
         y = np.zeros_like(x)

@@ -9,7 +9,8 @@ from small_models import LEAST, doubling, graph, packaged, tensor, with_metadata
 from rtspec.errors import InvalidValue, ModelError
 from rtspec.models import packages
 from rtspec.models.manifest import METADATA_KEY, STREAM_KEY, parse
-from rtspec.models.packages import inspect, load, package
+from rtspec.models.packages import load, package
+from rtspec.models.report import inspect
 from rtspec.models.streaming import make_streaming
 
 
