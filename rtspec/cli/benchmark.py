@@ -1,4 +1,4 @@
-"""``rtspec benchmark engine|latency|model|periods|phase|soak``."""
+"""``rtspec benchmark engine|latency|model|panel|periods|phase|soak``."""
 
 import argparse
 from collections.abc import Callable
@@ -10,6 +10,7 @@ _FIGURES = {
     "engine": "live streams while another Python thread burns the GIL: callbacks, underruns, equality with render",
     "latency": "an impulse around a JACK loop-back against the itemised latency; MIDI to sound, in two processes",
     "model": "a model's time per frame through the C API, beside plain onnxruntime",
+    "panel": "a stream with a panel in Chromium beside one without: callbacks, pictures a second, knob to sound",
     "periods": "every period of a JACK server, also changed while playing, with every block: equal to render or not",
     "phase": "phase reconstruction: quality and time per frame of every method",
     "soak": "ten minutes of live sound, MIDI, OSC, edits and model swaps at once: nothing lost, late or longer",
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="jack",
         help="a JACK dummy server started for it (default), the default device, or the virtual one",
     )
+    made["panel"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="with and without (default 60)")
     made["soak"].add_argument("--seconds", type=float, default=600.0, metavar="N", help="default 600; at least 10")
     made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
@@ -57,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure one figure; 1 where a promise does not hold."""
     figures = {"engine": _engine, "latency": _latency, "model": _model, "periods": _periods}
-    return {**figures, "phase": _phase, "soak": _soak}[args.figure](args)
+    return {**figures, "panel": _panel, "phase": _phase, "soak": _soak}[args.figure](args)
 
 
 def _engine(args: argparse.Namespace) -> int:
@@ -142,6 +144,19 @@ def _phase(args: argparse.Namespace) -> int:
         report.plot(args.picture)
     emit(args, report.as_dict(), str(report))
     return 0
+
+
+def _panel(args: argparse.Namespace) -> int:
+    from ..benchmarks import panel as panel_benchmark
+
+    with progress(args.json) as bar:
+        bar.add_task(f"panel, {args.seconds:g} s with and without", total=None)
+        row = panel_benchmark.run(max(4.0, args.seconds))
+    sides = [{"panel": side, **row[side]} for side in ("with", "without")]
+    figures = [{"figure": n.replace("_", " "), "value": v} for n, v in row.items() if not isinstance(v, dict)]
+    kept = [{"promise": name, "kept": "yes" if kept else "NO"} for name, kept in row["promises"].items()]
+    emit(args, row, f"{table(sides)}\n\n{table(figures)}\n\n{table(kept)}")
+    return 0 if all(row["promises"].values()) else 1
 
 
 def _soak(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ export function readPicture(buffer) {
 export class Sound {
   constructor(home) {
     this.views = ["Input", "Output"].map((name, i) => new View(name, i));
-    this.pictures = 0;
+    this.pictures = this.drawn = 0;
     this.waiting = [];
     home.append(...this.views.map((view) => view.element));
     document.addEventListener("themechange", () => this.views.forEach((view) => view.recolour()));
@@ -35,6 +35,7 @@ export class Sound {
 
   draw() {
     const come = this.waiting.splice(0);
+    this.drawn++;
     this.views.forEach((view, i) => view.draw(come, i));
   }
 }

@@ -1,0 +1,153 @@
+"""What a panel costs the sound: the same stream with a panel that Chromium looks at, and without one, by turns; and
+how soon a turned knob is heard."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..errors import DeviceError
+from .engine import test_sound
+from .harness import Job, clock_readings, measured, moments_taken
+from .panel_visitor import LOUD_DB, SOFT_DB, chromium, driver
+
+CHAIN = ("inversion", "onnx:tilt-gate")
+ROUNDS = 4
+BLOCK, SAMPLE_RATE = 128, 48000
+MOST_US, LEAST_FPS, MOST_SHARE, KNOB_MS, FIRST_S = 10.0, 28.0, 0.03, 30.0, 1.0
+"""What is promised: callback p99 beside the run without, pictures a second, of one core, knob to sound beyond the
+stated latency, first picture."""
+
+_WINDOW = 48
+_TONE_HZ = 1000.0
+_VISIT_S = 4.0
+"""What a browser needs to start and end, beyond what it looks."""
+
+
+def run(seconds: float = 60.0) -> dict[str, Any]:
+    """Measure with a panel and without, `seconds` each in all; what is promised is in `promises`."""
+    chromium()
+    driver()
+    job = Job(__name__, "jack", BLOCK, SAMPLE_RATE, seconds, chain=CHAIN)
+    row = measured(job)
+    knob = sorted(row["knob_ms"])
+    row |= {"knob_p50_ms": _share(knob, 0.5), "knob_p99_ms": _share(knob, 0.99), "knob_turns": len(knob)}
+    del row["knob_ms"]
+    row["promises"] = {
+        "callback p99 within 10 µs of the run without": row["with"]["callback_p99_us"]
+        <= row["without"]["callback_p99_us"] + MOST_US,
+        "no late callbacks": row["with"]["late_callbacks"] == 0,
+        "no underruns": row["with"]["underruns"] == 0,
+        "no late events": row["with"]["late_events"] == 0,
+        "28 pictures a second drawn": row["drawn_a_second"] >= LEAST_FPS,
+        "3 % of a core at most": row["panel_share"] <= MOST_SHARE,
+        "knob to sound 30 ms beyond the latency": row["knob_p99_ms"] <= KNOB_MS,
+        "first picture within 1 s": row["first_picture_s"] <= FIRST_S,
+    }
+    return row
+
+
+def _share(ordered: list[float], share: float) -> float:
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+
+# In the child ---------------------------------------------------------------------------------------------------------
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """By turns with a panel and without; then the knob."""
+    share_s, runs, looks = job.seconds / ROUNDS, {"with": [], "without": []}, []
+    for _ in range(ROUNDS):
+        for kind in ("with", "without"):
+            counted, seen = _played(job, share_s, panel=kind == "with")
+            runs[kind].append(counted)
+            looks += [seen] if seen else []
+    worst = {
+        "drawn_a_second": min(seen["drawn_a_second"] for seen in looks),
+        "pictures_a_second": min(seen["pictures_a_second"] for seen in looks),
+        "first_picture_s": max(seen["first_picture_s"] for seen in looks),
+        "panel_share": float(np.mean([seen["panel_share"] for seen in looks])),
+    }
+    counts = {kind: _together(found) for kind, found in runs.items()}
+    return {**counts, **{n: round(v, 4) for n, v in worst.items()}, "knob_ms": _turned(job, min(30.0, job.seconds / 2))}
+
+
+def _together(runs: list[dict]) -> dict[str, float]:
+    """Counts added up; times as the median of the runs."""
+    added = ("callbacks", "late_callbacks", "underruns", "late_events")
+    times = ("callback_p50_us", "callback_p99_us", "frame_p99_us")
+    return {
+        **{name: sum(found[name] for found in runs) for name in added},
+        **{name: float(np.median([found[name] for found in runs])) for name in times},
+    }
+
+
+def _played(job: Job, seconds: float, panel: bool) -> tuple[dict, dict | None]:
+    import rtspec
+
+    chain = [rtspec.processors.create(name) for name in job.chain]
+    source = np.repeat(test_sound(10.0, job.sample_rate)[:1], 2, axis=0)
+    options = {"sample_rate": job.sample_rate, "buffer_size": job.block, "loop": True}
+    with rtspec.AudioStream(plugins=chain, source=source, panel=panel, **options) as stream:
+        seen = _looked_at(stream, seconds) if panel else time.sleep(seconds + _VISIT_S)
+        found = asdict(stream.statistics)
+    names = ("callbacks", "late_callbacks", "underruns", "late_events")
+    times = {f"{kind}_{p}_us": found[f"{kind}_us"][p] for kind in ("callback", "frame") for p in ("p50", "p99")}
+    return {**{name: found[name] for name in names}, **times}, seen
+
+
+def _looked_at(stream, seconds: float) -> dict[str, float]:
+    thread = next(each for each in threading.enumerate() if each.name == "rtspec panel")
+    clock = time.pthread_getcpuclockid(thread.ident)  # type: ignore[arg-type]
+    visitor = _visitor("look", stream.panel_url, seconds)
+    time.sleep(_VISIT_S)
+    began, used = time.monotonic(), time.clock_gettime(clock)
+    time.sleep(max(0.1, seconds - _VISIT_S))
+    share = (time.clock_gettime(clock) - used) / (time.monotonic() - began)
+    return {**_told(visitor, seconds), "panel_share": share}
+
+
+def _turned(job: Job, seconds: float) -> list[float]:
+    """Milliseconds from a turn of the level to its sound, half way, beyond the stated latency."""
+    import rtspec
+
+    n = round((seconds + 6.0) * job.sample_rate)
+    tone = (0.5 * np.sin(2 * np.pi * _TONE_HZ * np.arange(n) / job.sample_rate)).astype(np.float32)
+    options = {"sample_rate": job.sample_rate, "buffer_size": job.block, "record_seconds": seconds + 6.0}
+    chain = [rtspec.Equalizer(bands="octave")]
+    with rtspec.AudioStream(plugins=chain, source=np.stack([tone, tone]), panel=True, **options) as stream:
+        visitor = _visitor("turn", stream.panel_url, seconds)
+        clock = clock_readings(stream, seconds + 3.0)
+        turns, stated_s = _told(visitor, seconds), stream.latency.total_ms / 1000.0
+        heard = stream.recorded[1][0]
+    return [1000.0 * (late - stated_s) for late in _delays(heard, np.array(turns), clock, job.block)]
+
+
+def _delays(heard: np.ndarray, turns: np.ndarray, clock: np.ndarray, block: int) -> list[float]:
+    """Seconds from each turn until the level has passed half its way."""
+    power = np.convolve(heard.astype(float) ** 2, np.ones(_WINDOW) / _WINDOW, mode="valid")
+    level_db = 10 * np.log10(np.maximum(power * 8, 1e-9))  # 0 dB for the tone as it is
+    frames = np.flatnonzero(np.diff((level_db > (LOUD_DB + SOFT_DB) / 2).astype(int))) + _WINDOW // 2
+    moments = moments_taken(frames, clock, block)
+    after = [moments[moments > turn] for turn in turns]
+    return [
+        float(found[0] - turn) for found, turn in zip(after, turns, strict=True) if len(found) and turn < clock[-1, 1]
+    ]
+
+
+def _visitor(kind: str, url: str, seconds: float) -> subprocess.Popen:
+    command = [sys.executable, "-m", "rtspec.benchmarks.panel_visitor", kind, url, str(seconds)]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def _told(visitor: subprocess.Popen, seconds: float) -> Any:
+    out, complaint = visitor.communicate(timeout=60 + 2 * seconds)
+    if visitor.returncode:
+        last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
+        raise DeviceError(f"the panel's visitor failed: {last}")
+    return json.loads(out.splitlines()[-1])
