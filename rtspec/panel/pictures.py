@@ -21,35 +21,39 @@ HEAD = np.dtype(
 
 
 class Bands:
-    """Levels of log-spaced bands, from the last samples of a sound.
+    """Levels of log-spaced bands, from the last samples of several sounds.
 
     Parameters
     ----------
     sample_rate : float
         Hz.
+    n_sounds : int
     n_bands : int
     """
 
-    def __init__(self, sample_rate: float, n_bands: int = N_BANDS):
+    def __init__(self, sample_rate: float, n_sounds: int = 1, n_bands: int = N_BANDS):
         top = min(HIGHEST_HZ, 0.49 * sample_rate)
         edges = np.geomspace(LOWEST_HZ, top, n_bands + 1) * N_FFT / sample_rate
         self._starts = np.minimum(edges[:-1].round().astype(int), N_FFT // 2 - 1)
-        self._window = np.hanning(N_FFT).astype(np.float32)
-        self._scale = float((2.0 / self._window.sum()) ** 2)
-        self._past = np.zeros(N_FFT, np.float32)
+        window = np.hanning(N_FFT)
+        self._window = (window * 2.0 / window.sum()).astype(np.float32)
+        self._past = np.zeros((n_sounds, N_FFT), np.float32)
 
-    def push(self, frames: np.ndarray) -> None:
-        """Take in float32 frames of shape (n, channels); their mean is looked at."""
-        mono = frames.mean(axis=1)[-N_FFT:]
-        self._past = np.concatenate([self._past[len(mono) :], mono]) if len(mono) else self._past
+    def push(self, *sounds: np.ndarray) -> None:
+        """Take in float32 frames (n, channels) of each sound; the mean of the first two channels is looked at."""
+        for past, frames in zip(self._past, sounds, strict=True):
+            last = frames[-N_FFT:]
+            n, channels = last.shape
+            past[: N_FFT - n] = past[n:]
+            past[N_FFT - n :] = last[:, 0] if channels == 1 else (last[:, 0] + last[:, 1]) * np.float32(0.5)
 
     def levels(self) -> np.ndarray:
-        """uint8, shape (n_bands,): 0 at :data:`FLOOR_DB` and below, 255 at full scale."""
+        """uint8, shape (n_sounds, n_bands): 0 at :data:`FLOOR_DB` and below, 255 at full scale."""
         spectrum = np.fft.rfft(self._past * self._window)
         power = spectrum.real**2 + spectrum.imag**2
-        bands = np.maximum.reduceat(power, self._starts) * self._scale
-        decibels = 10.0 * np.log10(np.maximum(bands, 1e-12))
-        return np.clip(255.0 * (1.0 - decibels / FLOOR_DB), 0.0, 255.0).astype(np.uint8)
+        bands = np.maximum.reduceat(power, self._starts, axis=1)
+        shares = np.log10(np.maximum(bands, 1e-12)) * (-2550.0 / FLOOR_DB) + 255.0
+        return np.clip(shares, 0.0, 255.0).astype(np.uint8)
 
 
 class Pictures:
@@ -71,7 +75,7 @@ class Pictures:
             channels = now.to_engine.channels
             capacity = round(RING_S * now.sample_rate)
             self._rings = Ring(capacity, channels), Ring(capacity, channels)
-            self._bands = Bands(now.sample_rate), Bands(now.sample_rate)
+            self._bands = Bands(now.sample_rate, 2)
             self._levels = Levels(now)
             now.tap_to(self._rings)
             self._exchange = now
@@ -80,12 +84,11 @@ class Pictures:
     def take(self, load: float, source_s: float) -> bytes:
         """The next picture."""
         self._follow()
-        for ring, bands in zip(self._rings, self._bands, strict=True):
-            bands.push(ring.read(len(ring)))
+        self._bands.push(*(ring.read(len(ring)) for ring in self._rings))
         head = np.zeros(1, HEAD)
         head["kind"], head["bands"], head["load"], head["at"] = 1, N_BANDS, load, source_s
         head["levels"] = self._levels.look()
-        return b"".join([head.tobytes(), *(bands.levels().tobytes() for bands in self._bands)])
+        return head.tobytes() + self._bands.levels().tobytes()
 
     def rest(self) -> None:
         """Nobody looks: the callback puts nothing into the rings until the next picture."""

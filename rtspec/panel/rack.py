@@ -26,27 +26,28 @@ class Card:
     plugin : object
     is_out : bool
         A native plugin that a wire stands for: bypassed.
+    inner : list of (str, object)
+        The plugins in it by their places: "c3/0".
+    bypass : list of Parameter
+        The switches that bypass what is in it.
     """
 
     name: str
     plugin: Any
     is_out: bool = False
     inner: list[tuple[str, Any]] = field(default_factory=list)
+    bypass: list[Parameter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         plugins = _dissolved(self.plugin)
         self.inner = [(f"{self.name}/{i}", plugin) for i, plugin in enumerate(plugins)]
+        self.bypass = [p for address, p in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
 
     @property
     def parameters(self) -> dict[str, Parameter]:
         """All parameters by address: "c3/0/mix"."""
         tables = [(place, table_of(plugin)) for place, plugin in self.inner]
         return {f"{place}/{name}": table[name] for place, table in tables if table is not None for name in table}
-
-    @property
-    def bypass(self) -> list[Parameter]:
-        """The switches that bypass what is in it."""
-        return [parameter for address, parameter in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
 
     @property
     def is_bypassed(self) -> bool:

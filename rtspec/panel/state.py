@@ -13,7 +13,7 @@ from .playing import BLOCKS
 STATISTICS_EVERY = 8
 """Turns between two looks at what is counted, which is always another: about four times a second."""
 
-PRESETS_EVERY, READINGS_EVERY = 60, 3
+PARTS_EVERY, PRESETS_EVERY, READINGS_EVERY = 3, 60, 3
 _LAST_LINES = 30
 
 
@@ -39,12 +39,14 @@ class State:
     def changes(self) -> tuple[dict[str, Any], dict[str, float], list[str]]:
         """Parts and values that are others than at the last call, and lines that were said since."""
         changed = {}
+        self._turns += 1
+        if self._turns % PARTS_EVERY != 1:
+            return changed, self._moved(), self._lines()
         for name, (key, make) in self._makers().items():
             now = key()
             if name not in self._keys or self._keys[name] != now:
                 self._keys[name] = now
                 changed[name] = self._parts[name] = make()
-        self._turns += 1
         return changed, self._moved(), self._lines()
 
     def _makers(self) -> dict[str, tuple[Callable[[], Hashable], Callable[[], Any]]]:
