@@ -15,12 +15,19 @@ def described(card: Card) -> dict[str, Any]:
     return {
         "name": card.name,
         "title": card.title,
+        "label": _label(card),
         "bypassed": card.is_bypassed,
         "can_bypass": bool(card.bypass) or len(card.parameters) == 0,
         "instrument": card.is_instrument,
         "parameters": [_parameter(address, p) for address, p in card.parameters.items()],
         "parts": [part for place, plugin in card.inner for part in _parts(place, plugin)],
     }
+
+
+def _label(card: Card) -> str:
+    """What stands on the card: the model's name where it plays any."""
+    manifest = getattr(card.inner[0][1], "manifest", None) if len(card.inner) == 1 else None
+    return str(getattr(manifest, "name", None) or card.title)
 
 
 def _parameter(address: str, parameter: Parameter) -> dict[str, Any]:

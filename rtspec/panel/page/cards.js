@@ -56,10 +56,9 @@ export class Chain {
     const grip = button(`Move ${told.title}: drag, or arrow keys`, icon("grip"), () => {}, { class: "grip" });
     const remove = button(`Remove ${told.title}`, icon("close"), () => panel.send("remove", { card: told.name }), { class: "remove" });
     const element = h("article.card", { "data-card": told.name, "aria-label": told.title },
-      h("header", {}, grip, h("h2", {}, words(told.title).replaceAll("-", " ")), power, remove),
-      parts.map((part) => part.element),
-      groups.main.length ? h("div.knobs", {}, groups.main.map(make)) : null,
-      groups.folded.map(([title, list]) => h("details", {}, h("summary", {}, title), h("div.knobs", {}, list.map(make)))));
+      h("header", {}, grip, h("h2", {}, words(told.label).replaceAll("-", " ")), power, remove),
+      h("div.body", {}, parts.map((part) => part.element), groups.main.length ? h("div.knobs", {}, groups.main.map(make)) : null),
+      groups.folded.length ? h("div.folds", {}, groups.folded.map(([title, list]) => h("details", {}, h("summary", {}, title), h("div.knobs", {}, list.map(make))))) : null);
     if (parts.length) element.classList.add("wide");
     if (inParts.size > 12) element.classList.add("full");
     this.letDrag(element, grip, told.name);
