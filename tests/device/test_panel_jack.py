@@ -89,7 +89,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page(browser, engine):
-    context = browser.new_context(viewport={"width": 1500, "height": 2400}, has_touch=True)
+    context = browser.new_context(viewport={"width": 1500, "height": 4000}, has_touch=True)
     opened = context.new_page()
     opened.errors = []
     opened.on("pageerror", lambda error: opened.errors.append(str(error)))
