@@ -104,7 +104,7 @@ def _played(job: Job, seconds: float, panel: bool) -> tuple[dict, dict | None]:
 def _looked_at(stream, seconds: float) -> dict[str, float]:
     thread = next(each for each in threading.enumerate() if each.name == "rtspec panel")
     clock = time.pthread_getcpuclockid(thread.ident)  # type: ignore[arg-type]
-    visitor = _visitor("look", stream.panel_url, seconds)
+    visitor = _visitor("look", str(stream.panel_url), seconds)
     time.sleep(_VISIT_S)
     began, used = time.monotonic(), time.clock_gettime(clock)
     time.sleep(max(0.1, seconds - _VISIT_S))
@@ -121,7 +121,7 @@ def _turned(job: Job, seconds: float) -> list[float]:
     options = {"sample_rate": job.sample_rate, "buffer_size": job.block, "record_seconds": seconds + 6.0}
     chain = [rtspec.Equalizer(bands="octave")]
     with rtspec.AudioStream(plugins=chain, source=np.stack([tone, tone]), panel=True, **options) as stream:
-        visitor = _visitor("turn", stream.panel_url, seconds)
+        visitor = _visitor("turn", str(stream.panel_url), seconds)
         clock = clock_readings(stream, seconds + 3.0)
         turns, stated_s = _told(visitor, seconds), stream.latency.total_ms / 1000.0
         heard = stream.recorded[1][0]
