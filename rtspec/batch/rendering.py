@@ -236,7 +236,7 @@ def _note(record: Record, heard: _Heard, faults: Faults, reader) -> None:
 def _playing(board: Pedalboard, reader, automation: Automation | None, ears: SensorFile | None):
     """What takes a chunk and gives it processed, from the board's start, and what tells its faults; what automation
     moves is put back after."""
-    if automation is None and ears is None:
+    if automation is None and ears is None and not board.is_closed:
         board.reset()
         yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False), lambda: _faults(board.program)
         return

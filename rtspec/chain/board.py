@@ -20,7 +20,7 @@ from .offline import OfflineChain, check_distinct, inside
 from .player import Player
 from .plugin import Plugin, is_plugin
 from .program import Program, audio_buffer
-from .sensed import SensedPlayback, check_heard, listens
+from .sensed import SensedPlayback, check_heard, listens, say_news
 
 DEFAULT_RATE = 44100.0
 """Hz; what latencies are told for before anything was played."""
@@ -191,7 +191,11 @@ class Pedalboard(_List):
                 play = self._sensed.whole if alone else self._sensed.piece
                 return form.restore(play(planar, rate, block, sensor))
             chain = self._chain_for(rate, len(planar), going_on=not alone)
-            return form.restore(chain.whole(planar, block) if alone else chain.piece(planar, block))
+            if not alone:
+                return form.restore(chain.piece(planar, block))
+            out = chain.whole(planar, block)
+            say_news(self.flat())
+            return form.restore(out)
 
     __call__ = process
 

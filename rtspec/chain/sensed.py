@@ -42,7 +42,7 @@ class SensedPlayback:
         delay = playback.program.latency_samples
         out = playback.piece(_longer(audio, delay), None if heard is None else _longer(heard, delay), block)
         self._key = None
-        say_remarks(self._board.flat())
+        say_news(self._board.flat())
         return np.ascontiguousarray(out)
 
     def piece(self, audio: np.ndarray, rate: float, block: int, sensor=None) -> np.ndarray:
@@ -59,7 +59,7 @@ class SensedPlayback:
                 " begin anew: call flush() first"
             )
         out = self._playback.piece(audio, heard, block)  # type: ignore[union-attr]
-        say_remarks(self._board.flat())
+        say_news(self._board.flat())
         return out
 
     def flush(self) -> np.ndarray:
@@ -114,11 +114,11 @@ def planar_sensor(sensor, n_samples: int) -> np.ndarray | None:
     return np.ascontiguousarray(_longer(planar, n_samples - planar.shape[1])[:, :n_samples])
 
 
-def say_remarks(plugins: list) -> None:
-    """What listening plugins have to tell since the last time, as warnings: offline nobody else asks."""
+def say_news(plugins: list) -> None:
+    """What plugins have to tell since the last time, as warnings: offline nobody else asks."""
     for one in (one for plugin in plugins for one in inside(plugin) if isinstance(one, Plugin)):
         for line in one.ear_news():
-            warnings.warn(line, stacklevel=5)
+            warnings.warn(line, stacklevel=3)
 
 
 def _longer(audio: np.ndarray, n: int) -> np.ndarray:

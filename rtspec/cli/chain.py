@@ -1,8 +1,12 @@
 """``--processor NAME[:MODEL]`` and ``--set NAME=VALUE``: a chain of processors from words."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidValue
+
+if TYPE_CHECKING:
+    from ..chain.board import Pedalboard
 
 DEFAULT = "inversion"
 
@@ -24,10 +28,39 @@ def add_chain_arguments(parser: argparse.ArgumentParser) -> None:
         help="a setting or parameter of the processor before it; repeats; e.g. --set bands=mel --set mix=0.8",
     )
 
+    parser.add_argument(
+        "--modulate",
+        metavar="SOURCE,NAME,DEPTH",
+        action="append",
+        default=[],
+        help="let a source move a parameter by a share of its range; repeats: lfo:0.5,z1,0.3, envelope,mix,-0.5,"
+        " cc:21,z2,1, reading:share,z3,0.2; then ,CURVE,ATTACK_S,RELEASE_S where wanted",
+    )
 
-def make_chain(args: argparse.Namespace) -> list:
-    """The processors that the options describe."""
-    return [_make(name, settings) for name, settings in args.chain or [(DEFAULT, {})]]
+
+def make_chain(args: argparse.Namespace) -> "list | Pedalboard":
+    """The processors that the options describe; in a board where something moves them."""
+    plugins = [_make(name, settings) for name, settings in args.chain or [(DEFAULT, {})]]
+    return modulated(plugins, getattr(args, "modulate", []))
+
+
+def modulated(plugins: list, routes: list[str]) -> "list | Pedalboard":
+    """Plugins as a board with routes, each in words; as they are where there is none."""
+    if not routes:
+        return plugins
+    from ..chain.board import Pedalboard
+
+    board = Pedalboard(plugins)
+    for text in routes:
+        source, *words = text.split(",")
+        try:
+            name, depth = words[0], float(words[1])
+            times = [float(word) for word in words[3:5]]
+        except (IndexError, ValueError):
+            raise InvalidValue(f"--modulate {text!r}: write SOURCE,NAME,DEPTH, say lfo:0.5,z1,0.3") from None
+        more = dict(zip(("attack_s", "release_s"), times, strict=False))
+        board.modulation.add(source, name, depth, curve=words[2] if len(words) > 2 else "linear", **more)
+    return board
 
 
 def describe(args: argparse.Namespace) -> str:

@@ -14,6 +14,7 @@ from ..chain.board import Pedalboard
 from ..chain.mixing import MIX_PARAMETERS
 from ..chain.plugin import Plugin
 from ..chain.program import Playback
+from ..chain.sensed import say_news
 from ..control.parameters import ParameterSpec, ParameterTable
 from ..errors import InvalidValue
 from ..models.manifest import Parameter
@@ -112,7 +113,9 @@ class Processor(Plugin, ABC):
             self._form = form
             if alone:
                 playback.reset()
-            return form.restore(playback.whole(planar, block) if alone else playback.piece(planar, block))
+            out = playback.whole(planar, block) if alone else playback.piece(planar, block)
+            say_news([self])
+            return form.restore(out)
 
     __call__ = process
 

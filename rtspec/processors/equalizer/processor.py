@@ -74,6 +74,7 @@ class Equalizer(SampleProcessor):
         **parameters: float,
     ):
         self._bands = check_choice("bands", bands, LAYOUTS)
+        self._unheard, self._told, self._made_for = list[str](), list[str](), 0.0
         nominal = dict(zip(_NOMINAL[bands], gain_names(bands), strict=True))
         if not isinstance(gains_db, Mapping | None):
             raise InvalidValue(
@@ -95,6 +96,20 @@ class Equalizer(SampleProcessor):
         """The layout; chosen when the equalizer is made."""
         return self._bands
 
+    def ear_news(self) -> list[str]:
+        """Gains that are set and cannot be heard, a line the first time."""
+        lost = [name for name in self._unheard if self.parameters[name].value != 0.0 and name not in self._told]
+        self._told = [*self._told, *lost]
+        return [_lost_line(lost, self._made_for)] if lost else []
+
     def make_stages(self, sample_rate: float, channels: int) -> list[Stage]:
         heard = {name: hz for name, hz in gain_names(self._bands).items() if hz < HIGHEST * sample_rate}
+        self._unheard, self._made_for = [name for name in gain_names(self._bands) if name not in heard], sample_rate
         return [equalizer_stage(self.parameters, heard, sample_rate, channels)]
+
+
+def _lost_line(names: list[str], sample_rate: float) -> str:
+    return (
+        f"equalizer: {', '.join(names)} cannot be heard at {sample_rate:g} Hz, since centres above"
+        f" {HIGHEST * sample_rate:.0f} Hz are left out; play at a higher sample rate"
+    )

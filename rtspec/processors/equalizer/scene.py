@@ -78,6 +78,9 @@ class SceneEqualizer(ListeningProcessor):
         dB by nominal centre in Hz for each scene: ``{"street": {63: 3}}``, or a JSON file of that.
     bands : str
         "third-octave" (31 bands) or "octave" (10).
+    cancel : bool
+        Whether the music that the microphone hears is to be taken out of its levels. No canceller is joined yet: it
+        hears both, and the limit of the rise is what keeps the loop through the room from growing.
     sensor_full_scale_db : float
         Sound pressure level at which the sensor's samples have a root mean square of one.
     gains_db : dict of float to float, optional
@@ -112,6 +115,7 @@ class SceneEqualizer(ListeningProcessor):
         model: "str | Tagger | None" = None,
         curves: Any = None,
         bands: str = "third-octave",
+        cancel: bool = True,
         sensor_full_scale_db: float = 94.0,
         gains_db: Mapping[float, float] | None = None,
         *,
@@ -121,6 +125,7 @@ class SceneEqualizer(ListeningProcessor):
     ):
         self._mode, self._source = check_choice("mode", mode, MODES), check_choice("listen", listen, SOURCES)
         self._bands = check_choice("bands", bands, LAYOUTS)
+        self._cancels = bool(cancel)
         self._full_scale_db = _checked_level(sensor_full_scale_db)
         self._tagger = _tagger(model) if mode != "noise" else None
         self._labels = tuple(self._tagger.labels) if self._tagger else ()
@@ -207,6 +212,11 @@ class SceneEqualizer(ListeningProcessor):
 
     def _status(self, which: int) -> float:
         return 0.0 if self._ear is None else float(self._ear.fields["status"][which])
+
+    @property
+    def canceller_db(self) -> float:
+        """By how much the music in the microphone is lowered; 0 while no canceller is joined."""
+        return 0.0
 
     @property
     def sensor_fault(self) -> str:

@@ -130,3 +130,13 @@ def test_bands_beyond_the_sample_rate_are_left_out_and_do_no_harm():
 def test_what_it_cannot_do_is_refused(made, text):
     with pytest.raises(InvalidValue, match=text):
         made()
+
+
+def test_a_gain_that_cannot_be_heard_is_told_once():
+    eq = rtspec.Equalizer(gains_db={16000: 6, 1000: 3})
+    with pytest.warns(UserWarning, match="gain_16000_hz cannot be heard at 22050 Hz") as told:
+        for _ in range(2):
+            eq(noise(), 22050)
+    assert len(told) == 1
+    with pytest.warns(UserWarning, match="cannot be heard at 16000 Hz"):
+        rtspec.Pedalboard([rtspec.Equalizer(gains_db={16000: 6})])(noise(), 16000)
