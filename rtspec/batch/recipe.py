@@ -23,6 +23,8 @@ class Recipe:
     picture : bool
     sensor : str, optional
         A file of what a microphone heard meanwhile.
+    modulate : list of str
+        Routes: "lfo:0.5,z1,0.3".
     """
 
     chain: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -33,6 +35,7 @@ class Recipe:
     salvage: bool = False
     picture: bool = False
     sensor: str | None = None
+    modulate: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; ``Recipe(**recipe.as_dict())`` is the same again."""

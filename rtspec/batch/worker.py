@@ -46,6 +46,7 @@ def _renderer(order: dict[str, Any]):
     if order["tells"]:
         when_compiling(_tell)
     from ..buffers.kernels import skip_extensions
+    from ..chain.routes import modulated
     from ..frames.fft import fftw_library
     from ..processors import create
     from .recipe import Recipe
@@ -54,7 +55,8 @@ def _renderer(order: dict[str, Any]):
     if fftw_library() is not None:
         skip_extensions()
     recipe = Recipe(**order["recipe"])
-    return Renderer(recipe, [create(name, **settings) for name, settings in recipe.chain])
+    chain = [create(name, **settings) for name, settings in recipe.chain]
+    return Renderer(recipe, modulated(chain, recipe.modulate))
 
 
 def _tell(line: str) -> None:

@@ -41,26 +41,9 @@ def add_chain_arguments(parser: argparse.ArgumentParser) -> None:
 def make_chain(args: argparse.Namespace) -> "list | Pedalboard":
     """The processors that the options describe; in a board where something moves them."""
     plugins = [_make(name, settings) for name, settings in args.chain or [(DEFAULT, {})]]
+    from ..chain.routes import modulated
+
     return modulated(plugins, getattr(args, "modulate", []))
-
-
-def modulated(plugins: list, routes: list[str]) -> "list | Pedalboard":
-    """Plugins as a board with routes, each in words; as they are where there is none."""
-    if not routes:
-        return plugins
-    from ..chain.board import Pedalboard
-
-    board = Pedalboard(plugins)
-    for text in routes:
-        source, *words = text.split(",")
-        try:
-            name, depth = words[0], float(words[1])
-            times = [float(word) for word in words[3:5]]
-        except (IndexError, ValueError):
-            raise InvalidValue(f"--modulate {text!r}: write SOURCE,NAME,DEPTH, say lfo:0.5,z1,0.3") from None
-        more = dict(zip(("attack_s", "release_s"), times, strict=False))
-        board.modulation.add(source, name, depth, curve=words[2] if len(words) > 2 else "linear", **more)
-    return board
 
 
 def describe(args: argparse.Namespace) -> str:

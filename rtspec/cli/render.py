@@ -153,6 +153,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         salvage=args.salvage,
         picture=args.picture,
         sensor=args.sensor,
+        modulate=args.modulate,
     )
 
 

@@ -143,3 +143,23 @@ def test_what_is_no_source_is_refused_in_a_line():
             board.modulation.add(source, "mix")
     with pytest.raises(InvalidValue, match=r"depth=2 must be a number from -1 to 1"):
         board.modulation.add("envelope", "mix", 2)
+
+
+def test_the_command_line_modulates_one_file_and_many(tmp_path):
+    import soundfile
+
+    from rtspec.cli import main
+
+    sound = noise(1, 0.05)
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / "in" / f"{name}.wav", sound.T, RATE, "FLOAT")
+    board = rtspec.Pedalboard([rtspec.Equalizer()])
+    board.modulation.add("lfo:2", "output_db", 0.1, curve="cube", attack_s=0.1)
+    expected = board(sound, RATE)
+    words = ["--processor", "equalizer", "--modulate", "lfo:2,output_db,0.1,cube,0.1", "--bit-depth", "32f"]
+    main(["render", str(tmp_path / "in" / "a.wav"), str(tmp_path / "one.wav"), *words])
+    main(["render", str(tmp_path / "in"), str(tmp_path / "out"), *words])
+    for path in (tmp_path / "one.wav", tmp_path / "out" / "b.wav"):
+        assert np.array_equal(soundfile.read(path, dtype="float32")[0].T, expected)
+    assert main(["render", str(tmp_path / "in" / "a.wav"), str(tmp_path / "two.wav"), "--modulate", "lfo"]) != 0
