@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from ..console import emit
 from .chain import add_chain_arguments, describe, make_chain
@@ -129,7 +130,7 @@ def run(args: argparse.Namespace) -> None:
     emit(args, data, statistics_text(stream.statistics))
 
 
-def _stream(args: argparse.Namespace, chain: list, rate: float, view: View):
+def _stream(args: argparse.Namespace, chain: Any, rate: float, view: View):
     """What is asked for, not started yet."""
     from ..live.stream import AudioStream
 

@@ -1,6 +1,6 @@
 """A sensor's levels as a source: what a command must do so that the chain's inversion plays them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import InvalidValue
@@ -9,7 +9,7 @@ PREFIX = "levels:"
 """Of a live source that is a table of levels, or "udp:PORT[:BANDS[:PERIOD_S]]"."""
 
 
-def hear_levels(chain: list, spec: str, report: Callable[[str], None] | None = None) -> float | None:
+def hear_levels(chain: Iterable, spec: str, report: Callable[[str], None] | None = None) -> float | None:
     """Let the first inversion of a chain play levels in place of its input.
 
     Returns
@@ -36,7 +36,7 @@ def is_sensor(source: str | None) -> bool:
     return source is not None and source.startswith(PREFIX)
 
 
-def silent_source(chain: list, source: str, rate: float, report: Callable[[str], None]) -> tuple:
+def silent_source(chain: Iterable, source: str, rate: float, report: Callable[[str], None]) -> tuple:
     """The silence to play while the chain's inversion sounds, (1, n_samples), and whether it must loop."""
     import numpy as np
 
