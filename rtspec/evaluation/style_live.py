@@ -117,9 +117,11 @@ def texture_statistics(sound: np.ndarray) -> list[np.ndarray]:
 
 
 def nearness(made: np.ndarray, style: np.ndarray, content: np.ndarray) -> float:
-    """Distance of texture statistics to the style's over that of the untouched, mean of the groups; below 1: nearer."""
+    """Distance of texture statistics to the style's over that of the untouched, mean of the groups in dB, as McDermott
+    and Simoncelli average their classes; below 1: nearer."""
     groups = zip(*(texture_statistics(sound) for sound in (made, style, content)), strict=True)
-    return float(np.mean([np.linalg.norm(m - s) / (np.linalg.norm(c - s) + 1e-9) for m, s, c in groups]))
+    ratios = [(np.linalg.norm(m - s) + 1e-9) / (np.linalg.norm(c - s) + 1e-9) for m, s, c in groups]
+    return float(np.exp(np.mean(np.log(ratios))))
 
 
 # The command ----------------------------------------------------------------------------------------------------------

@@ -208,9 +208,10 @@ def _magnitudes(s, answer, level):
 
 
 @njit
-def _phase(s, value, size):
-    """The input's own phase; a random one where the input has none."""
-    if 0.0 < size < LOUDEST:
+def _phase(s, value, size, least):
+    """The input's own phase; a random one where the input is nothing but the window's side lobes, whose phases agree
+    so well that they would make a pulse of every frame."""
+    if least < size < LOUDEST:
         return value / np.float32(size)
     turn = 2.0 * np.pi * _uniform(s)
     return np.complex64(complex(np.cos(turn), np.sin(turn)))
@@ -224,7 +225,7 @@ def retell(state, x, n, y):
     spectrum, strength, follow = s.spectrum, float(s.strength[0]), float(s.follow[0])
     gain = 10.0 ** (s.texture_db[0] / 20.0)
     slow, level = float(s.levels[0]), _mixed_level(float(s.levels[1]), s.reference, follow)
-    room = ROOM * level
+    room, least = ROOM * level, np.sqrt(FLOOR * slow)
     for t in range(n):
         power = _magnitudes(s, answers[t], level)
         scale = gain * (1.0 if power <= room else np.sqrt(room / power))
@@ -233,7 +234,7 @@ def retell(state, x, n, y):
             wanted = scale * s.made[k]
             if strength < 1.0:
                 wanted = wanted**strength * np.sqrt(size * size + FLOOR * slow) ** (1.0 - strength)
-            out[t, k] = np.float32(wanted) * _phase(s, spectrum[k], size)
+            out[t, k] = np.float32(wanted) * _phase(s, spectrum[k], size, least)
             if strength == 0.0 and size < LOUDEST:
                 out[t, k] = spectrum[k]
     return n

@@ -179,7 +179,7 @@ class StyleTransfer(FrameProcessor):
         ramps = ramp_stage(self.parameters, places, plan.frame_rate_hz)
         analysis, synthesis = analysis_stage(plan), synthesis_stage(plan)
         look = look_stage(plan, noise, own["follow"], self._seed)
-        retell = retell_stage(plan, spectrum, seen[N_FEATURES:], seed=self._seed, **own)
+        retell = retell_stage(plan, spectrum, seen[N_FEATURES:], **own)
         rows = [
             analysis.row(inbox, spectrum),
             ramps.row(spectrum, spectrum),

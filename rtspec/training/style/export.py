@@ -1,6 +1,7 @@
 """A trained network as a package that StyleTransfer plays."""
 
 import argparse
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from torch import nn
 from ...frames import stft
 from ...processors.style.frames import PLAN, seen_of
 from ..arguments import figures
+from ..data.folders import FACTS, clips
+from ..data.packages import licence_list, unpacked
+from ..data.textures import PACKAGES
 from ..enhancement.shipping import golden_sound
 from ..export import ship
 from .sounds import Style, drawn
@@ -77,9 +81,23 @@ def golden_input() -> np.ndarray:
 def _card(args: argparse.Namespace) -> str:
     chosen = {"width": args.width, "content-weight": args.content_weight, "steps": args.steps, "batch": args.batch}
     chosen |= {"learning-rate": args.learning_rate, "seed": args.seed}
+    chosen |= {"start": f"runs/{Path(args.start).name}"} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
-    contents = "".join(f" --contents {Path(each).name}" for each in args.contents)
+    contents = "".join(f" --contents data/{'/'.join(Path(each).parts[-3:])}" for each in args.contents)
+    heard = _packages(args)
+    made_of = f"The weights are made from sounds of these packages; none of them is in this file.\n\n{heard}\n\n"
     return (
         f"## Training\n\n```\nrtspec data styles --out data/styles\nrtspec train style --styles data/styles/styles"
-        f"{contents} {command} --export FOLDER\n```\n\n{figures(args, 'rtspec evaluate style --live')}\n"
+        f"{contents} {command} --export FOLDER\n```\n\n{made_of if heard else ''}"
+        f"{figures(args, 'rtspec evaluate style-live')}\n"
     )
+
+
+def _packages(args: argparse.Namespace) -> str:
+    """Licences of the packages that were heard, as far as they lie where ``rtspec data`` puts them."""
+    found = [each for name in PACKAGES if (each := unpacked(re.escape(name), Path(args.styles).parent))]
+    for folder in args.contents:
+        groups = {clip.facts["group"] for clip in clips(folder)} if any(Path(folder).glob(f"*/{FACTS}")) else set()
+        root = Path(folder).parent.parent
+        found += [each for name in sorted(groups) if (each := unpacked(re.escape(name), root))]
+    return licence_list({each.name: each for each in found}.values())
