@@ -190,7 +190,7 @@ def _levels(means, slow_share, quick_share):
 
 RETELL = Record(
     "Retell",
-    counts="seed state=0",
+    counts="seed=0 state=0",
     reals="reference",
     shared=f"spectrum:c8[{N_BINS}] levels:f4[{CONTROLS}] strength:f4[1] texture_db:f4[1] follow:f4[1]",
     arrays=f"made:f4[{N_BINS}]",
@@ -256,7 +256,6 @@ def retell_stage(
     strength: np.ndarray,
     texture_db: np.ndarray,
     follow: np.ndarray,
-    seed: int = 0,
 ) -> Stage:
     """What becomes of an answer.
 
@@ -269,13 +268,10 @@ def retell_stage(
         Of the frame.
     strength, texture_db, follow : ndarray, float32, shape (1,)
         The processor's parameters.
-    seed : int
-        Of the phases where the input is silent.
     """
     return Stage(
         retell,
         RETELL,
-        seed=seed,
         reference=reference_power(plan),
         made=aligned(N_BINS),
         spectrum=spectrum,
