@@ -155,10 +155,10 @@ class Exchange:
         self._expect(block, engine_block or block, split)
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
         self._set(held=-1, hole=-1, prefill=prefill, tape_frames=tape_frames)
-        self._set(wake=self.wake.address, histogram=self.histogram.address)
-        self._set(peak_most=max(1, round(PEAK_S * sample_rate)))
-        self.record["source_gain"] = 1.0
-        self.levels = Levels(self)
+        self._set(
+            wake=self.wake.address, histogram=self.histogram.address, peak_most=max(1, round(PEAK_S * sample_rate))
+        )
+        self.record["source_gain"], self.levels = 1.0, Levels(self)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)

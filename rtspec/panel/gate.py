@@ -113,7 +113,8 @@ class Gate:
     @property
     def url(self) -> str:
         """What to open."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
+        host = own_names(self.host)[-1] if self.host in _ANYWHERE else self.host
+        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return f"http://{shown}:{self.port}/#{self.token}"
 
 
