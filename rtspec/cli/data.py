@@ -9,6 +9,7 @@ TASKS = {
     "music": ("rtspec.training.data.music", "full-band game music, for enhancement"),
     "styles": ("rtspec.training.data.textures", "textures of rain, bells, a crowd and others, for style"),
     "rendered": ("rtspec.training.data.rendered", "music that no coder has seen, rendered from free scores"),
+    "scene": ("rtspec.training.data.surroundings", "what is heard around a player, in five classes, for its tagger"),
     "scenes": ("rtspec.training.data.scenes", "ambience and effect sounds, mixed into scenes, for inversion"),
     "notes": ("rtspec.training.data.notes", "instrument notes rendered from sound fonts, for timbre"),
     "clips": ("rtspec.benchmarks.phase_recipe", "clips of speech and music, for rtspec benchmark phase --audio"),
