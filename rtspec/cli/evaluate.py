@@ -6,12 +6,18 @@ from .tasks import add_tasks, run_task
 
 EXAMPLE = "rtspec evaluate enhancement --audio my-music/ --out report/"
 TASKS = {
+    "canceller": ("rtspec.evaluation.canceller", "noise levels that are heard beside the music, in simulated rooms"),
     "enhancement": ("rtspec.evaluation.enhancement", "repaired and extended music against the original"),
     "gallery": ("rtspec.evaluation.timbre.gallery", "all anchors and morphs of TimbreSynth in two minutes, one FLAC"),
     "instrument": ("rtspec.evaluation.timbre.instrument", "every anchor of TimbreSynth beside fluidsynth"),
     "inversion": ("rtspec.evaluation.inversion", "sound rebuilt from band levels against the original"),
+    "loudness": (
+        "rtspec.evaluation.loudness",
+        "loudness of music in noise, with the scene equalizer's curve",
+    ),
     "privacy": ("rtspec.evaluation.privacy", "how much speech stays intelligible after inversion"),
     "style-live": ("rtspec.evaluation.style_live", "StyleTransfer on unseen contents, by unseen networks"),
+    "scene": ("rtspec.evaluation.scene", "taggers of what is heard: packages out and random splits, calibration"),
     "timbre": ("rtspec.evaluation.timbre.report", "notes of the autoencoder against the recordings"),
 }
 

@@ -93,7 +93,9 @@ def _tau(folder: Path, fold: int) -> Folds:
 
 def _esc(folder: Path, fold: int) -> Folds:
     rows = _rows(folder / "meta" / "esc50.csv")
-    return _by_fold([(int(r["fold"]), _scene(folder, folder / "audio" / r["filename"], r["category"])) for r in rows], fold)
+    return _by_fold(
+        [(int(r["fold"]), _scene(folder, folder / "audio" / r["filename"], r["category"])) for r in rows], fold
+    )
 
 
 def _urban(folder: Path, fold: int) -> Folds:

@@ -201,7 +201,9 @@ def prepare(packages: Path, folder: Path, split: str, n_scenes: int) -> Path:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to, and how many."""
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="gets packages/, train/, validation/, test/, random/")
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="gets packages/, train/, validation/, test/, random/"
+    )
     parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="make X times as many scenes (default 1)")
 
 

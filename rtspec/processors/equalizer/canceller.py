@@ -1,0 +1,413 @@
+"""The microphone hears the music too: a partitioned-block frequency-domain Kalman filter takes it out.
+
+At 16 kHz, in blocks of 32 ms: each of the last 384 ms of what was played, in one or two channels, has a filter of one
+block; together they foretell what of it reaches the microphone, and what is left is the room. The filter's own
+uncertainty, which the Kalman equations carry, says how much music is left in the residual: it is subtracted from the
+residual's levels, and compared with them it says whether these may be believed (``error_db``).
+
+After a block that cannot be heard (not finite, clipped) nothing is learnt from it; a filter that makes the sound louder
+than the microphone's for a while begins anew. Nothing here depends on the blocks it is called with.
+
+References
+----------
+G. Enzner, P. Vary: "Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free telephones",
+Signal Processing 86, 2006.
+F. Kuech, E. Mabande, G. Enzner: "State-space architecture of the partitioned-block-based acoustic echo controller",
+ICASSP 2014, eqs. 14 to 21.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from ...buffers.memory import aligned, aligned_copy
+from ...buffers.record import Record
+from ...buffers.step import Stage, step
+from ...buffers.views import float_rows
+from ...chain.program import STRIDE
+from ...errors import InvalidValue
+from ...frames.bands import third_octave_bands
+from ...frames.fft import execute, real_fft
+from ...frames.plan import FramePlan
+
+SAMPLE_RATE = 16000
+BLOCK = 512
+PARTITIONS = 12
+"""Blocks that the filter reaches back: 384 ms."""
+
+N_FFT, N_BINS = 2 * BLOCK, BLOCK + 1
+LOOK, LOOK_BINS = 2048, 1025
+"""Samples of the residual that its levels are taken from, every block."""
+
+LOW_HZ, HIGH_HZ = 50.0, 7000.0
+
+KEEP = 0.9995
+"""The room's transition factor A: a filter that is left alone forgets 3 % of itself a second."""
+FIRST_VARIANCE = 0.3
+NOISE_KEEP = 0.7
+"""Of the residual's power spectrum from block to block."""
+LEVEL_KEEP = 0.93
+"""Of the bands' powers from block to block: a third of a second."""
+LEAST_SHARE = 0.05
+"""Of the residual's power, which the room keeps however uncertain the filter is."""
+CLIPPED = 0.999
+WORSE, WORSE_BLOCKS = 2.0, 16
+"""A residual so much stronger than the microphone's sound for so many blocks: the filter begins anew."""
+GROUPS = 8
+EDGES = (2, 8, 16, 32, 64, 112, 192, 320, 512)
+"""Bins of the groups of frequencies in which a change of the room shows, from 31 Hz."""
+DOUBT_KEEP = 0.9
+DOUBTED, SIGNIFICANT, LOUD_ENOUGH = 0.05, 2.0, 0.2
+CONSTRAINED = 4
+"""Filters a block that are brought back to their length, in turn."""
+
+ERROR, CANCELLED, RESTARTS, SKIPPED, BLOCKS, MOVES = range(6)
+"""What `state` holds: the error in dB (left music over room), by how many dB the residual is below the microphone,
+restarts, blocks that taught nothing, blocks, groups of frequencies whose filters were doubted."""
+
+CANCELLER = Record(
+    "Canceller",
+    counts="references n_filters n_bands at=0 head=0 turn=0 worse=0",
+    addresses="fft fft_plan ifft ifft_plan look_fft look_plan",
+    constants=f"window:f4[{LOOK}] look_weights:f4[n_bands,{LOOK_BINS}] error_weights:f4[n_bands,{N_BINS}]"
+    " look_from:i8[n_bands] look_to:i8[n_bands] edges:i8[9]",
+    arrays=f"heard:f4[{BLOCK}] given:f4[{BLOCK}] played:f4[references,{N_FFT}] residual:f4[{LOOK}]"
+    f" variance:f4[n_filters,{N_BINS}] noise:f4[{N_BINS}] uncertain:f4[{N_BINS}] denominator:f4[{N_BINS}]"
+    " cross:f8[8] own:f8[8] remains:f8[8] believed:f8[8]",
+    transformed=f"time:f4[{N_FFT}] bins:c8[{N_BINS}] error:c8[{N_BINS}] look:f4[{LOOK}] look_bins:c8[{LOOK_BINS}]"
+    f" spectra:c8[n_filters,{N_BINS}] filters:c8[n_filters,{N_BINS}]",
+    shared="room:f8[n_bands] left:f8[n_bands] state:f8[6]",
+    reals="microphone_power=0 residual_power=0",
+)
+"""`room` and `left` are mean-square powers of the bands: what the microphone hears without the music, and how much
+music the residual may still hold, which `room` is without."""
+
+
+@njit(cache=True)
+def _transform_played(s):
+    """The newest two blocks of each reference, as a spectrum."""
+    s.head = (s.head + 1) % PARTITIONS
+    for r in range(s.references):
+        for t in range(N_FFT):
+            s.time[t] = s.played[r, t]
+        execute(s.fft, s.fft_plan, s.time, s.bins)
+        place = s.spectra[r * PARTITIONS + s.head]
+        for k in range(N_BINS):
+            place[k] = s.bins[k]
+        for t in range(BLOCK):
+            s.played[r, t] = s.played[r, t + BLOCK]
+
+
+@njit(cache=True)
+def _spectrum_of(s, q):
+    """Where the spectrum lies that filter `q` works on: a ring for each reference."""
+    return q - q % PARTITIONS + (s.head + PARTITIONS - q % PARTITIONS) % PARTITIONS
+
+
+@njit(cache=True)
+def _cancel(s):
+    """Residual of the newest block into `given`, its spectrum into `error`, that of what was foretold into `bins`."""
+    for k in range(N_BINS):
+        s.bins[k] = 0.0
+        s.uncertain[k] = 0.0
+    for q in range(s.n_filters):
+        spectrum, filters, variance = s.spectra[_spectrum_of(s, q)], s.filters[q], s.variance[q]
+        for k in range(N_BINS):
+            x = spectrum[k]
+            s.bins[k] += filters[k] * x
+            s.uncertain[k] += variance[k] * (x.real * x.real + x.imag * x.imag)
+    execute(s.ifft, s.ifft_plan, s.bins, s.time)
+    for t in range(BLOCK):
+        s.time[t] = 0.0
+        s.time[BLOCK + t] /= np.float32(N_FFT)
+        s.given[t] = s.heard[t] - s.time[BLOCK + t]
+    execute(s.fft, s.fft_plan, s.time, s.bins)
+    for t in range(BLOCK):
+        s.time[BLOCK + t] = s.given[t]
+    execute(s.fft, s.fft_plan, s.time, s.error)
+
+
+@njit(cache=True)
+def _compare(s):
+    """How what is left goes with what was foretold, in groups of frequencies.
+
+    Of the sound y at the microphone the foretold f explains <y, f> / <f, f> = 1, however much noise there is, and 0
+    when the path is another one: <e, f> / <f, f> is -1 then.
+    """
+    for g in range(GROUPS):
+        cross, own, left, believed = 0.0, 0.0, 0.0, 0.0
+        for k in range(s.edges[g], s.edges[g + 1]):
+            e, f = s.error[k], s.bins[k]
+            believed += s.uncertain[k]
+            cross += e.real * f.real + e.imag * f.imag
+            own += f.real * f.real + f.imag * f.imag
+            left += e.real * e.real + e.imag * e.imag
+        s.cross[g] = DOUBT_KEEP * s.cross[g] + cross
+        s.own[g] = DOUBT_KEEP * s.own[g] + own
+        s.remains[g] = DOUBT_KEEP * s.remains[g] + left
+        s.believed[g] = DOUBT_KEEP * s.believed[g] + np.float32(0.5) * believed
+
+
+@njit(cache=True)
+def _moderate(s):
+    """No filter is so uncertain that more music would be left than is there at all."""
+    for g in range(GROUPS):
+        if s.believed[g] > s.remains[g]:
+            share = np.float32(s.remains[g] / s.believed[g])
+            s.believed[g] = s.remains[g]
+            for q in range(s.n_filters):
+                for k in range(s.edges[g], s.edges[g + 1]):
+                    s.variance[q, k] *= share
+
+
+@njit(cache=True)
+def _doubt(s):
+    """Where the room has changed, the filters of these frequencies are as uncertain as the change is large.
+
+    A path that has kept the share 1 - d of the old one differs from it by 2·d of its power, and <e, f> / <f, f> = -d.
+    """
+    for g in range(GROUPS):
+        if s.own[g] > LOUD_ENOUGH * s.remains[g]:
+            chance = np.sqrt(s.remains[g] / s.own[g] * (1 - DOUBT_KEEP) / (s.edges[g + 1] - s.edges[g]))
+            share = -s.cross[g] / s.own[g] - DOUBTED - SIGNIFICANT * chance
+            if share > 0.0:
+                _open(s, 2.0 * min(share, 1.0), s.edges[g], s.edges[g + 1])
+                s.state[MOVES] += 1.0
+
+
+@njit(cache=True)
+def _open(s, share, first, end):
+    """Filters of the bins from `first` to before `end` become as uncertain as this share of their power."""
+    for r in range(s.references):
+        before = 0.0
+        for p in range(PARTITIONS):
+            q = r * PARTITIONS + p
+            here = 0.0
+            for k in range(first, end):
+                w = s.filters[q, k]
+                here += w.real * w.real + w.imag * w.imag
+            here /= end - first
+            large = max(here, 0.3 * before)
+            before = large
+            for k in range(first, end):
+                s.variance[q, k] = max(s.variance[q, k], np.float32(share * large))
+
+
+@njit(cache=True)
+def _learn(s):
+    """One step of the Kalman filter on the residual."""
+    for k in range(N_BINS):
+        e, s.uncertain[k] = s.error[k], np.float32(0.5) * s.uncertain[k]
+        power = e.real * e.real + e.imag * e.imag
+        s.noise[k] = np.float32(NOISE_KEEP) * s.noise[k] + np.float32(1 - NOISE_KEEP) * power
+        s.denominator[k] = np.float32(1.0) / (s.uncertain[k] + s.noise[k] + np.float32(1e-12))
+    keep = np.float32(KEEP * KEEP)
+    fresh = np.float32(1.0 - KEEP * KEEP)
+    for q in range(s.n_filters):
+        spectrum, filters, variance = s.spectra[_spectrum_of(s, q)], s.filters[q], s.variance[q]
+        for k in range(N_BINS):
+            x, gain = spectrum[k], variance[k] * s.denominator[k]
+            filters[k] += gain * (np.conj(x) * s.error[k])
+            share = np.float32(0.5) * gain * (x.real * x.real + x.imag * x.imag)
+            w = filters[k]
+            variance[k] = keep * (1 - share) * variance[k] + fresh * (w.real * w.real + w.imag * w.imag)
+
+
+@njit(cache=True)
+def _constrain(s):
+    """Bring a few filters, in turn, back to one block in time."""
+    for _ in range(min(CONSTRAINED * s.references, s.n_filters)):
+        filters = s.filters[s.turn]
+        for k in range(N_BINS):
+            s.bins[k] = filters[k] / np.float32(N_FFT)
+        execute(s.ifft, s.ifft_plan, s.bins, s.time)
+        for t in range(BLOCK, N_FFT):
+            s.time[t] = 0.0
+        execute(s.fft, s.fft_plan, s.time, s.bins)
+        for k in range(N_BINS):
+            filters[k] = s.bins[k]
+        s.turn = (s.turn + 1) % s.n_filters
+
+
+@njit(cache=True)
+def _begin_anew(s):
+    """Forget what was learnt."""
+    for q in range(s.n_filters):
+        for k in range(N_BINS):
+            s.filters[q, k] = 0.0
+            s.variance[q, k] = FIRST_VARIANCE
+    for k in range(N_BINS):
+        s.noise[k] = 0.0
+    s.worse = 0
+
+
+@njit(cache=True)
+def _is_fit(s):
+    """Whether the block can teach anything; what is not finite becomes 0."""
+    fit = True
+    for t in range(BLOCK):
+        x = s.heard[t]
+        if not np.isfinite(x):
+            s.heard[t], fit = 0.0, False
+        elif abs(x) >= CLIPPED:
+            fit = False
+    return fit
+
+
+@njit(cache=True)
+def _watch(s):
+    """Powers of microphone and residual; whether the filter has gone astray."""
+    heard, left = 0.0, 0.0
+    for t in range(BLOCK):
+        heard += s.heard[t] * s.heard[t]
+        left += s.given[t] * s.given[t]
+    s.microphone_power = LEVEL_KEEP * s.microphone_power + (1 - LEVEL_KEEP) * heard / BLOCK
+    s.residual_power = LEVEL_KEEP * s.residual_power + (1 - LEVEL_KEEP) * left / BLOCK
+    s.worse = s.worse + 1 if left > WORSE * heard + 1e-12 else 0
+    return not np.isfinite(left) or s.worse >= WORSE_BLOCKS
+
+
+@njit(cache=True)
+def _measure(s):
+    """Levels of the residual's bands, and how much of them may be music."""
+    for t in range(LOOK - BLOCK):
+        s.residual[t] = s.residual[t + BLOCK]
+    for t in range(BLOCK):
+        s.residual[LOOK - BLOCK + t] = s.given[t]
+    for t in range(LOOK):
+        s.look[t] = s.residual[t] * s.window[t]
+    execute(s.look_fft, s.look_plan, s.look, s.look_bins)
+    room_sum, left_sum = 0.0, 0.0
+    for b in range(s.n_bands):
+        power, left = 0.0, 0.0
+        for k in range(s.look_from[b], s.look_to[b]):
+            x = s.look_bins[k]
+            power += s.look_weights[b, k] * (x.real * x.real + x.imag * x.imag)
+        for k in range(N_BINS):
+            left += s.error_weights[b, k] * s.uncertain[k]
+        s.left[b] = LEVEL_KEEP * s.left[b] + (1 - LEVEL_KEEP) * left
+        s.room[b] = max(power - left, LEAST_SHARE * power)
+        room_sum += s.room[b]
+        left_sum += left
+    return room_sum, left_sum
+
+
+@njit(cache=True)
+def _tell(s, room_sum, left_sum, fit):
+    """Readings for whoever listens."""
+    s.state[ERROR] = 10.0 * np.log10((left_sum + 1e-20) / (room_sum + 1e-20))
+    s.state[CANCELLED] = 10.0 * np.log10((s.microphone_power + 1e-20) / (s.residual_power + 1e-20))
+    s.state[SKIPPED] += 0.0 if fit else 1.0
+    s.state[BLOCKS] += 1.0
+
+
+@njit(cache=True)
+def cancel_block(s):
+    """One block of 512 samples in `heard`, and of each reference in the second half of `played` → the residual in
+    `given`, levels in `room` and `left`."""
+    fit = _is_fit(s)
+    _transform_played(s)
+    _cancel(s)
+    if _watch(s):
+        _begin_anew(s)
+        s.state[RESTARTS] += 1.0
+        for t in range(BLOCK):
+            s.given[t] = s.heard[t]
+    elif fit:
+        _compare(s)
+        _learn(s)
+        _moderate(s)
+        _doubt(s)
+        _constrain(s)
+    room_sum, left_sum = _measure(s)
+    _tell(s, room_sum, left_sum, fit)
+
+
+@step
+def cancel(state, x, n, y):
+    """`n` planar float32 samples at 16 kHz of microphone and references → as many of the residual, a block later."""
+    s = CANCELLER(state)
+    came, gone = float_rows(x, 1 + s.references, STRIDE), float_rows(y, 1, STRIDE)
+    for t in range(n):
+        gone[0, t] = s.given[s.at]
+        s.heard[s.at] = came[0, t]
+        for r in range(s.references):
+            z = came[1 + r, t]
+            s.played[r, BLOCK + s.at] = z if np.isfinite(z) else np.float32(0.0)
+        s.at += 1
+        if s.at == BLOCK:
+            cancel_block(s)
+            s.at = 0
+    return n
+
+
+def band_centres_hz() -> np.ndarray:
+    """Centres of the third-octave bands whose levels the canceller gives, float64 (n_bands,)."""
+    return third_octave_bands(_plan(LOOK), low_hz=LOW_HZ, high_hz=HIGH_HZ).centres_hz
+
+
+def canceller_stage(references: int = 1) -> Stage:
+    """The canceller as an audio stage at 16 kHz: rows microphone, reference (left, right) in, the residual out.
+
+    Parameters
+    ----------
+    references : int
+        Channels of what is played, 1 or 2.
+
+    Returns
+    -------
+    Stage
+        Delay 512 samples. ``stage.fields["room"]``, ``["left"]`` and ``["state"]`` are its readings.
+    """
+    if references not in (1, 2):
+        raise InvalidValue(f"references={references} must be 1 or 2; mix what is played into two channels")
+    return Stage(cancel, CANCELLER, delay=BLOCK, **canceller_fields(references))
+
+
+def canceller_fields(references: int) -> dict[str, Any]:
+    """All fields of :data:`CANCELLER`, for a record that has it as a part."""
+    fft, look = real_fft(N_FFT), real_fft(LOOK)
+    wide, narrow = (third_octave_bands(_plan(n), low_hz=LOW_HZ, high_hz=HIGH_HZ).weights for n in (LOOK, N_FFT))
+    window = np.hanning(LOOK + 1)[:LOOK].astype(np.float32)
+    n_bands, n_filters = len(wide), references * PARTITIONS
+    inside = [np.flatnonzero(row) for row in wide]
+    shapes = {
+        **dict.fromkeys(("heard", "given"), BLOCK),
+        **dict.fromkeys(("noise", "uncertain", "denominator"), N_BINS),
+        "played": (references, N_FFT),
+        "residual": LOOK,
+        "time": N_FFT,
+        "look": LOOK,
+    }
+    state: dict[str, Any] = {name: aligned(shape) for name, shape in shapes.items()}
+    state |= {name: aligned(N_BINS, np.complex64) for name in ("bins", "error")}
+    state |= {name: aligned((n_filters, N_BINS), np.complex64) for name in ("spectra", "filters")}
+    return {
+        "references": references,
+        "n_filters": n_filters,
+        "n_bands": n_bands,
+        "fft": fft.forward[0],
+        "fft_plan": fft.forward[1],
+        "ifft": fft.inverse[0],
+        "ifft_plan": fft.inverse[1],
+        "look_fft": look.forward[0],
+        "look_plan": look.forward[1],
+        "window": aligned_copy(window),
+        "look_weights": aligned_copy(wide * np.float32(2 / (LOOK * np.sum(window**2)))),
+        "error_weights": aligned_copy(narrow * np.float32(2 / (N_FFT * BLOCK))),
+        "look_from": aligned_copy(np.array([k[0] for k in inside])),
+        "look_to": aligned_copy(np.array([k[-1] + 1 for k in inside])),
+        "variance": aligned_copy(np.full((n_filters, N_BINS), FIRST_VARIANCE, np.float32)),
+        "look_bins": aligned(LOOK_BINS, np.complex64),
+        "room": aligned(n_bands, np.float64),
+        "left": aligned(n_bands, np.float64),
+        "state": aligned(6, np.float64),
+        "edges": aligned_copy(np.array(EDGES)),
+        **{name: aligned(GROUPS, np.float64) for name in ("cross", "own", "remains", "believed")},
+        **state,
+    }
+
+
+def _plan(n_fft: int) -> FramePlan:
+    return FramePlan(sample_rate=SAMPLE_RATE, n_fft=n_fft, hop=BLOCK)
