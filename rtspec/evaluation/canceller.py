@@ -6,7 +6,6 @@ The noise's third-octave levels from the canceller are held against those of the
 
 import argparse
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +119,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(args: argparse.Namespace) -> Iterator[dict]:
-    for k, (name, channels) in enumerate(product(args.rooms.split(","), (1, 2))):
+    names: list[str] = args.rooms.split(",")
+    for k, (name, channels) in enumerate([(name, channels) for name in names for channels in (1, 2)]):
         sound = None if args.audio is None else _piece(args.audio, k, channels)
         made = trial(_room(name), NOISES[args.noise], channels, args.music_db, (args.seed, k), sound)
         medians = {f"{w}_db": float(np.median(np.abs(e))) for w, e in made["errors"].items()}

@@ -54,7 +54,7 @@ def paths(room: Room, sample_rate: int, channels: int, rng: np.random.Generator)
         path[at:] = tail / np.sqrt(np.sum(tail**2)) * rng.uniform(0.6, 1.2)
         path[direct] += 1.0
     edges = butter(2, (room.low_hz, room.high_hz), "bandpass", fs=sample_rate, output="sos")
-    return sosfilt(edges, made, axis=1)
+    return np.asarray(sosfilt(edges, made, axis=1), np.float64)
 
 
 def heard(music: np.ndarray, responses: np.ndarray) -> np.ndarray:

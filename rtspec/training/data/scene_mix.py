@@ -149,9 +149,9 @@ def _heard(mix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     mix = np.fft.irfft(spectrum * 10 ** (gain_db / 20), len(mix))
     if rng.random() < 0.5:
         edge = rng.uniform(3500, 7600)
-        mix = sosfilt(butter(4, edge, fs=SAMPLE_RATE, output="sos"), mix)
+        mix = np.asarray(sosfilt(butter(4, edge, fs=SAMPLE_RATE, output="sos"), mix))
     if rng.random() < 0.5:
-        mix = sosfilt(butter(2, rng.uniform(40, 250), "highpass", fs=SAMPLE_RATE, output="sos"), mix)
+        mix = np.asarray(sosfilt(butter(2, rng.uniform(40, 250), "highpass", fs=SAMPLE_RATE, output="sos"), mix))
     return np.asarray(mix, np.float32)
 
 

@@ -32,7 +32,7 @@ class Pool:
     """
 
     def __init__(self, layers: str | Path, network: str, n: int, seed: int):
-        self.labels = list(CLASSES)
+        self.labels: list[str] = list(CLASSES)
         mixer = SceneMixer((s.label, read(s.path, SAMPLE_RATE)[0][0]) for s in read_folder(layers))
         made = [_labelled(mixer, np.random.default_rng((seed, 1, k)), k) for k in range(n)]
         self.features = np.stack([FEATURES[network](sound) for _, sound in made])

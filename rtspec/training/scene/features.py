@@ -36,7 +36,7 @@ def mfcc(sound: np.ndarray) -> np.ndarray:
     Every second frame, so that one comes each 25 ms.
     """
     log = _log_power(sound, PAPER_PLAN, "paper")[:, ::2]
-    cepstrum = dct(log, axis=0, norm="ortho")[:N_MFCC] * 0.1
+    cepstrum = np.asarray(dct(log, axis=0, norm="ortho"))[:N_MFCC] * 0.1
     first = _difference(cepstrum)
     return np.concatenate([cepstrum, first, _difference(first)]).astype(np.float32)
 

@@ -31,6 +31,8 @@ class PaperNetwork(nn.Module):
     n_classes : int
     """
 
+    temperature: Tensor
+
     def __init__(self, n_classes: int):
         super().__init__()
         self.layers = nn.Sequential(_layer(1, 32, 3), _layer(32, 64, 3), _layer(64, 128, 3))
@@ -77,8 +79,8 @@ class ExponentialMean(nn.Module):
         self.memory = nn.RNN(width, width, nonlinearity="relu", bias=False)
         keep = math.exp(-1 / frames)
         with torch.no_grad():
-            self.memory.weight_ih_l0.copy_((1 - keep) * torch.eye(width))
-            self.memory.weight_hh_l0.copy_(keep * torch.eye(width))
+            self.memory.get_parameter("weight_ih_l0").copy_((1 - keep) * torch.eye(width))
+            self.memory.get_parameter("weight_hh_l0").copy_(keep * torch.eye(width))
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:

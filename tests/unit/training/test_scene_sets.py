@@ -82,7 +82,7 @@ def test_scenes_follow_from_their_seed_and_quiet_ones_are_faint():
     assert mixer.labels == list(CLASSES)
     for label in CLASSES:
         scenes = [mixer.scene(label, np.random.default_rng(3), 1.0) for _ in range(2)]
-        assert np.array_equal(*scenes)
+        assert np.array_equal(scenes[0], scenes[1])
         assert np.abs(scenes[0]).max() <= 1
         level_db = 20 * np.log10(scenes[0].std())
         assert (level_db < -50) == (label == "quiet")
