@@ -21,7 +21,8 @@ from rtspec.models import load, model_stage
 from rtspec.models.catalogue import models
 from rtspec.models.joint import joined
 from rtspec.processors.timbre.few import asking_stages
-from rtspec.processors.timbre.voices import ASKED, MAX_VOICES, N_LEVELS
+from rtspec.processors.timbre.voice_kernels import ASKED
+from rtspec.processors.timbre.voices import MAX_VOICES, N_LEVELS
 
 CALLS = 8
 """Frames in a row, so that the Python around them does not count."""

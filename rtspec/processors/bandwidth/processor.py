@@ -17,17 +17,11 @@ from ...models.manifest import Manifest
 from ...models.packages import load
 from ...models.session import model_stage
 from ..frame_processor import FrameProcessor
-from .stages import (
-    ANSWER,
-    CONTROLS,
-    N_BINS,
-    N_FEATURES,
-    add_input_stage,
-    hiss_stage,
-    mend_stage,
-    replace_stage,
-    watch_stage,
-)
+from .add_input import add_input_stage
+from .hiss import hiss_stage
+from .mend import mend_stage, replace_stage
+from .sizes import ANSWER, CONTROLS, N_BINS, N_FEATURES
+from .watch import watch_stage
 
 SHIPPED = {"live": "bandwidth-live", "paper": "bandwidth-paper"}
 """Short names of models."""

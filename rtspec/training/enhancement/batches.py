@@ -9,7 +9,8 @@ from scipy.fft import rfft
 from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...metrics.distances import LSD_FLOOR, LSD_N_FFT
-from ...processors.bandwidth.stages import CONTROLS, N_BINS, N_FEATURES, watch_stage
+from ...processors.bandwidth.sizes import CONTROLS, N_BINS, N_FEATURES
+from ...processors.bandwidth.watch import watch_stage
 from ..data.folders import Clip
 from ..data.walls import WALL_FOOT_HZ
 from .segments import Segments, one_channel

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ...frames.plan import FramePlan
 from ...metrics.distances import LSD_N_FFT
-from ...processors.bandwidth.stages import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
+from ...processors.bandwidth.sizes import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
 from .batches import LONG_LAG, LONG_STRIDE, Batch
 
 LOG_FLOOR = 1e-8

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ...errors import InvalidValue, of_kind
-from ...processors.bandwidth.stages import N_FEATURES
+from ...processors.bandwidth.sizes import N_FEATURES
 from ..export import ship
 from .batches import LIVE_PLAN, Seen
 from .degradation import low_pass

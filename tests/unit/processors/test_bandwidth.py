@@ -8,7 +8,7 @@ from rtspec.errors import InvalidValue
 from rtspec.evaluation.enhancement import speech, untouchable
 from rtspec.frames import FramePlan
 from rtspec.models import FrameModel, models
-from rtspec.processors.bandwidth.stages import HISS_SAMPLES, hiss_stage
+from rtspec.processors.bandwidth.hiss import HISS_SAMPLES, hiss_stage
 from rtspec.training.data.walls import upper_edge_hz
 from rtspec.training.enhancement.degradation import low_pass, mp3
 

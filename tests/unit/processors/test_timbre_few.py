@@ -9,7 +9,8 @@ from rtspec.buffers.memory import aligned
 from rtspec.models.packages import load
 from rtspec.models.session import ModelStage, model_stage
 from rtspec.processors.timbre.few import SIZES, asking_stages
-from rtspec.processors.timbre.voices import ASKED, MAX_VOICES, N_LEVELS
+from rtspec.processors.timbre.voice_kernels import ASKED
+from rtspec.processors.timbre.voices import MAX_VOICES, N_LEVELS
 
 
 def asked_rows() -> np.ndarray:

@@ -10,7 +10,8 @@ import torch
 import rtspec
 from rtspec.cli import main
 from rtspec.metrics import distances as metrics
-from rtspec.processors.bandwidth.stages import ANSWER, N_FEATURES, even_noise, hiss_stage
+from rtspec.processors.bandwidth.hiss import even_noise, hiss_stage
+from rtspec.processors.bandwidth.sizes import ANSWER, N_FEATURES
 from rtspec.training.data.folders import Clip, keep_clip
 from rtspec.training.data.music import to_int16
 from rtspec.training.data.walls import upper_edge_hz
