@@ -12,7 +12,7 @@ from .processors.catalogue import CLASSES as _PROCESSORS
 from .telemetry import turn_off as _turn_telemetry_off
 
 if TYPE_CHECKING:
-    from . import audio, frames, models, phase, processors
+    from . import audio, frames, models, phase, processors, style
     from .batch.rendering import render
     from .chain.board import Pedalboard
     from .chain.mix import Mix
@@ -46,7 +46,7 @@ _HOMES = {
     "render": "batch.rendering",
     **dict.fromkeys(_PROCESSORS, "processors"),
 }
-_PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "phase", "processors")
+_PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "phase", "processors", "style")
 
 __all__ = [
     "AudioStream",
@@ -70,6 +70,7 @@ __all__ = [
     "phase",
     "processors",
     "render",
+    "style",
 ]
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "real sound through a real model, with nothing attached: hear it, see it, read its latency",
     "live": "live input through processors to the output",
     "render": "sound files or folders through the same processors",
+    "style": "one sound in the texture of another, offline (live: --processor style)",
     "tag": "what is heard in sound files, or at the input: the scene, second by second",
     "devices": "audio devices, and how to name them",
     "midi": "MIDI ports; what comes through one; which knob shall move a parameter",

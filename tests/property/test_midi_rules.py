@@ -31,6 +31,9 @@ class Stream:
         self.changes.append((time_s, parameter.name, value))
         return True
 
+    def control(self, message, time_s=None):
+        """For modulation, of which there is none here."""
+
 
 CHAIN = [rtspec.TimbreSynth("organ"), Gate(), rtspec.OnnxProcessor("identity", n_fft=256)]
 """Gate reads no controllers: it gets plain messages, zones translated."""

@@ -20,7 +20,7 @@ LAYERS = (
     ("panel",),
     ("pictures",),
     ("batch",),
-    ("metrics",),
+    ("metrics", "style"),
     ("training",),
     ("benchmarks",),
     ("evaluation",),

@@ -42,6 +42,9 @@ class Stream:
         self.played.append((message, time_s, processor))
         return True
 
+    def control(self, message, time_s=None):
+        """For modulation, of which there is none here."""
+
 
 @pytest.fixture
 def told():

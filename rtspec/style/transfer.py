@@ -1,0 +1,296 @@
+"""Style transfer offline: a spectrogram, or a sound, is moved until its Gram matrices are the style's [1]_ [2]_.
+
+References
+----------
+.. [1] D. Ulyanov, V. Lebedev: "Audio texture synthesis and style transfer", 2016.
+.. [2] L. Wyse: "Audio spectrogram representations for processing with convolutional neural networks", 2017.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import Bounds, minimize
+from scipy.signal import resample_poly
+
+from ..errors import InvalidValue
+from .judging import Judges
+from .losses import Losses, StyleLoss
+from .networks import Network, network_named
+from .spectra import RATE, Seen, frames_of, sound_of, sound_slope
+
+SOUND_ROUNDS = 80
+LEVEL = 0.1
+"""Root mean square at which content and style are compared."""
+SECTION_S, OVERLAP_S = 12.0, 0.5
+"""Longer contents are made in sections of that length, each over the last one's end."""
+MOST_STYLE_S = 30.0
+"""Of the style: its features are held in memory."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """What a transfer gives.
+
+    Attributes
+    ----------
+    audio : ndarray, float32, shape (n_samples,) or (1, n_samples)
+        At the content's rate, length and level.
+    curve : ndarray, float64, shape (n_evaluations,)
+        The loss at each evaluation of the first section: the style's share and `content_weight` times the content's.
+    spectrogram, sound : Losses
+        By the network that was optimised: of the magnitudes that were found, and of the sound whose phases were
+        reconstructed; the mean over sections.
+    unseen : float
+        The style's share by networks that the optimiser never saw, of the sound.
+    own : float
+        The same of another stretch of the style: what is nearer than this is as near as the style is to itself.
+    n_sections : int
+    style_s : float
+        Seconds of the style that were heard.
+    """
+
+    audio: np.ndarray
+    curve: np.ndarray
+    spectrogram: Losses
+    sound: Losses
+    unseen: float
+    own: float
+    n_sections: int
+    style_s: float
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a transfer is made; see :func:`transfer`."""
+
+    network: str = "ulyanov"
+    content_weight: float = 0.02
+    iterations: int = 300
+    start: Literal["noise", "content"] | float = "noise"
+    domain: Literal["spectrogram", "sound"] = "spectrogram"
+    phase: str = "best"
+    seed: int = 0
+
+    def __post_init__(self):
+        network_named(self.network)
+        if not 0 <= self.content_weight <= 1e6:
+            raise InvalidValue(f"content_weight={self.content_weight} must be 0 to 1e6; 0 makes the texture alone")
+        if not 1 <= self.iterations <= 100_000:
+            raise InvalidValue(f"iterations={self.iterations} must be 1 to 100000; try 300")
+        if isinstance(self.start, str):
+            if self.start not in ("noise", "content"):
+                raise InvalidValue(f'start="{self.start}" must be "noise", "content" or a share of noise from 0 to 1')
+        elif not 0 <= self.start <= 1:
+            raise InvalidValue(f"start={self.start} must be a share of noise from 0 to 1")
+        if self.domain not in ("spectrogram", "sound"):
+            raise InvalidValue(f'domain="{self.domain}" must be "spectrogram" or "sound"')
+
+
+def transfer(
+    content: np.ndarray,
+    style: np.ndarray,
+    rate: float,
+    *,
+    network: str = "ulyanov",
+    content_weight: float = 0.02,
+    iterations: int = 300,
+    start: Literal["noise", "content"] | float = "noise",
+    domain: Literal["spectrogram", "sound"] = "spectrogram",
+    phase: str = "best",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Transferred:
+    """Give a sound the texture of another.
+
+    Parameters
+    ----------
+    content, style : ndarray, real, shape (n_samples,) or (n_channels, n_samples)
+        Channels are averaged; at least 0.3 s each. Contents longer than :data:`SECTION_S` are made in sections, of
+        styles the first :data:`MOST_STYLE_S` are heard.
+    rate : float
+        Hz, of both. The networks hear them at 22 050 Hz: nothing above 11 kHz is made.
+    network : str
+        "ulyanov": 4096 filters of 11 frames, random; "wyse-random": 2048 and 64 filters of 5; ":SEED" behind either
+        draws others.
+    content_weight : float
+        Of the content's share beside the style's, both as in :class:`rtspec.style.losses.Losses`.
+    iterations : int
+        Of L-BFGS.
+    start : "noise", "content" or float
+        What is moved: noise as loud as the style is in each bin, the content, or the content and a share of noise.
+    domain : "spectrogram" or "sound"
+        "sound" goes on with 80 iterations on the samples, so that what is optimised is what is heard.
+    phase : str
+        A method of :func:`rtspec.phase.reconstruct`; "griffin-lim:500" gives the number of rounds.
+    seed : int
+        Of the noise. The same seed gives the same bits.
+    progress : callable, optional
+        Told the share that is done, 0 to 1.
+
+    Raises
+    ------
+    InvalidValue
+    """
+    wishes = Wishes(network, content_weight, iterations, start, domain, phase, seed)
+    heard, level = as_heard(content, rate, "content")
+    model, reference = network_named(network), as_heard(style, rate, "style")[0][: round(MOST_STYLE_S * RATE)]
+    sections = list(_sections(len(heard)))
+    sounds, found, heard_as, curve = [], [], [], []
+    for k, (first, last) in enumerate(sections):
+        done = (lambda share, k=k: progress((k + share) / len(sections))) if progress else None
+        section = Section(model, reference, heard[first:last], wishes, k, done)
+        magnitude = section.magnitude()
+        sounds.append(section.sound(magnitude))
+        found.append(section.losses(magnitude))
+        heard_as.append(section.losses(np.abs(frames_of(sounds[-1]))))
+        curve = curve or section.curve
+    sound, judges = _joined(sounds, sections), Judges(reference, heard)
+    return Transferred(
+        audio=_as_content(sound * np.float32(level / LEVEL), content, rate),
+        curve=np.array(curve),
+        spectrogram=_mean(found),
+        sound=_mean(heard_as),
+        unseen=judges.share(sound),
+        own=judges.own,
+        n_sections=len(sections),
+        style_s=len(reference) / RATE,
+    )
+
+
+def as_heard(sound: np.ndarray, rate: float, name: str) -> tuple[np.ndarray, float]:
+    """A sound as the networks hear it: mono, at their rate, at :data:`LEVEL`; and the level that it had."""
+    sound = np.asarray(sound)
+    if sound.ndim not in (1, 2) or np.iscomplexobj(sound) or not np.isfinite(sound).all():
+        raise InvalidValue(f"{name} of shape {sound.shape} must be real, finite, (n_samples,) or (channels, n_samples)")
+    if not 1000 <= rate <= 384_000:
+        raise InvalidValue(f"rate={rate} must be 1000 to 384000 Hz")
+    mono = sound.astype(np.float64) if sound.ndim == 1 else sound.mean(axis=0, dtype=np.float64)
+    if len(mono) < 0.3 * rate:
+        raise InvalidValue(f"{name} of {len(mono) / rate:.2f} s must last 0.3 s or more")
+    common = int(np.gcd(RATE, round(rate)))
+    made = np.asarray(resample_poly(mono, RATE // common, round(rate) // common))
+    level = float(np.sqrt(np.mean(made**2)))
+    if level < 1e-7:
+        raise InvalidValue(f"{name} is silence: it has no texture; take another stretch of it")
+    return (made * (LEVEL / level)).astype(np.float32), level
+
+
+def _sections(n_samples: int) -> list[tuple[int, int]]:
+    """First and last sample of each section; all about as long, each begins before the last one's end."""
+    overlap = round(OVERLAP_S * RATE)
+    n_sections = max(1, -(-(n_samples - overlap) // (round(SECTION_S * RATE) - overlap)))
+    edges = np.linspace(0, n_samples, n_sections + 1).astype(int)
+    return [(max(0, int(first) - overlap), int(last)) for first, last in pairwise(edges)]
+
+
+def _joined(sounds: list[np.ndarray], sections: list[tuple[int, int]]) -> np.ndarray:
+    """Sections one after another; where two overlap, their powers add to one, since noises are not alike."""
+    out = np.zeros(sections[-1][1], np.float32)
+    end = 0
+    for sound, (first, last) in zip(sounds, sections, strict=True):
+        angle = np.linspace(0, np.pi / 2, end - first, dtype=np.float32)
+        out[first:end] = out[first:end] * np.cos(angle) + sound[: end - first] * np.sin(angle)
+        out[end:last] = sound[end - first :]
+        end = last
+    return out
+
+
+def _as_content(sound: np.ndarray, content: np.ndarray, rate: float) -> np.ndarray:
+    """Back at the content's rate, of its length and number of dimensions."""
+    common, n_samples = int(np.gcd(RATE, round(rate))), np.shape(content)[-1]
+    made = np.asarray(resample_poly(sound, round(rate) // common, RATE // common), np.float32)[:n_samples]
+    made = np.pad(made, (0, n_samples - len(made)))
+    return made if np.ndim(content) == 1 else made[None]
+
+
+def _mean(losses: list[Losses]) -> Losses:
+    return Losses(float(np.mean([x.style for x in losses])), float(np.mean([x.content for x in losses])))
+
+
+class Section:
+    """One stretch of a content on its way to a style; :func:`transfer` joins what they give.
+
+    Parameters
+    ----------
+    network : Network
+    style, content : ndarray, float32, shape (n_samples,)
+        Mono, at 22 050 Hz, at :data:`LEVEL`.
+    wishes : Wishes
+    number : int
+        Which noise of the seed's it starts from.
+    progress : callable, optional
+
+    Attributes
+    ----------
+    curve : list of float
+        The loss at each evaluation.
+    """
+
+    def __init__(
+        self, network: Network, style, content, wishes: Wishes, number: int = 0, progress: Progress | None = None
+    ):
+        spectra = frames_of(style), frames_of(content)
+        self._seen = Seen(network.as_level, float(np.abs(spectra[1]).max()))
+        self._style, self._content = (self._seen.of(np.abs(each)) for each in spectra)
+        self._loss = StyleLoss(network, self._style, self._content, wishes.content_weight)
+        self._wishes, self._n_samples, self._progress = wishes, len(content), progress
+        self._generator = np.random.default_rng((wishes.seed, number))
+        self._rounds = wishes.iterations + (SOUND_ROUNDS if wishes.domain == "sound" else 0)
+        self._done = 0
+        self.curve: list[float] = []
+
+    def magnitude(self) -> np.ndarray:
+        """The spectrogram that was found, float32 of shape (n_bins, n_frames)."""
+        seen = self._minimised(self._loss, self._start(), self._wishes.iterations, 0.0)
+        return self._seen.magnitude(seen)
+
+    def sound(self, magnitude: np.ndarray) -> np.ndarray:
+        """It as a sound, float32 of shape (n_samples,), and, where that was asked for, moved on as one."""
+        made = sound_of(magnitude, self._n_samples, self._wishes.phase)
+        return self.moved(made) if self._wishes.domain == "sound" else made
+
+    def moved(self, sound: np.ndarray) -> np.ndarray:
+        """:data:`SOUND_ROUNDS` iterations on a sound's samples."""
+        return self._minimised(self._of_sound, sound, SOUND_ROUNDS, None)
+
+    def losses(self, magnitude: np.ndarray) -> Losses:
+        """Of a spectrogram, or of a sound's."""
+        return self._loss.measured(self._seen.of(magnitude))
+
+    def _start(self) -> np.ndarray:
+        noise = np.abs(self._generator.standard_normal(self._content.shape)).astype(np.float32)
+        if self._wishes.start == "noise":
+            return noise * self._style.mean(axis=1, keepdims=True)
+        share = 0.0 if self._wishes.start == "content" else float(self._wishes.start)
+        return self._content + np.float32(share * self._content.mean()) * noise
+
+    def _of_sound(self, sound: np.ndarray) -> tuple[float, np.ndarray]:
+        spectrum = frames_of(sound)
+        magnitude = np.abs(spectrum)
+        value, slope = self._loss(self._seen.of(magnitude))
+        return value, sound_slope(self._seen.slope(slope, magnitude), spectrum, len(sound))
+
+    def _minimised(self, loss, start: np.ndarray, rounds: int, least: float | None) -> np.ndarray:
+        """The start moved by L-BFGS-B for so many iterations, not below `least`."""
+
+        def evaluated(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            value, slope = loss(flat.reshape(start.shape).astype(np.float32))
+            self.curve.append(value)
+            return value, slope.ravel().astype(np.float64)
+
+        def told(_: np.ndarray) -> None:
+            self._done += 1
+            if self._progress:
+                self._progress(min(1.0, self._done / self._rounds))
+
+        options = {"maxiter": rounds, "maxfun": 2 * rounds, "ftol": 0.0, "gtol": 0.0}
+        bounds = None if least is None else Bounds(least, np.inf)
+        found = minimize(
+            evaluated, start.ravel(), jac=True, method="L-BFGS-B", bounds=bounds, callback=told, options=options
+        )
+        return found.x.reshape(start.shape).astype(np.float32)
