@@ -12,8 +12,9 @@ def rain(seconds, rate):
     """Drops: short noises, thousands a second, over a quiet rush."""
     generator = np.random.default_rng(0)
     sound = 0.02 * generator.standard_normal(round(seconds * rate))
+    drop = np.exp(-np.arange(400) / 60)
     for at in generator.integers(0, len(sound) - 400, round(400 * seconds)):
-        sound[at : at + 400] += generator.exponential(0.1) * np.exp(-np.arange(400) / 60) * generator.standard_normal(400)
+        sound[at : at + 400] += generator.exponential(0.1) * drop * generator.standard_normal(400)
     return sound
 
 
