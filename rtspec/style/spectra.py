@@ -1,5 +1,7 @@
 """The way from sound to what a network sees, and slopes on the way back."""
 
+from typing import Any
+
 import numpy as np
 from scipy.fft import irfft
 
@@ -21,7 +23,7 @@ def frames_of(sound: np.ndarray) -> np.ndarray:
 def sound_of(magnitude: np.ndarray, n_samples: int, phase: str) -> np.ndarray:
     """A sound by reconstructed phases, float32 of shape (n_samples,)."""
     method, _, rounds = phase.partition(":")
-    options = {"iterations": int(rounds)} if rounds else {}
+    options: dict[str, Any] = {"iterations": int(rounds)} if rounds else {}
     return istft(reconstruct(magnitude, PLAN, method=method, **options), PLAN, length=n_samples)
 
 
