@@ -147,12 +147,17 @@ def test_a_full_standard_error_is_no_reason_to_end(sound, tmp_path):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_a_live_stream_ends_cleanly_by_signal(number, status):
     words = [*COMMAND, "live", "--virtual", "--processor", "onnx:identity"]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    traced = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=traced)
     assert child.stdout is not None
     while "playing" not in child.stdout.readline():
         assert child.poll() is None
     time.sleep(0.3)
     child.send_signal(number)
-    out, complaint = child.communicate(timeout=TIMEOUT_S)
+    try:
+        out, complaint = child.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGABRT)  # which faulthandler answers by where every thread stands
+        raise AssertionError(f"it did not end: {child.communicate()[1]}") from None
     assert told(complaint) == [] and child.returncode == status
     assert ("callbacks" in out) == (status == 0)
