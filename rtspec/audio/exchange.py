@@ -120,6 +120,8 @@ class Exchange:
         the period is known for ever.
     """
 
+    to_listen: Ring | None = None
+
     def __init__(
         self,
         *,
@@ -153,16 +155,13 @@ class Exchange:
         self._set(channels=channels, device_inputs=device_inputs, device_outputs=device_outputs, loop=loop, drain=drain)
         self.record["ns_a_frame"], self._block, self.sample_rate = 1e9 / sample_rate, block, sample_rate
         self._expect(block, engine_block or block, split)
-        self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address)
+        self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address, wake=self.wake.address)
+        self._set(histogram=self.histogram.address, peak_most=max(1, round(PEAK_S * sample_rate)))
         self._set(held=-1, hole=-1, prefill=prefill, tape_frames=tape_frames)
-        self._set(
-            wake=self.wake.address, histogram=self.histogram.address, peak_most=max(1, round(PEAK_S * sample_rate))
-        )
         self.record["source_gain"], self.levels = 1.0, Levels(self)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
         self._lend("inject", inject)
-        self.to_listen: Ring | None = None
 
     def _expect(self, period: int, engine_block: int, split: int) -> None:
         """Provide for callbacks of this period; where the driver has buffers of its own, listen to it first."""

@@ -1,5 +1,7 @@
 """All voices of the instrument as one compiled stage: messages in, samples out, a call of the network each hop."""
 
+from typing import Any
+
 import numpy as np
 
 from ...buffers.inbox import MESSAGE, Inbox
@@ -9,12 +11,8 @@ from ...control.parameters import ParameterTable
 from ...models.packages import PackagedModel
 from ...models.session import ModelStage
 from ..phases import PhaseChoice
-from .channels import (
-    hands,
-)
-from .course_kernels import (
-    course_fields,
-)
+from .channels import hands
+from .course_kernels import course_fields
 from .few import asking_stages
 from .frames import frame_fields
 from .keyboard import MAX_VOICES, voices
@@ -76,35 +74,49 @@ def voices_stage(
     wanted = aligned(MAX_VOICES, np.int64)
     asking = asking_stages(package, model, wanted)
     rows: list[Row] = [ramps.row(controls, controls), asking[0].row(asked, told)]
-    inner = table(rows)
-    inner.flags.writeable = False
     frames, stages, kept = frame_fields(phase, rate, hop)
     voices_played = Stage(
         play_voices,
         SYNTH,
         keep=(inbox, tuple(rows), table_of, kept),
         latents=latents,
-        course=aligned(MAX_VOICES, np.float64),
-        wanted=wanted,
-        **course_fields(courses),
-        hop=hop,
-        fill=hop,
-        noise_at=(NOISE_HOPS - 1) * hop,
         channels=channels,
-        sample_rate=rate,
         inbox=inbox.address,
-        message=aligned(1, MESSAGE.dtype),
-        rows=inner,
-        controls=controls,
-        voices=aligned_copy(voices()),
-        hands=aligned_copy(hands()),
-        tables=aligned((MAX_VOICES, 3, TABLE)),
-        asked=asked,
-        told=told,
+        rows=_fixed(table(rows)),
+        **_arrays(asked, told, wanted, controls),
         **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe", "drums")},
+        **_times(hop, rate),
+        **_memory(),
+        **course_fields(courses),
         **program_fields(programs, home),
         **table_fields(),
-        **noise_fields(NOISE_HOPS * hop, rate),
         **frames,
     )
     return [voices_played, ramps, *asking, *stages]
+
+
+def _arrays(asked: np.ndarray, told: np.ndarray, wanted: np.ndarray, controls: np.ndarray) -> dict[str, np.ndarray]:
+    """What the network is asked and tells, whose answers are wanted, and the parameters."""
+    return {"asked": asked, "told": told, "wanted": wanted, "controls": controls}
+
+
+def _fixed(rows: np.ndarray) -> np.ndarray:
+    rows.flags.writeable = False
+    return rows
+
+
+def _times(hop: int, rate: float) -> dict[str, Any]:
+    """Where in time the voices are, and the noise that runs beside them."""
+    place = {"hop": hop, "fill": hop, "noise_at": (NOISE_HOPS - 1) * hop, "sample_rate": rate}
+    return {**place, **noise_fields(NOISE_HOPS * hop, rate)}
+
+
+def _memory() -> dict[str, np.ndarray]:
+    """What the voices keep from hop to hop."""
+    return {
+        "course": aligned(MAX_VOICES, np.float64),
+        "message": aligned(1, MESSAGE.dtype),
+        "voices": aligned_copy(voices()),
+        "hands": aligned_copy(hands()),
+        "tables": aligned((MAX_VOICES, 3, TABLE)),
+    }
