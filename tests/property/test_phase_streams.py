@@ -84,7 +84,7 @@ def test_the_first_frames_of_a_stage_are_silence_until_its_delay_is_over(method,
 
 @every_method
 @settings(max_examples=6, deadline=None)
-@given(exponent=st.integers(-20, 20))
+@given(exponent=st.integers(-18, 20))  # farther down, squares of the quietest bins are denormal
 def test_a_power_of_two_in_gain_changes_nothing_else(method, options, exponent):
     gain = np.float32(2.0**exponent)
     Y = reconstruct(S, PLAN, method=method, **options)
