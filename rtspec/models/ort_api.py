@@ -203,7 +203,7 @@ class CSession:
             self.api.release("SessionOptions", options.value or 0)
 
     def __del__(self):
-        if getattr(self, "handle", 0):
+        if getattr(self, "handle", 0) and ctypes is not None:  # gone at the end of the interpreter
             self.api.release("Session", self.handle)
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
