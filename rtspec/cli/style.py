@@ -1,11 +1,15 @@
 """``rtspec style CONTENT STYLE OUT``: one sound in the texture of another, offline."""
 
 import argparse
+import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..console import emit, progress
 from ..errors import InvalidValue
+
+if TYPE_CHECKING:
+    from ..style import Transferred
 
 EXAMPLE = "rtspec style song.wav rain.wav rainy.wav --domain sound --picture"
 
@@ -66,21 +70,25 @@ def run(args: argparse.Namespace) -> None:
     peak = float(np.abs(made.audio).max())
     audio = made.audio / max(1.0, peak)
     files.write(args.out, audio, rate)
-    data: dict[str, Any] = {
-        "out": args.out,
+    data = _figures(args.out, made, peak, content.shape[0])
+    if args.picture:
+        data["picture"] = _draw(Path(args.out), {"content": content, "style": style, "made": audio}, rate)
+    emit(args, data, "\n".join(_lines(data)))
+
+
+def _figures(out: str, made: "Transferred", peak: float, n_channels: int) -> dict[str, Any]:
+    return {
+        "out": out,
         "spectrogram": {"style": made.spectrogram.style, "content": made.spectrogram.content},
         "sound": {"style": made.sound.style, "content": made.sound.content},
         "unseen": made.unseen,
         "own": made.own,
         "sections": made.n_sections,
         "style_seconds": made.style_s,
-        "lowered_db": float(20 * np.log10(max(1.0, peak))),
-        "channels_averaged": int(content.shape[0]),
+        "lowered_db": 20 * math.log10(max(1.0, peak)),
+        "channels_averaged": n_channels,
         "evaluations": len(made.curve),
     }
-    if args.picture:
-        data["picture"] = _draw(Path(args.out), {"content": content, "style": style, "made": audio}, rate)
-    emit(args, data, "\n".join(_lines(data)))
 
 
 def _draw(out: Path, sounds: dict[str, Any], rate: int) -> str:

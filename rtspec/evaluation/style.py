@@ -55,8 +55,7 @@ def run(args: argparse.Namespace) -> None:
 
 def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str, Any]]:
     """A row for each way of one pair; the content is at :data:`rtspec.evaluation.style_live.SOUND_RATE`."""
-    style, rate = files.read(style_file)
-    reference = as_heard(style, rate, "style")[0][: round(MOST_STYLE_S * RATE)]
+    reference = as_heard(*files.read(style_file), "style")[0][: round(MOST_STYLE_S * RATE)]
     heard = as_heard(content, SOUND_RATE, "content")[0]
     section = Section(network_named(wishes.network), reference, heard, wishes)
     start = time.process_time()
