@@ -8,6 +8,8 @@ from ..console import emit
 
 EXAMPLE = "rtspec stream-model offline.onnx streaming.onnx --time-axis x=2"
 
+FACTS = ("delay_frames", "rate", "period", "inexact", "clip_frames")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The two files and how far look-ahead may be cut."""
@@ -61,9 +63,13 @@ def run(args: argparse.Namespace) -> None:
     )
     _write(Path(args.streaming), model.SerializeToString())
     facts = stream_metadata(model) or {}
-    data = {"path": args.streaming, **{key: facts[key] for key in ("delay_frames", "rate", "period", "inexact")}}
+    data = {"path": args.streaming, **{key: facts[key] for key in FACTS}}
     lines = [f"{args.streaming}: delay {data['delay_frames']} frames, {len(facts['states'])} states"]
-    lines += [f"inexact: {json.dumps(data['inexact'])}"] if data["inexact"] else ["exactly equal to the offline model"]
+    only = (
+        f" for clips of {data['clip_frames']} frames, the one length that the file takes" if data["clip_frames"] else ""
+    )
+    equal = f"exactly equal to the offline model{only}"
+    lines += [f"inexact: {json.dumps(data['inexact'])}" if data["inexact"] else equal]
     emit(args, data, "\n".join([*lines, f"check it: rtspec validate {args.streaming} --against {args.offline}"]))
 
 

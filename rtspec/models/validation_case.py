@@ -39,6 +39,8 @@ class Case:
 
     @property
     def n_frames(self) -> int:
+        if self.offline is not None and self.run.manifest.get("clip_frames"):
+            return self.run.manifest["clip_frames"]
         return -(-CLIP_FRAMES // self.period) * self.period
 
     def noise(self, n_frames: int | None = None) -> dict[str, np.ndarray]:

@@ -130,7 +130,8 @@ def an_unknown_operator() -> ModelProto:
 
 
 def a_count_for_each_frame() -> ModelProto:
-    return build([node("Div", "x count")], shape=(1, 4, 32), count=np.arange(1, 33, dtype=np.float32)[None, None])
+    counted = np.arange(1, 33, dtype=np.float32)[None, None] ** 2
+    return build([node("Div", "x count")], shape=(1, 4, 32), count=counted)
 
 
 def a_loop() -> ModelProto:

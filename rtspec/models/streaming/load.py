@@ -1,7 +1,7 @@
 """Reading an offline model, and one clear line for each thing that can be wrong with the file itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -32,6 +32,14 @@ class Inputs:
             name: tuple(size * 2 if axis == self.time_axes.get(name) else size for axis, size in enumerate(shape))
             for name, shape in self.shapes.items()
         }
+
+    def of_length(self, n_frames: int) -> "Inputs":
+        """The same inputs for clips of one length only."""
+        shapes = {
+            name: tuple(n_frames if axis == self.time_axes.get(name) else size for axis, size in enumerate(shape))
+            for name, shape in self.shapes.items()
+        }
+        return replace(self, shapes=shapes, n_frames=n_frames, dynamic=False)
 
 
 def load(model: str | Path | ModelProto) -> ModelProto:

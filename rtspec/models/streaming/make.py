@@ -11,6 +11,7 @@ from onnx import ModelProto
 from rtspec.errors import InvalidValue
 
 from .load import Inputs, inputs_of, load
+from .own_length import as_exported
 from .prepare import prepare
 from .prove import prove
 from .rewrite import rewrite
@@ -85,7 +86,8 @@ def make_streaming(
     the frames of zeros with `valid` = 0 to feed after the clip; `rate` (so many frames in, so many out); `period`, of
     which every call takes a multiple; `outputs`, for each its axis, its delay in its own frames and its length for a
     clip of T frames, ``up * ((T + phase) // down) + extra``; `valid_input`; `inexact` (null, or method, exact delay
-    and error of a cut).
+    and error of a cut); `clip_frames` (null, or the one length of clip that the offline file takes: torch's newer
+    exporter keeps the example's where a layer fixes it. Equality was proved for that length alone).
 
     Examples
     --------
@@ -98,7 +100,7 @@ def make_streaming(
     if attention_frames is not None and attention_frames < 1:
         raise InvalidValue(f"attention_frames={attention_frames} must be 1 or more; try 250")
     original = load(model)
-    inputs = inputs_of(original, time_axes, sizes)
+    inputs = as_exported(original, inputs_of(original, time_axes, sizes))
     offline = prepare(original, inputs)
     exact = rewrite(offline, inputs, states=states, attention_frames=attention_frames)
     prove(original, offline, inputs, exact, states, lengths)

@@ -24,7 +24,7 @@ from .refuse import NotStreamable, branches, follows_clip_length, foreign, merge
 from .rewritten import Rewritten
 from .rules import RULES
 from .rules.attention import on_band
-from .rules.count import count_frames
+from .rules.count import count_frames, with_counters
 from .rules.layout import expand_over_time
 from .shapes import Shapes
 from .stream import Folded, Stream
@@ -143,7 +143,7 @@ def _visit(stream: Stream, node: NodeProto) -> None:
     if rule is None:
         raise without_rule(node, len(RULES))
     try:
-        rule(stream, _on_time(stream, node))
+        rule(stream, _on_time(stream, with_counters(stream, node)))
     except RtspecError:
         raise
     except Folded:

@@ -68,6 +68,7 @@ class Rewritten:
             "outputs": {name: _output_entry(flow) for name, flow in outputs.items()},
             "valid_input": self._valid if self._reads_valid else None,
             "inexact": self._bounded() | (inexact or {}) or None,
+            "clip_frames": None if self._inputs.dynamic else self._inputs.n_frames,
         }
 
     def _bounded(self) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
+from rtspec.errors import existing
+
 from ..clock import Clock, Flow
 from ..graph import TO_END
-from ..refuse import NotStreamable
+from ..refuse import NotStreamable, picked_frames
 from ..stream import Stream
-from .registry import attribute, positive
+from .registry import attribute, positive, words
 
 MOST_DIMS = 2
+COUNTS_WITH = words("Add Sub Mul Div Pow Min Max Less LessOrEqual Greater GreaterOrEqual Equal Where")
 
 
 def count_frames(stream: Stream, node: NodeProto) -> bool:
@@ -48,10 +51,43 @@ def _write_counter(stream: Stream, output: str, flow: Flow, start: np.ndarray, s
     writer.node("Add", [scaled, writer.constant(start.reshape(1), "start")], output, exact=True)
 
 
+def with_counters(stream: Stream, node: NodeProto) -> NodeProto:
+    """The node with counters for its constants n, n + 1, … over a clip whose length the file fixes.
+
+    What a file for any clip computes by a Range of its length, one for a single length holds as numbers.
+    """
+    if stream.clip.dynamic or node.op_type not in COUNTS_WITH:
+        return node
+    clocks = {stream.length(name): stream.flows[name].clock for name in node.input if name in stream.flows}
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    for i, name in enumerate(node.input):
+        value = stream.shapes.constant(name) if name not in stream.flows else None
+        clock = clocks.get(value.size) if value is not None and value.size in value.shape else None
+        if value is not None and clock is not None and clock.rate == 1 and value.size > 1:
+            copy.input[i] = _counter(stream, name, value, Clock(extra=clock.extra))
+    return copy
+
+
+def _counter(stream: Stream, name: str, value: np.ndarray, clock: Clock) -> str:
+    """A counter in place of a constant that counts the frames in whole numbers; else the constant."""
+    flat = value.reshape(-1).astype(np.float64)
+    if not np.array_equal(flat, flat[0] + np.arange(flat.size)) or flat[0] != round(flat[0]):
+        return name
+    axis, made = value.shape.index(value.size), stream.writer.name(f"{name}.counted")
+    line = stream.writer.name(f"{made}.flat")
+    _write_counter(stream, line, Flow(0, clock), value.reshape(-1)[0], value.reshape(-1)[1] - value.reshape(-1)[0])
+    shape = stream.writer.constant([-1 if i == axis else 1 for i in range(value.ndim)], "shape")
+    stream.writer.node("Reshape", [line, shape], made, exact=True)
+    stream.shapes.declare(made, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+    stream.flows[made] = Flow(axis, clock)
+    return made
+
+
 def gather_frames(stream: Stream, node: NodeProto) -> None:
     """Frames picked at places that move with time by equal steps (im2col, unfold): a window, taken apart."""
     name, places = node.input[0], node.input[1]
-    flow, index_flow = stream.flows[name], stream.flows[places]
+    flow, index_flow = stream.flows[name], stream.flows.get(places) or _index_flow(stream, node)
     index = stream.shapes.constant(places)
     axis = positive(attribute(node, "axis", 0), len(stream.shapes.shape(name)))
     if index is None or axis != flow.axis or index.ndim > MOST_DIMS:
@@ -69,6 +105,22 @@ def gather_frames(stream: Stream, node: NodeProto) -> None:
         places_of_lead = offsets[..., None] - low + step * np.arange(-made.delay)
         lead = np.take(stream.leads[frames], np.moveaxis(places_of_lead, -1, index_flow.axis), axis)
         stream.leads[node.output[0]] = lead
+
+
+def _index_flow(stream: Stream, node: NodeProto) -> Flow:
+    """Along which axis of constant places the frames lie, in a clip whose length the file fixes."""
+    index = existing(stream.shapes.constant(node.input[1]))
+    frames = stream.length(node.input[0])
+    long = [axis for axis, size in enumerate(index.shape) if 5 * size * _step(index, axis) > 4 * frames]
+    if stream.clip.dynamic or len(long) != 1:
+        raise picked_frames(node, len([e for e in stream.consumers(node.input[0]) if e.op_type == "Gather"]))
+    return Flow(long[0])
+
+
+def _step(index: np.ndarray, axis: int) -> int:
+    """By how much places grow along an axis; 0 where not by equal steps."""
+    steps = np.unique(np.diff(index, axis=axis))
+    return int(steps[0]) if steps.size == 1 and steps[0] > 0 else 0
 
 
 def _affine(node: NodeProto, index: np.ndarray) -> tuple[np.ndarray, int]:

@@ -3,7 +3,7 @@
 import numpy as np
 from onnx import NodeProto
 
-from ..refuse import NotStreamable, picked_frames
+from ..refuse import NotStreamable
 from ..stream import Stream
 from .count import gather_frames
 from .registry import attribute, main_input, positive, streams
@@ -50,7 +50,7 @@ def gather(stream: Stream, node: NodeProto) -> None:
     if node.input[1] in stream.flows:
         return gather_frames(stream, node)
     if axis == flow.axis:
-        raise picked_frames(node, len([each for each in stream.consumers(name) if each.op_type == "Gather"]))
+        return gather_frames(stream, node)
     stream.emit(node, [name, stream.static(node.input[1], node)])
     added = len(stream.shapes.shape(node.input[1])) - 1
     stream.flows[node.output[0]] = flow.but(axis=flow.axis + (added if axis < flow.axis else 0))
