@@ -18,7 +18,7 @@ SHOTS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "device_scale_factor": 2},
 }
 CORNERS = ["Flute", "Brass", "Strings", "Organ"]
-EASE: dict[str, Any] = {"buffer_size": 256, "worker_samples": 2048}
+EASE: dict[str, Any] = {"buffer_size": 256, "devices": rtspec.Devices(virtual=True, worker_samples=2048)}
 """A picture needs no short latency, and Chromium is a heavy neighbour."""
 
 FILL_S = 14.0
@@ -33,7 +33,12 @@ def played() -> rtspec.AudioStream:
         equalizer.parameters[f"gain_{hz}_hz"].value = gain
     chain = [synth, equalizer, rtspec.OnnxProcessor("tilt-gate")]
     music = ROOT / "examples" / "audio" / "music.ogg"
-    return rtspec.AudioStream(plugins=chain, source=music, loop=True, virtual=True, panel=True, **EASE)
+    return rtspec.AudioStream(
+        plugins=chain,
+        source=rtspec.Loop(music),
+        control=rtspec.Control(panel=True),
+        **EASE,
+    )
 
 
 def shoot(browser: Any, url: str, path: Path, options: dict[str, Any]) -> None:

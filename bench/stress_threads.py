@@ -79,7 +79,7 @@ class Stress:
         """A live stream of a shared board for a moment, twice."""
         board, source = dice.choice([self.board, self.pieced]), self.sounds[-1]
         with self.streaming:
-            stream = rtspec.AudioStream(plugins=board, source=source, loop=True, virtual=True)
+            stream = rtspec.AudioStream(plugins=board, source=rtspec.Loop(source), devices=rtspec.Devices(virtual=True))
             for _ in range(2):
                 with stream:
                     time.sleep(0.05)

@@ -8,7 +8,7 @@ with rtspec.AudioStream(
     plugins=[rtspec.SpectralInversion(bands="mel"), rtspec.OnnxProcessor("tilt-gate")],
     sample_rate=48000,
     source="examples/audio/speech.flac",
-    virtual=True,  # leave it out: the default device
+    devices=rtspec.Devices(virtual=True),  # leave it out: the default device
 ) as stream:
     print(stream.latency)
     time.sleep(1.0)

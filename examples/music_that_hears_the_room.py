@@ -21,7 +21,9 @@ Path("out").mkdir(exist_ok=True)
 print(eq.write_curve("out/curve.csv"), "lines of automation in out/curve.csv")
 
 # The same, played live: sensor=3 is the third channel of the input device, or name another device.
-with rtspec.AudioStream(plugins=eq, source=music[:, : RATE * 2], sensor=room[-RATE * 2 :], virtual=True) as stream:
+with rtspec.AudioStream(
+    plugins=eq, source=music[:, : RATE * 2], sensor=room[-RATE * 2 :], devices=rtspec.Devices(virtual=True)
+) as stream:
     stream.wait()
     print(stream.statistics.underruns, "underruns")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .chain.mix import Mix
     from .control import Parameter
     from .frames import FramePlan
+    from .live.options import Control, Devices, Loop, Measuring, Recording
     from .live.stream import AudioStream
     from .panel import Panel, PanelSettings
     from .processors import (
@@ -38,6 +39,7 @@ _turn_telemetry_off()  # before anything can load onnxruntime
 _HOMES = {
     "AudioStream": "live.stream",
     "FramePlan": "frames",
+    **dict.fromkeys(("Control", "Devices", "Loop", "Measuring", "Recording"), "live.options"),
     "Mix": "chain.mix",
     "Panel": "panel",
     "PanelSettings": "panel",
@@ -51,14 +53,19 @@ _PACKAGES = ("audio", "control", "errors", "evaluation", "frames", "models", "ph
 __all__ = [
     "AudioStream",
     "BandwidthExtension",
+    "Control",
+    "Devices",
     "Equalizer",
     "FramePlan",
+    "Loop",
+    "Measuring",
     "Mix",
     "OnnxProcessor",
     "Panel",
     "PanelSettings",
     "Parameter",
     "Pedalboard",
+    "Recording",
     "SceneEqualizer",
     "SpectralInversion",
     "StyleTransfer",

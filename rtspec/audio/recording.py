@@ -110,7 +110,7 @@ def wav_header(sample_rate: int, channels: int, n_frames: int, riff_most: int = 
     return struct.pack("<4sI4s", first, size, b"WAVE") + sizes + struct.pack("<4sIHHIIHH", *form) + fact + data
 
 
-class Recording:
+class TakeWriter:
     """Input and output of a stream on the disk, written by a thread of its own.
 
     Parameters

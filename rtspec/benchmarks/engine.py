@@ -68,8 +68,8 @@ def measure(job: Job) -> dict:
         sample_rate=job.sample_rate,
         buffer_size=job.block,
         source=source,
-        record_seconds=job.seconds + 1.0,
-        virtual=job.device == "virtual",
+        devices=rtspec.Devices(virtual=job.device == "virtual"),
+        measuring=rtspec.Measuring(tape_seconds=job.seconds + 1.0),
     )
     stolen = stolen_ms()
     with GilBurner() as turns, stream:

@@ -69,9 +69,8 @@ def measure(job: Job) -> dict:
         plugins=processor,
         sample_rate=job.sample_rate,
         buffer_size=job.block,
-        channels=1,
-        inject=sent,
-        record_seconds=TAPE_SECONDS,
+        devices=rtspec.Devices(channels=1),
+        measuring=rtspec.Measuring(inject=sent, tape_seconds=TAPE_SECONDS),
     )
     with stream:
         JackGraph(job.server).loop_back()

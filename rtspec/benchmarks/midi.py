@@ -102,11 +102,9 @@ def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict
         plugins=[Gate()],
         sample_rate=job.sample_rate,
         buffer_size=job.block,
-        channels=1,
-        source=np.zeros((1, job.sample_rate), np.float32),
-        loop=True,
-        record_seconds=2.0 * job.seconds + 5.0,
-        worker_samples=worker,
+        source=rtspec.Loop(np.zeros((1, job.sample_rate), np.float32)),
+        devices=rtspec.Devices(channels=1, worker_samples=worker),
+        measuring=rtspec.Measuring(tape_seconds=2.0 * job.seconds + 5.0),
     )
     stamps, count = [], round(job.seconds / GAP_S)
 

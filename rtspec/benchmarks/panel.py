@@ -92,8 +92,10 @@ def _played(job: Job, seconds: float, panel: bool) -> tuple[dict, dict | None]:
 
     chain = [rtspec.processors.create(name) for name in job.chain]
     source = np.repeat(test_sound(10.0, job.sample_rate)[:1], 2, axis=0)
-    options = {"sample_rate": job.sample_rate, "buffer_size": job.block, "loop": True}
-    with rtspec.AudioStream(plugins=chain, source=source, panel=panel, **options) as stream:
+    control = rtspec.Control(panel=panel)
+    with rtspec.AudioStream(
+        None, None, chain, job.sample_rate, job.block, source=rtspec.Loop(source), control=control
+    ) as stream:
         seen = _looked_at(stream, seconds) if panel else time.sleep(seconds + _VISIT_S)
         found = asdict(stream.statistics)
     names = ("callbacks", "late_callbacks", "underruns", "late_events")
@@ -118,9 +120,15 @@ def _turned(job: Job, seconds: float) -> list[float]:
 
     n = round((seconds + 6.0) * job.sample_rate)
     tone = (0.5 * np.sin(2 * np.pi * _TONE_HZ * np.arange(n) / job.sample_rate)).astype(np.float32)
-    options = {"sample_rate": job.sample_rate, "buffer_size": job.block, "record_seconds": seconds + 6.0}
+    options = {
+        "sample_rate": job.sample_rate,
+        "buffer_size": job.block,
+        "measuring": rtspec.Measuring(tape_seconds=seconds + 6.0),
+    }
     chain = [rtspec.Equalizer(bands="octave")]
-    with rtspec.AudioStream(plugins=chain, source=np.stack([tone, tone]), panel=True, **options) as stream:
+    with rtspec.AudioStream(
+        plugins=chain, source=np.stack([tone, tone]), control=rtspec.Control(panel=True), **options
+    ) as stream:
         visitor = _visitor("turn", str(stream.panel_url), seconds)
         clock = clock_readings(stream, seconds + 3.0)
         turns, stated_s = _told(visitor, seconds), stream.latency.total_ms / 1000.0

@@ -80,7 +80,9 @@ def _stream(job: Job, chain: Sequence[str], block: int, source: np.ndarray):
     )
     seconds = source.shape[1] / job.sample_rate + _MARGIN_S
     options = {"sample_rate": job.sample_rate, "buffer_size": block or None}
-    return board, rtspec.AudioStream(plugins=board, source=source, record_seconds=seconds, **options)
+    return board, rtspec.AudioStream(
+        plugins=board, source=source, measuring=rtspec.Measuring(tape_seconds=seconds), **options
+    )
 
 
 def _played(job: Job, block: int, channels: int, chain: Sequence[str]) -> dict:

@@ -155,12 +155,10 @@ def measure(job: Job) -> dict:
             plugins=board,
             sample_rate=job.sample_rate,
             buffer_size=job.block,
-            source=test_sound(5.0, job.sample_rate),
-            loop=True,
-            record_seconds=1.5,
-            reserve_samples=RESERVE,
-            midi=PORT,
-            osc_port=0,
+            source=rtspec.Loop(test_sound(5.0, job.sample_rate)),
+            devices=rtspec.Devices(reserve_samples=RESERVE),
+            control=rtspec.Control(midi=PORT, osc_port=0),
+            measuring=rtspec.Measuring(tape_seconds=1.5),
         )
         stolen = stolen_ms()
         with Busy(job.burners), GilBurner(), stream:  # once all is compiled: that is not what is measured

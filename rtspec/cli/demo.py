@@ -100,8 +100,8 @@ def _stream(sound, virtual: bool):
         plugins=[rtspec.SpectralInversion(), rtspec.OnnxProcessor("tilt-gate")],
         sample_rate=SAMPLE_RATE,
         source=sound,
-        record_seconds=sound.shape[1] / SAMPLE_RATE + 1.0,
-        virtual=virtual,
+        devices=rtspec.Devices(virtual=virtual),
+        measuring=rtspec.Measuring(tape_seconds=sound.shape[1] / SAMPLE_RATE + 1.0),
     )
 
 

@@ -19,11 +19,13 @@ _VIRTUAL_RATE = 48000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The chain, the devices, what moves it and when to end."""
     add_chain_arguments(parser)
+    _add_sound(parser.add_argument_group("source and sensor"))
     _add_devices(parser.add_argument_group("devices"))
-    _add_sound(parser.add_argument_group("sound"))
-    _add_control(parser.add_argument_group("control"))
-    _add_panel(parser.add_argument_group("panel"))
-    _add_recording(parser.add_argument_group("recording and measuring"))
+    control = parser.add_argument_group("control")
+    _add_control(control)
+    _add_panel(control)
+    _add_recording(parser.add_argument_group("recording"))
+    _add_end(parser.add_argument_group("running"))
 
 
 def _add_devices(group: argparse._ArgumentGroup) -> None:
@@ -53,10 +55,13 @@ def _add_devices(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--virtual", action="store_true", help="the paced virtual device: no sound card, the same engine"
     )
+    group.add_argument(
+        "--guard", action="store_true", help="limit the output, and turn it down where loudspeaker and microphone howl"
+    )
 
 
 def _add_sound(group: argparse._ArgumentGroup) -> None:
-    """What is played in place of the input, and what stands behind the chain."""
+    """What is played in place of the input, and what listening processors hear."""
     group.add_argument(
         "--source", metavar="FILE", help="play this in place of the input; a sensor: levels:FILE or levels:udp:PORT"
     )
@@ -67,9 +72,6 @@ def _add_sound(group: argparse._ArgumentGroup) -> None:
         " recorded",
     )
     group.add_argument("--loop", action="store_true", help="play the source again and again")
-    group.add_argument(
-        "--guard", action="store_true", help="limit the output, and turn it down where loudspeaker and microphone howl"
-    )
 
 
 def _add_control(group: argparse._ArgumentGroup) -> None:
@@ -101,15 +103,19 @@ def _add_panel(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_recording(group: argparse._ArgumentGroup) -> None:
-    """What is kept and shown, and for how long."""
-    group.add_argument(
-        "--seconds", type=_positive, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
-    )
+    """What is kept."""
     group.add_argument(
         "--record", metavar="FILE", help="write what is played to this .wav file meanwhile, and the input beside it"
     )
     group.add_argument(
         "--overwrite", action="store_true", help="let --record replace an earlier take (else take-2.wav and so on)"
+    )
+
+
+def _add_end(group: argparse._ArgumentGroup) -> None:
+    """For how long, and what is shown meanwhile."""
+    group.add_argument(
+        "--seconds", type=_positive, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
     )
     group.add_argument("--quiet", action="store_true", help="show no levels while it plays, only what happens")
 
@@ -132,6 +138,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _stream(args: argparse.Namespace, chain: Any, rate: float, view: View):
     """What is asked for, not started yet."""
+    from ..live.options import Devices, Loop, Recording
     from ..live.stream import AudioStream
 
     if is_sensor(args.source):
@@ -144,26 +151,35 @@ def _stream(args: argparse.Namespace, chain: Any, rate: float, view: View):
         plugins=chain,
         sample_rate=rate,
         buffer_size=args.block,
-        input_channels=args.input_channels,
-        output_channels=args.output_channels,
         allow_feedback=args.allow_feedback,
-        source=source,
-        loop=endless,
-        record=_record(args),
-        overwrite=args.overwrite,
-        virtual=args.virtual,
-        worker_samples=args.worker,
-        guard=args.guard,
+        source=Loop(source) if endless and source is not None else source,
+        sensor=args.sensor,
+        devices=Devices(
+            input_channels=args.input_channels,
+            output_channels=args.output_channels,
+            virtual=args.virtual,
+            reopen=not args.no_reopen,
+            guard=args.guard,
+            worker_samples=args.worker,
+        ),
+        control=_control(args),
+        recording=Recording(_record(args), args.overwrite),
+        report=view.say,
+    )
+
+
+def _control(args: argparse.Namespace):
+    """What moves the chain."""
+    from ..live.options import Control
+
+    return Control(
         midi="auto" if args.map and args.midi is None else args.midi,
         midi_map=args.map,
         midi_timed=not args.untimed,
         osc_port=args.osc,
         osc_host=args.osc_host,
         pad=args.pad.split(",") if args.pad else (),
-        reopen=not args.no_reopen,
         panel=_panel(args),
-        sensor=args.sensor,
-        report=view.say,
     )
 
 

@@ -39,10 +39,8 @@ def measure(job: Job) -> dict[str, Any]:
         plugins=rtspec.SpectralInversion(**INVERTERS[name]),
         sample_rate=job.sample_rate,
         buffer_size=job.block,
-        worker_samples=WORKERS.get(name, 256),
-        channels=1,
-        source=source,
-        loop=True,
+        source=rtspec.Loop(source),
+        devices=rtspec.Devices(worker_samples=WORKERS.get(name, 256), channels=1),
     ) as stream:
         stream.wait(job.seconds)
         seen = stream.statistics.as_dict()

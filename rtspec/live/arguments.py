@@ -11,11 +11,27 @@ from ..audio.layout import MAX_CHANNELS
 from ..chain.board import Pedalboard
 from ..control.controlled import instruments
 from ..errors import InvalidType, InvalidValue
-from .opening import Devices
+from .opening import DevicePair
+from .options import Loop
 
 WORKER_SAMPLES = 256
 """Time beyond one block that the engine has by default: what a wake-up on a busy machine takes at worst. A chain with
 an instrument in it has none: there, what lies between a key and its sound is felt."""
+
+
+def checked_group(name: str, group: Any, kind: type[Any]) -> Any:
+    """One of the groups of a stream's words; the usual one where None."""
+    if group is None:
+        return kind()
+    if not isinstance(group, kind):
+        word = kind.__name__
+        raise InvalidType(f"{name}={group!r} must be rtspec.{word}; write {name}=rtspec.{word}(...), or leave it out")
+    return group
+
+
+def sound_of(source: Any) -> Any:
+    """What a source plays, once or again and again."""
+    return source.sound if isinstance(source, Loop) else source
 
 
 def spread(planar, channels: int) -> Any:
@@ -23,7 +39,7 @@ def spread(planar, channels: int) -> Any:
     return np.repeat(planar, channels, axis=0) if len(planar) == 1 else planar
 
 
-def natural_channels(source: np.ndarray | FileSource | None, devices: Devices) -> int:
+def natural_channels(source: np.ndarray | FileSource | None, devices: DevicePair) -> int:
     """Those of the source, else of the devices, at most 2."""
     if isinstance(source, FileSource):
         return source.channels

@@ -7,7 +7,7 @@ change loads the saved preset of that program, or else the channel plays General
 
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,6 +20,7 @@ from ..control.midi.mpe import MpeZones
 from ..control.parameters import Parameter
 from ..control.presets import without_setup
 from ..errors import InvalidValue, RtspecError
+from .options import Control
 from .osc_verbs import osc_verbs
 
 if TYPE_CHECKING:
@@ -75,22 +76,9 @@ class Controllers:
         Whose parameters they move.
     player : Player
         The stream: what is timed goes through it.
-    midi : str, int or None
-        MIDI input port: name, part of it, index, or "auto" for the first there is.
-    midi_map : str, Path, MidiMap or None
-        A map, or the file of one; the usual controls where None.
-    timed : bool
-        MIDI acts at the sample that belongs to its time, always a millisecond later; else at once, wherever in a block.
-    osc_port : int or None
-        UDP port for OSC; 0 takes a free one.
-    osc_host : str or None
-        Address to listen on for OSC; loop-back where None.
-    presets : Path or None
-        Folder of presets; the user's own where None.
-    pad : sequence of str
-        Names of two or four presets that the pad plays between.
-    panel : bool
-        A panel moves parameters too: map, presets, history and pad are there, whatever ports are open.
+    wanted : Control
+        Ports, map, presets, pad. A panel moves parameters too: with one, map, presets, history and pad are there,
+        whatever ports are open.
     report : callable, optional
         Gets lines of text: ports that come and go, and what could not be done.
 
@@ -108,24 +96,12 @@ class Controllers:
         None until :meth:`open`, and where not asked for.
     """
 
-    def __init__(
-        self,
-        target: Any,
-        player: Player,
-        *,
-        midi: str | int | None = None,
-        midi_map: Any = None,
-        timed: bool = True,
-        osc_port: int | None = None,
-        osc_host: str | None = None,
-        presets: str | Path | None = None,
-        pad: Sequence[str] = (),
-        panel: bool = False,
-        report: Callable[[str], None] | None = None,
-    ):
-        self._player, self._timed, self._report = player, timed, report or (lambda line: None)
-        self._port, self._map, self._osc_port, self._osc_host = midi, midi_map, osc_port, osc_host
-        self._target, self._presets, self._corners, self._panel = target, presets, pad, panel
+    def __init__(self, target: Any, player: Player, wanted: Control, report: Callable[[str], None] | None = None):
+        self._player, self._timed, self._report = player, wanted.midi_timed, report or (lambda line: None)
+        self._port, self._map = wanted.midi, wanted.midi_map
+        self._osc_port, self._osc_host = wanted.osc_port, wanted.osc_host
+        self._target, self._presets, self._corners = target, wanted.presets, wanted.pad
+        self._panel = bool(wanted.panel)
         self.midi: MidiInput | None = None
         self.midi_map: MidiMap | None = None
         self.osc: OscServer | None = None

@@ -9,18 +9,18 @@ from .session import Rig, Settings
 
 VIRTUAL_RATE = 48000.0
 
-Devices = tuple[Device | None, Device | None]
+DevicePair = tuple[Device | None, Device | None]
 """Input and output; the virtual device where there is no output."""
 
 
-def own_rate(devices: Devices) -> float:
+def own_rate(devices: DevicePair) -> float:
     """The sample rate that the output device has by itself, Hz."""
     return devices[1].sample_rate if devices[1] else VIRTUAL_RATE
 
 
 def opened(
     settings: Settings,
-    devices: Devices,
+    devices: DevicePair,
     plugins: Pedalboard,
     say: Callable[[str], None],
 ) -> Rig:

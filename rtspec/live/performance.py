@@ -20,9 +20,11 @@ from ..audio.devices import look_again
 from ..chain.board import Pedalboard
 from ..control.parameters import Parameter
 from ..errors import DeviceError, InvalidValue, RtspecError
+from .arguments import panel_settings
 from .controllers import Controllers
 from .handing import Handing
-from .opening import Devices, opened, reopened
+from .opening import DevicePair, opened, reopened
+from .options import Control, Recording
 from .session import Rig, Settings
 from .statistics import Statistics
 from .takes import Takes
@@ -53,18 +55,14 @@ class Performance:
     devices : pair of Device or None
         Input and output; the virtual device where there is no output.
     board : Pedalboard
-    record : Path or None
-        Where the output is written to while playing.
-    overwrite : bool
-        Let a recording replace an earlier one of its name.
+    control : Control
+        What moves the chain from outside.
+    recording : Recording
+        A take that begins with it.
     reopen : bool
         Look for a device that has vanished.
     report : callable, optional
         Gets lines of text.
-    panel : rtspec.PanelSettings, optional
-        Serve a panel while it plays.
-    **controls
-        What :class:`rtspec.live.controllers.Controllers` takes.
 
     Attributes
     ----------
@@ -83,26 +81,24 @@ class Performance:
     def __init__(
         self,
         settings: Settings,
-        devices: Devices,
+        devices: DevicePair,
         board: Pedalboard,
         *,
-        record: Path | None = None,
-        overwrite: bool = False,
+        control: Control,
+        recording: Recording,
         reopen: bool = False,
         report: Callable[[str], None] | None = None,
-        panel: Any = None,
-        **controls: Any,
     ):
         self.board, self._report, self.reopen, self.said = board, report, reopen, deque[str](maxlen=100)
-        self.n_said, self.takes = 0, Takes(record, overwrite, self.say)
+        self.n_said, self.takes = 0, Takes(recording, self.say)
         self._seen, self._seen_at = -1, 0.0
         self.lost, self._ending = False, threading.Event()
         self._watcher: threading.Thread | None = None
         self._reopened, self._past = 0, Counter[str]()
         self.running = self._stopped = self._moving = False
         self._turning = threading.RLock()
-        self._shown, self.panel = panel, None
-        self.controllers = Controllers(board, self, report=self.say, panel=panel is not None, **controls)
+        self._shown, self.panel = panel_settings(control.panel), None
+        self.controllers = Controllers(board, self, control, self.say)
         self.rig = opened(settings, devices, board, self.say)
         self.handing = Handing(self.rig.settings)
 
@@ -242,7 +238,7 @@ class Performance:
             if self.rig is not before:
                 self.rig.stop()  # it could be built, but not be started
 
-    def move_to(self, devices: Devices, buffer_size: int | None) -> None:
+    def move_to(self, devices: DevicePair, buffer_size: int | None) -> None:
         """Play on other devices, or in other blocks; where they refuse, on the present ones, and the error says why."""
         with self._turning:
             if not self.running or self.lost:
@@ -257,7 +253,7 @@ class Performance:
         if refusal is not None:
             raise refusal
 
-    def _rig_on(self, settings: Settings, devices: Devices, before: Rig) -> tuple[Rig, RtspecError | None]:
+    def _rig_on(self, settings: Settings, devices: DevicePair, before: Rig) -> tuple[Rig, RtspecError | None]:
         try:
             return opened(settings, devices, self.board, self.say), None
         except RtspecError as error:
@@ -298,7 +294,9 @@ class Performance:
     def record(self, path: str | Path) -> tuple[Path, Path]:
         """Begin a take while playing: :meth:`rtspec.AudioStream.record`."""
         if not self.running:
-            raise InvalidValue("only what plays can be recorded; start the stream first, or give record=PATH")
+            raise InvalidValue(
+                "only what plays can be recorded; start the stream first, or give recording=rtspec.Recording(PATH)"
+            )
         if self.handing.has_taken:
             raise InvalidValue("a stream that is read cannot be recorded; read() gives its input already")
         return self.takes.record(path, self.rig)

@@ -1,7 +1,7 @@
 """Live audio: a device, an engine and a chain."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 from ..audio.names import Now, default_input_name, default_output_name, input_names, output_names
 from ..chain.board import Pedalboard, as_board
 from ..control.parameters import Parameter
+from .arguments import checked_group
+from .options import GROUPS, Control, Devices, Loop, Measuring, Recording
 from .piecewise import Piecewise
 from .wishes import Wishes
 
@@ -30,61 +32,24 @@ class AudioStream(Piecewise):
     buffer_size : int, optional
         Frames that the engine takes at a time, and that a device callback has where the driver leaves the choice. Where
         None, the device's own, else 128. A JACK or PipeWire server decides its period itself; the delay follows it.
-    num_input_channels, num_output_channels : int, optional
-        How many of the device's channels, the first ones, where `input_channels` and `output_channels` choose none.
-    channels : int, optional
-        Channels of the chain; by default the source's, else as many as `input_channels`, else the device's, at most 2.
-    input_channels, output_channels : int, str or sequence of int, optional
-        Channels of the device in the chain's order, from 1: ``2``, ``"1,2"``, ``"3:5"``, ``[2, 1]``; the first ones
-        where None.
     allow_feedback : bool
         Let the default input be the monitor of the own output, which howls.
-    source : ndarray, float32, shape (channels, samples), or path, optional
+    num_input_channels, num_output_channels : int, optional
+        How many of the device's channels, the first ones, where `devices` chooses none.
+    source : ndarray, float32, shape (channels, samples), path, or Loop, optional
         Sound to play in place of the input; a file is read from the disk while it plays, resampled where it has to be.
-    loop : bool
-        Play the source again and again.
-    inject : ndarray, float32, shape (channels, samples), optional
-        Sound added to the output from the first callback on (for measurements).
-    record_seconds : float
-        Length of the tape that keeps input and output, in memory.
-    record : str or Path, optional
-        Write the output to this .wav file while playing, and the input beside it: ``take.wav``, ``take-input.wav``.
-        Earlier takes are kept: the next one is ``take-2.wav``.
-    overwrite : bool
-        Let a recording replace an earlier one of its name.
-    worker_samples : int, optional
-        Time that the engine has beyond one block, in samples; part of the latency. By default 256, with an instrument
-        in the chain 0.
-    reserve_samples : int
-        Latency that the chain has at least: plugins that need no more can be put in while it plays without raising it.
-    guard : bool
-        Put a limiter and a howl detector behind the chain (:mod:`rtspec.live.guard`).
-    virtual : bool
-        Use the paced virtual device: no hardware, the same engine.
-    midi : str or int, optional
-        MIDI input port: name, part of it, index, or "auto". Its controllers move the chain's parameters. While it is
-        open Python's threads take turns every half millisecond, so that timed events keep their time.
-    midi_map : str, Path or MidiMap, optional
-        What moves what; the usual controls where None (:class:`rtspec.control.MidiMap`).
-    midi_timed : bool
-        MIDI acts at the sample that belongs to its time, always a millisecond later; else at once, wherever in a block.
-    osc_port : int, optional
-        Let OSC messages to this UDP port move the chain's parameters.
-    osc_host : str, optional
-        Address to listen on for OSC; loop-back by default: there is no password in OSC.
-    presets : str or Path, optional
-        Folder of presets, for program changes and OSC; the user's own where None.
-    pad : sequence of str
-        Names of two or four presets between which the XY pad plays.
-    reopen : bool
-        Where the device vanishes, look for it until it is there again, and play on; at its own sample rate if it now
-        has another. Else :meth:`wait` raises.
-    panel : bool or PanelSettings
-        Serve a panel to browsers of this machine, or wherever the settings say, while it plays; :attr:`panel_url` is
-        what to open.
+        :class:`rtspec.Loop` plays it again and again.
     sensor : int, sequence of int, str, Path or ndarray, optional
         What listening plugins hear (:class:`rtspec.SceneEqualizer`): channels of the input device, from 1 (``3``,
         ``(3, 4)``), another input device by its name, or a file or array in place of one. No recording contains it.
+    devices : Devices, optional
+        Channels, the virtual device, what happens where a device vanishes, the engine's time.
+    control : Control, optional
+        MIDI, OSC, presets, the XY pad, the panel.
+    recording : Recording, optional
+        A take that begins with the stream.
+    measuring : Measuring, optional
+        Sound added to the output, and a tape of input and output in memory.
     report : callable, optional
         Gets lines of text: what comes and goes, and what could not be done. Called from several threads.
 
@@ -96,7 +61,9 @@ class AudioStream(Piecewise):
     Examples
     --------
     >>> import numpy as np
-    >>> with AudioStream(plugins=[], source=np.zeros((1, 480), np.float32), virtual=True) as stream:
+    >>> import rtspec
+    >>> silence, virtual = np.zeros((1, 480), np.float32), rtspec.Devices(virtual=True)
+    >>> with rtspec.AudioStream(plugins=[], source=silence, devices=virtual) as stream:
     ...     stream.wait(timeout=5)
     True
     """
@@ -115,34 +82,18 @@ class AudioStream(Piecewise):
         num_input_channels: int | None = None,
         num_output_channels: int | None = None,
         *,
-        channels: int | None = None,
-        input_channels: str | int | Sequence[int] | None = None,
-        output_channels: str | int | Sequence[int] | None = None,
-        source: np.ndarray | str | Path | None = None,
-        loop: bool = False,
-        inject: np.ndarray | None = None,
-        record_seconds: float = 0.0,
-        record: str | Path | None = None,
-        overwrite: bool = False,
-        worker_samples: int | None = None,
-        reserve_samples: int = 0,
-        guard: bool = False,
-        virtual: bool = False,
-        midi: str | int | None = None,
-        midi_map=None,
-        midi_timed: bool = True,
-        osc_port: int | None = None,
-        osc_host: str | None = None,
-        presets: str | Path | None = None,
-        pad: Sequence[str] = (),
-        reopen: bool = False,
-        panel: Any = False,
+        source: np.ndarray | str | Path | Loop | None = None,
         sensor: Any = None,
+        devices: Devices | None = None,
+        control: Control | None = None,
+        recording: Recording | None = None,
+        measuring: Measuring | None = None,
         report: Callable[[str], None] | None = None,
     ):
-        wishes = Wishes(**{word: value for word, value in locals().items() if word != "self"})
+        words = {word: value for word, value in locals().items() if word not in ("self", "plugins")}
+        groups = {name: checked_group(name, words[name], kind) for name, kind in GROUPS.items()}
         self._board, self._entered = as_board(plugins), 0
-        self._performance = wishes.performance(self._board)
+        self._performance = Wishes(**words | groups).performance(self._board)
         self.channels = self._performance.rig.settings.channels
         weakref.finalize(self, self._performance.give_up).atexit = False
 
@@ -264,6 +215,6 @@ class AudioStream(Piecewise):
     ) -> None:
         """Play a sound on an output device; returns when it has been heard."""
         with AudioStream(
-            None, output_device_name, sample_rate=sample_rate, source=audio, virtual=virtual, plugins=[]
+            None, output_device_name, [], sample_rate, source=audio, devices=Devices(virtual=virtual)
         ) as stream:
             stream.wait()

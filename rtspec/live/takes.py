@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..audio.exchange import Exchange
-from ..audio.recording import Recording, checked_path
+from ..audio.recording import TakeWriter, checked_path
 from ..errors import InvalidValue
+from .options import Recording
 from .session import Rig
 
 
@@ -14,23 +15,22 @@ class Takes:
 
     Parameters
     ----------
-    wanted : Path or None
-        A take that begins with the stream.
-    overwrite : bool
-        Let it replace an earlier one of its name.
+    first : Recording
+        The take that begins with the stream, where one does.
     say : callable
         Gets lines of text.
 
     Attributes
     ----------
     wanted : Path or None
-    recording : Recording or None
+    recording : TakeWriter or None
         The present take, or the last one.
     """
 
-    def __init__(self, wanted: Path | None, overwrite: bool, say: Callable[[str], None]):
-        self.wanted, self._overwrite, self._say = wanted, overwrite, say
-        self.recording: Recording | None = None
+    def __init__(self, first: Recording, say: Callable[[str], None]):
+        self.wanted = None if first.path is None else checked_path(first.path)
+        self._overwrite, self._say = first.overwrite, say
+        self.recording: TakeWriter | None = None
         self._n_rates = 1
 
     def begin(self, rig: Rig) -> None:
@@ -74,5 +74,5 @@ class Takes:
 
     def _start(self, path: Path, rig: Rig, overwrite: bool) -> None:
         form = round(rig.settings.sample_rate), rig.settings.channels
-        self.recording = Recording(path, *form, self._say, overwrite)
+        self.recording = TakeWriter(path, *form, self._say, overwrite)
         rig.exchange.record_to(self.recording.rings)

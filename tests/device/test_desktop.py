@@ -27,7 +27,7 @@ try:
 except RtspecError as error:
     refused = str(error)
 processor = rtspec.OnnxProcessor("tilt-gate")
-options = dict(plugins=[processor], source=source, sample_rate=48000, record_seconds=3.5)
+options = dict(plugins=[processor], source=source, sample_rate=48000, measuring=rtspec.Measuring(tape_seconds=3.5))
 wanted = processor(source, 48000)
 for _ in range(int(sys.argv[2])):
     with rtspec.AudioStream(None, sys.argv[1], **options) as stream:
@@ -38,7 +38,7 @@ for _ in range(int(sys.argv[2])):
     print(json.dumps({**seen, "underruns": statistics.underruns}), flush=True)
     if not statistics.underruns:
         break
-with rtspec.AudioStream(None, sys.argv[1], plugins=[], source=source, loop=True, sample_rate=48000) as stream:
+with rtspec.AudioStream(None, sys.argv[1], plugins=[], source=rtspec.Loop(source), sample_rate=48000) as stream:
     time.sleep(1.0)
     print("playing", flush=True)
     end = time.monotonic() + 25

@@ -81,8 +81,10 @@ class Child:
 # The server -----------------------------------------------------------------------------------------------------------
 
 PLAYS_ON = """
-stream = rtspec.AudioStream(plugins=[rtspec.OnnxProcessor("tilt-gate")], source=tone, loop=True, reopen=True,
-                            record=sys.argv[1], report=say).start()
+stream = rtspec.AudioStream(
+    plugins=[rtspec.OnnxProcessor("tilt-gate")], source=rtspec.Loop(tone), devices=rtspec.Devices(reopen=True),
+    recording=rtspec.Recording(sys.argv[1]), report=say
+).start()
 say("playing", stream.latency.total_samples)
 os.environ["JACK_DEFAULT_SERVER"] = heard()
 say("reopened", until(lambda: stream.statistics.reopened == 1))
@@ -121,7 +123,7 @@ def test_a_stream_plays_on_when_its_killed_server_is_there_again(end, rate, tmp_
 
 
 STOPS = """
-stream = rtspec.AudioStream(plugins=[], source=tone, loop=True).start()
+stream = rtspec.AudioStream(plugins=[], source=rtspec.Loop(tone)).start()
 say("playing")
 heard()
 start = time.monotonic()
@@ -151,7 +153,9 @@ def test_a_server_that_dies_at_any_moment_of_a_streams_end_neither_aborts_nor_ho
 
 
 WAITS_IN_VAIN = """
-stream = rtspec.AudioStream(plugins=[], source=tone, loop=True, reopen=True, report=say).start()
+stream = rtspec.AudioStream(
+    plugins=[], source=rtspec.Loop(tone), devices=rtspec.Devices(reopen=True), report=say
+).start()
 say("playing")
 heard()
 start = time.monotonic()
@@ -174,7 +178,9 @@ def test_a_stream_that_looks_for_its_device_in_vain_ends_at_once_when_asked():
 
 
 CUT_OFF = """
-stream = rtspec.AudioStream(plugins=[], source=tone, loop=True, record_seconds=6, report=say).start()
+stream = rtspec.AudioStream(
+    plugins=[], source=rtspec.Loop(tone), measuring=rtspec.Measuring(tape_seconds=6), report=say
+).start()
 say("playing")
 heard()
 say("state", stream.active, stream.statistics.underruns, stream.statistics.reopened)
@@ -209,7 +215,9 @@ FLOODED = """
 import random, socket
 import threading
 board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
-stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, osc_port=0, presets=sys.argv[1], report=say).start()
+stream = rtspec.AudioStream(
+    plugins=board, source=rtspec.Loop(tone), control=rtspec.Control(osc_port=0, presets=sys.argv[1]), report=say
+).start()
 osc = stream.controllers.osc
 rng, out = random.Random(1), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 good = [b"/rtspec/mix\\0,f\\0\\0\\x3f\\0\\0\\0", b"/rtspec/list\\0\\0\\0\\0,\\0\\0\\0"]
@@ -258,7 +266,7 @@ def burn():
 if sys.argv[1] == "burning":
     threading.Thread(target=burn, daemon=True).start()
 board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
-stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, osc_port=0).start()
+stream = rtspec.AudioStream(plugins=board, source=rtspec.Loop(tone), control=rtspec.Control(osc_port=0)).start()
 osc = stream.controllers.osc
 say("port", osc.port)
 arrived = until(lambda: osc.statistics.applied + osc.statistics.refused >= 500)
@@ -297,7 +305,10 @@ def output():
     return out
 board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
 keys = output()
-stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, midi="keys", reopen=True, report=say).start()
+stream = rtspec.AudioStream(
+    plugins=board, source=rtspec.Loop(tone), devices=rtspec.Devices(reopen=True),
+    control=rtspec.Control(midi="keys"), report=say
+).start()
 def turn(value):
     keys.send_message([0xB0, 7, value])
     wanted = 40 * math.log10(value / 127)  # MIDI's law of CC 7
@@ -375,7 +386,9 @@ import mido
 from rtspec.control.midi.messages import MidiEvent
 from pythonosc.osc_message_builder import OscMessageBuilder
 board = rtspec.Pedalboard([rtspec.OnnxProcessor("tilt-gate")])
-stream = rtspec.AudioStream(plugins=board, source=tone, loop=True, osc_port=0, presets=sys.argv[1]).start()
+stream = rtspec.AudioStream(
+    plugins=board, source=rtspec.Loop(tone), control=rtspec.Control(osc_port=0, presets=sys.argv[1])
+).start()
 server, answers = stream.controllers.osc, []
 server._send = lambda to, address, arguments: answers.append([address, *arguments])
 def ask(name):

@@ -19,7 +19,9 @@ def test_every_inverter_plays_live_what_it_renders(options):
     with JackServer(48000, 256) as server:
         code = EQUAL_TO_RENDER.format(processor=f"rtspec.SpectralInversion({options})", channels=1, block=256)
         if "paper" in options:
-            code = code.replace("record_seconds=4", f"record_seconds=5, worker_samples={PAPER_WORKER}")
+            code = code.replace(
+                "tape_seconds=4)", f"tape_seconds=5), devices=rtspec.Devices(worker_samples={PAPER_WORKER})"
+            )
         seen = run_child(server, code)
     check_in_time(seen, "underruns", "overruns")
     assert seen["equal"]
@@ -41,7 +43,9 @@ def send():
         time.sleep(0.05)
 processor = rtspec.SpectralInversion(levels=source)
 silence = np.zeros((1, 48000 * 4), np.float32)
-with rtspec.AudioStream(plugins=[processor], buffer_size=256, source=silence, record_seconds=4) as stream:
+with rtspec.AudioStream(
+    plugins=[processor], buffer_size=256, source=silence, measuring=rtspec.Measuring(tape_seconds=4)
+) as stream:
     threading.Thread(target=send, daemon=True).start()
     stream.wait(20)
     out, statistics = stream.recorded[1][0], stream.statistics

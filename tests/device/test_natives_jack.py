@@ -37,6 +37,7 @@ import json, sys, time
 import numpy as np, pedalboard, rtspec
 
 RATE = 48000
+SLOW, TAPE = rtspec.Devices(worker_samples=4096), rtspec.Measuring(tape_seconds=2.5)
 source = (0.2 * np.random.default_rng(0).standard_normal((2, 24000))).astype(np.float32)
 special = {
     "Convolution": lambda: pedalboard.Convolution(np.array([1, 0.5, 0.25, 0.1], np.float32), 0.5, RATE),
@@ -49,8 +50,8 @@ def tried(names):
     natives = [special.get(name, getattr(pedalboard, name, None))() for name in names]
     first, last = ours(), ours()
     board = rtspec.Pedalboard([first, *natives, last])
-    settings = dict(plugins=board, source=source, sample_rate=RATE, buffer_size=128, worker_samples=4096)
-    with rtspec.AudioStream(record_seconds=2.5, **settings) as stream:
+    settings = dict(plugins=board, source=source, sample_rate=RATE, buffer_size=128)
+    with rtspec.AudioStream(devices=SLOW, measuring=TAPE, **settings) as stream:
         rng, sent = np.random.default_rng(1), 0
         while not stream.wait(0.005):  # an event that changes nothing splits the block that it falls into
             at = time.monotonic() + float(rng.uniform(0.001, 0.02))

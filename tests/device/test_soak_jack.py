@@ -52,7 +52,9 @@ from faulty import Faulty
 
 processor, tone = Faulty(), 0.5 * np.sin(2 * np.pi * 480 / 48000 * np.arange(48000))
 source = tone.astype(np.float32)[np.newaxis]
-with rtspec.AudioStream(plugins=[processor], source=source, loop=True, record_seconds=10) as stream:
+with rtspec.AudioStream(
+    plugins=[processor], source=rtspec.Loop(source), measuring=rtspec.Measuring(tape_seconds=10)
+) as stream:
     time.sleep(0.5)
     processor.{fault}
     time.sleep(0.2)

@@ -46,7 +46,10 @@ LOOP_BACK = """
 inject = np.zeros((1, 96000), np.float32)
 inject[0, 72000] = 0.5  # late enough for the cables to be plugged on a busy machine
 processor = rtspec.OnnxProcessor("identity", n_fft={n_fft})
-with rtspec.AudioStream(plugins=[processor], channels=1, inject=inject, record_seconds=2.5) as stream:
+with rtspec.AudioStream(
+    plugins=[processor], devices=rtspec.Devices(channels=1),
+    measuring=rtspec.Measuring(inject=inject, tape_seconds=2.5)
+) as stream:
     print("ready", flush=True)
     time.sleep(3.0)
     out, total = stream.recorded[1][0], stream.latency.total_samples
@@ -164,7 +167,7 @@ def test_devices_are_named_and_wrong_ones_refused():
 EDITS = """
 import pedalboard
 board = rtspec.Pedalboard([rtspec.OnnxProcessor("identity", n_fft=512)])
-with rtspec.AudioStream(plugins=board, source=noise(2, 3), loop=True) as stream:
+with rtspec.AudioStream(plugins=board, source=rtspec.Loop(noise(2, 3))) as stream:
     for _ in range(300):
         board.append(pedalboard.Gain(-3))
         board.pop()

@@ -62,7 +62,10 @@ def test_a_parameter_moves_at_its_sample_for_any_block(block):
 def test_a_timed_message_acts_one_block_after_its_moment_live():
     synth = Gate()
     with rtspec.AudioStream(
-        plugins=[synth], source=np.zeros((1, RATE), np.float32), loop=True, virtual=True, record_seconds=2
+        plugins=[synth],
+        source=rtspec.Loop(np.zeros((1, RATE), np.float32)),
+        devices=rtspec.Devices(virtual=True),
+        measuring=rtspec.Measuring(tape_seconds=2),
     ) as stream:
         time.sleep(0.3)
         moments = [time.monotonic() + wait for wait in (0.05, 0.0517, 0.06)]
@@ -78,5 +81,7 @@ def test_a_timed_message_acts_one_block_after_its_moment_live():
 
 
 def test_nobody_gets_a_message_where_nobody_accepts_midi():
-    with rtspec.AudioStream(plugins=[], source=np.zeros((1, 480), np.float32), virtual=True) as stream:
+    with rtspec.AudioStream(
+        plugins=[], source=np.zeros((1, 480), np.float32), devices=rtspec.Devices(virtual=True)
+    ) as stream:
         assert not stream.send([0x90, 60, 1])

@@ -13,6 +13,7 @@ from rtspec.control.mapping import MidiMap
 from rtspec.control.midi.messages import MidiEvent
 from rtspec.control.midi.mpe import messages_for
 from rtspec.live.controllers import Controllers
+from rtspec.live.options import Control
 
 STREAMS = gestures(range(16), range(40, 80), [0, 1, 2, 6, 6, 127]).map(messages)
 
@@ -41,7 +42,7 @@ CHAIN = [rtspec.TimbreSynth("organ"), Gate(), rtspec.OnnxProcessor("identity", n
 
 def live(played, tmp_path):
     stream = Stream()
-    controllers = Controllers(rtspec.Pedalboard(CHAIN), stream, midi=0, presets=tmp_path)
+    controllers = Controllers(rtspec.Pedalboard(CHAIN), stream, Control(midi=0, presets=tmp_path))
     controllers._prepare()
     controllers.midi_map = MidiMap(controllers.directory)
     controllers.midi_map.write = controllers._write

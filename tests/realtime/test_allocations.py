@@ -52,7 +52,9 @@ import numpy as np
 from numba.core.runtime import rtsys
 import rtspec
 sound = np.random.default_rng(0).standard_normal((2, 48000)).astype(np.float32)
-with rtspec.AudioStream(plugins=[rtspec.SpectralInversion()], source=sound, loop=True, virtual=True) as stream:
+with rtspec.AudioStream(
+    plugins=[rtspec.SpectralInversion()], source=rtspec.Loop(sound), devices=rtspec.Devices(virtual=True)
+) as stream:
     time.sleep(0.5)
     before, first = rtsys.get_allocation_stats().alloc, stream.statistics.callbacks
     time.sleep(2.0)

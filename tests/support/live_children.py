@@ -19,7 +19,9 @@ def noise(channels, seconds):
 EQUAL_TO_RENDER = """
 processor = {processor}
 source = noise({channels}, 2)
-with rtspec.AudioStream(plugins=[processor], buffer_size={block}, source=source, record_seconds=4) as stream:
+with rtspec.AudioStream(
+    plugins=[processor], buffer_size={block}, source=source, measuring=rtspec.Measuring(tape_seconds=4)
+) as stream:
     assert stream.wait(20)
     out, latency, statistics = stream.recorded[1], stream.latency, stream.statistics
 delay = latency.total_samples - latency.items["device"]

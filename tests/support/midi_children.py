@@ -100,9 +100,9 @@ def play(port, seconds):
     import rtspec
 
     synth = rtspec.TimbreSynth("organ", release_ms=20.0)
-    settings = {"sample_rate": 48000, "buffer_size": 256, "record_seconds": float(seconds)}
+    settings = {"sample_rate": 48000, "buffer_size": 256, "measuring": rtspec.Measuring(tape_seconds=float(seconds))}
     source = np.zeros((2, 48000 * int(seconds)), np.float32)
-    with rtspec.AudioStream(plugins=synth, source=source, midi=port, **settings) as stream:
+    with rtspec.AudioStream(plugins=synth, source=source, control=rtspec.Control(midi=port), **settings) as stream:
         say("ready")
         sys.stdin.readline()
         sound = stream.recorded[1][0]

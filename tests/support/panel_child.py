@@ -25,8 +25,14 @@ def play():
     import rtspec
 
     chain = [rtspec.TimbreSynth("organ", mix=0.5), rtspec.Equalizer(bands="octave")]
-    options = {"sample_rate": RATE, "buffer_size": 256, "record_seconds": 1.0, "reopen": True}
-    with rtspec.AudioStream(plugins=chain, source=noise(), loop=True, panel=True, **options) as stream:
+    options = {"sample_rate": RATE, "buffer_size": 256, "measuring": rtspec.Measuring(tape_seconds=1.0)}
+    with rtspec.AudioStream(
+        plugins=chain,
+        source=rtspec.Loop(noise()),
+        devices=rtspec.Devices(reopen=True),
+        control=rtspec.Control(panel=True),
+        **options,
+    ) as stream:
         answer(stream.panel_url)
         asked = {
             "values": lambda: {a: p.value for a, p in stream.controllers.directory.items()},

@@ -136,8 +136,8 @@ def _morphed(job: Job) -> dict[str, Any]:
 
     source = _scale(min(job.seconds, 8.0))
     morph = rtspec.TimbreMorph("brass", 0.0)
-    settings = {**_settings(job, morph), "channels": 1}
-    with rtspec.AudioStream(**settings, source=source, loop=True) as stream:
+    settings = _settings(job, morph, channels=1)
+    with rtspec.AudioStream(**settings, source=rtspec.Loop(source)) as stream:
         end = time.monotonic() + job.seconds
         while time.monotonic() < end:
             morph.amount = 0.5 + 0.5 * np.sin(time.monotonic())
@@ -150,8 +150,8 @@ def _equal_to_render(job: Job) -> dict[str, Any]:
     import rtspec
 
     source, morph = _scale(job.seconds), rtspec.TimbreMorph("brass", 0.6)
-    settings = {**_settings(job, morph), "channels": 1, "record_seconds": job.seconds + 2.0}
-    with rtspec.AudioStream(**settings, source=source) as stream:
+    settings, tape = _settings(job, morph, channels=1), rtspec.Measuring(tape_seconds=job.seconds + 2.0)
+    with rtspec.AudioStream(**settings, source=source, measuring=tape) as stream:
         stream.wait(job.seconds + 10.0)
         out, told = stream.recorded[1], _told(job, stream)
         delay = stream.latency.total_samples - stream.latency.items["device"]
@@ -160,9 +160,11 @@ def _equal_to_render(job: Job) -> dict[str, Any]:
     return {**told, "equal": equal, "level": float(np.abs(whole).max())}
 
 
-def _settings(job: Job, plugin) -> dict[str, Any]:
-    worker = WORKERS[job.chain[0]]
-    return {"plugins": plugin, "sample_rate": job.sample_rate, "buffer_size": job.block, "worker_samples": worker}
+def _settings(job: Job, plugin, channels: int | None = None) -> dict[str, Any]:
+    import rtspec
+
+    devices = rtspec.Devices(channels, worker_samples=WORKERS[job.chain[0]])
+    return {"plugins": plugin, "sample_rate": job.sample_rate, "buffer_size": job.block, "devices": devices}
 
 
 def _silence(seconds: float) -> np.ndarray:
@@ -197,9 +199,10 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
     from ...benchmarks.soak import Sender
 
     synth = rtspec.TimbreSynth("organ", attack_ms=1.0, release_ms=20.0)
-    settings = {**_settings(job, synth), "midi": PORT, "midi_timed": "timed" in job.chain[0]}
+    settings, tape = _settings(job, synth), rtspec.Measuring(tape_seconds=job.seconds)
+    control = rtspec.Control(midi=PORT, midi_timed="timed" in job.chain[0])
     with Sender() as sender:
-        stream = rtspec.AudioStream(**settings, source=_silence(job.seconds), record_seconds=job.seconds)
+        stream = rtspec.AudioStream(**settings, source=_silence(job.seconds), control=control, measuring=tape)
         with stream:
             time.sleep(0.5)
             sender.begin("notes", count=round((job.seconds - 2.0) / GAP_S / 1.1), gap_s=GAP_S)

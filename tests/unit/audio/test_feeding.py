@@ -22,8 +22,10 @@ def path(tmp_path):
 
 
 def played(source, seconds=None, rate=RATE, loop=False):
-    options = {"sample_rate": rate, "buffer_size": 128, "source": source, "loop": loop, "virtual": True}
-    with rtspec.AudioStream(plugins=[], record_seconds=2.0, **options) as stream:
+    options = {"sample_rate": rate, "buffer_size": 128, "source": rtspec.Loop(source) if loop else source}
+    with rtspec.AudioStream(
+        plugins=[], devices=rtspec.Devices(virtual=True), measuring=rtspec.Measuring(tape_seconds=2.0), **options
+    ) as stream:
         stream.wait(timeout=seconds or 30)
         statistics, (heard, _) = stream.statistics, stream.recorded
     return heard, statistics
@@ -69,7 +71,7 @@ def test_a_late_disk_is_counted_and_nothing_of_the_file_is_lost(path, monkeypatc
 
 def test_channels_that_are_not_the_files_are_refused(path):
     with pytest.raises(InvalidValue, match="has 2 channels, not 1"):
-        rtspec.AudioStream(plugins=[], source=path, channels=1, virtual=True)
+        rtspec.AudioStream(plugins=[], source=path, devices=rtspec.Devices(channels=1, virtual=True))
 
 
 def test_a_damaged_end_is_said_and_the_stream_ends(tmp_path):
@@ -79,7 +81,12 @@ def test_a_damaged_end_is_said_and_the_stream_ends(tmp_path):
     data[len(data) // 2] ^= 0x10
     (tmp_path / "a.flac").write_bytes(data)
     said: list[str] = []
-    options = {"sample_rate": RATE, "source": tmp_path / "a.flac", "virtual": True, "report": said.append}
+    options = {
+        "sample_rate": RATE,
+        "source": tmp_path / "a.flac",
+        "devices": rtspec.Devices(virtual=True),
+        "report": said.append,
+    }
     with rtspec.AudioStream(plugins=[], **options) as stream:
         assert stream.wait(timeout=10)
     assert any("a.flac is damaged" in line and "silent from there on" in line for line in said)
@@ -92,8 +99,8 @@ def test_a_long_file_takes_little_memory(tmp_path):
             writer.write(np.zeros((2, RATE), np.float32))
     script = (
         "import resource, rtspec; before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        f"options = dict(sample_rate=44100, virtual=True, source={str(tmp_path / 'long.wav')!r})\n"
-        "with rtspec.AudioStream(plugins=[], **options) as stream: stream.wait(1)\n"
+        f"source, virtual = {str(tmp_path / 'long.wav')!r}, rtspec.Devices(virtual=True)\n"
+        "with rtspec.AudioStream(None, None, [], 44100, source=source, devices=virtual) as stream: stream.wait(1)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)

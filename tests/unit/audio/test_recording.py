@@ -15,7 +15,7 @@ from pedalboard.io import AudioFile
 
 import rtspec
 from rtspec.audio import files
-from rtspec.audio.recording import GrowingWav, Recording, wav_header
+from rtspec.audio.recording import GrowingWav, TakeWriter, wav_header
 from rtspec.errors import AudioFileError, RtspecError
 
 RATE = 48000
@@ -60,8 +60,10 @@ def test_sizes_beyond_4_gib_are_told_in_64_bits():
 
 def test_a_recording_is_what_was_played_and_heard_sample_for_sample(tmp_path):
     source = 0.3 * noise(RATE // 2).T
-    options = {"source": source, "virtual": True, "record_seconds": 2}
-    with rtspec.AudioStream(plugins=[rtspec.SpectralInversion()], record=tmp_path / "take.wav", **options) as stream:
+    options = {"devices": rtspec.Devices(virtual=True), "measuring": rtspec.Measuring(tape_seconds=2)}
+    with rtspec.AudioStream(
+        plugins=rtspec.SpectralInversion(), source=source, recording=rtspec.Recording(tmp_path / "take.wav"), **options
+    ) as stream:
         assert stream.wait(30)
     assert stream.statistics.unrecorded_frames == 0
     for taped, name in zip(stream.recorded, ("take-input.wav", "take.wav"), strict=True):
@@ -77,7 +79,10 @@ import numpy as np
 import rtspec
 source = np.linspace(-0.5, 0.5, 48000, dtype=np.float32)[np.newaxis]
 say = lambda line: print(line, flush=True)
-stream = rtspec.AudioStream(plugins=[], source=source, loop=True, virtual=True, record=sys.argv[1], report=say)
+stream = rtspec.AudioStream(
+    plugins=[], source=rtspec.Loop(source), devices=rtspec.Devices(virtual=True),
+    recording=rtspec.Recording(sys.argv[1]), report=say
+)
 stream.start()
 print("playing", flush=True)
 time.sleep(float(sys.argv[2]))
@@ -119,26 +124,33 @@ def test_a_full_disk_is_told_in_one_line_and_the_stream_plays_on(tmp_path):
 @pytest.mark.parametrize("name", ["take.flac", "take", "/no/such/folder/take.wav", "/dev/full/take.wav"])
 def test_a_place_that_cannot_be_recorded_to_is_refused_before_anything_plays(tmp_path, name):
     with pytest.raises(AudioFileError, match=r"must end in \.wav|cannot record to"):
-        rtspec.AudioStream(plugins=[], virtual=True, record=tmp_path / name).start()
+        rtspec.AudioStream(
+            plugins=[], devices=rtspec.Devices(virtual=True), recording=rtspec.Recording(tmp_path / name)
+        ).start()
 
 
 def test_a_start_that_fails_leaves_an_earlier_recording_of_that_name(tmp_path):
     (tmp_path / "take.wav").write_bytes(b"precious")
     with pytest.raises(RtspecError):
-        rtspec.AudioStream(plugins=[], virtual=True, record=tmp_path / "take.wav", midi="no such port").start()
+        rtspec.AudioStream(
+            plugins=[],
+            devices=rtspec.Devices(virtual=True),
+            control=rtspec.Control(midi="no such port"),
+            recording=rtspec.Recording(tmp_path / "take.wav"),
+        ).start()
     assert (tmp_path / "take.wav").read_bytes() == b"precious"
 
 
 def test_a_disk_that_is_full_from_the_start_is_refused(tmp_path):
     os.symlink("/dev/full", tmp_path / "take.wav")
     with pytest.raises(AudioFileError, match="No space left on device"):
-        Recording(tmp_path / "take.wav", RATE, 2, print)
+        TakeWriter(tmp_path / "take.wav", RATE, 2, print)
 
 
 def test_peaks_are_those_since_the_last_look():
     source = np.zeros((1, RATE), np.float32)
     source[0, 100] = -0.75
-    with rtspec.AudioStream(plugins=[], source=source, virtual=True) as stream:
+    with rtspec.AudioStream(plugins=[], source=source, devices=rtspec.Devices(virtual=True)) as stream:
         time.sleep(0.4)
         first, second = stream.levels, stream.levels
     assert first == (0.75, 0.75) and second == (0.0, 0.0)
@@ -149,7 +161,7 @@ def test_earlier_takes_are_kept_and_the_next_is_numbered(tmp_path):
     said = []
     (tmp_path / "take-input.wav").write_bytes(b"an unrelated file")
     for _ in range(2):
-        Recording(tmp_path / "take.wav", RATE, 1, said.append).close()
+        TakeWriter(tmp_path / "take.wav", RATE, 1, said.append).close()
     names = {"take-input.wav", *(f"take-{n}{end}.wav" for n in (2, 3) for end in ("", "-input"))}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert (tmp_path / "take-input.wav").read_bytes() == b"an unrelated file"
@@ -159,9 +171,9 @@ def test_earlier_takes_are_kept_and_the_next_is_numbered(tmp_path):
 def test_overwriting_must_be_asked_for_and_spares_what_is_read_only(tmp_path):
     (tmp_path / "take.wav").write_bytes(b"an earlier take")
     os.chmod(tmp_path / "take.wav", 0o600)
-    Recording(tmp_path / "take.wav", RATE, 1, print, overwrite=True).close()
+    TakeWriter(tmp_path / "take.wav", RATE, 1, print, overwrite=True).close()
     assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF"
     assert (tmp_path / "take.wav").stat().st_mode & 0o777 == 0o600
     os.chmod(tmp_path / "take.wav", 0o444)
     with pytest.raises(AudioFileError, match="read-only"):
-        Recording(tmp_path / "take.wav", RATE, 1, print, overwrite=True)
+        TakeWriter(tmp_path / "take.wav", RATE, 1, print, overwrite=True)

@@ -93,8 +93,13 @@ def test_a_board_is_a_list(sound):
 
 
 def play(plugins, sound, edit=None):
-    with rtspec.AudioStream(  # native plugins wait for the GIL, long on a busy machine
-        plugins=plugins, source=sound, record_seconds=3, virtual=True, sample_rate=RATE, worker_samples=8192
+    patient = rtspec.Devices(virtual=True, worker_samples=8192)  # natives wait for the GIL, long on a busy machine
+    with rtspec.AudioStream(
+        plugins=plugins,
+        source=sound,
+        sample_rate=RATE,
+        devices=patient,
+        measuring=rtspec.Measuring(tape_seconds=3),
     ) as stream:
         if edit is not None:
             edit(stream)
@@ -113,7 +118,9 @@ def test_a_live_mixed_chain_gives_the_offline_samples(sound):
 
 def test_the_budget_of_a_live_chain_names_native_latency(sound):
     plugins = [pedalboard.MP3Compressor()]
-    with rtspec.AudioStream(plugins=plugins, source=sound, virtual=True, sample_rate=RATE) as stream:
+    with rtspec.AudioStream(
+        plugins=plugins, source=sound, sample_rate=RATE, devices=rtspec.Devices(virtual=True)
+    ) as stream:
         assert stream.latency.items["plugins"] > 0
 
 
@@ -124,7 +131,7 @@ def test_a_plugin_that_no_stream_can_play_is_refused_and_plays_whole_sounds(soun
     with pytest.raises(InvalidValue, match=r"cannot play in a stream.*process whole sounds with reset=True"):
         board.process(sound, RATE, reset=False)
     with pytest.raises(InvalidValue, match="cannot play in a stream"):
-        rtspec.AudioStream(plugins=board, source=sound, virtual=True, sample_rate=RATE)
+        rtspec.AudioStream(plugins=board, source=sound, sample_rate=RATE, devices=rtspec.Devices(virtual=True))
 
 
 def test_statistics_say_what_native_plugins_cost(sound):
@@ -146,7 +153,9 @@ def test_ten_thousand_edits_under_load_never_deadlock():
             sum(range(1000))
 
     burner = threading.Thread(target=burn, daemon=True)
-    with rtspec.AudioStream(plugins=board, source=sound, loop=True, virtual=True, sample_rate=RATE) as stream:
+    with rtspec.AudioStream(
+        plugins=board, source=rtspec.Loop(sound), sample_rate=RATE, devices=rtspec.Devices(virtual=True)
+    ) as stream:
         burner.start()
         before = stream.statistics.callbacks
         for i in range(2500):

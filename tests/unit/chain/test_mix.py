@@ -14,6 +14,7 @@ from rtspec.control import Directory
 from rtspec.errors import InvalidValue, SharedPlugin
 
 RATE = 44100
+SLOW_DEVICE = rtspec.Devices(virtual=True, worker_samples=8192)
 
 
 def sound(n=9000, channels=2):
@@ -74,7 +75,11 @@ def test_pieces_give_the_whole_sound_to_the_bit_and_again_after_the_flush(block)
 def test_live_is_offline_to_the_bit(make, channels):
     plugins, x = make(), sound(channels=channels)
     stream = rtspec.AudioStream(
-        plugins=plugins, source=x, record_seconds=1.2, virtual=True, sample_rate=RATE, worker_samples=16384
+        plugins=plugins,
+        source=x,
+        sample_rate=RATE,
+        devices=rtspec.Devices(virtual=True, worker_samples=16384),
+        measuring=rtspec.Measuring(tape_seconds=1.2),
     )
     with stream:
         assert stream.wait(30)
@@ -112,8 +117,8 @@ def test_a_chain_that_comes_between_two_pieces_is_heard_from_there_on_and_one_th
 def test_an_edit_inside_a_chain_of_a_playing_mix_is_heard():
     inner = rtspec.Pedalboard([pedalboard.Gain(0)])
     board, ones = rtspec.Pedalboard([rtspec.Mix([inner, identity()])]), np.ones((1, RATE), np.float32)
-    settings = {"sample_rate": RATE, "virtual": True, "worker_samples": 8192, "record_seconds": 4}
-    with rtspec.AudioStream(plugins=board, source=0.1 * ones, loop=True, **settings) as stream:
+    settings = {"sample_rate": RATE, "devices": SLOW_DEVICE, "measuring": rtspec.Measuring(tape_seconds=4)}
+    with rtspec.AudioStream(plugins=board, source=rtspec.Loop(0.1 * ones), **settings) as stream:
         inner.append(pedalboard.Gain(20))
         assert stream.settle(60)
         threading.Event().wait(0.5)
@@ -130,13 +135,15 @@ def test_edits_of_mixes_keep_a_boards_rules():
     with pytest.raises(SharedPlugin, match="in this chain twice"):
         rtspec.Mix([delay, [identity(), delay]])(sound(), RATE)
     with pytest.raises(InvalidValue, match="PitchShift cannot play in a stream"):
-        rtspec.AudioStream(plugins=rtspec.Mix([None, pedalboard.PitchShift(2)]), source=sound(), virtual=True)
+        rtspec.AudioStream(
+            plugins=rtspec.Mix([None, pedalboard.PitchShift(2)]), source=sound(), devices=rtspec.Devices(virtual=True)
+        )
 
 
 def test_a_plugin_that_no_stream_can_play_is_refused_in_a_mix_that_plays():
     board = rtspec.Pedalboard([rtspec.Mix([None])])
     with (
-        rtspec.AudioStream(plugins=board, source=sound(), loop=True, virtual=True),
+        rtspec.AudioStream(plugins=board, source=rtspec.Loop(sound()), devices=rtspec.Devices(virtual=True)),
         pytest.raises(InvalidValue, match="PitchShift cannot play in a stream"),
     ):
         board[0].append([pedalboard.PitchShift(2)])
@@ -150,8 +157,8 @@ class Own(pedalboard.Gain):
 def test_a_native_of_which_no_copy_can_be_made_stays_in_a_mix_that_is_edited_while_it_plays():
     own = Own(-6)
     board, ones = rtspec.Pedalboard([rtspec.Mix([own])]), 0.1 * np.ones((1, RATE), np.float32)
-    settings = {"sample_rate": RATE, "virtual": True, "worker_samples": 8192, "record_seconds": 4}
-    with rtspec.AudioStream(plugins=board, source=ones, loop=True, **settings) as stream:
+    settings = {"sample_rate": RATE, "devices": SLOW_DEVICE, "measuring": rtspec.Measuring(tape_seconds=4)}
+    with rtspec.AudioStream(plugins=board, source=rtspec.Loop(ones), **settings) as stream:
         board[0].append(None)
         assert stream.settle(60)
         threading.Event().wait(0.5)
@@ -166,7 +173,7 @@ def test_what_is_in_a_mix_has_addresses_and_gets_its_midi():
     first, second = rtspec.TimbreSynth(), rtspec.TimbreSynth()
     board = rtspec.Pedalboard([rtspec.Mix([[first, pedalboard.Reverb()], second])])
     assert {"1-timbre-synth/mix", "3-timbre-synth/mix"} <= set(Directory(board))
-    with rtspec.AudioStream(plugins=board, source=sound(), loop=True, virtual=True) as stream:
+    with rtspec.AudioStream(plugins=board, source=rtspec.Loop(sound()), devices=rtspec.Devices(virtual=True)) as stream:
         assert stream.latency.items["worker"] == 0
         for synth in (first, second):
             assert len(stream._rig.player.inboxes(synth)) == 1

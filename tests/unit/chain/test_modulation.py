@@ -98,14 +98,18 @@ def test_lfo_midi_and_a_scene_move_latents_and_gains_at_once_live_as_rendered():
     playback = AutomatedPlayback(board, RATE, 2, Automation([], [(0.0, m) for m in messages]), sensors=1)
     rendered = playback.piece(silence, heard)
     other = matrix_board()
-    words = {"sample_rate": RATE, "buffer_size": 128, "source": silence, "virtual": True, "record_seconds": 3}
-    with rtspec.AudioStream(plugins=other, sensor=heard, worker_samples=8192, **words) as stream:
+    words = {"sample_rate": RATE, "buffer_size": 128, "source": silence, "measuring": rtspec.Measuring(tape_seconds=3)}
+    with rtspec.AudioStream(
+        plugins=other, sensor=heard, devices=rtspec.Devices(virtual=True, worker_samples=8192), **words
+    ) as stream:
         delay, total = stream.latency.total_samples, playback.program.latency_samples
         assert stream.wait(60)
         assert stream.statistics.underruns == 0
     quiet = stream.recorded[1][:, delay : delay + 1000]
     assert not quiet.any()  # no key was pressed
-    stream = rtspec.AudioStream(plugins=matrix_board(), sensor=heard, worker_samples=8192, **words)
+    stream = rtspec.AudioStream(
+        plugins=matrix_board(), sensor=heard, devices=rtspec.Devices(virtual=True, worker_samples=8192), **words
+    )
     for message in messages:
         stream.send(message)
     with stream:
@@ -123,8 +127,10 @@ def test_lfo_midi_and_a_scene_move_latents_and_gains_at_once_live_as_rendered():
 @pytest.mark.timeout(60)
 def test_a_route_that_comes_while_it_plays_leaves_all_else_as_it_is():
     board, sound = rtspec.Pedalboard([rtspec.Equalizer()]), noise(2)
-    words = {"sample_rate": RATE, "source": sound, "virtual": True, "record_seconds": 3}
-    with rtspec.AudioStream(plugins=board, **words) as stream:
+    measuring, devices = rtspec.Measuring(tape_seconds=3), rtspec.Devices(virtual=True)
+    with rtspec.AudioStream(
+        plugins=board, sample_rate=RATE, source=sound, devices=devices, measuring=measuring
+    ) as stream:
         assert stream.settle(10)
         route = board.modulation.add("lfo:4", "output_db", 0.2)
         assert stream.settle(10)

@@ -86,11 +86,13 @@ def test_a_plugin_that_cannot_be_copied_belongs_to_the_stream_that_plays_it():
         """A subclass: what makes one is not known."""
 
     mine = Mine(6.0)
-    with rtspec.AudioStream(plugins=[mine], source=sound(), loop=True, virtual=True, sample_rate=RATE):
+    with rtspec.AudioStream(
+        plugins=[mine], source=rtspec.Loop(sound()), sample_rate=RATE, devices=rtspec.Devices(virtual=True)
+    ):
         with pytest.raises(SharedPlugin, match="playing in a live stream"):
             rtspec.Pedalboard([mine])(sound(), RATE)
         with pytest.raises(SharedPlugin, match="playing in a live stream"):
-            rtspec.AudioStream(plugins=[mine], source=sound(), virtual=True, sample_rate=RATE)
+            rtspec.AudioStream(plugins=[mine], source=sound(), sample_rate=RATE, devices=rtspec.Devices(virtual=True))
     np.testing.assert_array_equal(rtspec.Pedalboard([mine])(sound(), RATE), pedalboard.Gain(6.0)(sound(), RATE))
 
 
@@ -99,7 +101,11 @@ def test_an_offline_call_is_not_heard_in_a_live_stream():
     click[:, RATE // 4] = 0.9
     board = rtspec.Pedalboard([pedalboard.Delay(0.25, 0.0, 0.5), processor()])
     with rtspec.AudioStream(
-        plugins=board, source=click, sample_rate=RATE, virtual=True, record_seconds=2, worker_samples=8192
+        plugins=board,
+        source=click,
+        sample_rate=RATE,
+        devices=rtspec.Devices(virtual=True, worker_samples=8192),
+        measuring=rtspec.Measuring(tape_seconds=2),
     ) as stream:
         for i in range(5):
             board(9 * sound(i, 4410), RATE)

@@ -39,7 +39,9 @@ def test_the_full_view_shows_levels_load_parameters_and_reports():
     processor = rt.OnnxProcessor("tilt-gate", output_db=-6)
     view = FullView("the title")
     view.say("something happened")
-    with rt.AudioStream(plugins=[processor], source=source, loop=True, virtual=True, osc_port=0) as stream:
+    with rt.AudioStream(
+        plugins=[processor], source=rt.Loop(source), devices=rt.Devices(virtual=True), control=rt.Control(osc_port=0)
+    ) as stream:
         time.sleep(0.3)
         console = Console(record=True, width=110, file=open("/dev/null", "w"))  # noqa: SIM115
         console.print(view._drawn(stream))

@@ -23,7 +23,7 @@ def locked_kib() -> int:
 @pytest.mark.timeout(120)
 def test_memory_is_locked_while_a_stream_plays_and_no_longer_and_no_allocation_fails_for_it():
     before, silence = locked_kib(), np.zeros((2, 4800), np.float32)
-    with rtspec.AudioStream(plugins=[], source=silence, virtual=True) as stream:
+    with rtspec.AudioStream(plugins=[], source=silence, devices=rtspec.Devices(virtual=True)) as stream:
         assert stream.wait(20)
         during = locked_kib()
         assert len(np.zeros(1 << 30, np.uint8)) == 1 << 30  # lazy, as anywhere else
@@ -77,7 +77,9 @@ def test_an_edit_does_not_compile_under_real_time_priority():
 @pytest.mark.timeout(120)
 def test_a_block_of_more_than_two_seconds_is_no_device_that_vanished():
     sound = np.zeros((1, 3 * 65536), np.float32)
-    with rtspec.AudioStream(plugins=[], source=sound, sample_rate=8000, buffer_size=32768, virtual=True) as stream:
+    with rtspec.AudioStream(
+        plugins=[], source=sound, sample_rate=8000, buffer_size=32768, devices=rtspec.Devices(virtual=True)
+    ) as stream:
         time.sleep(2.5)
         assert stream.active
         assert not [line for line in stream.reports if "vanished" in line]

@@ -13,6 +13,7 @@ from rtspec.control.midi.messages import MidiEvent
 from rtspec.control.presets import capture
 from rtspec.errors import InvalidValue
 from rtspec.live.controllers import SWITCH_S, Controllers
+from rtspec.live.options import Control
 
 
 class Keyboard(Controlled):
@@ -66,7 +67,7 @@ def make(toys, stream, told, tmp_path):
     made = []
 
     def opened(**options):
-        made.append(Controllers(toys, stream, osc_port=0, presets=tmp_path, report=told.append, **options))
+        made.append(Controllers(toys, stream, Control(osc_port=0, presets=tmp_path, **options), told.append))
         made[-1].open()
         return made[-1]
 
@@ -116,7 +117,7 @@ def test_untimed_or_without_room_a_controller_moves_its_parameter_at_once(make, 
     stream.room = False
     mapped(make()).feed(MidiEvent(12.5, cc(1, 127)))
     assert toys[0].parameters["morph"].value == 1.0
-    mapped(make(timed=False)).feed(MidiEvent(13.0, cc(1, 0)))
+    mapped(make(midi_timed=False)).feed(MidiEvent(13.0, cc(1, 0)))
     assert toys[0].parameters["morph"].value == 0.0 and len(stream.moved) == 1
 
 

@@ -16,12 +16,18 @@ SOURCE = np.full((1, 48000), 0.1, np.float32)
 
 
 def stream(board, **options):
-    return rtspec.AudioStream(plugins=board, source=SOURCE, loop=True, virtual=True, record_seconds=3, **options)
+    return rtspec.AudioStream(
+        plugins=board,
+        source=rtspec.Loop(SOURCE),
+        devices=rtspec.Devices(virtual=True),
+        measuring=rtspec.Measuring(tape_seconds=3),
+        **options,
+    )
 
 
 def test_osc_moves_what_is_heard():
     board = rtspec.Pedalboard([rtspec.OnnxProcessor("identity", n_fft=256)])
-    with stream(board, osc_port=0) as playing:
+    with stream(board, control=rtspec.Control(osc_port=0)) as playing:
         osc = playing.controllers.osc
         assert osc is not None
         time.sleep(0.3)
@@ -47,7 +53,7 @@ def test_a_midi_map_moves_what_is_heard_without_a_zip():
 
 
 def test_a_midi_port_that_is_not_there_is_told_before_anything_plays():
-    asked = stream(rtspec.Pedalboard(), midi="no such port", osc_port=0)
+    asked = stream(rtspec.Pedalboard(), control=rtspec.Control(midi="no such port", osc_port=0))
     with pytest.raises(RtspecError, match="MIDI input port"):
         asked.start()
     assert asked.statistics.callbacks == 0
@@ -57,7 +63,7 @@ def test_a_midi_port_that_is_not_there_is_told_before_anything_plays():
 def test_a_map_that_cannot_be_read_is_told_before_anything_plays(tmp_path):
     bad = tmp_path / "map.json"
     bad.write_text(json.dumps({"kind": "nonsense"}))
-    asked = stream(rtspec.Pedalboard(), midi="auto", midi_map=bad)
+    asked = stream(rtspec.Pedalboard(), control=rtspec.Control(midi="auto", midi_map=bad))
     with pytest.raises(RtspecError, match=r"map\.json"):
         asked.start()
     asked.stop()
@@ -65,4 +71,4 @@ def test_a_map_that_cannot_be_read_is_told_before_anything_plays(tmp_path):
 
 def test_a_pad_that_nothing_moves_is_told_before_anything_plays():
     with pytest.raises(RtspecError, match="pad needs what moves it; open a MIDI port, OSC or the panel too"):
-        stream(rtspec.Pedalboard(), pad=["Default", "Dry"]).start()
+        stream(rtspec.Pedalboard(), control=rtspec.Control(pad=["Default", "Dry"])).start()

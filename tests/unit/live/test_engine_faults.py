@@ -16,7 +16,13 @@ TONE = (0.5 * np.sin(2 * np.pi * 441 / RATE * np.arange(RATE))).astype(np.float3
 
 
 def stream(plugins, **options):
-    return rtspec.AudioStream(plugins=plugins, source=TONE, loop=True, virtual=True, record_seconds=20, **options)
+    return rtspec.AudioStream(
+        plugins=plugins,
+        source=rtspec.Loop(TONE),
+        devices=rtspec.Devices(virtual=True),
+        measuring=rtspec.Measuring(tape_seconds=20),
+        **options,
+    )
 
 
 def wait_until(condition, seconds=15.0):

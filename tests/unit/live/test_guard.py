@@ -72,7 +72,9 @@ def test_the_guard_gives_the_same_samples_for_every_block(block):
 
 def test_a_stream_may_be_guarded_and_says_what_the_guard_did():
     loud = np.full((1, 4800), 3.0, np.float32)
-    with rtspec.AudioStream(source=loud, virtual=True, guard=True, record_seconds=1) as stream:
+    with rtspec.AudioStream(
+        source=loud, devices=rtspec.Devices(virtual=True, guard=True), measuring=rtspec.Measuring(tape_seconds=1)
+    ) as stream:
         assert stream.wait(10)
         heard, seen = stream.recorded[1], stream.statistics
     assert np.abs(heard).max() <= CEILING * 1.0001

@@ -126,12 +126,9 @@ def test_a_live_tone_through_edits_swaps_and_bypass_has_no_step_larger_than_its_
     source = tone(RATE)[np.newaxis]  # a whole number of turns
     with rtspec.AudioStream(
         plugins=board,
-        source=source,
-        loop=True,
-        virtual=True,
-        record_seconds=20,
-        worker_samples=8192,
-        reserve_samples=2048,
+        source=rtspec.Loop(source),
+        devices=rtspec.Devices(virtual=True, worker_samples=8192, reserve_samples=2048),
+        measuring=rtspec.Measuring(tape_seconds=20),
     ) as stream:
         time.sleep(0.3)
         for edit in (

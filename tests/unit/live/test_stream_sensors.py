@@ -27,8 +27,10 @@ def test_a_stream_gives_what_a_render_gives_to_the_bit(block, kind, tmp_path):
     soundfile.write(tmp_path / "room.wav", room.T, RATE, "FLOAT")
     heard = room if kind == "array" else tmp_path / "room.wav"
     eq = rtspec.SceneEqualizer()
-    words = {"sample_rate": RATE, "buffer_size": block, "source": music, "virtual": True, "record_seconds": 4}
-    with rtspec.AudioStream(plugins=eq, sensor=heard, worker_samples=4096, **words) as stream:
+    words = {"sample_rate": RATE, "buffer_size": block, "source": music, "measuring": rtspec.Measuring(tape_seconds=4)}
+    with rtspec.AudioStream(
+        plugins=eq, sensor=heard, devices=rtspec.Devices(virtual=True, worker_samples=4096), **words
+    ) as stream:
         assert stream.wait(20)
         delay, statistics = stream.latency.total_samples, stream.statistics
         entered, given = stream.recorded
@@ -41,8 +43,9 @@ def test_a_stream_gives_what_a_render_gives_to_the_bit(block, kind, tmp_path):
 @pytest.mark.timeout(60)
 def test_a_sensor_that_is_silent_is_told_once_while_it_plays():
     music = sound(1.5, 0.02, 2, 1)
-    words = {"sample_rate": RATE, "source": music, "virtual": True, "record_seconds": 2}
-    with rtspec.AudioStream(plugins=rtspec.SceneEqualizer(), **words) as stream:
+    devices, tape = rtspec.Devices(virtual=True), rtspec.Measuring(tape_seconds=2)
+    eq = rtspec.SceneEqualizer()
+    with rtspec.AudioStream(None, None, eq, RATE, source=music, devices=devices, measuring=tape) as stream:
         assert stream.wait(20)
         delay = stream.latency.total_samples
         given = stream.recorded[1]

@@ -13,17 +13,24 @@ import rtspec
 from rtspec.errors import InvalidValue
 
 RATE = 48000
+SOUND = 0.2 * np.ones((2, RATE), np.float32)
+LOOP = rtspec.Loop(SOUND)
 
 
 def stream(**settings):
-    settings = {"source": 0.2 * np.ones((2, RATE), np.float32), "sample_rate": RATE, "virtual": True, **settings}
-    return rtspec.AudioStream(**settings)
+    usual = {"source": SOUND, "sample_rate": RATE, "devices": rtspec.Devices(virtual=True)}
+    return rtspec.AudioStream(**usual | settings)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", [rtspec.Pedalboard, pedalboard.Pedalboard, list])
 def test_plugins_that_are_assigned_are_heard(kind):
-    with stream(plugins=[pedalboard.Gain(0)], loop=True, record_seconds=4, worker_samples=8192) as playing:
+    with stream(
+        source=LOOP,
+        plugins=[pedalboard.Gain(0)],
+        devices=rtspec.Devices(virtual=True, worker_samples=8192),
+        measuring=rtspec.Measuring(tape_seconds=4),
+    ) as playing:
         playing.plugins = kind([pedalboard.Gain(-60)])
         assert playing.settle(60)
         time.sleep(0.6)
@@ -50,11 +57,17 @@ def test_a_stream_starts_twice_and_again():
 @pytest.mark.parametrize("name", ["source", "inject"])
 def test_source_and_inject_obey_the_rules_of_all_sounds(name):
     frames = np.zeros((4800, 2), np.float32)
-    assert stream(plugins=[], **{name: frames}).channels == 2
+
+    def given(frames):
+        return stream(
+            plugins=[], **{"source": {"source": frames}, "inject": {"measuring": rtspec.Measuring(frames)}}[name]
+        )
+
+    assert given(frames).channels == 2
     with pytest.raises(InvalidValue, match=f"{name}: audio holds 1 NaN"):
-        stream(plugins=[], **{name: np.where(np.arange(200).reshape(2, 100) == 3, np.nan, frames[:100].T)})
+        given(np.where(np.arange(200).reshape(2, 100) == 3, np.nan, frames[:100].T))
     with pytest.raises(TypeError, match=f"{name}: audio of dtype int16"):
-        stream(plugins=[], **{name: frames.astype(np.int16)})
+        given(frames.astype(np.int16))
 
 
 _before: set[threading.Thread] = set()
@@ -80,9 +93,19 @@ def check_ended(limit_s=20):
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("settings", [{}, {"osc_port": 0, "reopen": True, "report": print}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {
+            "control": rtspec.Control(osc_port=0),
+            "devices": rtspec.Devices(virtual=True, reopen=True),
+            "report": print,
+        },
+    ],
+)
 def test_a_stream_that_nobody_holds_any_more_ends(settings):
-    playing = stream(plugins=[rtspec.OnnxProcessor("identity", n_fft=512)], loop=True, **settings).start()
+    playing = stream(source=LOOP, plugins=[rtspec.OnnxProcessor("identity", n_fft=512)], **settings).start()
     assert "rtspec-engine" in threads()
     gone = weakref.ref(playing)
     gc.disable()  # it goes with its last name, not when a collection comes by
@@ -97,8 +120,13 @@ def test_a_stream_that_nobody_holds_any_more_ends(settings):
 @pytest.mark.timeout(120)
 def test_a_notebooks_cell_may_be_run_again_and_again():
     check_ended()
-    cell = compile("playing = stream(plugins=board, loop=True, osc_port=0)\nplaying.start()\n", "cell", "exec")
-    names = {"stream": stream, "board": rtspec.Pedalboard([pedalboard.Gain(0)])}
+    cell = compile("playing = stream(plugins=board, source=LOOP, control=OSC)\nplaying.start()\n", "cell", "exec")
+    names = {
+        "stream": stream,
+        "LOOP": LOOP,
+        "OSC": rtspec.Control(osc_port=0),
+        "board": rtspec.Pedalboard([pedalboard.Gain(0)]),
+    }
     for _ in range(3):
         exec(cell, names)
         assert names["playing"].running
@@ -109,7 +137,7 @@ def test_a_notebooks_cell_may_be_run_again_and_again():
 
 @pytest.mark.timeout(60)
 def test_the_outermost_with_stops():
-    with stream(plugins=[], loop=True) as playing:
+    with stream(plugins=[], source=LOOP) as playing:
         with playing as same:
             assert same is playing
         assert playing.running and playing.active
@@ -120,7 +148,13 @@ def test_the_outermost_with_stops():
 def test_what_is_written_piece_by_piece_is_heard_whole_through_the_chain():
     sound = (0.2 * np.random.default_rng(0).standard_normal((2, RATE))).astype(np.float32)
     processor = rtspec.OnnxProcessor("identity", n_fft=512)
-    with stream(source=None, plugins=[processor], record_seconds=4, sample_rate=None, worker_samples=4096) as playing:
+    with stream(
+        source=None,
+        plugins=[processor],
+        sample_rate=None,
+        devices=rtspec.Devices(virtual=True, worker_samples=4096),
+        measuring=rtspec.Measuring(tape_seconds=4),
+    ) as playing:
         for at in range(0, RATE, 4096):
             playing.write(sound[:, at : at + 4096], RATE)
     taken, heard = playing.recorded
@@ -134,7 +168,7 @@ def test_what_is_written_piece_by_piece_is_heard_whole_through_the_chain():
 
 @pytest.mark.timeout(60)
 def test_write_spreads_one_channel_starts_and_refuses_another_rate():
-    playing = stream(source=None, plugins=[], record_seconds=1)
+    playing = stream(source=None, plugins=[], measuring=rtspec.Measuring(tape_seconds=1))
     playing.write(0.5 * np.ones(1000, np.float32))
     assert playing.running and playing.wait(20)
     playing.stop()
@@ -189,11 +223,11 @@ def test_pedalboards_names_are_there():
 @pytest.mark.parametrize("channels", [0, -1, 65, 1.5, "2", True])
 def test_a_number_of_channels_that_cannot_be_is_refused(channels):
     with pytest.raises(InvalidValue, match=r"channels=.* must be a whole number from 1 to 64"):
-        rtspec.AudioStream(plugins=[], virtual=True, channels=channels)
+        rtspec.AudioStream(plugins=[], devices=rtspec.Devices(virtual=True, channels=channels))
 
 
 def test_pedalboards_counts_of_channels_are_the_first_ones():
-    playing = rtspec.AudioStream(None, None, [], 44100, 64, True, 1, 2, virtual=True)
+    playing = rtspec.AudioStream(None, None, [], 44100, 64, True, 1, 2, devices=rtspec.Devices(virtual=True))
     assert (playing.channels, playing.sample_rate, playing.buffer_size) == (1, 44100, 64)
     with pytest.raises(InvalidValue, match="num_output_channels=0 must be a whole number from 1 to 64"):
-        rtspec.AudioStream(plugins=[], virtual=True, num_output_channels=0)
+        rtspec.AudioStream(plugins=[], num_output_channels=0, devices=rtspec.Devices(virtual=True))

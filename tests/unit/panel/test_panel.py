@@ -25,7 +25,12 @@ def tone(hz, seconds=1.0, level=0.5):
 @pytest.fixture(scope="module")
 def stream():
     plugins = [rtspec.SpectralInversion(), rtspec.Equalizer()]
-    with rtspec.AudioStream(plugins=plugins, source=tone(440)[None], loop=True, virtual=True, panel=True) as playing:
+    with rtspec.AudioStream(
+        plugins=plugins,
+        source=rtspec.Loop(tone(440)[None]),
+        devices=rtspec.Devices(virtual=True),
+        control=rtspec.Control(panel=True),
+    ) as playing:
         yield playing
 
 

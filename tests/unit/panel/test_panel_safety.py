@@ -21,7 +21,12 @@ SOUND = 0.1 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000, dtype=np.float3
 
 @pytest.fixture(scope="module")
 def stream():
-    with rtspec.AudioStream(plugins=[rtspec.Equalizer()], source=SOUND, loop=True, virtual=True, panel=True) as playing:
+    with rtspec.AudioStream(
+        plugins=[rtspec.Equalizer()],
+        source=rtspec.Loop(SOUND),
+        devices=rtspec.Devices(virtual=True),
+        control=rtspec.Control(panel=True),
+    ) as playing:
         yield playing
 
 

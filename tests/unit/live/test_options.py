@@ -1,0 +1,58 @@
+"""What a stream is asked for beside pedalboard's words comes in a few groups that never change."""
+
+import inspect
+import re
+from dataclasses import FrozenInstanceError, fields
+
+import numpy as np
+import pedalboard
+import pytest
+
+import rtspec
+from rtspec.cli import main
+from rtspec.errors import InvalidType
+from rtspec.live.options import GROUPS
+
+VIRTUAL = rtspec.Devices(virtual=True)
+
+
+def test_the_first_words_are_pedalboards_and_the_rest_are_groups():
+    theirs = re.search(r"\(self[^,]*, (.*?)\) -> None", pedalboard.io.AudioStream.__init__.__doc__ or "", re.DOTALL)
+    assert theirs is not None
+    words = re.findall(r"(\w+):", theirs[1])
+    ours = list(inspect.signature(rtspec.AudioStream).parameters)
+    assert ours[: len(words)] == words
+    assert ours[len(words) :] == ["source", "sensor", *GROUPS, "report"]
+
+
+@pytest.mark.parametrize("group", [*GROUPS.values(), rtspec.Loop])
+def test_a_group_is_frozen_and_says_what_each_word_means(group):
+    made = group("a.wav") if group is rtspec.Loop else group()
+    for field in fields(group):
+        assert re.search(
+            rf"^    (\w+, )*{field.name}\b.* : ", inspect.getdoc(group).replace("\n", "\n    "), re.MULTILINE
+        )
+        with pytest.raises(FrozenInstanceError):
+            setattr(made, field.name, None)
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("devices", "USB"), ("control", {"midi": 0}), ("recording", "take.wav")])
+def test_another_thing_in_place_of_a_group_is_refused_with_what_to_write(name, wrong):
+    kind = f"rtspec.{GROUPS[name].__name__}"
+    with pytest.raises(InvalidType, match=re.escape(f"{name}={wrong!r} must be {kind}; write {name}={kind}(...)")):
+        rtspec.AudioStream(plugins=[], **{"devices": VIRTUAL, name: wrong})
+
+
+@pytest.mark.timeout(60)
+def test_a_looped_source_does_not_end():
+    sound = np.full((1, 480), 0.25, np.float32)
+    with rtspec.AudioStream(plugins=[], source=rtspec.Loop(sound), devices=VIRTUAL) as playing:
+        assert not playing.wait(0.3)
+        assert playing.channels == 1
+
+
+def test_the_commands_help_has_the_same_groups(capsys):
+    with pytest.raises(SystemExit):
+        main(["live", "--help"])
+    titles = re.findall(r"^(\w[\w ]*):$", capsys.readouterr().out, re.MULTILINE)
+    assert [title for title in titles if title in GROUPS] == ["devices", "control", "recording"]
