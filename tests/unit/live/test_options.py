@@ -30,7 +30,7 @@ def test_a_group_is_frozen_and_says_what_each_word_means(group):
     made = group("a.wav") if group is rtspec.Loop else group()
     for field in fields(group):
         assert re.search(
-            rf"^    (\w+, )*{field.name}\b.* : ", inspect.getdoc(group).replace("\n", "\n    "), re.MULTILINE
+            rf"^    (\w+, )*{field.name}\b.* : ", (inspect.getdoc(group) or "").replace("\n", "\n    "), re.MULTILINE
         )
         with pytest.raises(FrozenInstanceError):
             setattr(made, field.name, None)
