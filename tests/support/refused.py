@@ -115,8 +115,8 @@ def an_interpolation_that_leaves_frames_out() -> ModelProto:
     return build([resize], shape=(1, 4, 32), s=np.array([1, 1, 0.5], np.float32))
 
 
-def a_reflection() -> ModelProto:
-    return build([node("Pad", "x pads", mode="reflect")], pads=np.array([0, 0, 2, 0, 0, 2]))
+def a_clip_that_goes_round() -> ModelProto:
+    return build([node("Pad", "x pads", mode="wrap")], pads=np.array([0, 0, 2, 0, 0, 2]))
 
 
 def a_length_of_the_clip() -> ModelProto:
@@ -194,7 +194,7 @@ def places_of_maxima() -> ModelProto:
 
 
 def a_number_of_frames_rounded_up() -> ModelProto:
-    return build([node("MaxPool", kernel_shape=[3], strides=[2], ceil_mode=1)], shape=(1, 4, 32))
+    return build([node("MaxPool", kernel_shape=[3], strides=[2], pads=[1, 1], ceil_mode=1)])
 
 
 def recurrent(op: str = "GRU", inputs: str = "turned w r", gates: int = 3, batch_first: bool = False, **options: Any):
@@ -346,7 +346,7 @@ REFUSED = {
     a_sum_from_the_end: r'"culprit" \(CumSum\) runs backwards',
     an_interpolation_over_the_clip: r'"culprit" \(Resize\) interpolates from the first.*align_corners=False',
     an_interpolation_that_leaves_frames_out: r'"culprit" \(Resize\) interpolates between frames.*nearest',
-    a_reflection: r'"culprit" \(Pad\) pads time by reflect values.*zeros',
+    a_clip_that_goes_round: r'"culprit" \(Pad\) pads time by wrap values.*zeros, by edge values or by reflection',
     a_length_of_the_clip: r'"culprit" \(Div\) computes with the length of the clip \("length"\).*constant',
     an_unknown_operator: r'"culprit" \(Trilu\) has no streaming rule.*replace it',
     a_count_for_each_frame: r'"culprit" \(Div\) has per-frame parameters: "count".*number of the frame \(arange',
@@ -357,7 +357,7 @@ REFUSED = {
     an_integer_convolution: r'"culprit" \(ConvInteger\) is an integer convolution.*QDQ form',
     a_quantisation_by_the_clip: r'"culprit" \(DynamicQuantizeLinear\) takes its scale from the whole clip.*statically',
     places_of_maxima: r'"culprit" \(MaxPool\) gives the places of its maxima.*without indices',
-    a_number_of_frames_rounded_up: r'"culprit" \(MaxPool\) rounds its number of frames up.*ceil_mode=False',
+    a_number_of_frames_rounded_up: r'"culprit" \(MaxPool\) rounds its number of frames up.*while it pads.*ceil_mode=False',
     a_layer_with_its_batch_first: r'"culprit" \(GRU\) has its batch first.*time first',
     a_layer_that_is_told_lengths: r'"culprit" \(GRU\) is given the lengths of sequences.*without sequence_lens',
     a_layer_that_runs_in_reverse: r'"culprit" \(GRU\) runs backwards.*train with a forward layer',

@@ -31,6 +31,8 @@ from .stream import Folded, Stream
 from .trials import Trials
 from .walk import Budget, Clip
 
+READS_WINDOWS = ("Conv", "MaxPool", "LpPool", "AveragePool")
+
 
 def rewrite(
     offline: ModelProto,
@@ -143,7 +145,7 @@ def _visit(stream: Stream, node: NodeProto) -> None:
     if rule is None:
         raise without_rule(node, len(RULES))
     try:
-        rule(stream, _on_time(stream, with_counters(stream, node)))
+        rule(stream, _on_time(stream, with_counters(stream, _with_wholes(stream, node))))
     except RtspecError:
         raise
     except Folded:
@@ -153,6 +155,17 @@ def _visit(stream: Stream, node: NodeProto) -> None:
     _check_lengths(stream, node)
     _fit_leads(stream, node)
     _keep_folds(stream, node)
+
+
+def _with_wholes(stream: Stream, node: NodeProto) -> NodeProto:
+    """The node on tensors that hold all their frames: only windows are read beyond the ends of a clip."""
+    if node.op_type in READS_WINDOWS or not any(name in stream.edges for name in node.input):
+        return node
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    for i, name in enumerate(node.input):
+        copy.input[i] = stream.whole(name)
+    return copy
 
 
 def _keep_folds(stream: Stream, node: NodeProto) -> None:
@@ -188,7 +201,7 @@ def _fit_leads(stream: Stream, node: NodeProto) -> None:
     """Early outputs keep as many constant frames as they are early; others have none."""
     for name in node.output:
         flow, lead = stream.flows.get(name), stream.leads.pop(name, None)
-        if flow and flow.delay < 0:
+        if flow and flow.delay < 0 and name not in stream.edges:
             if lead is None or lead.shape[flow.axis] < -flow.delay:
                 raise stumbles(node, LookupError("frames before the first"))
             stream.leads[name] = np.take(lead, range(-flow.delay), flow.axis)

@@ -8,6 +8,7 @@ from onnx import NodeProto, TensorProto, helper
 from rtspec.errors import ModelError, existing
 
 from .clock import Flow
+from .edges import continued, cut_out
 from .graph import TO_END, History
 from .refuse import NotStreamable
 from .walk import Walk
@@ -29,7 +30,9 @@ class Stream(Walk):
 
     def delayed(self, name: str, delay: int) -> str:
         """The tensor with its delay raised to `delay`."""
+        name = self.whole(name)
         flow = self.flows[name]
+        delay = max(delay, flow.delay) if name in self.wholes else delay
         late = delay - flow.delay
         made = self._past(name, late, late, flow.but(delay=delay), self.leads.get(name))
         if late and delay < 0:
@@ -83,8 +86,11 @@ class Stream(Walk):
         """
         if name in self.folded:
             raise Folded
+        if any(pads):
+            name = self.whole(name)
         made, flow, lead = self.surrounded(name, *pads, fill, reach=pads[1] - step * unused)
         delay = -((step - 1 - flow.delay - span) // step)
+        delay = max(delay, self.edges[name].earliest(step)) if name in self.edges else delay
         kept = step * delay - flow.delay
         drop = kept + step - 1 - span
         frames = self._past(made, kept, drop if exact or drop >= step else 0, flow, lead)
@@ -139,6 +145,19 @@ class Stream(Walk):
         self.leads[alias] = lead
         return alias
 
+    def whole(self, name: str) -> str:
+        """The tensor itself, or, of one continued beyond its ends, all its frames, as late as the first can be told."""
+        if name not in self.edges:
+            return name
+        edge = self.edges[name]
+        key = ("whole", name)
+        if key not in self._names:
+            flow = self.flows[name].but(delay=max(edge.complete, 0))
+            late = flow.delay - self.flows[name].delay
+            self._names[key] = self._past(name, late, late, flow, None)
+            self.wholes.add(self._names[key])
+        return self._names[key]
+
     def masked(self, name: str, fill: float) -> str:
         """The tensor with `fill` in every frame outside the clip; later if only then its end is known."""
         flow = self.flows[name]
@@ -155,6 +174,8 @@ class Stream(Walk):
 
     def _past(self, name: str, before: int, drop: int, flow: Flow, lead: np.ndarray | None) -> str:
         """Frames of this call with `before` earlier ones in front (or so many left out), without the newest `drop`."""
+        if name in self.edges:
+            return self._past_edges(name, before, drop, flow)
         if before == 0 and drop == 0:
             return name
         if name in self.dequantised:
@@ -167,6 +188,15 @@ class Stream(Walk):
         else:
             kept = History(name, flow.axis, lead, self.shapes.shape(name), self.shapes.element_type(name))
             made = self.writer.history(kept, before, drop)
+        self.adopt(made, name, flow)
+        return made
+
+    def _past_edges(self, name: str, before: int, drop: int, flow: Flow) -> str:
+        edge = self.edges[name]
+        inner, axis = edge.inner, edge.flow.axis
+        mask = self.validity.mask(edge.flow.clock, edge.flow.delay, 1, 0)
+        joined = History(inner, axis, None, self.shapes.shape(inner), self.shapes.element_type(inner))
+        made = cut_out(self.writer, continued(self.writer, edge, mask, joined, before), edge.kept, drop, axis)
         self.adopt(made, name, flow)
         return made
 

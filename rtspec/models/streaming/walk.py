@@ -9,6 +9,7 @@ import onnx
 from onnx import NodeProto, helper
 
 from .clock import Clock, Flow
+from .edges import Edge
 from .graph import GraphWriter
 from .refuse import NotStreamable, per_frame_parameters, uses_clip_length
 from .shapes import Shapes
@@ -61,6 +62,8 @@ class Walk:
         Tensors of frames against frames, inside an attention.
     folded : dict of str to int
         Tensors [bins · frames, …] that hold frames first here: how many bins.
+    edges : dict of str to Edge
+        Tensors that continue another beyond its ends; `wholes` are what was made of them where all frames were needed.
     attention_frames : int or None
         Bound of an attention to all frames so far; `bounded` says where it was needed.
     """
@@ -74,6 +77,8 @@ class Walk:
         self.dequantised: dict[str, NodeProto] = {}
         self.bands: dict[str, Any] = {}
         self.folded: dict[str, int] = {}
+        self.edges: dict[str, Edge] = {}
+        self.wholes: set[str] = set()
         self.made: dict[tuple, str] = {}
         self.attention_frames: int | None = None
         self.bounded: list[int] = []

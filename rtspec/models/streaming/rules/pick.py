@@ -3,6 +3,8 @@
 import numpy as np
 from onnx import NodeProto
 
+from ..clock import Flow
+from ..edges import Edge
 from ..refuse import NotStreamable
 from ..stream import Stream
 from .count import gather_frames
@@ -10,6 +12,7 @@ from .registry import attribute, main_input, positive, streams
 
 # A slice of the clip that leaves out more than this share of it keeps a fixed number of frames, not a margin.
 LARGEST_CROP = 0.5
+CONTINUED = ("constant", "edge", "reflect")
 
 
 @streams("Slice")
@@ -82,8 +85,8 @@ def pad(stream: Stream, node: NodeProto) -> None:
     begins, ends = _pads(stream, node, len(shape))
     before, after = begins[flow.axis], ends[flow.axis]
     mode = attribute(node, "mode", "constant")
-    if mode != "constant" and (before or after):
-        raise NotStreamable(node, f"pads time by {mode} values", "pad time with zeros")
+    if (mode not in CONTINUED and (before or after)) or (mode != "constant" and min(before, after) < 0):
+        raise NotStreamable(node, f"pads time by {mode} values", "pad time with zeros, by edge values or by reflection")
     begins[flow.axis] = ends[flow.axis] = 0
     value = stream.optional(node, 2)
     if any(begins) or any(ends):
@@ -95,7 +98,20 @@ def pad(stream: Stream, node: NodeProto) -> None:
         name = wide
     number = 0.0 if value is None else float(value.flat[0])
     stream.flows[name] = flow.but(silent=flow.silent and number == 0)
+    if mode != "constant" and (before or after):
+        return _continue(stream, name, node.output[0], (before, after), mode == "reflect")
     _surround(stream, name, node.output[0], before, after, number)
+    return None
+
+
+def _continue(stream: Stream, name: str, output: str, pads: tuple[int, int], mirrored: bool) -> None:
+    """Frames of the clip itself before and after it, put in where they are read."""
+    name = stream.settled(name)
+    flow = stream.flows[name]
+    stream.rename(name, output)
+    stream.edges[output] = Edge(name, flow, *pads, mirrored)
+    clock, delay = flow.clock.longer(sum(pads)), flow.delay - pads[0]
+    stream.flows[output] = Flow(flow.axis, clock, delay, finite=flow.finite, tail=pads[1])
 
 
 def _surround(stream: Stream, name: str, output: str, before: int, after: int, number: float) -> None:

@@ -87,7 +87,7 @@ def pooling(stream: Stream, node: NodeProto) -> None:
     if len(node.output) > 1 and node.output[1]:
         raise NotStreamable(node, "gives the places of its maxima in the clip", "export without indices")
     kernel = kernel_of(node, list(attribute(node, "kernel_shape")), shape[2:])
-    _whole_windows(stream, node, kernel, axis - 2)
+    _last_window(stream, node, kernel, axis - 2)
     if kernel.sizes[axis - 2] >= stream.length(node.input[0]):
         raise pooled_over_time(node)
     padded = kernel.begins[axis - 2] + kernel.ends[axis - 2] > 0
@@ -117,7 +117,9 @@ def _windowed(
 
 def _may_turn(stream: Stream, node: NodeProto) -> bool:
     """Whether two spatial axes may be exchanged: not where quantisers must stay in front of the convolution."""
-    return stream.shapes.constant(node.input[1]) is not None and node.input[0] not in stream.dequantised
+    return stream.shapes.constant(node.input[1]) is not None and not (
+        node.input[0] in stream.dequantised or node.input[0] in stream.edges
+    )
 
 
 def _time_first(stream: Stream, node: NodeProto, kernel: Kernel, unused: int) -> None:
@@ -237,9 +239,18 @@ def _same_padding(kernel: Kernel, axis: int, extent: int) -> int:
     return max((outputs - 1) * kernel.strides[axis] + kernel.span(axis) + 1 - extent, 0)
 
 
-def _whole_windows(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> None:
-    """Refuse a last window that is only partly filled, which no stream can know before the end."""
-    length = stream.length(node.input[0])
-    rest = length + kernel.begins[time] + kernel.ends[time] - kernel.span(time) - 1
-    if attribute(node, "ceil_mode", 0) and rest % kernel.strides[time]:
-        raise NotStreamable(node, "rounds its number of frames up (ceil_mode)", "export it with ceil_mode=False")
+def _last_window(stream: Stream, node: NodeProto, kernel: Kernel, time: int) -> None:
+    """Room behind the clip for a last window that is only partly filled, where frames are rounded up."""
+    step = kernel.strides[time]
+    if not attribute(node, "ceil_mode", 0) or step == 1:
+        return
+    if kernel.ends[time] or kernel.span(time) + 1 < step or attribute(node, "count_include_pad", 0):
+        rest = stream.length(node.input[0]) + kernel.begins[time] + kernel.ends[time] - kernel.span(time) - 1
+        if rest % step == 0 and not stream.clip.dynamic:
+            return
+        raise NotStreamable(
+            node,
+            "rounds its number of frames up (ceil_mode) while it pads the end",
+            "export it with ceil_mode=False, or without padding at the end",
+        )
+    kernel.ends[time] += step - 1

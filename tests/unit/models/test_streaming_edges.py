@@ -1,0 +1,110 @@
+"""Clips continued by their own frames (replicate and reflect padding in time), and last windows only partly filled."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from rtspec.models.streaming import NotStreamable, make_streaming
+from rtspec.models.streaming.load import inputs_of
+from rtspec.models.streaming.look_ahead import look_ahead
+from rtspec.models.streaming.run import StreamingRun, difference, random_clip, run_offline
+
+LENGTHS = (7, 31, 64)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def node(op: str, inputs: str, output: str, **attributes: Any) -> NodeProto:
+    return helper.make_node(op, inputs.split(), [output], name=output, **attributes)
+
+
+def model_of(nodes: list[NodeProto], **weights: Any) -> ModelProto:
+    given = {"k": noise(4, 4, 3), "b": noise(4), "k5": noise(4, 4, 5), **weights}
+    used = {name for each in nodes for name in each.input}
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in given.items() if name in used]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, "T"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, "c", "U"])
+    graph = helper.make_graph(nodes, "graph", [x], [y], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def pads(before: int, after: int) -> np.ndarray:
+    return np.array([0, 0, before, 0, 0, after])
+
+
+def assert_streams(model: ModelProto, delay: int | None = None) -> None:
+    run = StreamingRun(make_streaming(model, {"x": 2}))
+    for n_frames in LENGTHS:
+        clip = random_clip(model, inputs_of(model, {"x": 2}, None), n_frames, np.random.default_rng(n_frames))
+        wanted = run_offline(model, clip)["y"]
+        for frames in (1, 3, 64):
+            given = run.clip(clip, frames)["y"]
+            assert given.shape == wanted.shape
+            assert difference(wanted, given)[0] < 1e-5
+    if delay is not None:
+        assert run.manifest["delay_frames"] == delay == look_ahead(run, clip)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 0), (1, 1), (0, 2)])
+def test_replicated_ends_are_as_early_as_zeros(before: int, after: int):
+    assert_streams(
+        model_of([node("Pad", "x p", "w", mode="edge"), node("Conv", "w k b", "y")], p=pads(before, after)), after
+    )
+
+
+def test_mirrored_ends_of_an_even_kernel_are_as_early_as_zeros():
+    assert_streams(model_of([node("Pad", "x p", "w", mode="reflect"), node("Conv", "w k5 b", "y")], p=pads(2, 2)), 2)
+
+
+def test_a_mirrored_start_of_a_causal_kernel_waits_for_what_it_mirrors():
+    model = model_of([node("Pad", "x p", "w", mode="reflect"), node("Conv", "w k b", "y")], p=pads(2, 0))
+    assert_streams(model)
+    assert StreamingRun(make_streaming(model, {"x": 2})).manifest["delay_frames"] == 2
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect"])
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_ends_of_what_a_layer_made_late(mode: str, ahead: int):
+    first = node("Conv", "x k b", "h", pads=[2 - ahead, ahead])
+    late = [first, node("Pad", "h p", "w", mode=mode), node("Conv", "w k5 b", "y")]
+    for before, after in ((4, 0), (2, 2), (3, 1), (0, 3)):
+        assert_streams(model_of(late, p=pads(before, after)))
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect"])
+def test_ends_that_other_nodes_read(mode: str):
+    nodes = [node("Pad", "x p", "w", mode=mode), node("Sigmoid", "w", "s"), node("Mul", "w s", "h")]
+    assert_streams(model_of([*nodes, node("Conv", "h k b", "y")], p=pads(2, 1)))
+    assert_streams(model_of([node("Pad", "x p", "y", mode=mode)], p=pads(2, 3)))
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect"])
+def test_ends_under_strides_pools_and_twice(mode: str):
+    pad = node("Pad", "x p", "w", mode=mode)
+    strided = node("Conv", "w k5 b", "y", strides=[2])
+    for before, after in ((3, 0), (2, 2)):
+        assert_streams(model_of([pad, node("MaxPool", "w", "y", kernel_shape=[5])], p=pads(before, after)))
+        twice = [node("Conv", "w k5 b", "h"), node("Pad", "h p", "v", mode=mode), node("Conv", "v k5 b", "y")]
+        assert_streams(model_of([pad, *twice], p=pads(before, after)))
+        make_streaming(model_of([pad, strided], p=pads(before, after)), {"x": 2})
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize(("size", "step"), [(3, 2), (2, 2), (4, 3), (3, 3)])
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_last_window_that_is_partly_filled(op: str, size: int, step: int, before: int):
+    options = {"kernel_shape": [size], "strides": [step], "ceil_mode": 1, "pads": [before, 0]}
+    assert_streams(model_of([node(op, "x", "y", **options)]))
+    late = node("Conv", "x k b", "h", pads=[1, 1])
+    assert_streams(model_of([late, node(op, "h", "y", **options)]))
+
+
+def test_frames_from_the_other_end_are_refused():
+    with pytest.raises(NotStreamable, match=r'"w" \(Pad\) pads time by wrap values.*edge values or by reflection'):
+        make_streaming(
+            model_of([node("Pad", "x p", "w", mode="wrap"), node("Conv", "w k b", "y")], p=pads(2, 0)), {"x": 2}
+        )
