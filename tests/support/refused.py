@@ -357,7 +357,7 @@ REFUSED = {
     an_integer_convolution: r'"culprit" \(ConvInteger\) is an integer convolution.*QDQ form',
     a_quantisation_by_the_clip: r'"culprit" \(DynamicQuantizeLinear\) takes its scale from the whole clip.*statically',
     places_of_maxima: r'"culprit" \(MaxPool\) gives the places of its maxima.*without indices',
-    a_number_of_frames_rounded_up: r'"culprit" \(MaxPool\) rounds its number of frames up.*while it pads.*ceil_mode=False',
+    a_number_of_frames_rounded_up: r'"culprit" \(MaxPool\) rounds its number of frames up.*pads.*ceil_mode=False',
     a_layer_with_its_batch_first: r'"culprit" \(GRU\) has its batch first.*time first',
     a_layer_that_is_told_lengths: r'"culprit" \(GRU\) is given the lengths of sequences.*without sequence_lens',
     a_layer_that_runs_in_reverse: r'"culprit" \(GRU\) runs backwards.*train with a forward layer',
