@@ -18,9 +18,8 @@ from ..processors.equalizer.canceller import (
     ERROR,
     MOVES,
     SAMPLE_RATE,
-    band_centres_hz,
-    canceller_stage,
 )
+from ..processors.equalizer.cancelling import band_centres_hz, canceller_stage
 from .rooms import ROOMS, Room, moving, paths
 
 LENGTH_S, MOVE_S, CARRIED_S = 25.0, 12.0, 0.5

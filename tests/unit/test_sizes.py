@@ -12,11 +12,8 @@ KERNEL = ("njit", "step", "intrinsic", "cfunc", "overload")
 """Decorators of compiled kernels, which may be longer: a call in them is not free to read, nor always to make."""
 
 STILL_TOO_LARGE = {
-    "processors/equalizer/canceller.py",
-    "processors/equalizer/canceller.py canceller_fields",
     "chain/player.py class Player",
     "live/performance.py class Performance",
-    "processors/equalizer/ear.py ear_stage",
 }
 """What waits to be split; whoever does it takes it off this list."""
 

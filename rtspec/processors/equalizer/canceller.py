@@ -16,20 +16,14 @@ F. Kuech, E. Mabande, G. Enzner: "State-space architecture of the partitioned-bl
 ICASSP 2014, eqs. 14 to 21.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
-from ...buffers.memory import aligned, aligned_copy
 from ...buffers.record import Record
-from ...buffers.step import Stage, step
+from ...buffers.step import step
 from ...buffers.views import float_rows
 from ...chain.program import STRIDE
-from ...errors import InvalidValue
-from ...frames.bands import third_octave_bands
-from ...frames.fft import execute, real_fft
-from ...frames.plan import FramePlan
+from ...frames.fft import execute
 
 SAMPLE_RATE = 16000
 BLOCK = 512
@@ -340,74 +334,3 @@ def cancel(state, x, n, y):
             cancel_block(s)
             s.at = 0
     return n
-
-
-def band_centres_hz() -> np.ndarray:
-    """Centres of the third-octave bands whose levels the canceller gives, float64 (n_bands,)."""
-    return third_octave_bands(_plan(LOOK), low_hz=LOW_HZ, high_hz=HIGH_HZ).centres_hz
-
-
-def canceller_stage(references: int = 1) -> Stage:
-    """The canceller as an audio stage at 16 kHz: rows microphone, reference (left, right) in, the residual out.
-
-    Parameters
-    ----------
-    references : int
-        Channels of what is played, 1 or 2.
-
-    Returns
-    -------
-    Stage
-        Delay 512 samples. ``stage.fields["room"]``, ``["left"]`` and ``["state"]`` are its readings.
-    """
-    if references not in (1, 2):
-        raise InvalidValue(f"references={references} must be 1 or 2; mix what is played into two channels")
-    return Stage(cancel, CANCELLER, delay=BLOCK, **canceller_fields(references))
-
-
-def canceller_fields(references: int) -> dict[str, Any]:
-    """All fields of :data:`CANCELLER`, for a record that has it as a part."""
-    fft, look = real_fft(N_FFT), real_fft(LOOK)
-    wide, narrow = (third_octave_bands(_plan(n), low_hz=LOW_HZ, high_hz=HIGH_HZ).weights for n in (LOOK, N_FFT))
-    window = np.hanning(LOOK + 1)[:LOOK].astype(np.float32)
-    n_bands, n_filters = len(wide), references * PARTITIONS
-    inside = [np.flatnonzero(row) for row in wide]
-    shapes = {
-        **dict.fromkeys(("heard", "given"), BLOCK),
-        **dict.fromkeys(("noise", "uncertain", "denominator"), N_BINS),
-        "played": (references, N_FFT),
-        "residual": LOOK,
-        "time": N_FFT,
-        "look": LOOK,
-    }
-    state: dict[str, Any] = {name: aligned(shape) for name, shape in shapes.items()}
-    state |= {name: aligned(N_BINS, np.complex64) for name in ("bins", "error")}
-    state |= {name: aligned((n_filters, N_BINS), np.complex64) for name in ("spectra", "filters")}
-    return {
-        "references": references,
-        "n_filters": n_filters,
-        "n_bands": n_bands,
-        "fft": fft.forward[0],
-        "fft_plan": fft.forward[1],
-        "ifft": fft.inverse[0],
-        "ifft_plan": fft.inverse[1],
-        "look_fft": look.forward[0],
-        "look_plan": look.forward[1],
-        "window": aligned_copy(window),
-        "look_weights": aligned_copy(wide * np.float32(2 / (LOOK * np.sum(window**2)))),
-        "error_weights": aligned_copy(narrow * np.float32(2 / (N_FFT * BLOCK))),
-        "look_from": aligned_copy(np.array([k[0] for k in inside])),
-        "look_to": aligned_copy(np.array([k[-1] + 1 for k in inside])),
-        "variance": aligned_copy(np.full((n_filters, N_BINS), FIRST_VARIANCE, np.float32)),
-        "look_bins": aligned(LOOK_BINS, np.complex64),
-        "room": aligned(n_bands, np.float64),
-        "left": aligned(n_bands, np.float64),
-        "state": aligned(6, np.float64),
-        "edges": aligned_copy(np.array(EDGES)),
-        **{name: aligned(GROUPS, np.float64) for name in ("cross", "own", "remains", "believed")},
-        **state,
-    }
-
-
-def _plan(n_fft: int) -> FramePlan:
-    return FramePlan(sample_rate=SAMPLE_RATE, n_fft=n_fft, hop=BLOCK)

@@ -19,7 +19,11 @@ SHARE = 0.4
 """Of a bell's dB at its neighbour's centre."""
 
 PROTOTYPE_DB = 12.0
-"""Gain for which :data:`SHARE` holds, and at which a bell of no gain is put into the matrix."""
+"""Gain for which :data:`SHARE` holds."""
+
+SMALLEST_DB = 0.01
+"""Gain of a bell in the matrix at least. Shapes go over into one another without a jump, so that rounds come to rest:
+a jump of the shape at some gain makes a bell that is wanted there hop to and fro with every round."""
 
 LARGEST_DB = 48.0
 """A bell's gain at most, boost or cut."""
@@ -66,7 +70,7 @@ def response_db(gains_db, bell_qualities, warps, at):
 def _fill(matrix, gains_db, bell_qualities, warps):
     n = len(gains_db)
     for j in range(n):
-        gain = gains_db[j] if abs(gains_db[j]) > 0.5 else PROTOTYPE_DB
+        gain = max(SMALLEST_DB, abs(gains_db[j]))  # a cut is the same bell upside down
         for i in range(n):
             matrix[i, j] = bell_db(gain, bell_qualities[j], warps[i] / warps[j]) / gain
 

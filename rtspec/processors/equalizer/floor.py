@@ -78,7 +78,7 @@ def note(s, powers, length):
 def floor_fields(widths_hz: np.ndarray, frame_s: float, hop_s: float, faintest_db: float) -> dict:
     """The fields :data:`FLOOR` of bands this wide, of frames that last `frame_s` and come every `hop_s`."""
     n, frames = len(widths_hz), max(1, round(MEAN_S / hop_s))
-    lasting_s = 0.5 * frame_s + (frames - 1) * hop_s  # a Hann window lasts about half as long as it is
+    lasting_s = mean_lasts_s(frame_s, hop_s, frames)
     return {
         "n_bands": n,
         "frames": frames,
@@ -90,6 +90,11 @@ def floor_fields(widths_hz: np.ndarray, frame_s: float, hop_s: float, faintest_d
         "floor_db": aligned(n, np.float64),
         "faintest_db": faintest_db,
     }
+
+
+def mean_lasts_s(frame_s: float, hop_s: float, frames: int) -> float:
+    """How much sound a mean of frames hears: a Hann window lasts about half as long as it is."""
+    return 0.5 * frame_s + (frames - 1) * hop_s
 
 
 def lifts_db(widths_hz: np.ndarray, frame_s: float, lasting_s: float) -> np.ndarray:

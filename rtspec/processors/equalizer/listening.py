@@ -1,8 +1,9 @@
 """The scene equalizer's listening stage: hears the room and what the chain plays, and moves targets of the equalizer.
 
-Once a hop it takes the levels of third-octave bands of both. The room's floor (:mod:`.floor`), beside the music's
-levels without what the equalizer adds, gives the curve that is wanted; the curve goes there slowly, and never lifts
-the music as a whole by more than is allowed. It reaches the equalizer's stage, which makes its own gains of it, at the
+Once a hop it takes the levels of third-octave bands of both; the room's, where a canceller listens too, without the
+music (:mod:`.canceller`). The room's floor (:mod:`.floor`), beside the music's levels without what the equalizer adds,
+gives the curve that is wanted (:mod:`.loudness`); the curve goes there slowly, and never lifts the music as a whole by
+more than is allowed. It reaches the equalizer's stage, which makes its own gains of it, at the
 next cell of the chain (:mod:`rtspec.chain.cells`). A sensor that cannot be true leads to a flat curve.
 """
 
@@ -17,7 +18,9 @@ from ...buffers.views import float_rows
 from ...chain.program import STRIDE
 from ...frames.analysis import window_newest
 from ...frames.fft import execute
+from .canceller import BLOCKS, CANCELLED, ERROR
 from .floor import FLOOR, forget, note
+from .loudness import STEPS, audible_gains
 
 FINE, DEAD, NOT_FINITE, CLIPPED = range(4)
 """What is wrong with the sensor."""
@@ -31,8 +34,11 @@ DEAD_S, CLIPPED_S, CLEAR_S, FLATTEN_S = 0.25, 0.45, 1.0, 0.25
 """A fault lasts so long before it counts (a door that slams may clip; NaN counts at once), has to be over for so long;
 and so long the curve takes back to flat."""
 
-SLOPE, ABSENT_DB = 0.7, 50.0
-"""dB of boost a dB of noise above the music; bands so far below the loudest hold no music."""
+DOUBTFUL_DB = 3.0
+"""Music left over room from which the canceller's levels are not believed."""
+
+HOLD_S, FORGET_S = 2.0, 4.0
+"""For so long another scene has to be sure before it is told; after so long without a sure one it is unknown."""
 
 LONG_S, SHORT_S, LOOSEN_S, SHOWN_S = 3.0, 0.4, 2.0, 0.5
 """Over which the music's levels are taken, for the curve and for the limit of its rise; how slowly that loosens; how
@@ -41,19 +47,20 @@ slowly the noise's reading follows."""
 PACE = 5.0
 """Time constants in the reaction and release times: 99 % of the way."""
 
-N_STATUS, FAULT, SHARE, LABEL, AT_HOP, ONSETS = 8, 0, 1, 2, 3, 4
+N_STATUS, FAULT, SHARE, LABEL, AT_HOP, ONSETS, LOWERED = 9, 0, 1, 2, 3, 4, 8
 NOISE, CURVE, MUSIC = range(3)
 
 LISTENING = Record(
     "Listening",
     FLOOR,
-    counts="channels hop n_fft n_bins hears_room by_noise n_labels n_log log_every fault=0 bad_hops=0 good_hops=0"
-    " into=0 hops=0 clipped=0 not_finite=0",
-    addresses="fft fft_plan probabilities?",
+    counts="channels hop n_fft n_bins hears_room by_noise n_labels n_log log_every n_cancelled first_cancelled fault=0"
+    " bad_hops=0 good_hops=0 into=0 hops=0 clipped=0 not_finite=0 candidate=0 sure_hops=0",
+    addresses="fft fft_plan probabilities? cancelled? canceller?",
     constants="controls:i8[8] window:f4[n_fft] weights:f4[n_bands,n_bins] ends:i8[n_bands,2]"
-    " curves:f8[max(1,n_labels),n_bands] loudness:f8[n_bands]",
+    " curves:f8[max(1,n_labels),n_bands] loudness:f8[n_bands] ear:f8[3,n_bands]",
     arrays="new_room:f4[hop] new_music:f4[hop] room:f4[n_fft] music:f4[n_fft] power:f8[n_bands] played:f8[n_bands]"
     " long:f8[n_bands] short:f8[n_bands] wanted:f8[n_bands] curve:f8[n_bands] automatic:f8[n_bands]"
+    f" music_db:f8[n_bands] noise_db:f8[n_bands] limits:f8[3] work:f8[4,n_bands] errors:f8[n_bands,{STEPS}]"
     f" readings:f8[3,n_bands] status:f8[{N_STATUS}]",
     transformed="windowed:f4[n_fft] spectrum:c8[n_bins]",
     shared="log:f4[max(1,n_log),n_bands]",
@@ -158,16 +165,26 @@ def _note_music(s):
 
 @njit
 def _add_noise_rule(s):
+    """The gains that give the music in this noise the loudness that it has in quiet."""
     loudest = 0.0
     for b in range(s.n_bands):
         loudest = max(loudest, s.long[b])
-    if loudest <= 1e-9:
-        return
-    for b in range(s.n_bands):
-        below = _level_db(loudest) - _level_db(s.long[b])
-        fading = min(1.0, max(0.0, (ABSENT_DB - below) / 10.0))
-        excess = s.floor_db[b] - _level_db(s.long[b])
-        s.wanted[b] += fading * SLOPE * _level_db(1.0 + 10.0 ** (0.1 * excess))
+        s.music_db[b] = s.full_scale_db + _level_db(s.long[b])
+        s.noise_db[b] = s.full_scale_db + s.floor_db[b]
+    if loudest > 1e-9:
+        for i in range(3):
+            s.limits[i] = load_double(s.controls[BOOST + i])
+        audible_gains(s.music_db, s.noise_db, s.ear, s.limits, s.work, s.errors, s.wanted)
+
+
+@njit
+def _decide(s, found):
+    """The scene that is told, from the one that is sure (0: none) in this hop: what comes and goes does not count."""
+    if found == s.status[LABEL] or found != s.candidate:
+        s.candidate, s.sure_hops = found, 0
+    s.sure_hops += 1
+    if s.sure_hops * s.hop_s >= (HOLD_S if found > 0 else FORGET_S):
+        s.status[LABEL] = found
 
 
 @njit
@@ -177,7 +194,7 @@ def _add_scene(s):
     for k in range(s.n_labels):
         best = k if shares[k] > shares[best] else best
     sure = shares[best] >= load_double(s.controls[CONFIDENCE])
-    s.status[LABEL] = best + 1 if sure else 0
+    _decide(s, best + 1 if sure else 0)
     for k in range(s.n_labels if sure else 0):
         for b in range(s.n_bands):
             s.wanted[b] += shares[k] * s.curves[k, b]
@@ -256,11 +273,44 @@ def _window(s):
 
 
 @njit
+def _hear_without_music(s):
+    """Put the canceller's levels in place of the sensor's; whether there are any yet.
+
+    Outside its bands the music's share is taken to be that of its outermost band. Levels that may not be believed are
+    no higher than the floor so far: as loud as what the sensor hears the room is at most, so that it can only fall.
+    """
+    told = doubles(s.canceller, 6)
+    s.status[LOWERED] = told[CANCELLED]
+    if told[BLOCKS] == 0 or told[ERROR] >= DOUBTFUL_DB:
+        return _bound_by_floor(s)
+    room = doubles(s.cancelled, s.n_cancelled)
+    first, last = s.first_cancelled, s.first_cancelled + s.n_cancelled - 1
+    below = min(1.0, room[0] / max(s.power[first], 1e-30))
+    above = min(1.0, room[last - first] / max(s.power[last], 1e-30))
+    for b in range(s.n_bands):
+        if first <= b <= last:
+            s.power[b] = room[b - first]
+        else:
+            s.power[b] *= below if b < first else above
+    return True
+
+
+@njit
+def _bound_by_floor(s):
+    """Powers no higher than the floor; whether there is one."""
+    for b in range(s.n_bands):
+        s.power[b] = min(s.power[b], 10.0 ** (0.1 * (s.floor_db[b] - s.lifts_db[b])))
+    return s.known >= s.fewest
+
+
+@njit
 def _hop(s):
     """A hop is complete: levels, and the curve that follows from them."""
     usable = _watch(s)
     _note_music(s)
     _band_powers(s, s.new_room, s.room, s.power)
+    if s.n_cancelled > 0 and not _hear_without_music(s):
+        usable = False
     if s.fault != FINE:
         _flatten(s)
     elif usable and note(s, s.power, _window(s)) and load_double(s.controls[FREEZE]) < 0.5:

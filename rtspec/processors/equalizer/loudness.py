@@ -16,6 +16,8 @@ J. Audio Eng. Soc. 45, 1997, eqs. 17 to 20.
 import numpy as np
 from numba import njit
 
+from ...frames.levels import a_weighting_db
+
 ALPHA = 0.2
 ABSOLUTE = 4.62
 """A of the model."""
@@ -28,6 +30,10 @@ DETECTED = 0.5
 STEPS = 37
 """Of a band's gain, from the greatest cut to the greatest boost."""
 SEARCHES, LEAST_LOG_PRICE, MOST_LOG_PRICE = 10, -4.0, 2.0
+OWN_SHARE = 0.1
+"""Of a band's excitation, that has to come from the band itself."""
+NOT_HEARD_PRICE = 1e-3
+"""Of a decibel, either way, of a band that is not heard: next to nothing beside what is heard."""
 SMOOTHED = 0.25
 """Weight of each neighbour in the curve."""
 NOT_HEARD_DB = -3.0
@@ -76,26 +82,29 @@ def _step_db(i, limits_db):
 
 
 @njit(cache=True)
-def _tabulate(signal, noise, share, limits_db, errors):
-    """Each band's distance from its loudness in quiet, at every step of its gain."""
+def _tabulate(signal, own, noise, share, limits_db, errors):
+    """Each band's distance from its loudness in quiet, at every step of its gain.
+
+    A band that is heard only because a louder neighbour reaches into it is not made audible by a gain of its own.
+    """
     least = _quiet(THRESHOLD * 10.0 ** (0.1 * NOT_HEARD_DB))
     for b in range(len(signal)):
-        wanted = _quiet(signal[b])
+        wanted = _quiet(signal[b]) if own[b] > OWN_SHARE * signal[b] else 0.0
         for i in range(STEPS):
             gain = _step_db(i, limits_db)
             heard = _partial(signal[b] * 10.0 ** (0.1 * gain), noise[b])
-            errors[b, i] = share[b] * abs(heard - wanted) if wanted > least else abs(gain)
+            errors[b, i] = share[b] * abs(heard - wanted) if wanted > least else NOT_HEARD_PRICE * abs(gain)
 
 
 @njit(cache=True)
-def _choose(errors, costs, price, limits_db, gains_db):
-    """Each band's best step at a price of power."""
+def _choose(errors, costs, price, limits_db, least_db, gains_db):
+    """Each band's best step at a price of power, of those from `least_db` up."""
     for b in range(len(costs)):
         value = np.inf
         for i in range(STEPS):
             gain = _step_db(i, limits_db)
             now = errors[b, i] + price * costs[b] * 10.0 ** (0.1 * gain)
-            if now < value:
+            if now < value and gain >= least_db[b]:
                 gains_db[b], value = gain, now
 
 
@@ -130,8 +139,57 @@ def _fill_costs(music_db, weights_db, costs):
 
 
 @njit(cache=True)
+def _error_at(errors, limits_db, gains_db):
+    """The whole curve's distance from the loudness in quiet, at the steps next to its gains."""
+    span, total = max(limits_db[0] + limits_db[1], 1e-9), 0.0
+    zero = round(limits_db[1] / span * (STEPS - 1))
+    for b in range(len(gains_db)):
+        i = round(gains_db[b] / span * (STEPS - 1)) + zero
+        total += errors[b, min(STEPS - 1, max(0, i))]
+    return total
+
+
+@njit(cache=True)
+def _scale(costs, most_db, gains_db, scaled):
+    """The share of a curve that lifts the music by no more than is allowed."""
+    low, high = 0.0, 1.0
+    for _ in range(SEARCHES):
+        share = 0.5 * (low + high)
+        for b in range(len(gains_db)):
+            scaled[b] = share * gains_db[b]
+        if _rise_db(costs, scaled) > most_db:
+            high = share
+        else:
+            low = share
+    for b in range(len(gains_db)):
+        scaled[b] = low * gains_db[b]
+
+
+@njit(cache=True)
+def _pay(errors, costs, limits_db, least_db, raw, gains_db):
+    """The curve at the least price of power that keeps the rise within its limit."""
+    low, high = LEAST_LOG_PRICE, MOST_LOG_PRICE
+    for _ in range(SEARCHES):
+        middle = 0.5 * (low + high)
+        _choose(errors, costs, 10.0**middle, limits_db, least_db, gains_db)
+        _smooth(gains_db, raw)
+        if _rise_db(costs, gains_db) > limits_db[2]:
+            low = middle
+        else:
+            high = middle
+    _choose(errors, costs, 10.0**high, limits_db, least_db, gains_db)
+    _smooth(gains_db, raw)
+    above = _rise_db(costs, gains_db) - limits_db[2]
+    for b in range(len(gains_db)):
+        gains_db[b] -= max(0.0, above)
+
+
+@njit(cache=True)
 def audible_gains(music_db, noise_db, ear, limits_db, work, errors, gains_db):
-    """Gains for third-octave bands; returns the price of power, 0 where the limit of the rise does not bind.
+    """Gains for third-octave bands.
+
+    Where the limit of the rise binds, power gets a price, or the whole curve is scaled, whichever leaves less error.
+    Power is not saved by a cut where the music is hidden altogether: a noise that dips would uncover a hole.
 
     Parameters
     ----------
@@ -141,34 +199,31 @@ def audible_gains(music_db, noise_db, ear, limits_db, work, errors, gains_db):
         Of :func:`ear_tables`.
     limits_db : array of float64, shape (3,)
         Greatest boost, cut (positive) and rise, dB.
-    work, errors : array of float64, shapes (3, n_bands) and (n_bands, STEPS)
+    work, errors : array of float64, shapes (4, n_bands) and (n_bands, STEPS)
     gains_db : array of float64, shape (n_bands,)
         Gets the gains.
     """
-    signal, noise, costs = work[0], work[1], work[2]
+    signal, noise, own, scaled = work[0], work[1], work[2], work[3]
     _spread(music_db, ear[0], signal)
     _spread(noise_db, ear[0], noise)
-    _tabulate(signal, noise, ear[2], limits_db, errors)
+    for b in range(len(own)):
+        own[b] = 10.0 ** (0.1 * (music_db[b] + ear[0, b]))
+    _tabulate(signal, own, noise, ear[2], limits_db, errors)
+    costs, least = own, noise  # in the same room
     _fill_costs(music_db, ear[1], costs)
-    _choose(errors, costs, 0.0, limits_db, gains_db)
+    for b in range(len(gains_db)):
+        least[b] = -limits_db[1]
+    _choose(errors, costs, 0.0, limits_db, least, gains_db)
+    for b in range(len(gains_db)):
+        least[b] = min(0.0, gains_db[b])
     _smooth(gains_db, signal)
     if _rise_db(costs, gains_db) <= limits_db[2]:
-        return 0.0
-    low, high = LEAST_LOG_PRICE, MOST_LOG_PRICE
-    for _ in range(SEARCHES):
-        middle = 0.5 * (low + high)
-        _choose(errors, costs, 10.0**middle, limits_db, gains_db)
-        _smooth(gains_db, signal)
-        if _rise_db(costs, gains_db) > limits_db[2]:
-            low = middle
-        else:
-            high = middle
-    _choose(errors, costs, 10.0**high, limits_db, gains_db)
-    _smooth(gains_db, signal)
-    above = _rise_db(costs, gains_db) - limits_db[2]
-    for b in range(len(gains_db)):
-        gains_db[b] -= max(0.0, above)
-    return 10.0**high
+        return
+    _scale(costs, limits_db[2], gains_db, scaled)
+    _pay(errors, costs, limits_db, least, signal, gains_db)
+    if _error_at(errors, limits_db, scaled) <= _error_at(errors, limits_db, gains_db):
+        for b in range(len(gains_db)):
+            gains_db[b] = scaled[b]
 
 
 def ear_tables(centres_hz: np.ndarray) -> np.ndarray:
@@ -182,11 +237,8 @@ def ear_tables(centres_hz: np.ndarray) -> np.ndarray:
     in_quiet = 3.64 * k**-0.8 - 6.5 * np.exp(-0.6 * (k - 3.3) ** 2) + 1e-3 * k**4
     share = np.minimum(1.0, 24.7 * (4.37 * k + 1) / (0.2316 * f))
     ear_db = 10 * np.log10(THRESHOLD) - np.minimum(in_quiet, 60.0) + 10 * np.log10(share)
-    a = 12194**2 * f**4 / (
-        (f**2 + 20.6**2) * np.sqrt((f**2 + 107.7**2) * (f**2 + 737.9**2)) * (f**2 + 12194**2)
-    )  # fmt: skip
     filters = 0.2316 * f / (24.7 * (4.37 * k + 1))
-    return np.stack([ear_db, 20 * np.log10(a) + 2.0, filters])
+    return np.stack([ear_db, a_weighting_db(f), filters])
 
 
 def gains_for(
@@ -207,7 +259,7 @@ def gains_for(
     True
     """
     music, noise = (np.array(x, np.float64) for x in (music_db, noise_db))
-    gains, work, errors = (np.zeros(shape) for shape in (len(music), (3, len(music)), (len(music), STEPS)))
+    gains, work, errors = (np.zeros(shape) for shape in (len(music), (4, len(music)), (len(music), STEPS)))
     limits = np.array([max_boost_db, max_cut_db, max_rise_db])
     audible_gains(music, noise, ear_tables(centres_hz), limits, work, errors, gains)
     return gains

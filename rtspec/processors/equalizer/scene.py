@@ -16,10 +16,12 @@ from ...control.parameters import ParameterSpec, ParameterTable
 from ...errors import InvalidValue
 from ..base import check_choice
 from ..listening_processor import ListeningProcessor
+from .cancelling import joined_canceller
 from .curves import curves_for
 from .ear import Hearing, course, ear_stage
-from .listening import BLEND, CURVE, FAULT, LABEL, MUSIC, NOISE, ONSETS, SHARE, blend
+from .listening import BLEND, CURVE, FAULT, LABEL, LOWERED, MUSIC, NOISE, ONSETS, SHARE, blend
 from .processor import HIGHEST, LARGEST_DB, LAYOUTS, gain_names
+from .scene_tagger import SceneTagger
 from .stages import bells_stage
 
 MODES, SOURCES = ("noise", "scene", "both"), ("sensor", "signal")
@@ -72,15 +74,15 @@ class SceneEqualizer(ListeningProcessor):
     listen : str
         "sensor": a microphone (`sensor=` of :meth:`process`, of boards, of :func:`rtspec.render` and of
         :class:`rtspec.AudioStream`); "signal": what is played, where the noise is in it.
-    model : str or Tagger, optional
-        What tells scenes apart, for the modes "scene" and "both".
+    model : str or Tagger
+        What tells scenes apart, for the modes "scene" and "both": a package, or an object with `labels` and `stages`.
     curves : dict of str to dict of float to float, or path, optional
         dB by nominal centre in Hz for each scene: ``{"street": {63: 3}}``, or a JSON file of that.
     bands : str
         "third-octave" (31 bands) or "octave" (10).
     cancel : bool
-        Whether the music that the microphone hears is to be taken out of its levels. No canceller is joined yet: it
-        hears both, and the limit of the rise is what keeps the loop through the room from growing.
+        Whether the music that the microphone hears is taken out of its levels, from 50 Hz to 7 kHz, at sample rates up
+        to 96 kHz. While too much of it is left, the curve stays as it is. False for headphones.
     sensor_full_scale_db : float
         Sound pressure level at which the sensor's samples have a root mean square of one.
     gains_db : dict of float to float, optional
@@ -112,7 +114,7 @@ class SceneEqualizer(ListeningProcessor):
         self,
         mode: str = "noise",
         listen: str = "sensor",
-        model: "str | Tagger | None" = None,
+        model: "str | Tagger" = "scene-live",
         curves: Any = None,
         bands: str = "third-octave",
         cancel: bool = True,
@@ -131,6 +133,7 @@ class SceneEqualizer(ListeningProcessor):
         self._labels = tuple(self._tagger.labels) if self._tagger else ()
         self._curves = curves_for(curves, self._labels)
         self._ear: Stage | None = None
+        self._news: list[str] = []
         self._places: dict[str, int] = {}
         self._probabilities, self._rate, self._told = aligned(1, np.float64), 0.0, np.zeros(4, int)
         gains = [
@@ -169,9 +172,11 @@ class SceneEqualizer(ListeningProcessor):
     def _parts(self, sample_rate: float, channels: int) -> tuple[Stage, Stage, list[Stage]]:
         table, probabilities = self._parameters, aligned(max(1, len(self._labels)), np.float64)
         taggers = self._tagger.stages(sample_rate, probabilities) if self._tagger else []
+        canceller, relays = self._canceller(sample_rate, channels)
         hearing = Hearing(
             *(self._source == "sensor", self._mode != "scene", self._full_scale_db, self._curves),
             probabilities if self._tagger else None,
+            canceller,
         )
         ear = ear_stage(table, hearing, sample_rate, channels)
         heard = {name: hz for name, hz in gain_names(self._bands).items() if hz < HIGHEST * sample_rate}
@@ -183,7 +188,23 @@ class SceneEqualizer(ListeningProcessor):
         self._told = np.zeros(4, int)
         self._places = {f"scene_{label}": address(probabilities) + 8 * i for i, label in enumerate(self._labels)}
         self._places["share"] = address(ear.fields["status"]) + 8 * SHARE
-        return blender, bells, [*taggers, ear]
+        return blender, bells, [*taggers, *relays, ear]
+
+    def _canceller(self, sample_rate: float, channels: int) -> tuple[Stage | None, list[Stage]]:
+        """What takes the music out of the sensor's levels, and the listener that feeds it; where there is none and
+        should be one, that is news."""
+        self._news = []
+        if not self._cancels or self._source != "sensor" or self._mode == "scene":
+            return None, []
+        try:
+            canceller, relay = joined_canceller(sample_rate, channels)
+        except InvalidValue:
+            self._news.append(
+                f"scene equalizer: at {sample_rate:g} Hz the music is not taken out of what the sensor hears;"
+                " play at 44.1, 48 or 96 kHz, or say cancel=False"
+            )
+            return None, []
+        return canceller, [relay]
 
     # Readings -----------------------------------------------------------------------------------------------------
 
@@ -215,8 +236,8 @@ class SceneEqualizer(ListeningProcessor):
 
     @property
     def canceller_db(self) -> float:
-        """By how much the music in the microphone is lowered; 0 while no canceller is joined."""
-        return 0.0
+        """By how much the music in the microphone is lowered; 0 where none is to be taken out."""
+        return self._status(LOWERED)
 
     @property
     def sensor_fault(self) -> str:
@@ -236,7 +257,7 @@ class SceneEqualizer(ListeningProcessor):
 
     def readings(self) -> dict[str, float]:
         """What was found lately, by name, for OSC and views."""
-        found = {"share": self._status(SHARE), "fault": self._status(FAULT)}
+        found = {"share": self._status(SHARE), "fault": self._status(FAULT), "canceller_db": self.canceller_db}
         found |= {f"scene_{label}": p for label, p in self.scenes.items()}
         for name, values in (("noise", self.noise_db), ("curve", self.curve_db)):
             found |= {f"{name}_{hz:.0f}_hz_db": float(v) for hz, v in zip(self.centres_hz, values, strict=True)}
@@ -253,7 +274,8 @@ class SceneEqualizer(ListeningProcessor):
             return []
         onsets = self._ear.fields["status"][ONSETS : ONSETS + 4].astype(int)
         fresh, self._told = onsets - self._told, onsets
-        return [f"scene equalizer: {FAULTS[k]}: flat until it is well again" for k in FAULTS if fresh[k] > 0]
+        news, self._news = self._news, []
+        return news + [f"scene equalizer: {FAULTS[k]}: flat until it is well again" for k in FAULTS if fresh[k] > 0]
 
     def write_curve(self, path: str | os.PathLike) -> int:
         """Write the automatic curve's course as automation: rendered with that, a concert is repeated without a sensor.
@@ -320,13 +342,9 @@ def _blend_stage(
     )
 
 
-def _tagger(model: "str | Tagger | None") -> "Tagger":
+def _tagger(model: "str | Tagger") -> "Tagger":
     """A tagger by name or as it is."""
-    if model is not None and not isinstance(model, str):
-        return model
-    raise InvalidValue(
-        f"model={model!r}: no tagger of this name is there; pass an object with labels and stages, or mode='noise'"
-    )
+    return SceneTagger(model) if isinstance(model, str) else model
 
 
 def _checked_level(value: float) -> float:

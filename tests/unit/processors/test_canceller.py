@@ -7,7 +7,8 @@ from rtspec.chain.program import STRIDE
 from rtspec.errors import InvalidValue
 from rtspec.evaluation.canceller import cancelled, music, noise, trial
 from rtspec.evaluation.rooms import ROOMS, heard, paths
-from rtspec.processors.equalizer.canceller import BLOCK, RESTARTS, SAMPLE_RATE, SKIPPED, canceller_stage
+from rtspec.processors.equalizer.canceller import BLOCK, RESTARTS, SAMPLE_RATE, SKIPPED
+from rtspec.processors.equalizer.cancelling import canceller_stage
 
 
 def _scene(seconds=4.0, channels=1, seed=0):
