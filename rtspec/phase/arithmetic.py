@@ -21,6 +21,9 @@ _OPTIONS |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 kernel = njit(**_OPTIONS)
 """Compile a function for other compiled code alone: without the wrappers for Python, a fifth faster to compile."""
 
+in_order = njit(**{**_OPTIONS, "fastmath": LOOSE - {"reassoc"}})
+"""As `kernel`, for arithmetic that must be done in the order in which it is written, lest it leave float32's range."""
+
 SMALLEST, LARGEST = np.float32(1e-18), np.float32(1e18)
 """Magnitudes beyond these (±360 dB) are not sound: they are taken as silence, so NaN ends here, and no kernel meets
 denormal numbers, its squares included."""

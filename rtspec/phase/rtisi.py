@@ -34,7 +34,7 @@ from ..buffers.views import clear, complex_rows, copy, float_rows, floats, integ
 from ..errors import InvalidValue
 from ..frames.fft import execute, real_fft
 from ..frames.plan import FramePlan
-from .arithmetic import ZERO, angles, clean, f32, kernel, sizes
+from .arithmetic import ZERO, angles, clean, f32, in_order, kernel, sizes
 from .given import BlendStage, centre_turns, input_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage
@@ -60,6 +60,16 @@ HINT, TINY = f32(1e-7), f32(1e-37)
 magnitude, which is less than the rounding of a known phase and costs no branch. `TINY` keeps 0 / 0 away."""
 
 
+@in_order
+def of_length(size, u, v):
+    """The complex number (u, v) with another absolute value: what is squared is at most 1, whatever the level, so that
+    neither quiet sound nor loud sound leaves float32, and a power of two in gain changes no bit."""
+    largest = max(abs(u), abs(v)) + TINY
+    p, q = u / largest, v / largest
+    scale = size / np.sqrt(p * p + q * q + TINY)
+    return p * scale, q * scale
+
+
 @kernel
 def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
     """Complex64 bins of these magnitudes, with the phases of ``spectrum + momentum·(spectrum - last)``; `last` becomes
@@ -71,8 +81,7 @@ def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
         u = a + momentum * (a - old[2 * m]) + lean * rest[2 * m]
         v = b + momentum * (b - old[2 * m + 1]) + lean * rest[2 * m + 1]
         old[2 * m], old[2 * m + 1] = a, b
-        scale = size[m] / np.sqrt(u * u + v * v + TINY)
-        frame[2 * m], frame[2 * m + 1] = u * scale, v * scale
+        frame[2 * m], frame[2 * m + 1] = of_length(size[m], u, v)
 
 
 @kernel
