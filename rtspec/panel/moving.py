@@ -68,6 +68,11 @@ def _move(desk: Desk, client: int, card: str, to: int) -> None:
     desk.rack.move(card, to)
 
 
+@verb("shift", slow=True, card=word, by=whole(-1000, 1000))
+def _shift(desk: Desk, client: int, card: str, by: int) -> None:
+    desk.rack.shift(card, by)
+
+
 @verb("bypass", slow=True, card=word, on=switch)
 def _bypass(desk: Desk, client: int, card: str, on: bool) -> None:
     desk.rack.bypass(card, on)

@@ -168,6 +168,14 @@ class Rack:
         self._board[:] = [None if other.is_out else other.plugin for other in cards]
 
     @_alone
+    def shift(self, name: str, by: int) -> None:
+        """Move a card by so many places, as far as there are any."""
+        cards = self.cards()
+        to = min(max(cards.index(self.card(name)) + by, 0), len(cards) - 1)
+        if cards[to].name != name:
+            self.move(name, to)
+
+    @_alone
     def bypass(self, name: str, on: bool) -> None:
         """Let the sound pass a card unchanged, or not."""
         card = self.card(name)

@@ -8,8 +8,9 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 
 from ..errors import InvalidValue
 from .checkpoints import TrainingError
+
+_LEAVING_S = 60.0
 
 
 class EndedTogether(TrainingError):
@@ -123,12 +126,27 @@ def workers_of(device: str) -> Iterator[Worker]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Worker(_device("cuda" if cuda else "cpu" if device == "auto" else device))
         return
-    launched.init_process_group("nccl" if cuda else "gloo")
+    store, rank, n_workers = next(launched.rendezvous("env://"))
+    launched.init_process_group("nccl" if cuda else "gloo", store=store, rank=rank, world_size=n_workers)
     local = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu"
     try:
-        yield Worker(_device(local), launched.get_rank(), launched.get_world_size())
+        yield Worker(_device(local), rank, n_workers)
+    except (EndedTogether, SystemExit):
+        _leave_together(store, n_workers)
+        raise
+    else:
+        _leave_together(store, n_workers)
     finally:
         launched.destroy_process_group()
+
+
+def _leave_together(store: launched.Store, n_workers: int) -> None:
+    """Wait until all have done their last exchange: gloo gives what a process sent last to nobody once it has gone,
+    and whoever still waits for it ends with "Connection closed by peer"."""
+    with suppress(RuntimeError):  # somebody ended otherwise, or took the store with him: nothing is left to wait for
+        if store.add("leaving", 1) == n_workers:
+            store.set("all leave", "now")
+        store.wait(["all leave"], timedelta(seconds=_LEAVING_S))
 
 
 def _device(name: str) -> torch.device:

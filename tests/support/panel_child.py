@@ -6,6 +6,9 @@ import time
 
 import numpy as np
 
+import rtspec
+from rtspec.live import transport
+
 RATE, SECONDS = 48000, 4.0
 
 
@@ -21,9 +24,7 @@ def noise():
 
 
 def play():
-    """Serve a panel; answer what each line of standard input asks for: values, sound, chain, statistics."""
-    import rtspec
-
+    """Serve a panel; answer what each line of standard input asks for: values, sound, chain, statistics, fresh."""
     chain = [rtspec.TimbreSynth("organ", mix=0.5), rtspec.Equalizer(bands="octave")]
     options = {"sample_rate": RATE, "buffer_size": 256, "measuring": rtspec.Measuring(tape_seconds=1.0)}
     with rtspec.AudioStream(
@@ -39,9 +40,27 @@ def play():
             "chain": lambda: [type(plugin).__name__ for plugin in stream.plugins],
             "sound": lambda: sound(stream),
             "statistics": lambda: stream.statistics.as_dict(),
+            "fresh": lambda: fresh(stream, chain),
         }
         for line in sys.stdin:
             answer(asked[line.strip()]())
+
+
+def fresh(stream, chain):
+    """As it was at the start, whatever was done to it: chain, values, map, ports, takes, source, keys."""
+    stream.stop_recording()
+    transport.pause(stream._rig, False)
+    stream.controllers.silence()
+    stream.controllers.listen_to(None)
+    stream.controllers.midi_map.cancel()
+    if [id(plugin) for plugin in stream.plugins] != [id(plugin) for plugin in chain]:
+        stream.plugins[:] = chain
+    stream.controllers.midi_map.replace([])
+    for parameter in stream.controllers.directory.values():
+        parameter.value = parameter.spec.default
+    chain[0].mix = 0.5
+    stream.settle(10)
+    return {address: parameter.value for address, parameter in stream.controllers.directory.items()}
 
 
 def sound(stream):

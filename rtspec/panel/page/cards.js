@@ -17,6 +17,7 @@ export class Chain {
   }
 
   build(chain) {
+    const focused = this.row.contains(document.activeElement) ? document.activeElement : null;
     for (const [name, card] of this.cards) {
       if (!chain.some((now) => now.name === name)) { card.stop(); this.cards.delete(name); }
     }
@@ -24,19 +25,28 @@ export class Chain {
       const form = JSON.stringify({ ...told, bypassed: false });
       let card = this.cards.get(told.name);
       if (!card || card.form !== form) {
-        card?.stop();
+        const before = card;
         card = { ...this.makeCard(told), form };
         this.cards.set(told.name, card);
+        if (before) takePlace(before, card, focused);
       }
       card.element.classList.toggle("bypassed", told.bypassed);
       card.power.setAttribute("aria-pressed", String(!told.bypassed));
       return card.element;
     });
-    const wanted = [...found, this.adder];
-    wanted.forEach((element, i) => { if (this.row.children[i] !== element) this.row.insertBefore(element, this.row.children[i] ?? null); });
-    while (this.row.children.length > wanted.length) this.row.lastChild.remove();
+    this.arrange([...found, this.adder]);
     this.order = chain.map((card) => card.name);
     this.panel.mapChanged();
+  }
+
+  /** Put elements in order; one that a hand or the focus is on stays where it is, and the others move around it. */
+  arrange(wanted) {
+    const held = wanted.indexOf(wanted.find((element) => element.matches(":has(.held), .dragged")) ?? wanted.find((element) => element.contains(document.activeElement)));
+    const fixed = wanted[Math.max(held, 0)];
+    if (fixed.parentNode !== this.row) this.row.append(fixed);
+    const at = wanted.indexOf(fixed);
+    wanted.slice(0, at).forEach((element, i) => { if (this.row.children[i] !== element) this.row.insertBefore(element, this.row.children[i]); });
+    wanted.slice(at + 1).reduce((last, element) => { if (last.nextElementSibling !== element) last.after(element); return element; }, fixed);
   }
 
   makeCard(told) {
@@ -52,7 +62,11 @@ export class Chain {
     for (const part of told.parts) if (part.kind in PARTS) parts.push(PARTS[part.kind](panel, part));
     const shown = told.parameters.filter((p) => p.name !== "bypass" && !inParts.has(p.address));
     const groups = grouped(shown, told);
-    const power = button(`Bypass ${told.title}`, icon("power"), () => panel.send("bypass", { card: told.name, on: power.getAttribute("aria-pressed") === "true" }), { class: "power", "aria-pressed": "true", disabled: !told.can_bypass });
+    const power = button(`Bypass ${told.title}`, icon("power"), () => {
+      const on = power.getAttribute("aria-pressed") === "true";
+      power.setAttribute("aria-pressed", String(!on)); // at once: a second click must not say the same
+      panel.send("bypass", { card: told.name, on });
+    }, { class: "power", "aria-pressed": "true", disabled: !told.can_bypass });
     const grip = button(`Move ${told.title}: drag, or arrow keys`, icon("grip"), () => {}, { class: "grip" });
     const remove = button(`Remove ${told.title}`, icon("close"), () => panel.send("remove", { card: told.name }), { class: "remove" });
     const element = h("article.card", { "data-card": told.name, "aria-label": told.title },
@@ -99,8 +113,7 @@ export class Chain {
       const way = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[e.key];
       if (!way) return;
       e.preventDefault();
-      this.move(name, this.order.indexOf(name) + way);
-      grip.focus();
+      this.panel.send("shift", { card: name, by: way }); // from where it is by then: quick presses add up
     });
   }
 
@@ -133,6 +146,18 @@ export class Chain {
   offer(rows) {
     this.list.replaceChildren(...rows.map((row) => h("button", { type: "button", role: "menuitem", "data-spec": row.spec, onclick: () => { this.list.hidden = true; this.panel.send("add", { spec: row.spec, at: null }); } }, h("b", {}, row.spec), h("span", {}, row.text))));
   }
+}
+
+/** A card that is made anew stands where the old one stood, its folds as open and what had the focus with it. */
+function takePlace(before, card, focused) {
+  const folds = (element) => [...element.querySelectorAll("details")];
+  folds(card.element).forEach((fold) => {
+    fold.open = folds(before.element).some((old) => old.open && old.firstChild.textContent === fold.firstChild.textContent);
+  });
+  const label = before.element.contains(focused) ? focused.getAttribute("aria-label") : null;
+  before.element.after(card.element);
+  before.stop();
+  if (label) [...card.element.querySelectorAll("[aria-label]")].find((element) => element.getAttribute("aria-label") === label)?.focus({ preventScroll: true });
 }
 
 /** What is played with in front, what is set up once behind a fold. */
