@@ -73,8 +73,8 @@ def _shift(desk: Desk, client: int, card: str, by: int) -> None:
     desk.rack.shift(card, by)
 
 
-@verb("bypass", slow=True, card=word, on=switch)
-def _bypass(desk: Desk, client: int, card: str, on: bool) -> None:
+@verb("bypass", slow=True, card=word, on=optional(switch))
+def _bypass(desk: Desk, client: int, card: str, on: bool | None) -> None:
     desk.rack.bypass(card, on)
 
 

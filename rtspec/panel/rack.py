@@ -176,9 +176,10 @@ class Rack:
             self.move(name, to)
 
     @_alone
-    def bypass(self, name: str, on: bool) -> None:
-        """Let the sound pass a card unchanged, or not."""
+    def bypass(self, name: str, on: bool | None) -> None:
+        """Let the sound pass a card unchanged, or not; None: the other of what it is by then, so that clicks add up."""
         card = self.card(name)
+        on = not card.is_bypassed if on is None else on
         switches = card.bypass
         for switch in switches:
             switch.value = float(on)

@@ -73,7 +73,6 @@ function message(told) {
   if (told.say) panel.say(told.say);
   if (told.error) {
     panel.link.stopSending();
-    panel.store.again("chain"); // what was shown ahead did not come true
     panel.say(told.error, true);
   }
   if (told.drop) askModel(told.drop, panel.send);

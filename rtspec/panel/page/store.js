@@ -31,11 +31,6 @@ export class Store {
     for (const part of Object.keys(state)) for (const then of this.parts.get(part) ?? []) then(state[part]);
   }
 
-  /** Tell a part that has not changed once more. */
-  again(part) {
-    if (part in this.state) for (const then of this.parts.get(part) ?? []) then(this.state[part]);
-  }
-
   index(chain) {
     this.parameters = new Map(chain.flatMap((card) => card.parameters.map((p) => [p.address, p])));
     for (const axis of ["x", "y"]) this.parameters.set(`pad/${axis}`, PAD(axis));
