@@ -6,52 +6,31 @@ then a cross-fade goes from one to the other. A delay pads the shorter middle, s
 unless a longer chain than ever before needs more.
 """
 
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
-
 from ..buffers.events import Event
 from ..buffers.inbox import Inbox
-from ..buffers.priority import become_real_time_but_compile
-from ..buffers.record import Record
-from ..buffers.step import Row, Stage, step
-from ..buffers.views import copy, float_rows, part
 from ..control.modulation import Matrix
 from ..control.parameters import redirected
 from ..errors import existing
-from .cells import Cells
 from .driver import Driver, LastStage
+from .edits import Edits
 from .fading import FADE_MS, fade_stage
 from .mix_program import program_of
-from .modulating import Modulating
 from .native import check_unowned
 from .native_probe import feeding
 from .offline import check_distinct, inside
 from .plugin import Plugin, version_of
-from .program import STRIDE, Program, audio_buffer
-from .steering import Moves, Steering
+from .program import Program, audio_buffer
+from .steering import Steering
 from .unit import Unit, bad_frames_of, differing, latency_of, natives_of, padding, plugin_of, warmed
-
-WIRE = Record("Wire", counts="channels")
-PRIORITY = 1
-"""SCHED_FIFO priority of the thread that prepares edits: below the engine's."""
+from .wiring import Wiring
 
 _SPARES = 2
 """Programs that an edit has taken out and that are kept for when their plugin comes back."""
-
-
-@step
-def copy_block(state, x, n, y):
-    """Copy a planar block from one program's output to the next one's input."""
-    channels = WIRE(state).channels
-    came, go = float_rows(x, channels, STRIDE), float_rows(y, channels, STRIDE)
-    for c in range(channels):
-        copy(part(go[c], 0, n), came[c])
-    return n
 
 
 class Player:
@@ -92,22 +71,17 @@ class Player:
         sensors: int = 0,
         matrix: Matrix | None = None,
     ):
-        self._cells, self._moves = Cells(channels, sensors), Moves()
-        at = (self._cells.at, sample_rate, channels)
-        self._modulating = None if matrix is None else Modulating(matrix, self._moves, *at)
-        self._guard, self._guarded = guard, audio_buffer(channels)
+        self._wiring = Wiring(sample_rate, channels, sensors, guard, matrix)
         self._report = report
         self.sample_rate, self.channels = sample_rate, channels
         self.engine: Driver | None = None
         self._plugins, self._spares = plugins, deque[Unit](maxlen=_SPARES)
-        self._x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
         units = self._first_units(plugins())
         self._latency = max(reserve, latency_of(units))
         self._units = [*units, *padding(self.channels, self._latency - latency_of(units))]
-        self.program = self._program(self._rows(self._units, self._x), self._units)
-        self._edit = threading.Condition()
-        self._asked = self._made = self._bad_frames = 0
-        self._thread: threading.Thread | None = None
+        self.program = self._wiring.whole(self._units)
+        self._edits = Edits(report)
+        self._bad_frames = 0
 
     # Looking ------------------------------------------------------------------------------------------------------
 
@@ -154,50 +128,14 @@ class Player:
                 unit.begin(lead)
                 return unit
             unit.release()
-        version, steering = version_of(plugin), Steering(self._moves)
+        version, steering = version_of(plugin), Steering(self._wiring.moves)
         with redirected(steering.targets):
             program = program_of(plugin, self.sample_rate, self.channels, lead)
         return Unit(plugin, program, version, lead, steering.stages)
 
-    def _rows(self, units: Sequence[Unit], place: np.ndarray) -> tuple[list[Row], np.ndarray]:
-        """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is."""
-        rows = []
-        for unit in units:
-            steers = [stage.row(place, place) for stage in unit.steers]
-            rows += [*steers, self._wire.row(place, unit.program.x), *unit.program.rows]
-            place = unit.program.y
-        return rows, place
-
-    def _program(self, made: tuple[list[Row], np.ndarray], units: Sequence[Unit]) -> Program:
-        rows, out = made
-        if self._guard is not None:
-            rows, out = [*rows, self._guard.stage.row(out, self._guarded)], self._guarded
-        programs = [unit.program for unit in units]
-        latency: dict[str, int] = {}
-        for item, n in (pair for program in programs for pair in program.latency.items()):
-            latency[item] = latency.get(item, 0) + n
-        listeners = [stage for program in programs for stage in program.listeners]
-        rows += [stage.row(self._cells.heard, out) for stage in listeners]
-        x, keep = self._x, (self._wire, *programs)
-        modulator = self._modulator(units)
-        if modulator is not None:
-            rows, keep = [modulator.row(x, x), *rows], (modulator, *keep)
-        if listeners or modulator is not None:
-            row, stage = self._cells.around(rows, x, out)
-            rows, x, out, keep = [row], self._cells.x, self._cells.y, (stage, *keep)
-        inboxes = [inbox for program in programs for inbox in program.inboxes]
-        sensor = self._cells.sensor if self._cells.sensors else None
-        return Program(rows, [], x, out, latency, keep=keep, inboxes=inboxes, sensor=sensor)
-
-    def _modulator(self, units: Sequence[Unit]) -> Stage | None:
-        if self._modulating is None:
-            return None
-        places = [place for unit in units if unit.plugin is not None for place in unit.places(0)]
-        return self._modulating.stage([(plugin, program) for plugin, program, _, _ in places])
-
     def control_events(self, time: int, message: Any) -> list[Event]:
         """What a MIDI message changes in the modulation, at a sample."""
-        return [] if self._modulating is None else self._modulating.events(time, message)
+        return self._wiring.control_events(time, message)
 
     # Edits --------------------------------------------------------------------------------------------------------
 
@@ -217,42 +155,19 @@ class Player:
     def update(self) -> None:
         """The chain was edited: play it as it is now. Returns at once; several edits may become one."""
         if not self._is_playing():
-            self._change(self._plugins())
+            self._follow()
             return
-        with self._edit:
-            self._asked += 1
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="rtspec edits", daemon=True)
-                self._thread.start()
-            self._edit.notify_all()
+        self._edits.ask(self._follow, self._is_playing)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits so far are heard; False at the timeout."""
-        with self._edit:
-            asked = self._asked
-            return self._edit.wait_for(lambda: self._made >= asked, timeout_s)
+        return self._edits.settle(timeout_s)
 
     def _is_playing(self) -> bool:
         return self.engine is not None and self.engine.running
 
-    def _work(self) -> None:
-        # The engine may wait for a lock that this thread holds, in onnxruntime say: nothing else may put it aside.
-        while self._is_playing():
-            become_real_time_but_compile(PRIORITY)
-            with self._edit:
-                self._edit.wait_for(lambda: self._made < self._asked, timeout=1.0)
-                asked = self._asked
-            if self._made < asked:
-                self._rebuild()
-            with self._edit:
-                self._made = asked
-                self._edit.notify_all()
-
-    def _rebuild(self) -> None:
-        try:
-            self._change(self._plugins())
-        except Exception as error:
-            self._report(f"the chain plays on as it was: {' '.join(str(error).split())}")
+    def _follow(self) -> None:
+        self._change(self._plugins())
 
     def _change(self, plugins: list) -> None:
         """Play `plugins` from now on, by a cross-fade where the engine runs."""
@@ -279,9 +194,9 @@ class Player:
 
     def _follow_matrix(self) -> None:
         """The plugins stay, with their state; routes may be others."""
-        if self._modulating is None or self._modulating.routes == self._modulating.matrix.routes:
+        if not self._wiring.has_other_routes:
             return
-        self.program = self._program(self._rows(self._units, self._x), self._units)
+        self.program = self._wiring.whole(self._units)
         if self.engine is not None:
             self.engine.play(self.program)
             self.engine.settle()
@@ -296,26 +211,25 @@ class Player:
     def _replace(self, start: int, end: int, new: list[Unit]) -> None:
         """Play `new` in place of the units from `start` to `end`."""
         before, old, after = self._units[:start], self._units[start:end], self._units[end:]
-        lead, place = self._rows(before, self._x)
-        new_rows, new_place = self._rows(new, place)
-        rows, out = self._rows(after, new_place)
         self._units = [*before, *new, *after]
-        self.program = self._program(([*lead, *new_rows, *rows], out), self._units)
+        self.program = self._wiring.whole(self._units)
         if self._is_playing():
-            old_rows, old_place = self._rows(old, place)
-            wait, length = latency_of(new), round(FADE_MS * self.sample_rate / 1000)
-            fade, faded = fade_stage(new_place, wait, length), audio_buffer(self.channels)
-            rows, out = self._rows(after, faded)
-            both = [*lead, *old_rows, *new_rows, fade.row(old_place, faded), *rows]
-            self._cross(self._program((both, out), [*self._units, *old]), wait + length)
+            self._cross(before, old, new, after)
         elif self.engine is not None:
             self.engine.play(self.program)
         self._bad_frames += sum(map(bad_frames_of, old))
         self._spares.extend(unit for unit in old if unit.plugin is not None)
 
-    def _cross(self, both: Program, samples: int) -> None:
-        engine = existing(self.engine)
-        engine.play(both, self.program, samples)
+    def _cross(self, before: list[Unit], old: list[Unit], new: list[Unit], after: list[Unit]) -> None:
+        """Old and new side by side on the same input, and from one to the other; then the program."""
+        engine, wiring = existing(self.engine), self._wiring
+        lead, place = wiring.rows(before, wiring.x)
+        (old_rows, old_place), (new_rows, new_place) = wiring.rows(old, place), wiring.rows(new, place)
+        wait, length = latency_of(new), round(FADE_MS * self.sample_rate / 1000)
+        fade, faded = fade_stage(new_place, wait, length), audio_buffer(self.channels)
+        rows, out = wiring.rows(after, faded)
+        both = [*lead, *old_rows, *new_rows, fade.row(old_place, faded), *rows]
+        engine.play(wiring.program((both, out), [*self._units, *old]), self.program, wait + length)
         engine.settle()
 
     def _room(self, first: int, last: int, new: list[Unit]) -> tuple[int, int, int]:

@@ -12,7 +12,6 @@ KERNEL = ("njit", "step", "intrinsic", "cfunc", "overload")
 """Decorators of compiled kernels, which may be longer: a call in them is not free to read, nor always to make."""
 
 STILL_TOO_LARGE = {
-    "chain/player.py class Player",
     "live/performance.py class Performance",
 }
 """What waits to be split; whoever does it takes it off this list."""
