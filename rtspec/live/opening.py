@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..audio.devices import Device, can_look_again, find_again, look_again
 from ..chain.board import Pedalboard
-from ..errors import DeviceError
+from ..errors import DeviceError, RtspecError
 from .session import Rig, Settings
 
 VIRTUAL_RATE = 48000.0
@@ -45,3 +45,14 @@ def reopened(before: Rig, rate: float, plugins: Pedalboard, say: Callable[[str],
         if writer is None or writer.sample_rate == rate:
             raise
         return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), plugins, say)
+
+
+def moved(
+    before: Rig, settings: Settings, devices: DevicePair, plugins: Pedalboard, say: Callable[[str], None]
+) -> tuple[Rig, RtspecError | None]:
+    """A rig in place of one that stopped, on other devices or in other blocks; one as before, and why, where they
+    refuse."""
+    try:
+        return opened(settings, devices, plugins, say), None
+    except RtspecError as error:
+        return opened(before.settings, before.devices, plugins, say), error

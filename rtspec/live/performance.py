@@ -19,29 +19,20 @@ import rtspec
 from ..audio.devices import look_again
 from ..chain.board import Pedalboard
 from ..control.parameters import Parameter
-from ..errors import DeviceError, InvalidValue, RtspecError
+from ..errors import DeviceError, InvalidValue
 from .arguments import panel_settings
 from .controllers import Controllers
 from .handing import Handing
-from .opening import DevicePair, opened, reopened
+from .opening import DevicePair, moved, opened, reopened
 from .options import Control, Recording
 from .session import Rig, Settings
 from .statistics import Statistics
 from .takes import Takes
+from .watch import Pulse, Watch
 
 POLL_S = 0.02
-WATCH_S = 0.1
-"""How often a stream looks whether its device is still there."""
-
-STALL_S, BUFFERED_STALL_S, STALL_PERIODS = 2.0, 5.0, 2
-"""A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says; one
-with buffers of its own, as PulseAudio, may be silent for longer."""
-
 RETRY_S = (0.25, 5.0)
 """Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
-
-CLOSE_S = 10.0
-"""How long a stream that stops waits for what it does about a lost device."""
 
 VANISHED = "the audio device vanished while playing"
 
@@ -91,9 +82,7 @@ class Performance:
     ):
         self.board, self._report, self.reopen, self.said = board, report, reopen, deque[str](maxlen=100)
         self.n_said, self.takes = 0, Takes(recording, self.say)
-        self._seen, self._seen_at = -1, 0.0
-        self.lost, self._ending = False, threading.Event()
-        self._watcher: threading.Thread | None = None
+        self.lost, self._pulse, self._watch = False, Pulse(), Watch()
         self._reopened, self._past = 0, Counter[str]()
         self.running = self._stopped = self._moving = False
         self._turning = threading.RLock()
@@ -122,8 +111,8 @@ class Performance:
         """After a stop: everything anew, on the same devices."""
         self.rig = opened(self.rig.settings, self.rig.devices, self.board, self.say)
         self.handing = Handing(self.rig.settings)
-        self._ending, self.lost, self._stopped = threading.Event(), False, False
-        self._seen, self._seen_at, self._past = -1, 0.0, Counter()
+        self.lost = self._stopped = False
+        self._watch, self._past = Watch(), Counter()
 
     def _begin(self) -> None:
         self.controllers.open()
@@ -131,17 +120,16 @@ class Performance:
         self.rig.engine.start()
         self.takes.begin(self.rig)  # last: a start that fails must not cost an earlier recording of this name
         self.rig.device_stream.start()
-        self._watcher = threading.Thread(target=self._watch, name="rtspec watch", daemon=True)
-        self._watcher.start()
+        self._pulse = Pulse()
+        self._watch.begin(self._look)
         if self._shown is not None:
             self.panel = rtspec.Panel(self, self._shown)
 
     def stop(self) -> None:
         """Stop device and engine; safe to call twice, and after the device has vanished."""
-        self._ending.set()
+        self._watch.end()
         with self._turning:
-            if self._watcher is not None and self._watcher is not threading.current_thread():
-                self._watcher.join(CLOSE_S)
+            self._watch.join()
             if self.panel is not None:
                 self.panel.close()
                 self.panel = None
@@ -198,36 +186,24 @@ class Performance:
 
     # A device that vanishes -----------------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
+    def _look(self) -> bool:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
-        while not self._ending.wait(WATCH_S):
-            for line in self.rig.news():
-                self.say(line)
-            if self._moving or self.rig.devices[1] is None or self._still_there():  # the virtual one cannot vanish
-                continue
-            self.lost = True
-            if self.rig.device_stream.on_jack:
-                self.controllers.device_lost()
-            if not self.reopen:
-                return
+        for line in self.rig.news():
+            self.say(line)
+        if self._moving or self.rig.devices[1] is None or self._pulse.is_felt(self.rig):  # the virtual cannot vanish
+            return True
+        self.lost = True
+        if self.rig.device_stream.on_jack:
+            self.controllers.device_lost()
+        if self.reopen:
             self.say(f"{VANISHED}; playing on as soon as it is there again")
             self._seek()
-
-    def _still_there(self) -> bool:
-        return self.rig.device_stream.active and not self._stalled() and self.rig.is_there()
-
-    def _stalled(self) -> bool:
-        """Whether no callback came for long: some drivers never report that they are gone."""
-        now, seen = time.monotonic(), self.rig.exchange.called_ns
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, now
-        limit_s = STALL_S if self.rig.on_jack else BUFFERED_STALL_S
-        return now - self._seen_at > limit_s + STALL_PERIODS * self.rig.exchange.period / self.rig.settings.sample_rate
+        return self.reopen
 
     def _seek(self) -> None:
         before, died, pause_s = self.rig, True, RETRY_S[0]
         before.stop()
-        while not self._ending.wait(pause_s):
+        while self._watch.goes_on(pause_s):
             pause_s = min(2 * pause_s, RETRY_S[1])
             with suppress(DeviceError):
                 look_again(died)
@@ -246,29 +222,23 @@ class Performance:
             before, self._moving = self.rig, True
             try:
                 before.stop()
-                self.rig, refusal = self._rig_on(replace(before.settings, buffer_size=buffer_size), devices, before)
+                settings = replace(before.settings, buffer_size=buffer_size)
+                self.rig, refusal = moved(before, settings, devices, self.board, self.say)
                 self._go_on_from(before)
             finally:
                 self._moving = False
         if refusal is not None:
             raise refusal
 
-    def _rig_on(self, settings: Settings, devices: DevicePair, before: Rig) -> tuple[Rig, RtspecError | None]:
-        try:
-            return opened(settings, devices, self.board, self.say), None
-        except RtspecError as error:
-            return opened(before.settings, before.devices, self.board, self.say), error
-
     def _go_on_from(self, before: Rig) -> None:
         """Play on where the sound broke off."""
-        rate, source_at = before.settings.sample_rate, int(before.exchange.record["source_at"][0])
-        self.rig.go_on_at(round(source_at * self.rig.settings.sample_rate / rate))
-        self.takes.go_on(self.rig, rate)
+        self.rig.go_on_from(before)
+        self.takes.go_on(self.rig, before.settings.sample_rate)
         self.handing.go_on(self.rig.exchange)
         self.rig.engine.start()
         self.rig.device_stream.start()
         self._past.update(before.exchange.counters())
-        self._seen, self._seen_at = -1, time.monotonic()
+        self._pulse = Pulse()
         if self.lost:
             self.say(f"the audio device is there again, at {self.rig.settings.sample_rate:g} Hz; playing on")
             self._reopened += 1

@@ -183,6 +183,11 @@ class Rig:
         if self._sensor is not None:
             self._sensor.go_to(frame)
 
+    def go_on_from(self, before: "Rig") -> None:
+        """Play the source on where another rig broke off, whatever its sample rate was."""
+        source_at = int(before.exchange.record["source_at"][0])
+        self.go_on_at(round(source_at * self.settings.sample_rate / before.settings.sample_rate))
+
     def _opened(self) -> Stream:
         settings, (reader, writer) = self.settings, self.devices
         if writer is None:

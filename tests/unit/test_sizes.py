@@ -11,11 +11,6 @@ MODULE, CLASS, FUNCTION = 400, 250, 40
 KERNEL = ("njit", "step", "intrinsic", "cfunc", "overload")
 """Decorators of compiled kernels, which may be longer: a call in them is not free to read, nor always to make."""
 
-STILL_TOO_LARGE = {
-    "live/performance.py class Performance",
-}
-"""What waits to be split; whoever does it takes it off this list."""
-
 
 def _lines(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
@@ -48,9 +43,7 @@ def _too_large(path: Path) -> Iterator[str]:
 def test_no_module_class_or_function_is_too_large():
     paths = sorted(PACKAGE.rglob("*.py"))
     assert len(paths) > 200, "the package was not found"
-    found = {line.split(":")[0]: line for path in paths for line in _too_large(path)}
-    assert [line for name, line in found.items() if name not in STILL_TOO_LARGE] == []
-    assert STILL_TOO_LARGE - set(found) == set(), "no longer too large: take it off STILL_TOO_LARGE"
+    assert [line for path in paths for line in _too_large(path)] == []
 
 
 def test_what_is_too_large_is_found(tmp_path, monkeypatch):
