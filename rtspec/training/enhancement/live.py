@@ -222,7 +222,8 @@ class LiveLoss:
         before, after = _energy(lacking), _energy(overlap_added(change, self.plan)[:, kept] - lacking)
         floor = 1e-7 * _energy(each.original) + 1e-9
         filled = after + self._sample_energy * noise.sum((1, 2))
-        gained = {"snr_db": (filled, each.coded), "mended_db": (after, each.coded), "narrow_db": (filled, 1 - each.coded)}
+        coded, narrow = each.coded, 1 - each.coded
+        gained = {"snr_db": (filled, coded), "mended_db": (after, coded), "narrow_db": (filled, narrow)}
         return {
             name: (share * 10 * torch.log10((before + floor) / (error + floor))).sum() / share.sum().clamp(min=1)
             for name, (error, share) in gained.items()
