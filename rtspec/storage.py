@@ -139,8 +139,12 @@ def _stem(target: Path) -> str:
 
 def _remove_stale(folder: Path) -> None:
     """Remove what processes that are no more have left in a folder; once a process and folder."""
-    if folder in _tidied:
-        return
+    if folder not in _tidied:
+        tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what processes that are no more have left in a folder."""
     _tidied.add(folder)
     with suppress(OSError):
         for entry in os.scandir(folder):

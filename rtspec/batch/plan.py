@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..audio.formats import READABLE, is_audio, is_levels, is_score, target_name
 from ..errors import AudioFileError
+from .resuming import leave_out_done
 
 OTHER_SOUNDS = (
     *(
@@ -45,12 +46,14 @@ class Job:
 
 @dataclass
 class Plan:
-    """What to do, what failed before it could begin, what is skipped and why, and what was done before."""
+    """What to do, what failed before it could begin, what is skipped and why, and what was done before; of that, how much
+    no ledger knows (`unnoted`)."""
 
     jobs: list[Job] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
+    unnoted: int = 0
     is_batch: bool = False
 
 
@@ -94,7 +97,7 @@ def make_plan(
     _part_pictures(plan)
     _take_share(plan, *shard)
     if resume:
-        _leave_out_done(plan)
+        leave_out_done(plan)
     return plan
 
 
@@ -224,17 +227,3 @@ def _part_pictures(plan: Plan) -> None:
         else job
         for job in plan.jobs
     ]
-
-
-def _leave_out_done(plan: Plan) -> None:
-    def is_done(job: Job) -> bool:
-        try:
-            made, read = job.target.stat(), job.source.stat()
-        except OSError:
-            return False
-        return stat.S_ISREG(made.st_mode) and made.st_size > 0 and made.st_mtime_ns >= read.st_mtime_ns
-
-    left = []
-    for job in plan.jobs:
-        plan.resumed.append(str(job.target)) if is_done(job) else left.append(job)
-    plan.jobs = left

@@ -56,13 +56,15 @@ class Record:
 
 @dataclass
 class Report:
-    """A batch: what is done, failed, skipped, was done before (`resumed`), or is left because it was interrupted."""
+    """A batch: what is done, failed, skipped, was done before (`resumed`; `unnoted` of it nobody knows by which chain),
+    or is left because it was interrupted."""
 
     done: list[Record] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    unnoted: int = 0
 
     @property
     def status(self) -> int:
@@ -71,7 +73,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        rest = {name: getattr(self, name) for name in ("failed", "skipped", "resumed", "left")}
+        rest = {name: getattr(self, name) for name in ("failed", "skipped", "resumed", "unnoted", "left")}
         return {"done": [record.as_dict() for record in self.done], **rest, "problems": self.problems()}
 
     def problems(self) -> list[str]:

@@ -52,7 +52,7 @@ class Worker:
             raise kind(answer.get("fatal") or f"a worker process {self.fate}; render one file alone to see why")
 
     def render(self, job: Job, advance: Callable[[int, int], None]) -> dict[str, Any]:
-        """Have one file rendered: {"record": ...} or {"error": ...}.
+        """Have one file rendered: {"record": ...}, {"error": ...}, or {"ended": ...} where the process was ended.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Worker:
             elif answer:
                 return answer
             else:
-                return {"error": f"{job.source}: the process that rendered it {self.fate}; nothing is written"}
+                return {"ended": f"{job.source}: the process that rendered it {self.fate}; nothing is written"}
 
     @property
     def is_alive(self) -> bool:
@@ -113,10 +113,12 @@ class Runner:
     recipe : dict
     n_workers : int
         They start at once, and get ready while it is being found out what there is to do.
+    attempts : int
+        At a file whose process was ended: by somebody else perhaps, and not by this file.
     """
 
-    def __init__(self, recipe: dict[str, Any], n_workers: int):
-        self._recipe, self._jobs = recipe, list[Job]()
+    def __init__(self, recipe: dict[str, Any], n_workers: int, attempts: int = 1):
+        self._recipe, self._jobs, self._attempts = recipe, list[Job](), attempts
         self._next, self._lock, self._ending = 0, threading.Lock(), threading.Event()
         self._events: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
         self._workers = {i: Worker(recipe, tells=i == 0) for i in range(n_workers)}
@@ -148,13 +150,25 @@ class Runner:
     def _serve(self, number: int) -> None:
         try:
             while (i := self._take()) is not None:
-                worker = self._worker(number)
+                self._worker(number)
                 self._events.put(("begun", i, None))
-                job = self._jobs[i]
-                answer = worker.render(job, lambda done, total, i=i: self._events.put(("advance", i, (done, total))))
-                self._events.put((next(iter(answer)), i, next(iter(answer.values()))))
+                self._events.put(self._rendered(number, i))
         except Exception as error:
             self._events.put(("fatal", -1, error))
+
+    def _rendered(self, number: int, i: int) -> tuple[str, int, Any]:
+        """Job i's last event; where its process was ended, another one tries again."""
+        what: Any = None
+        for _ in range(self._attempts):
+            answer = self._worker(number).render(
+                self._jobs[i], lambda done, total: self._events.put(("advance", i, (done, total)))
+            )
+            kind, what = next(iter(answer.items()))
+            if kind != "ended":
+                return kind, i, what
+            if self._ending.is_set():
+                break
+        return "error", i, what
 
     def _take(self) -> int | None:
         with self._lock:
