@@ -1,6 +1,6 @@
 """How long a second run over many finished files takes: small files, a ledger that knows them all, one command.
 
-    python bench/ledger.py --files 100000
+python bench/ledger.py --files 100000
 """
 
 import argparse

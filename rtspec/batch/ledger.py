@@ -125,7 +125,8 @@ class Ledger:
             return None
         if row["key"] != self.key or "error" in row or not (everything or row["time"] >= self._since):
             return False
-        return row["source"] == str(job.source) and row["read"] == stamp(job.source) and row["made"] == stamp(job.target)
+        there = (row["source"], row["read"], row["made"])
+        return there == (str(job.source), stamp(job.source), stamp(job.target))
 
     def begin(self) -> None:
         """A run begins."""
@@ -146,7 +147,7 @@ class Ledger:
         self._write({**row, **({"error": result} if isinstance(result, str) else {"result": _short(result)})})
 
     def end(self, keep: bool) -> None:
-        """The run has ended by itself: a new one does all again unless asked to resume, for which the ledger is kept."""
+        """The run has ended by itself: a new one does all again unless it is to resume, for which this is kept."""
         self._write({"run": "ended", "key": self.key, "time": time.time()})
         if not keep:
             with suppress(OSError):

@@ -47,8 +47,8 @@ class Job:
 
 @dataclass
 class Plan:
-    """What to do, what failed before it could begin, what is skipped and why, and what was done before; of that, how much
-    no ledger knows (`unnoted`)."""
+    """What to do, what failed before it could begin, what is skipped and why, and what was done before; of that, how
+    much no ledger knows (`unnoted`)."""
 
     jobs: list[Job] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A batch that was killed goes on by the same command: nothing twice, nothing half, and never by another chain's word."""
+"""A batch that was killed goes on by the same command: nothing twice, nothing half, never by another chain."""
 
 import json
 import os
