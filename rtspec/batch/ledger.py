@@ -100,16 +100,16 @@ class Ledger:
         self._file: BinaryIO | None = None
 
     def _read(self, path: Path) -> None:
-        own, begun = path == self.path, None
+        own, begun = path == self.path, dict[str, Any]()
         with suppress(OSError), path.open("rb") as file:
             for line in file:
                 with suppress(ValueError, KeyError, TypeError):
                     row = json.loads(line)
                     if "run" in row:
-                        begun = row if row["run"] == "begun" else None
+                        begun = row if row["run"] == "begun" else {}
                     elif row["time"] >= self.rows.get(row["target"], row)["time"]:
                         self.rows[row["target"]] = row
-        if own and begun and begun["key"] == self.key:
+        if own and begun.get("key") == self.key:
             self.interrupted, self._since = True, begun["time"]
 
     def verdict(self, job: Job, everything: bool) -> bool | None:
