@@ -100,7 +100,8 @@ class Ledger:
         self._file: BinaryIO | None = None
 
     def _read(self, path: Path) -> None:
-        own, begun = path == self.path, dict[str, Any]()
+        own = path == self.path
+        begun: dict[str, Any] = {}
         with suppress(OSError), path.open("rb") as file:
             for line in file:
                 with suppress(ValueError, KeyError, TypeError):
@@ -110,7 +111,7 @@ class Ledger:
                     elif row["time"] >= self.rows.get(row["target"], row)["time"]:
                         self.rows[row["target"]] = row
         if own and begun.get("key") == self.key:
-            self.interrupted, self._since = True, begun["time"]
+            self.interrupted, self._since = True, float(begun["time"])
 
     def verdict(self, job: Job, everything: bool) -> bool | None:
         """Whether a job's rendering is there, made of the same source by the same chain; None where nobody noted it.
