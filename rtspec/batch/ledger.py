@@ -108,7 +108,9 @@ class Ledger:
                     row = json.loads(line)
                     if "run" in row:
                         begun = row if row["run"] == "begun" else {}
-                    elif row["time"] >= self.rows.get(row["target"], row)["time"]:
+                        continue
+                    known = self.rows.get(row["target"])
+                    if known is None or row["time"] >= known["time"]:
                         self.rows[row["target"]] = row
         if own and begun.get("key") == self.key:
             self.interrupted, self._since = True, float(begun["time"])
