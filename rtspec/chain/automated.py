@@ -57,9 +57,10 @@ class AutomatedPlayback:
             yield change.parameter.event(at and at + delay_of[change.parameter], change.value)
         for at, message in automation.messages:
             yield from self._player.control_events(round(at * self._rate), message)
+        song = [*automation.opening, *automation.messages]
         for plugin, before, _ in delays:
             inboxes = self._player.inboxes(plugin)
-            for at, message in messages_for(plugin, automation.messages) if inboxes else ():
+            for at, message in messages_for(plugin, song) if inboxes else ():
                 yield from (send_event(round(at * self._rate) + before, inbox, message) for inbox in inboxes)
 
     @property

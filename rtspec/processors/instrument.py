@@ -14,6 +14,7 @@ from ..chain.limiter import CEILING_DB, limited
 from ..chain.mixing import mix_stage
 from ..chain.program import Program, audio_buffer
 from ..control.midi.files import endings, held_notes, read_midi_file, read_mido
+from ..control.midi.general import usual_volumes
 from .base import Processor
 
 TAIL_S = 2.0
@@ -71,8 +72,9 @@ class Instrument(Processor):
         ----------
         midi_messages : iterable
             mido messages, `time` in seconds from the start of the result, or pairs (bytes, seconds). Only channel
-            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written, and what
-            would be louder than -1 dBTP is limited (:attr:`remarks` says so).
+            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written (a channel
+            without a volume of its own at General MIDI's 100), and what would be louder than -1 dBTP is limited
+            (:attr:`remarks` says so).
         duration : float, optional
             Seconds; where left out, as long as the messages and :data:`TAIL_S`.
         sample_rate : float
@@ -113,7 +115,8 @@ def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float, list[str] | N
     if hasattr(messages, "tracks") or isinstance(messages, str | os.PathLike):
         score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(os.fspath(messages))
         ends = endings(score.seconds) if held_notes(score.messages) else []
-        return [(message, at) for at, message in [*score.messages, *ends]], score.seconds, score.remarks
+        song = [*usual_volumes(score.messages), *score.messages, *ends]
+        return [(message, at) for at, message in song], score.seconds, score.remarks
     pairs = [timed_message(message) for message in messages]
     found = [(message, at) for message, at in pairs if message is not None]
     return found, max((at for _, at in found), default=0.0), None

@@ -2,12 +2,13 @@
 
 import mido
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from midi_gestures import gestures, messages, registered
+from midi_gestures import control, gestures, messages, registered
 
 import rtspec
-from rtspec.processors.timbre.channels import HAND
+from rtspec.control.midi.mpe import MpeZones
+from rtspec.processors.timbre.channels import HAND, bend_keys
 from rtspec.processors.timbre.keyboard import VOICE
 
 RATE, CHANNELS, KEYS = 48000, (0, 1, 9, 15), (40, 52, 60, 71)
@@ -143,6 +144,7 @@ MEMBERS = st.integers(0, 15)
 
 
 @settings(max_examples=40, deadline=None)
+@example(15, 0, 15, 0, 4, 0)
 @given(st.integers(0, 15), st.integers(0, 15), MEMBERS, MEMBERS, st.integers(-8192, 8191), st.integers(-8192, 8191))
 def test_what_a_master_says_reaches_its_members_and_nobody_else(lower, upper, first, second, wheel, own):
     """Zones by RPN 6; the wheels of two channels move the notes of both as MPE says."""
@@ -161,3 +163,39 @@ def test_what_a_master_says_reaches_its_members_and_nobody_else(lower, upper, fi
             semitones += wheels[master] / 8192 * 2.0
         heard = 12 * np.log2(voice["next_frequency"] / 440) + 69 - 60
         assert abs(heard - semitones) < 0.02, (channel, master)
+
+
+PLAIN = rtspec.TimbreSynth("organ", drums=1, release_ms=20)
+"""Hears zones made plain, as an instrument does that knows channels and bend ranges alone."""
+
+ZONED = st.sampled_from([0, 0, 1, 7, 14, 15])
+ZONE_STEPS = st.one_of(
+    st.builds(lambda c, n: registered(c, 6, (6, n)), st.sampled_from([0, 15]), st.integers(0, 15)),
+    st.builds(lambda c, n: [mido.Message("pitchwheel", channel=c, pitch=n)], ZONED, st.integers(-8192, 8191)),
+    st.builds(lambda c, d: registered(c, 0, d), ZONED, st.tuples(st.sampled_from([6, 38, 96, 97]), st.integers(0, 40))),
+    st.builds(lambda c, d: [control(c, *d)], ZONED, st.tuples(st.sampled_from([6, 38, 96]), st.integers(0, 40))),
+    st.builds(lambda c, n: [control(c, n, 0)], ZONED, st.sampled_from([98, 100, 101, 121])),
+    st.builds(lambda c, n: registered(c, n, (6, 70)), ZONED, st.sampled_from([1, 2, 5])),
+)
+
+
+def bend_of(synth, channel):
+    """Where a channel's notes are, in semitones."""
+    record, hands = synth._playback.program.stages[0].record[0], state_of(synth, HAND)
+    zones = np.array([(record["mpe"], record["lower"], record["upper"])], "i8,i8,i8")
+    zones.dtype.names = ("mpe", "lower", "upper")
+    return bend_keys(zones[0], hands, channel, 2.0, 48.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ZONE_STEPS, max_size=14).map(messages))
+def test_zones_made_plain_mean_what_an_instrument_makes_of_them_by_itself(sent):
+    """But for tuning by a master, which plain channels are not told, and beyond 96 semitones."""
+    tuned = {m.channel for m in sent if m.type == "control_change" and m.control == 100 and m.value in (1, 2)}
+    sent = [m for m in sent if not (m.channel in tuned & {0, 15} and m.type == "control_change" and m.control < 40)]
+    SYNTH([(m.bytes(), 0.0) for m in sent], 0.001, RATE, num_channels=1)
+    zones = MpeZones()
+    PLAIN([(plain.bytes(), 0.0) for m in sent for plain in zones.feed(m)], 0.001, RATE, num_channels=1)
+    for channel in range(16):
+        own, plain = (np.clip(bend_of(synth, channel), -96, 96) for synth in (SYNTH, PLAIN))
+        assert abs(own - plain) < 0.03, channel

@@ -74,16 +74,32 @@ def is_silent(s, channel, drums):
 
 
 @njit
+def _zone_bits(s):
+    """Which zone each channel is in: two bits a channel, 1 for the lower one, 2 for the upper one, masters included."""
+    bits = 0
+    for c in range(N_CHANNELS):
+        lower = s.lower > 0 and c <= s.lower
+        upper = s.upper > 0 and c >= _UPPER - s.upper
+        bits |= (1 if lower else 2 if upper else 0) << (2 * c)
+    return bits
+
+
+@njit
 def _set_zone(s, all_hands, master, count):
-    """A zone of `count` members, 0 for none; where two overlap, the newer one takes the channels."""
+    """A zone of `count` members, 0 for none; where two overlap, the newer one takes the channels. Bends and their
+    ranges are at rest then on all channels of that zone and on all that change zones; the other zone keeps its own."""
+    before, mine = _zone_bits(s), 1 if master == _LOWER else 2
     count = min(count, 15)
-    left = max(0, 14 - count)
+    left = max(0, 14 - count) if count > 0 else 15  # no zone takes no channels
     if master == _LOWER:
         s.lower, s.upper = count, min(s.upper, left)
     else:
         s.upper, s.lower = count, min(s.lower, left)
+    after = _zone_bits(s)
     for c in range(N_CHANNELS):
-        all_hands[c].range, all_hands[c].bend = -1.0, 0.0
+        was, now = (before >> (2 * c)) & 3, (after >> (2 * c)) & 3
+        if was != now or now == mine:
+            all_hands[c].range, all_hands[c].bend = -1.0, 0.0
 
 
 # What channel and master say together ---------------------------------------------------------------------------------

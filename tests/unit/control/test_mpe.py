@@ -84,6 +84,55 @@ def test_pressure_brightness_and_pedal_of_the_master_reach_every_member():
     ]
 
 
+@pytest.mark.parametrize("number", [1, 2, 5, 7, 10, 11, 32, 64, 65, 66, 67, 72, 73, 75, 91, 93, 120, 121, 123])
+def test_whatever_means_something_to_every_channel_reaches_the_members_from_the_master(number):
+    ear = Ear((1, 3))
+    ear.others.clear()
+    ear.hear(cc(1, number, 100), cc(2, number, 5), mido.Message("program_change", program=19))
+    told = [(m.channel + 1, m.type) for m in ear.others if m.type == "program_change" or m.control == number]
+    assert told == [*((c, "control_change") for c in (1, 2, 3, 4, 2)), *((c, "program_change") for c in (1, 2, 3, 4))]
+
+
+def test_a_knob_of_the_players_own_and_parameters_stay_with_the_master():
+    ear = Ear((1, 3))
+    ear.others.clear()
+    ear.hear(cc(1, 21, 100), *rpn(1, 1, 70))
+    assert {m.channel for m in ear.others} == {0}
+
+
+def test_cents_and_steps_of_a_members_range_are_heard():
+    ear = Ear((1, 3))
+    ear.hear(*rpn(2, 0, 12), cc(2, 38, 50), *(cc(3, n, 0) for n in (101, 100)), cc(3, 96, 0), bend(4, 8191))
+    assert ear.semitones(4) == pytest.approx(12.51, abs=0.01)
+
+
+def test_controllers_at_rest_leave_a_member_where_its_master_bends_it():
+    ear = Ear((1, 3))
+    ear.hear(bend(2, 8191), bend(1, -8192), cc(2, 121, 0), bend(3, 0))
+    assert ear.semitones(2) == pytest.approx(-2, abs=0.01)
+    ear.hear(cc(1, 121, 0), bend(3, 0))
+    assert ear.semitones(2) == ear.semitones(3) == 0
+
+
+def test_a_zone_of_no_members_takes_no_channels():
+    ear = Ear((1, 15), (16, 0))
+    assert ear.zones.members == {1: list(range(2, 17))}
+    ear.hear(*rpn(3, 0, 24), *rpn(16, 6, 0), bend(16, 8191))
+    assert ear.semitones(16) == pytest.approx(24, abs=0.01)
+
+
+def test_a_zone_leaves_the_ranges_of_the_other_alone():
+    ear = Ear((1, 5), (16, 5))
+    ear.hear(*rpn(2, 0, 24), *rpn(16, 6, 3), bend(3, 8191))
+    assert ear.semitones(3) == pytest.approx(24, abs=0.01)
+
+
+def test_data_bytes_go_where_they_were_going_before_the_instrument_was_told_a_range():
+    ear = Ear((1, 3))
+    ear.hear(*(cc(2, n, v) for n, v in ((101, 0), (100, 2))), *rpn(3, 0, 12), cc(2, 6, 70))
+    assert ear.parameter[2] == 2 and ear.range[2] == 14
+
+
 def test_notes_keep_their_channels():
     ear = Ear((1, 15))
     notes = [mido.Message("note_on", channel=c, note=60 + c, velocity=99) for c in range(16)]
