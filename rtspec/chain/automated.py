@@ -7,6 +7,7 @@ import numpy as np
 
 from ..buffers.events import Event, send_event
 from ..control.automation import Automation
+from ..control.midi.general import opening_for
 from ..control.midi.mpe import messages_for
 from .player import Player
 from .plugin import is_plugin
@@ -57,10 +58,10 @@ class AutomatedPlayback:
             yield change.parameter.event(at and at + delay_of[change.parameter], change.value)
         for at, message in automation.messages:
             yield from self._player.control_events(round(at * self._rate), message)
-        song = [*automation.opening, *automation.messages]
         for plugin, before, _ in delays:
             inboxes = self._player.inboxes(plugin)
-            for at, message in messages_for(plugin, song) if inboxes else ():
+            song = [*opening_for(plugin, automation.opening), *automation.messages] if inboxes else []
+            for at, message in messages_for(plugin, song):
                 yield from (send_event(round(at * self._rate) + before, inbox, message) for inbox in inboxes)
 
     @property

@@ -29,6 +29,7 @@ from .voices import voices_stage
 
 SINUSOIDS = "sinusoids"
 MODEL = "timbre-synth"
+USUAL_ANCHOR = "strings"
 HOP_S = 64 / 48000
 
 _SPECS = [
@@ -73,8 +74,9 @@ class TimbreSynth(Instrument):
 
     Parameters
     ----------
-    anchor : str
-        Where to begin: a named instrument of the model ("flute", "strings", …; :attr:`anchors` lists them).
+    anchor : str, optional
+        Where to begin: a named instrument of the model ("flute", "organ", …; :attr:`anchors` lists them). None is
+        "strings", and in a MIDI file a channel that chooses no program is General MIDI's piano then.
     model : str or Path
         A timbre model.
     phase : str
@@ -106,7 +108,7 @@ class TimbreSynth(Instrument):
 
     def __init__(
         self,
-        anchor: str = "strings",
+        anchor: str | None = None,
         model: str | Path = MODEL,
         *,
         phase: str = SINUSOIDS,
@@ -121,10 +123,11 @@ class TimbreSynth(Instrument):
         self._choice = None if phase == SINUSOIDS else PhaseChoice(phase)
         if self._choice is not None:
             self._choice.delay_frames(frame_plan(48000, 64))  # a wrong name fails here
-        place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
+        place = dict(zip([spec.name for spec in specs], self._map.at(anchor or USUAL_ANCHOR), strict=True))
         self.factory_presets = anchor_presets(list(place), self._map)
         self._home, self._programs = Home(len(specs)), program_places(self._map.anchors, len(specs))
         self._home.choose(place.values())
+        self._usual_place = None if anchor else list(place.values())
         self._courses = self._map.course_arrays(len(specs))
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
 
@@ -152,6 +155,10 @@ class TimbreSynth(Instrument):
     def plays_drums(self) -> bool:
         return self.parameters["drums"].value >= 0.5 or self.parameters["mpe"].value >= 0.5
 
+    @property
+    def takes_usual_program(self) -> bool:
+        return self._usual_place == [self.parameters[name].value for name in self.latent_names]
+
     def go_to(self, anchor: str) -> None:
         """Move the latents to an anchor; notes that sound follow smoothly."""
         for latent, value in zip(self._model.manifest.latents, self._map.at(anchor), strict=True):
@@ -160,6 +167,7 @@ class TimbreSynth(Instrument):
 
     def place_chosen(self) -> None:
         """The latents were sent to a place: it is home, and no channel keeps a program."""
+        self._usual_place = None
         self._home.choose(self.parameters[name].value for name in self.latent_names)
 
     def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import rtspec
-from rtspec.control.midi.general import usual_volumes
+from rtspec.control.midi.general import opening
 
 RATE = 16000
 
@@ -19,7 +19,7 @@ def cc(channel, number, value):
 
 
 def volumes(*messages):
-    return [(m.channel + 1, m.control, m.value) for _, m in usual_volumes([(0.0, m) for m in messages])]
+    return [(m.channel + 1, m.control, m.value) for _, m in opening([(0.0, m) for m in messages]) if m.type == "control_change"]
 
 
 def test_a_channel_that_plays_before_it_has_told_a_volume_begins_at_100():
@@ -31,6 +31,18 @@ def test_in_a_zone_the_master_has_the_usual_volume_and_its_members_none():
     zone = [cc(1, 101, 0), cc(1, 100, 6), cc(1, 6, 5)]
     assert volumes(*zone, on(2), on(3), on(8)) == [(1, 7, 100), (8, 7, 100)]
     assert volumes(*zone, cc(1, 7, 80), on(2), on(3)) == []
+
+
+def programs(*messages):
+    return [m.channel + 1 for _, m in opening([(0.0, m) for m in messages]) if m.type == "program_change"]
+
+
+def test_a_channel_without_a_program_has_the_first_unless_its_master_has_told_one():
+    chosen = mido.Message("program_change", channel=1, program=40)
+    assert programs(on(1), chosen, on(2), on(3)) == [1, 3]
+    zone = [cc(1, 101, 0), cc(1, 100, 6), cc(1, 6, 2)]
+    assert programs(*zone, on(2), on(4)) == [2, 4]
+    assert programs(*zone, mido.Message("program_change", program=40), on(2)) == []
 
 
 def song(folder, *before):
@@ -55,3 +67,17 @@ def test_rendered_files_do_so_too(tmp_path):
         rtspec.render(rtspec.TimbreSynth("organ"), path, out)
         sounds.append(rtspec.audio.files.read(out, RATE)[0])
     assert np.array_equal(*sounds)
+
+
+def test_a_song_without_programs_is_a_piano_unless_somebody_has_chosen_a_timbre(tmp_path):
+    made = song(tmp_path)[0]
+    piano, organ, usual = (rtspec.TimbreSynth(*name)(made, 0.5, RATE) for name in (["piano"], ["organ"], []))
+    told = song(tmp_path, mido.Message("program_change", program=0))[0]
+    assert np.array_equal(usual, rtspec.TimbreSynth("strings")(told, 0.5, RATE))
+    assert np.abs(usual - piano).max() < 0.2 * np.abs(usual - organ).max()
+    moved = rtspec.TimbreSynth()
+    moved.z1 = 0.9
+    assert not moved.takes_usual_program and rtspec.TimbreSynth().takes_usual_program
+    sent = rtspec.TimbreSynth()
+    sent.go_to("strings")
+    assert not sent.takes_usual_program
