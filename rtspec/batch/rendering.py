@@ -283,7 +283,7 @@ def _automation(recipe: Recipe, board: Pedalboard) -> AutomationOf | None:
         swept = tour(board, recipe.sweep, seconds) if recipe.sweep else []
         changes, messages = [*given.changes, *played.changes, *swept], [*given.messages, *played.messages]
         moves = sorted(changes, key=lambda change: change.time_s), sorted(messages, key=lambda timed: timed[0])
-        return Automation(*moves, played.notes, played.opening) if changes or messages else None
+        return Automation(*moves, played.notes) if changes or messages else None
 
     return of
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from ..buffers.events import Event, send_event
 from ..control.automation import Automation
-from ..control.midi.general import opening_for
 from ..control.midi.mpe import messages_for
 from .player import Player
 from .plugin import is_plugin
@@ -60,8 +59,7 @@ class AutomatedPlayback:
             yield from self._player.control_events(round(at * self._rate), message)
         for plugin, before, _ in delays:
             inboxes = self._player.inboxes(plugin)
-            song = [*opening_for(plugin, automation.opening), *automation.messages] if inboxes else []
-            for at, message in messages_for(plugin, song):
+            for at, message in messages_for(plugin, automation.messages) if inboxes else ():
                 yield from (send_event(round(at * self._rate) + before, inbox, message) for inbox in inboxes)
 
     @property

@@ -22,7 +22,6 @@ from .controlled import instruments
 from .directory import Directory
 from .mapping import MidiMap
 from .midi.files import read_midi_file
-from .midi.general import opening
 from .midi.messages import MidiEvent
 from .midi.unplayed import Unplayed
 from .parameters import Parameter
@@ -53,14 +52,11 @@ class Automation:
         Channel messages with their time in seconds, for the instruments of the chain.
     notes : list of str
         What of a file is not played as it is written, a line each.
-    opening : list of (float, mido.Message)
-        What the instruments hear before all that: what General MIDI has a song begin with.
     """
 
     changes: list[Change]
     messages: list[tuple[float, Any]]
     notes: list[str] = field(default_factory=list)
-    opening: list[tuple[float, Any]] = field(default_factory=list)
 
 
 def read_automation(path: str | Path, target: Any, midi_map: MidiMap | None = None) -> Automation:
@@ -87,7 +83,7 @@ def read_automation(path: str | Path, target: Any, midi_map: MidiMap | None = No
     if is_score(path):
         score = read_midi_file(path)
         played = _played(score.messages, midi_map or MidiMap(directory))
-        return replace(played, notes=[*score.remarks, *played.notes], opening=opening(score.messages))
+        return replace(played, notes=[*score.remarks, *played.notes])
     data = documents.read_bytes(path, MAX_BYTES)
     entries = _csv_entries(path, data) if suffix == ".csv" else _json_entries(path, data)
     changes = [_change(where, entry, directory) for where, entry in entries]

@@ -42,11 +42,6 @@ class Controlled:
         """Whether it plays channel 10 as it comes."""
         return self.accepts_midi
 
-    @property
-    def takes_usual_program(self) -> bool:
-        """Whether nobody has chosen its timbre: a song's channels that choose none are General MIDI's piano then."""
-        return False
-
     def place_chosen(self) -> None:
         """All of :attr:`latent_names` were set at once, by a preset say."""
 

@@ -14,7 +14,6 @@ from ..chain.limiter import CEILING_DB, limited
 from ..chain.mixing import mix_stage
 from ..chain.program import Program, audio_buffer
 from ..control.midi.files import endings, held_notes, read_midi_file, read_mido
-from ..control.midi.general import opening, opening_for
 from .base import Processor
 
 TAIL_S = 2.0
@@ -72,10 +71,8 @@ class Instrument(Processor):
         ----------
         midi_messages : iterable
             mido messages, `time` in seconds from the start of the result, or pairs (bytes, seconds). Only channel
-            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written (a channel
-            without a volume of its own at General MIDI's 100, without a program as its piano where nobody has chosen
-            a timbre), and what would be louder than -1 dBTP is limited
-            (:attr:`remarks` says so).
+            messages count. Or a ``mido.MidiFile``, or the path of a MIDI file: it is played as it is written, and what
+            would be louder than -1 dBTP is limited (:attr:`remarks` says so).
         duration : float, optional
             Seconds; where left out, as long as the messages and :data:`TAIL_S`.
         sample_rate : float
@@ -91,7 +88,7 @@ class Instrument(Processor):
         ndarray, float32, shape (num_channels, samples)
         """
         rate, block = check_sample_rate(sample_rate), check_block(buffer_size)
-        listed, seconds, remarks = _timed(midi_messages, self)
+        listed, seconds, remarks = _timed(midi_messages)
         n_samples = round((seconds + TAIL_S if duration is None else duration) * rate)
         silence = np.zeros((num_channels, n_samples), np.float32)
         with self._calling:
@@ -111,13 +108,12 @@ class Instrument(Processor):
         return audio
 
 
-def _timed(messages: Any, instrument: Instrument) -> tuple[list[tuple[Any, float]], float, list[str] | None]:
+def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float, list[str] | None]:
     """Channel messages with their seconds, of whatever holds them, how long they last, and of a song its remarks."""
     if hasattr(messages, "tracks") or isinstance(messages, str | os.PathLike):
         score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(os.fspath(messages))
         ends = endings(score.seconds) if held_notes(score.messages) else []
-        song = [*opening_for(instrument, opening(score.messages)), *score.messages, *ends]
-        return [(message, at) for at, message in song], score.seconds, score.remarks
+        return [(message, at) for at, message in [*score.messages, *ends]], score.seconds, score.remarks
     pairs = [timed_message(message) for message in messages]
     found = [(message, at) for message, at in pairs if message is not None]
     return found, max((at for _, at in found), default=0.0), None

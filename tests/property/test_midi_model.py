@@ -27,7 +27,7 @@ class Channel:
         self.sustain = self.sostenuto = False
         self.parameter = (127, 127)
         self.range, self.coarse, self.fine, self.bend = 2.0, 0.0, MIDDLE, 0
-        self.volume, self.expression, self.program = 127, 127, -1
+        self.volume, self.expression, self.program = 100, 127, -1
 
     @property
     def sounding(self) -> set[int]:
@@ -135,7 +135,8 @@ def test_voices_and_channels_are_what_the_standard_says(made):
             hand = hands[c]
             ranged = 2.0 if hand["range"] < 0 else hand["range"]
             assert np.allclose([ranged, hand["coarse"], hand["fine"]], [channel.range, channel.coarse, channel.fine])
-            told = [round(127 * hand["volume"]), round(127 * hand["expression"]), hand["program"]]
+            volume = 100 if hand["volume"] < 0 else round(127 * hand["volume"])
+            told = [volume, round(127 * hand["expression"]), hand["program"]]
             assert told == [channel.volume, channel.expression, channel.program], message
             assert np.isclose(hand["bend"], channel.bend / 8192, atol=2e-4)
 

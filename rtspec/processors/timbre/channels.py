@@ -23,7 +23,7 @@ HAND = Record(
 )
 """Of a channel. sustain, sostenuto, soft: pedals; glide_on: portamento; parameter: registered one that data entry sets;
 program: -1 until one was chosen; range of the bend in semitones, -1: the parameter's; coarse, fine: tuning in semitones
-and of 0 to 16383; glide: time as a share, -1 until told; attack, decay, release: factors of the times; level: gain of
+and of 0 to 16383; volume: 0 to 1, -1 until told; glide: time as a share, -1 until told; attack, decay, release: factors of the times; level: gain of
 volume and expression, on its way; last_pitch: where a glide begins, -1: nowhere."""
 
 NO_PARAMETER = 127 << 7 | 127
@@ -35,6 +35,9 @@ _MOST_GLIDE_MS, _USUAL_GLIDE_MS = 5000.0, 100.0
 SOFT = 0.75
 """Factor of the velocity under the soft pedal."""
 
+USUAL_VOLUME = 100 / 127
+"""A channel's volume until it has told its own, as General MIDI has it (Level 1 Developer Guidelines, 1996)."""
+
 LEVEL_S = 0.0021
 """Time constant of each of the two poles by which a channel's level follows: 95 % in 10 ms."""
 
@@ -43,8 +46,9 @@ def hands() -> np.ndarray:
     """Sixteen channels at rest."""
     made = np.zeros(N_CHANNELS, HAND.dtype)
     made["range"], made["parameter"], made["program"], made["fine"] = -1.0, NO_PARAMETER, -1, _MIDDLE
-    made["glide"] = made["last_pitch"] = -1.0
-    for name in ("volume", "expression", "level", "level_way", "attack", "decay", "release"):
+    made["glide"] = made["last_pitch"] = made["volume"] = -1.0
+    made["level"] = made["level_way"] = USUAL_VOLUME**2
+    for name in ("expression", "attack", "decay", "release"):
         made[name] = 1.0
     return made
 
@@ -176,8 +180,11 @@ def lead_channel(s, channel):
 
 
 @njit
-def _level_goal(hand):
-    return (hand.volume * hand.expression) ** 2  # 40·log10(v / 127) dB each
+def _level_goal(s, all_hands, channel):
+    """40·log10(v / 127) dB of each; a member's untold volume is its master's, which multiplies it."""
+    hand = all_hands[channel]
+    untold = USUAL_VOLUME if master_of(s, channel) < 0 else 1.0
+    return ((hand.volume if hand.volume >= 0.0 else untold) * hand.expression) ** 2
 
 
 @njit
@@ -186,14 +193,15 @@ def follow_levels(s, all_hands):
     share = 1.0 - np.exp(-s.hop / (LEVEL_S * s.sample_rate))
     for c in range(N_CHANNELS):
         hand = all_hands[c]
-        hand.level_way += share * (_level_goal(hand) - hand.level_way)
+        hand.level_way += share * (_level_goal(s, all_hands, c) - hand.level_way)
         hand.level += share * (hand.level_way - hand.level)
 
 
 @njit
-def settle_level(hand):
+def settle_level(s, all_hands, channel):
     """At its goal at once: where nothing sounds."""
-    hand.level = hand.level_way = _level_goal(hand)
+    hand = all_hands[channel]
+    hand.level = hand.level_way = _level_goal(s, all_hands, channel)
 
 
 # Registered parameters ------------------------------------------------------------------------------------------------

@@ -111,6 +111,14 @@ def _chosen(all_voices, n_voices, channel, key, serial):
     return best
 
 
+@njit
+def _sounds(s, all_voices, channel):
+    found = False
+    for i in range(MAX_VOICES):
+        found = found or (not _is_quiet(all_voices[i]) and reaches(s, channel, all_voices[i].channel))
+    return found
+
+
 # Keys -----------------------------------------------------------------------------------------------------------------
 
 
@@ -123,6 +131,8 @@ def lead(s):
 @njit
 def _note_on(s, all_voices, all_hands, n_voices, channel, key, velocity):
     s.serial += 1
+    if not _sounds(s, all_voices, channel):
+        settle_level(s, all_hands, channel)
     voice = all_voices[_chosen(all_voices, n_voices, channel, key, s.serial)]
     master = master_of(s, channel)
     soft = all_hands[channel].soft == 1 or (master >= 0 and all_hands[master].soft == 1)
@@ -262,14 +272,6 @@ def _rest(s, all_voices, all_hands, channel):
 
 
 @njit
-def _sounds(s, all_voices, channel):
-    found = False
-    for i in range(MAX_VOICES):
-        found = found or (not _is_quiet(all_voices[i]) and reaches(s, channel, all_voices[i].channel))
-    return found
-
-
-@njit
 def _shape(hand, number, value, data):
     """Controllers that a master's members take over as they are: times, which 64 leaves alone, and portamento."""
     factor = 10.0 ** ((data - 64) / 64.0)
@@ -299,7 +301,7 @@ def _wheels(s, all_voices, all_hands, channel, number, value):
     elif number == _EXPRESSION:
         hand.expression = value
     if (number in (_VOLUME, _EXPRESSION)) and not _sounds(s, all_voices, channel):
-        settle_level(hand)
+        settle_level(s, all_hands, channel)
 
 
 @njit

@@ -29,7 +29,6 @@ from .voices import voices_stage
 
 SINUSOIDS = "sinusoids"
 MODEL = "timbre-synth"
-USUAL_ANCHOR = "strings"
 HOP_S = 64 / 48000
 
 _SPECS = [
@@ -74,9 +73,9 @@ class TimbreSynth(Instrument):
 
     Parameters
     ----------
-    anchor : str, optional
-        Where to begin: a named instrument of the model ("flute", "organ", …; :attr:`anchors` lists them). None is
-        "strings", and in a MIDI file a channel that chooses no program is General MIDI's piano then.
+    anchor : str
+        Where to begin: a named instrument of the model ("flute", "strings", …; :attr:`anchors` lists them). A channel
+        plays it until it is told a program; General MIDI's first is the piano.
     model : str or Path
         A timbre model.
     phase : str
@@ -91,6 +90,7 @@ class TimbreSynth(Instrument):
 
     Notes
     -----
+    A channel's volume is 100 until it is told another, as in General MIDI: 4.2 dB below the fullest.
     A message sounds half a hop, 0.7 ms, after its sample, always: in that time the network is asked for the note.
     Latents `z1` … are principal axes of the training notes, the one that explains most first, -1 to 1 being their
     range. How a note begins, goes on, dies away and ends is its instrument's own, key by key; between instruments the
@@ -108,7 +108,7 @@ class TimbreSynth(Instrument):
 
     def __init__(
         self,
-        anchor: str | None = None,
+        anchor: str = "piano",
         model: str | Path = MODEL,
         *,
         phase: str = SINUSOIDS,
@@ -123,11 +123,10 @@ class TimbreSynth(Instrument):
         self._choice = None if phase == SINUSOIDS else PhaseChoice(phase)
         if self._choice is not None:
             self._choice.delay_frames(frame_plan(48000, 64))  # a wrong name fails here
-        place = dict(zip([spec.name for spec in specs], self._map.at(anchor or USUAL_ANCHOR), strict=True))
+        place = dict(zip([spec.name for spec in specs], self._map.at(anchor), strict=True))
         self.factory_presets = anchor_presets(list(place), self._map)
         self._home, self._programs = Home(len(specs)), program_places(self._map.anchors, len(specs))
         self._home.choose(place.values())
-        self._usual_place = None if anchor else list(place.values())
         self._courses = self._map.course_arrays(len(specs))
         super().__init__([*specs, *_SPECS], {**place, **parameters, "mix": mix, "output_db": output_db})
 
@@ -155,10 +154,6 @@ class TimbreSynth(Instrument):
     def plays_drums(self) -> bool:
         return self.parameters["drums"].value >= 0.5 or self.parameters["mpe"].value >= 0.5
 
-    @property
-    def takes_usual_program(self) -> bool:
-        return self._usual_place == [self.parameters[name].value for name in self.latent_names]
-
     def go_to(self, anchor: str) -> None:
         """Move the latents to an anchor; notes that sound follow smoothly."""
         for latent, value in zip(self._model.manifest.latents, self._map.at(anchor), strict=True):
@@ -167,7 +162,6 @@ class TimbreSynth(Instrument):
 
     def place_chosen(self) -> None:
         """The latents were sent to a place: it is home, and no channel keeps a program."""
-        self._usual_place = None
         self._home.choose(self.parameters[name].value for name in self.latent_names)
 
     def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:

@@ -100,7 +100,8 @@ def test_a_folder_of_scores_is_played_a_loop_keeps_its_bars_and_nothing_clips(rt
     chord = [mido.Message("note_on", note=n, velocity=127) for n in range(40, 56)]
     ends = [mido.Message("note_off", note=n, time=480 if n == 40 else 0) for n in range(40, 56)]
     saved(songs / "loop.kar", chord[0], ends[0], end=1440)
-    saved(songs / "loud.mid", mido.Message("control_change", channel=9, control=7, value=1), *chord, *ends)
+    volumes = [mido.Message("control_change", channel=c, control=7, value=v) for c, v in ((0, 127), (9, 1))]
+    saved(songs / "loud.mid", *volumes, *chord, *ends)
     ran = rtspec("render", songs, tmp_path / "out", "--processor", "timbre-synth:trumpet", "--json")
     done = {record["input"][-8:]: record for record in json.loads(ran.out)["done"]}
     assert ran.status == 0 and done["loop.kar"]["seconds"] == pytest.approx(2.0)

@@ -45,12 +45,13 @@ def rpn(number, *data, channel=0, at=0.0):
 @pytest.mark.parametrize("controller", [7, 11])
 def test_volume_and_expression_are_the_channels_own_by_the_law_of_40_log(organ, controller):
     note = [((ON, 60, 100), 0.1)]
-    full = play(organ, note)
-    assert np.array_equal(play(organ, [((CC, controller, 127), 0.0), *note]), full)
+    full = play(organ, [((CC, controller, 127), 0.0), *note])
+    usual = play(organ, [((CC, controller, 100 if controller == 7 else 127), 0.0), *note])
+    assert np.array_equal(play(organ, note), usual)  # what General MIDI has a channel begin with
     half = play(organ, [((CC, controller, 64), 0.0), *note])
     assert db(half, 0.3, 0.9) - db(full, 0.3, 0.9) == pytest.approx(40 * np.log10(64 / 127), abs=0.2)
     other = play(organ, [((CC | 1, controller, 0), 0.0), *note])
-    assert db(other, 0.3, 0.9) == pytest.approx(db(full, 0.3, 0.9), abs=0.2)
+    assert db(other, 0.3, 0.9) == pytest.approx(db(usual, 0.3, 0.9), abs=0.2)
     assert not sounds(play(organ, [((CC, controller, 0), 0.0), *note]), 0.2, 0.9)
 
 
@@ -147,6 +148,16 @@ def test_a_zone_makes_its_master_speak_for_all_members(organ):
     assert cents(outside, 62) == pytest.approx(0, abs=3)
     for control, value in ((7, 0), (120, 0), (123, 0)):
         assert not sounds(play(organ, [*ZONE, *held, ((CC, control, value), 0.3)]), 0.5, 0.9), control
+
+
+def test_in_a_zone_an_untold_volume_is_the_masters_alone(organ):
+    def level(*told):
+        return db(play(organ, [*told, ((ON | 1, 60, 100), 0.1)]), 0.3, 0.9)
+
+    usual = level()
+    assert level(*ZONE) == pytest.approx(usual, abs=0.01)
+    assert level(*ZONE, ((CC, 7, 127), 0.0)) - usual == pytest.approx(40 * np.log10(127 / 100), abs=0.01)
+    assert level(*ZONE, ((CC | 1, 7, 50), 0.0)) - usual == pytest.approx(40 * np.log10(50 / 127), abs=0.01)
 
 
 def test_channel_10_is_silent_unless_asked_for_or_a_member(organ):
