@@ -23,8 +23,8 @@ HAND = Record(
 )
 """Of a channel. sustain, sostenuto, soft: pedals; glide_on: portamento; parameter: registered one that data entry sets;
 program: -1 until one was chosen; range of the bend in semitones, -1: the parameter's; coarse, fine: tuning in semitones
-and of 0 to 16383; volume: 0 to 1, -1 until told; glide: time as a share, -1 until told; attack, decay, release: factors of the times; level: gain of
-volume and expression, on its way; last_pitch: where a glide begins, -1: nowhere."""
+and of 0 to 16383; volume: 0 to 1, -1 until told; glide: time as a share, -1 until told; attack, decay, release: factors
+of the times; level: gain of volume and expression, on its way; last_pitch: where a glide begins, -1: nowhere."""
 
 NO_PARAMETER = 127 << 7 | 127
 WIDEST = 96.0
