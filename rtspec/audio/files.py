@@ -25,6 +25,7 @@ from .formats import FORMATS as FORMATS
 from .formats import READABLE as READABLE
 from .formats import is_audio as is_audio
 from .formats import target_name as target_name
+from .riff_chunks import is_sound_alone
 
 CHUNK = 1 << 16
 """Frames of a chunk unless told otherwise."""
@@ -238,6 +239,9 @@ class Writer:
 
     def _keep_tags(self, source: Path) -> None:
         """Take over what the source says of itself; a line where something of it cannot be."""
+        with suppress(OSError):
+            if is_sound_alone(source):
+                return  # mutagen takes as long to load as a second of sound to render
         from .tags import MutagenError, read_tags, write_tags
 
         try:

@@ -31,6 +31,23 @@ INFO = {
 }
 _MOST = 1 << 24
 """Bytes of a chunk that is taken over."""
+_SOUND = (b"fmt ", b"data", b"fact", b"PEAK", b"JUNK", b"junk", b"PAD ", b"FLLR")
+"""Chunks that say nothing but what the sound is."""
+
+
+def is_sound_alone(path: Path) -> bool:
+    """Whether a file is a WAV without anything but its sound, so that nobody needs to look for tags in it."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head, at = file.read(12), 12
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return False
+        for name, start, length in chunks(file, at, end):
+            if name not in _SOUND:
+                return False
+            at = start + length
+    return end - 1 <= at <= end
 
 
 def read_chunks(path: Path) -> list[tuple[bytes, bytes]]:

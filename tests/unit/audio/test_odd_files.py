@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from rtspec.audio import files
 from rtspec.audio.decoding import flac_frames, flac_mending
 from rtspec.audio.decoding.flac import _metadata as metadata
 from rtspec.audio.decoding.views import Given, Span, View
+from rtspec.audio.riff_chunks import is_sound_alone
 from rtspec.audio.tags import read_tags
 from rtspec.errors import AudioFileError
 
@@ -319,6 +321,25 @@ def test_a_wav_keeps_time_loop_points_and_tags(tmp_path, sound):
     with files.Writer(tmp_path / "b.flac", RATE, 2, like=tmp_path / "a.wav") as writer:
         writer.write(sound)
     assert "BWF time, loop points" in writer.notes[0]
+
+
+def test_only_a_wav_without_anything_but_its_sound_is_not_asked_for_tags(tmp_path, sound):
+    from mutagen.wave import WAVE
+
+    for bits in (8, 16, 24, 32):
+        samples = sound[:, : 1001 if bits == 24 else 1000]
+        soundfile.write(tmp_path / "a.wav", samples.T, RATE, subtype="PCM_U8" if bits == 8 else f"PCM_{bits}")
+        assert is_sound_alone(tmp_path / "a.wav"), bits
+    plain = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "b.wav").write_bytes(plain + b"TAG" + bytes(125))
+    tagged_wav(tmp_path / "c.wav", sound)
+    (tmp_path / "d.wav").write_bytes(plain)
+    held = WAVE(tmp_path / "d.wav")
+    held.add_tags()
+    held.save()
+    (tmp_path / "e.wav").write_bytes(plain[:-9])
+    (tmp_path / "f.wav").write_bytes(b"ID3")
+    assert not any(is_sound_alone(tmp_path / f"{name}.wav") for name in "bcdef")
 
 
 def test_tags_and_cover_go_from_every_format_to_every_other(tmp_path, sound):
