@@ -2,48 +2,27 @@
 
 import ctypes
 import weakref
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from ..buffers.memory import (
-    address,
-    aligned_copy,
-)
+from ..buffers.memory import address
 from ..errors import ModelError
 from . import ort_api
 from .fork_lock import ForkLock
-from .one_call.form import Call, CallForm, own_form
+from .one_call.form import Call, CallForm, Precision, own_form
 from .one_call.kept import form_key, keep_form, kept_form
+from .own_run.session import OwnSession, is_program
 from .packages import PackagedModel
+from .run_call import RunCall, constant_copy
 from .run_kernels import MESSAGE_BYTES
 
 SessionPath = Literal["auto", "c-api", "binding"]
 
 
-@dataclass(frozen=True)
-class RunCall:
-    """How to call Run: addresses of the functions, the handle, and what a table of values holds."""
-
-    session_path: str
-    why: str | None
-    run: int
-    message: int
-    release: int
-    session: int
-    values: np.ndarray
-    options: Any
-    keep: tuple
-
-
-def constant_copy(values: np.ndarray) -> np.ndarray:
-    out = aligned_copy(values)
-    out.flags.writeable = False
-    return out
-
-
-def open_session(model: PackagedModel, session_path: SessionPath, call: Call, as_it_is: bool) -> tuple[Any, str | None]:
+def open_session(
+    model: PackagedModel, session_path: SessionPath, call: Call, as_it_is: bool, precision: Precision
+) -> tuple[Any, str | None]:
     """The model's session for calls of one size, made once for each way, and why it is not the C API's.
 
     Sessions are kept by content: the weights of a model are in memory once, whoever plays it.
@@ -51,29 +30,33 @@ def open_session(model: PackagedModel, session_path: SessionPath, call: Call, as
     why = "it was asked for" if session_path == "binding" else ort_api.why_unavailable()
     if why and session_path == "c-api":
         raise ModelError(f"{why}; use session_path='auto'")
-    key = ("binding" if why else "c-api", as_it_is, call.inputs[call.frame].shape, model.digest)
+    key = ("binding" if why else "c-api", as_it_is, precision, call.inputs[call.frame].shape, model.digest)
     with _making:
         found = model.sessions.get(key) or _sessions.get(key)
         if found is None:
-            found = _made_session(model, call, _BindingSession if why else _ApiSession, as_it_is)
+            found = _made_session(model, call, _BindingSession if why else _ApiSession, as_it_is, precision)
         model.sessions[key] = _sessions[key] = found
     return found, why
 
 
-def _made_session(model: PackagedModel, call: Call, session: Any, as_it_is: bool) -> Any:
+def _made_session(model: PackagedModel, call: Call, session: Any, as_it_is: bool, precision: Precision) -> Any:
     """A session of the form that was kept by an earlier start, or of one that is made and proved now."""
     if as_it_is:
         form, made = own_form(model.proto_bytes, call, session)
         made.form = form
         return made
-    key = form_key(model.proto_bytes, call.sizes)
+    key = form_key(model.proto_bytes, [*call.sizes, precision])
     form = kept_form(key, model.proto_bytes)
+
+    def opened(content: bytes) -> Any:
+        return OwnSession(content) if is_program(content) else session(content)
+
     if form is not None:
-        made = session(form.content)
+        made = opened(form.content)
     else:
         from .one_call.making import call_form
 
-        form, made = call_form(model.proto_bytes, call, session)
+        form, made = call_form(model.proto_bytes, call, opened, precision)
         keep_form(key, form)
     made.form = form
     return made

@@ -15,6 +15,7 @@ from ..buffers.memory import (
 )
 from ..buffers.step import Row, Stage
 from ..errors import InvalidValue, ModelError
+from .one_call.form import Precision
 from .ort_sessions import SessionPath
 from .packages import PackagedModel
 from .run_kernels import SESSION, run_model
@@ -32,7 +33,8 @@ class ModelStage(Stage):
     input_shape, output_shape : tuple of int
         Of one frame: the tensors' axes without "batch" and "time".
     session_path : str
-        "c-api", or "binding" where the GIL is taken at each frame.
+        "own" for a heavy model of vectors that :mod:`~.own_run` plays, "c-api", or "binding" where the GIL is taken at
+        each frame.
     why_binding : str or None
         Why the C API is not used.
     manifest : Manifest
@@ -77,7 +79,7 @@ class ModelStage(Stage):
         """A stage for `n` lanes in one call, which reads this one's parameters."""
         model, parts = self._kept[0][:2]
         n_bins = dict(zip(self.manifest.input.layout, parts.input.shape, strict=True)).get("bins")
-        several = StageParts(model, n_bins, self.session_path, False, n, self.controls)
+        several = StageParts(model, n_bins, parts.session_path, False, n, self.controls, parts.precision)
         return ModelStage(model, several, (self, *keep))
 
     def run_under_way(self) -> int:
@@ -148,6 +150,7 @@ def model_stage(
     session_path: SessionPath = "auto",
     as_it_is: bool = False,
     controls_of: ModelStage | None = None,
+    precision: Precision = "auto",
 ) -> ModelStage:
     """Make a stage of a packaged model, ready to run: session made, memory allocated, one trial call done.
 
@@ -165,6 +168,9 @@ def model_stage(
         Play the file's own graph, and each lane alone, to compare with.
     controls_of : ModelStage, optional
         Its parameters are read in place of parameters of its own.
+    precision : {"auto", "float"}
+        "auto" keeps large weights of a heavy model as float16 where its answers are proved to stay within 70 dB of the
+        file's own; "float" never does.
 
     Returns
     -------
@@ -178,4 +184,7 @@ def model_stage(
     if session_path not in ("auto", "c-api", "binding"):
         raise InvalidValue(f'session_path="{session_path}" must be one of auto, c-api, binding; try "auto"')
     controls = None if controls_of is None else controls_of.controls
-    return ModelStage(model, StageParts(model, n_bins, session_path, as_it_is, controls=controls), (*keep, controls_of))
+    if precision not in ("auto", "float"):
+        raise InvalidValue(f'precision="{precision}" must be auto or float; try "auto"')
+    parts = StageParts(model, n_bins, session_path, as_it_is, controls=controls, precision=precision)
+    return ModelStage(model, parts, (*keep, controls_of))

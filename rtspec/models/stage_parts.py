@@ -14,9 +14,10 @@ from ..buffers.memory import (
 )
 from . import ort_api
 from .manifest import Port
-from .one_call.form import Call
-from .ort_sessions import SessionPath, constant_copy, open_session
+from .one_call.form import Call, Precision
+from .ort_sessions import SessionPath, open_session
 from .packages import PackagedModel
+from .run_call import constant_copy
 from .run_kernels import APPEND_COLUMNS, LANE_STATE_COLUMNS, MESSAGE_BYTES
 from .stage_shapes import check_output, check_rate, check_room, check_state, control_arrays, input_shape
 
@@ -32,8 +33,10 @@ class StageParts:
         as_it_is: bool = False,
         lanes: int = 1,
         controls: dict[str, np.ndarray] | None = None,
+        precision: Precision = "auto",
     ):
         m = model.manifest
+        self.precision, self.session_path = precision, session_path
         self.manifest, self.lanes = m, lanes
         self._taken = shape = input_shape(model, n_bins)
         self.period = model.call_frames
@@ -45,7 +48,7 @@ class StageParts:
         axis = m.input.layout.index(model.lane_axis) if model.lane_axis in m.input.layout else None
         given = {m.input.name: frame, **self.controls, **{s.input: aligned_copy(s.value()) for s in m.states}}
         call = Call(m.input.name, axis, given, known, self._output_names, m.states, self._check)
-        session, why = open_session(model, session_path, call, as_it_is)
+        session, why = open_session(model, session_path, call, as_it_is, precision)
         self.session, self.form = session, session.form
         self._valid = {name: aligned_copy(value) for name, value in known.items() if name not in self.form.known}
         shapes = session.shapes({name: {**given, **known}[name] for name in self._input_names}, self._output_names)

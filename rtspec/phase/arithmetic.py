@@ -4,24 +4,13 @@ Phases are counted in turns (1 = 2π), float32: wrapping is a subtraction, and a
 powers of two. Nothing allocates.
 """
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
 
-from ..buffers.memory import intrinsic
+from ..buffers.arithmetic import LOOSE as LOOSE
+from ..buffers.arithmetic import bits_of, float_of
+from ..buffers.arithmetic import in_order as in_order
+from ..buffers.arithmetic import kernel as kernel
 from ..buffers.views import floats
-
-LOOSE = {"contract", "reassoc", "nsz", "arcp", "afn"}
-"""Fast arithmetic that leaves NaN and infinity alone."""
-
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-kernel = njit(fastmath=LOOSE, **_OPTIONS)
-"""Compile a function for other compiled code alone: without the wrappers for Python, a fifth faster to compile."""
-
-in_order = njit(fastmath=LOOSE - {"reassoc"}, **_OPTIONS)
-"""As `kernel`, for arithmetic that must be done in the order in which it is written, lest it leave float32's range."""
 
 SMALLEST, LARGEST = np.float32(1e-18), np.float32(1e18)
 """Magnitudes beyond these (±360 dB) are not sound: they are taken as silence, so NaN ends here, and no kernel meets
@@ -29,18 +18,6 @@ denormal numbers, its squares included."""
 
 f32 = np.float32
 HALF, QUARTER, ONE, ZERO = f32(0.5), f32(0.25), f32(1), f32(0)
-
-
-@intrinsic
-def bits_of(typingctx, value):
-    """The bits of a float32 as int32."""
-    return types.int32(types.float32), lambda context, builder, sig, args: builder.bitcast(args[0], ir.IntType(32))
-
-
-@intrinsic
-def float_of(typingctx, bits):
-    """The float32 of these int32 bits."""
-    return types.float32(types.int32), lambda context, builder, sig, args: builder.bitcast(args[0], ir.FloatType())
 
 
 @kernel

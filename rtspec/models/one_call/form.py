@@ -7,12 +7,15 @@ frame become products.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..manifest import State
 
+Precision = Literal["auto", "float"]
+"""Whether large weights of heavy models may be float16 ("auto": where that is proved close enough), or never."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Runner = Callable[[bytes], Any]
 """Makes a session of a serialised model."""
 
@@ -33,6 +36,8 @@ class CallForm:
         Why the file's own graph is played; None where another one is.
     why_alone : str or None
         Why each lane needs a call of its own; None where one call serves several.
+    weights : str
+        What the weights of a program of our own are: "float32" or "float16"; empty where onnxruntime runs it.
     """
 
     content: bytes = field(repr=False)
@@ -40,6 +45,7 @@ class CallForm:
     lanes: Mapping[str, int] = field(default_factory=dict)
     why_as_it_is: str | None = None
     why_alone: str | None = None
+    weights: str = ""
 
     @property
     def joins(self) -> bool:

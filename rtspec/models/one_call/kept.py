@@ -18,6 +18,7 @@ from ...cache import data_folder
 from ...storage import WholeFile
 from .form import CallForm
 
+_HERE = Path(__file__).parent
 MOST = 32
 """Forms that are kept at most; the oldest go."""
 
@@ -31,7 +32,9 @@ def form_key(content: bytes, sizes: Sequence[object]) -> str:
 @cache
 def _surroundings() -> bytes:
     """Digest of all else that a form hangs on."""
-    sources = sorted([*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] / "streaming" / "shapes.py"])
+    sources = sorted(
+        [*_HERE.glob("*.py"), *(_HERE.parent / "own_run").glob("*.py"), _HERE.parent / "streaming" / "shapes.py"]
+    )
     try:
         runtime = version("onnxruntime")
     except PackageNotFoundError:
@@ -64,6 +67,7 @@ def keep_form(key: str, form: CallForm) -> None:
         "lanes": dict(form.lanes),
         "why_as_it_is": form.why_as_it_is,
         "why_alone": form.why_alone,
+        "weights": form.weights,
     }
     if folder is None:
         return

@@ -4,8 +4,7 @@ Apart from :mod:`.form`, since it needs onnx and onnxruntime's own Python, which
 for a model that this machine has not met.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -13,7 +12,9 @@ import numpy as np
 from onnx import ModelProto
 
 from ..manifest import State
-from .form import Call, CallForm, Runner, own_form
+from ..own_run.assembling import Assembly
+from ..own_run.products import has_halves
+from .form import Call, CallForm, Precision, Runner, own_form
 from .graph import CallGraph, Pass
 from .lanes import NoLanes, lane_axes
 from .one_frame import depthwise, mean, one_step, pointwise, rotation, whole_packets
@@ -23,13 +24,32 @@ HEAVY = 1 << 16
 """Weights from which a model is heavy: below, other arithmetic is not worth a change of its bits."""
 CLOSE = 1e-6
 """Largest difference to what the file's own graph gives, relative to its peak."""
+CLOSE_HALVES_DB = 70.0
+"""Signal to noise of what weights of float16 give, at least, to what the file's own graph gives."""
 LARGEST = 64 << 20
 """Bytes of a model at most: whatever is larger does not play live, and copies of it would fill the memory."""
 _FRAMES, _LANES = 16, 3
 _PRODUCTS: tuple[Pass, ...] = (depthwise, pointwise, mean, whole_packets, as_rows)
 
 
-def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, Any]:
+@dataclass(frozen=True)
+class _Try:
+    """A form to make: by which passes, with or without lanes, and who runs it ("" for onnxruntime)."""
+
+    passes: tuple[Pass, ...]
+    together: bool = True
+    weights: str = ""
+
+
+def _tries(is_heavy: bool, precision: Precision) -> tuple[_Try, ...]:
+    """What is tried, the fastest first; light models keep their bits."""
+    if not is_heavy:
+        return (_Try((as_rows,), together=False),)
+    halves = (_Try(_PRODUCTS, weights="float16"),) if precision == "auto" and has_halves() else ()
+    return (*halves, _Try(_PRODUCTS, weights="float32"), _Try(_PRODUCTS), _Try((as_rows,)), _Try(()))
+
+
+def call_form(content: bytes, call: Call, session: Runner, precision: Precision = "auto") -> tuple[CallForm, Any]:
     """The form in which a model is played, for calls like `call`, and its session; the file's own where no other is
     proved equal."""
     own, plain = own_form(content, call, session)
@@ -39,10 +59,9 @@ def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, An
     proto = ModelProto.FromString(content)
     is_heavy = sum(prod(tensor.dims) for tensor in proto.graph.initializer) >= HEAVY
     why = None
-    tries = ((_PRODUCTS, True), ((as_rows,), True), ((), True)) if is_heavy else (((as_rows,), False),)
-    for passes, together in tries:
+    for each in _tries(is_heavy, precision):
         try:
-            form = _made(proto, call, passes, together)
+            form = _made(proto, call, each)
             made = session(form.content)
             why = _disproved(plain, made, form, call, exact=not is_heavy)
         except Exception as error:  # onnx and onnxruntime raise errors of many classes: the file's own graph is there
@@ -53,18 +72,28 @@ def call_form(content: bytes, call: Call, session: Runner) -> tuple[CallForm, An
     return replace(own, why_as_it_is=why), plain
 
 
-def _made(proto: ModelProto, call: Call, passes: Sequence[Pass], together: bool) -> CallForm:
+def _made(proto: ModelProto, call: Call, wanted: _Try) -> CallForm:
     shapes = {name: array.shape for name, array in call.inputs.items()}
     graph = CallGraph(proto, shapes, call.known)
     while graph.apply(rotation, one_step):
         graph.look()
-    why_alone = _find_lanes(graph, call) if together else "it is light: together they might give other bits than alone"
-    graph.apply(*passes, free_lanes)
+    why_alone = (
+        _find_lanes(graph, call) if wanted.together else "it is light: together they might give other bits than alone"
+    )
+    graph.apply(*wanted.passes, free_lanes)
     joined_views(graph)
     lanes = {name: axis for name, axis in graph.lanes.items() if name in (*graph.inputs, *graph.outputs)}
     free = {name: _free(shapes[name], lanes[name]) for name in shapes if name in lanes}
-    content = graph.proto(free).SerializeToString()
-    return CallForm(content, frozenset(call.known), lanes, None, why_alone)
+    told = frozenset(call.known), lanes, None, why_alone
+    if not wanted.weights:
+        return CallForm(graph.proto(free).SerializeToString(), *told)
+    graph.look()
+    program = Assembly(graph, half=wanted.weights == "float16").program(_types(proto))
+    return CallForm(program.content(), *told, wanted.weights)
+
+
+def _types(proto: ModelProto) -> dict[str, int]:
+    return {value.name: value.type.tensor_type.elem_type for value in (*proto.graph.input, *proto.graph.output)}
 
 
 def _free(shape: tuple[int, ...], axis: int) -> list[int | str]:
@@ -92,7 +121,7 @@ def _disproved(plain: Any, made: Any, form: CallForm, call: Call, exact: bool) -
     for k, name in enumerate(call.outputs if exact else call.outputs[:1]):
         wanted = np.array([_stacked([each[t][k] for each in alone], form.lanes.get(name)) for t in range(_FRAMES)])
         given = np.array([results[k] for results in together])
-        if not _same(given, wanted, exact):
+        if not (_heard_same(given, wanted) if form.weights == "float16" else _same(given, wanted, exact)):
             return f'"{name}" would be another by {np.abs(given - wanted).max():.3g} of {np.abs(wanted).max():.3g}'
     return None
 
@@ -148,6 +177,13 @@ def _same(given: np.ndarray, wanted: np.ndarray, exact: bool) -> bool:
     if exact or wanted.dtype.kind != "f":
         return np.array_equal(given, wanted)
     return float(np.abs(given - wanted).max(initial=0)) <= CLOSE * float(np.abs(wanted).max(initial=0))
+
+
+def _heard_same(given: np.ndarray, wanted: np.ndarray) -> bool:
+    if given.shape != wanted.shape or not np.isfinite(wanted).all():
+        return False
+    noise, signal = (float(np.square(each, dtype=np.float64).sum()) for each in (given - wanted, wanted))
+    return noise * 10 ** (CLOSE_HALVES_DB / 10) <= signal
 
 
 def _following(state: State, old: np.ndarray, new: np.ndarray) -> np.ndarray:

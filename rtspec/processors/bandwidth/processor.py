@@ -14,8 +14,10 @@ from ...frames.plan import FramePlan
 from ...frames.representation import decoding_stage, encoding_stage
 from ...frames.synthesis import synthesis_stage
 from ...models.manifest import Manifest
+from ...models.one_call.form import PRECISIONS, Precision
 from ...models.packages import load
 from ...models.session import model_stage
+from ..base import check_choice
 from ..frame_processor import FrameProcessor
 from .add_input import add_input_stage
 from .hiss import hiss_stage
@@ -52,6 +54,9 @@ class BandwidthExtension(FrameProcessor):
         0 to 1.
     output_db : float
         -60 to 24 dB.
+    precision : {"auto", "float"}
+        "auto" keeps large weights of a heavy network as float16 where that is proved within 70 dB of the file's own
+        answers, and plays in about half the time; "float" never does.
 
     References
     ----------
@@ -75,8 +80,10 @@ class BandwidthExtension(FrameProcessor):
         *,
         mix: float = 1.0,
         output_db: float = 0.0,
+        precision: Precision = "auto",
     ):
         self._model = load(SHIPPED.get(str(model), model))
+        self._precision: Precision = check_choice("precision", precision, PRECISIONS)
         _check_model(self._model.manifest, self._model.fixed_bins)
         self._crossover_hz, self._repair = _checked_crossover(crossover_hz), bool(repair)
         specs = [
@@ -149,7 +156,11 @@ class BandwidthExtension(FrameProcessor):
 
     def _answered(self, plan: FramePlan, inbox: np.ndarray, seen: np.ndarray, change: np.ndarray, shared: dict) -> Lane:
         """The model answers features with gains and levels."""
-        model, hiss, noise_analysis = model_stage(self._model), hiss_stage(plan), analysis_stage(plan)
+        model, hiss, noise_analysis = (
+            model_stage(self._model, precision=self._precision),
+            hiss_stage(plan),
+            analysis_stage(plan),
+        )
         noise, noise_spectrum, answer = aligned(plan.hop), aligned(N_BINS, np.complex64), aligned(ANSWER.length)
         mend = mend_stage(plan, hiss=noise_spectrum, delay=model.delay, **shared)
         rows = [
@@ -162,7 +173,8 @@ class BandwidthExtension(FrameProcessor):
 
     def _replaced(self, plan: FramePlan, inbox: np.ndarray, seen: np.ndarray, change: np.ndarray, shared: dict) -> Lane:
         """The model gives a spectrum for a spectrum."""
-        model, (source, goal) = model_stage(self._model, N_BINS), (self.manifest.input, self.manifest.output)
+        model = model_stage(self._model, N_BINS, precision=self._precision)
+        source, goal = self.manifest.input, self.manifest.output
         features, answer = aligned(2 * N_BINS), aligned(2 * N_BINS)
         encode = encoding_stage(plan, source.representation, source.log, source.floor, source.offset, source.scale)
         decode = decoding_stage(

@@ -8,12 +8,14 @@ from small_models import graph, packaged, tensor
 
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.step import run_table, table
+from rtspec.errors import InvalidValue
 from rtspec.models.joint import joined
 from rtspec.models.one_call.graph import CallGraph
 from rtspec.models.one_call.lanes import NoLanes, lane_axes
 from rtspec.models.one_call.making import CLOSE, HEAVY
 from rtspec.models.one_call.one_frame import depthwise, mean, one_step, pointwise, rotation, whole_packets
 from rtspec.models.one_call.rows import as_rows, free_lanes, joined_views
+from rtspec.models.own_run.products import has_halves
 from rtspec.models.packages import load
 from rtspec.models.session import model_stage
 
@@ -173,10 +175,10 @@ def test_states_get_their_lanes_from_what_becomes_of_them():
 # ------------------------------------------------------------------------------------------ what ships
 
 
-def played(name: str, frames: np.ndarray, as_it_is: bool = False) -> np.ndarray:
+def played(name: str, frames: np.ndarray, **options) -> np.ndarray:
     """Frames of shape (n, lanes, values) through a model's stages, joined where they can be."""
     model = load(name)
-    stages = [model_stage(model, model.fixed_bins, as_it_is=as_it_is) for _ in range(frames.shape[1])]
+    stages = [model_stage(model, model.fixed_bins, **options) for _ in range(frames.shape[1])]
     x = [aligned(stages[0].input_shape) for _ in stages]
     y = [aligned(stages[0].output_shape) for _ in stages]
     tables, _ = joined([([s.row(a, b)], [s]) for s, a, b in zip(stages, x, y, strict=True)])
@@ -202,11 +204,25 @@ HEAVY_MODELS = ("bandwidth-live", "inversion-live")
 @pytest.mark.parametrize("name", HEAVY_MODELS)
 def test_heavy_models_are_played_in_a_form_of_their_own_that_gives_what_the_file_gives(name):
     frames = sounds(name, 150, 1)
-    form = model_stage(load(name)).form
-    assert (form.why_as_it_is, form.why_alone) == (None, None)
-    wanted, given = played(name, frames, as_it_is=True), played(name, frames)
+    form = model_stage(load(name), precision="float").form
+    assert (form.why_as_it_is, form.why_alone, form.weights) == (None, None, "float32")
+    wanted, given = played(name, frames, as_it_is=True), played(name, frames, precision="float")
     assert np.abs(given - wanted).max() <= CLOSE * np.abs(wanted).max()
     assert not np.array_equal(given[-1], given[-2])
+
+
+@pytest.mark.parametrize("name", HEAVY_MODELS)
+def test_float16_weights_give_what_the_file_gives_within_70_db(name):
+    frames = sounds(name, 150, 1)
+    stage = model_stage(load(name))
+    assert (stage.form.weights, stage.session_path) == ("float16" if has_halves() else "float32", "own")
+    wanted, given = played(name, frames, as_it_is=True), played(name, frames)
+    assert np.square(given - wanted).sum() <= 1e-7 * np.square(wanted).sum()
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(InvalidValue, match='precision="int4" must be auto or float'):
+        model_stage(load("bandwidth-live"), precision="int4")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", HEAVY_MODELS)

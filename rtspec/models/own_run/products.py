@@ -1,0 +1,123 @@
+"""A row times weights, 64 outputs at a time, for one lane or two: each weight is read once, and a lane's sums are made
+in the same order whether it is alone or not.
+
+Weights lie as blocks of 64 outputs, each block as (inputs, 64), float32 or float16; sums are float32.
+"""
+
+import platform
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+
+from ...buffers.memory import intrinsic
+from .program import BLOCK
+
+WIDTH = 16
+"""Numbers of a vector; LLVM splits it where the processor's are shorter."""
+_I64, _I32, _FLOAT = ir.IntType(64), ir.IntType(32), ir.FloatType()
+_VECTOR = ir.VectorType(_FLOAT, WIDTH)
+
+
+def has_halves() -> bool:
+    """Whether this processor reads float16 by an instruction."""
+    return platform.machine() in ("aarch64", "arm64") or bool(binding.get_host_cpu_features().get("f16c"))
+
+
+def packed(weights: np.ndarray, half: bool) -> np.ndarray:
+    """Weights of shape (inputs, outputs) in blocks, filled up with zeros."""
+    n_in, n_out = weights.shape
+    blocks = -(-n_out // BLOCK)
+    padded = np.zeros((n_in, blocks * BLOCK), np.float16 if half else np.float32)
+    padded[:, :n_out] = weights
+    return np.ascontiguousarray(padded.reshape(n_in, blocks, BLOCK).transpose(1, 0, 2))
+
+
+@intrinsic
+def product_1(typingctx, x, x_lane, w, n, y, y_lane):
+    """``y[:64] = x[:n] @ w``, float32 weights; addresses."""
+    return _product(1, _FLOAT)
+
+
+@intrinsic
+def product_2(typingctx, x, x_lane, w, n, y, y_lane):
+    """The same for two lanes, `x_lane` and `y_lane` bytes apart."""
+    return _product(2, _FLOAT)
+
+
+@intrinsic
+def half_product_1(typingctx, x, x_lane, w, n, y, y_lane):
+    """:func:`product_1` with float16 weights."""
+    return _product(1, ir.HalfType())
+
+
+@intrinsic
+def half_product_2(typingctx, x, x_lane, w, n, y, y_lane):
+    """:func:`product_2` with float16 weights."""
+    return _product(2, ir.HalfType())
+
+
+def _product(lanes: int, element: ir.Type):
+    signature = types.void(*[types.int64] * 6)
+
+    def codegen(context, builder: Any, signature, args):
+        x, x_lane, w, n, y, y_lane = args
+        before, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        i = _phi(builder, _I64, ir.Constant(_I64, 0), before)
+        sums = [
+            [_phi(builder, _VECTOR, ir.Constant(_VECTOR, [0.0] * WIDTH), before) for _ in range(lanes)]
+            for _ in range(BLOCK // WIDTH)
+        ]
+        given = [_spread(builder, _at(builder, x, (i, 4), (x_lane, lane))) for lane in range(lanes)]
+        size = 4 if element is _FLOAT else 2
+        for j, row in enumerate(sums):
+            place = _at(builder, w, (i, BLOCK * size), (ir.Constant(_I64, WIDTH * size), j))
+            weights = _load(builder, place, ir.VectorType(element, WIDTH), size * WIDTH)
+            weights = weights if element is _FLOAT else builder.fpext(weights, _VECTOR)
+            for lane, total in enumerate(row):
+                added = _fma(builder, given[lane], weights, total)
+                total.add_incoming(added, loop)
+        following = builder.add(i, ir.Constant(_I64, 1))
+        i.add_incoming(following, loop)
+        builder.cbranch(builder.icmp_signed("<", following, n), loop, end)
+        builder.position_at_end(end)
+        for j, row in enumerate(sums):
+            for lane, total in enumerate(row):
+                place = _at(builder, y, (ir.Constant(_I64, 4 * WIDTH), j), (y_lane, lane))
+                builder.store(total.incomings[1][0], builder.inttoptr(place, _VECTOR.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _phi(builder: Any, kind: ir.Type, start: ir.Value, block: ir.Block) -> Any:
+    made = builder.phi(kind)
+    made.add_incoming(start, block)
+    return made
+
+
+def _at(builder: Any, base: ir.Value, *terms: tuple[ir.Value, int]) -> ir.Value:
+    """An address: the base and products of a value and a number."""
+    for value, times in terms:
+        base = builder.add(base, builder.mul(value, ir.Constant(_I64, times)))
+    return base
+
+
+def _load(builder: Any, place: ir.Value, kind: ir.Type, align: int) -> ir.Value:
+    return builder.load(builder.inttoptr(place, kind.as_pointer()), align=align)
+
+
+def _spread(builder: Any, place: ir.Value) -> ir.Value:
+    """One number in all places of a vector."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(nothing, _load(builder, place, _FLOAT, 4), ir.Constant(_I32, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_I32, WIDTH), [0] * WIDTH))
+
+
+def _fma(builder: Any, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{WIDTH}f32"), [a, b, c])
