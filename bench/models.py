@@ -2,9 +2,10 @@
 
     python bench/models.py [MODEL …] [--rounds 200]
 
-"file" is the file's own graph, one call a channel; "played" is the graph that the engine makes of it
-(rtspec/models/one_call), with both channels in one call where the model allows it. Times are medians in µs a frame, in
-compiled code; the difference is that of the two answers, relative to their peak.
+"file" is the file's own graph, one call a channel; "float" and "played" are what the engine makes of it
+(rtspec/models/one_call and own_run) with precision="float" and "auto", with both channels in one call where the model
+allows it. Times are medians in µs a frame, in compiled code, each with its ratio to the file's; the difference is that
+of "float" to the file's answers, relative to their peak, and the SNR that of "played".
 """
 
 import argparse
@@ -20,6 +21,7 @@ from rtspec.buffers.step import Row, Stage, run_rows, table
 from rtspec.models import load, model_stage
 from rtspec.models.catalogue import models
 from rtspec.models.joint import joined
+from rtspec.models.one_call.form import Precision
 from rtspec.processors.timbre.few import asking_stages
 from rtspec.processors.timbre.voice_kernels import ASKED
 from rtspec.processors.timbre.voices import MAX_VOICES, N_LEVELS
@@ -38,10 +40,12 @@ def run_calls(rows, n_rows, calls):
 class Played:
     """A model's stages of some channels as one table, with noise to play."""
 
-    def __init__(self, name: str, channels: int, as_it_is: bool):
+    def __init__(self, name: str, channels: int, way: str):
         model = load(name)
         n_bins = model.fixed_bins or model.plan().n_bins
-        stages = [model_stage(model, n_bins, as_it_is=as_it_is) for _ in range(channels)]
+        precision: Precision = "float" if way == "float" else "auto"
+        stages = [model_stage(model, n_bins, as_it_is=way == "file", precision=precision) for _ in range(channels)]
+        self.weights = stages[0].form.weights or "onnxruntime"
         self.inputs = [aligned(stages[0].input_shape) for _ in stages]
         self.outputs = [aligned(stages[0].output_shape) for _ in stages]
         lanes: list[tuple[list[Row], list[Stage]]] = [
@@ -69,21 +73,25 @@ class Played:
         return float(np.median(self.times_us))
 
 
+WAYS = ("file", "float", "played")
+
+
 def compared(name: str, rounds: int) -> str:
     """A row of the table."""
-    ways = {(way, n): Played(name, n, as_it_is=way == "file") for n in (1, 2) for way in ("file", "played")}
-    difference = 0.0
+    ways = {(way, n): Played(name, n, way) for n in (1, 2) for way in WAYS}
+    difference, noise, signal = 0.0, 1e-60, 0.0
     for turn in range(rounds + 10):
         made = {key: each.run(measured=turn >= 10) for key, each in ways.items()}
         for n in (1, 2):
-            peak = max(1e-30, float(np.abs(made["file", n]).max()))
-            difference = max(difference, float(np.abs(made["file", n] - made["played", n]).max()) / peak)
+            file, peak = made["file", n], max(1e-30, float(np.abs(made["file", n]).max()))
+            difference = max(difference, float(np.abs(file - made["float", n]).max()) / peak)
+            noise += float(np.square(file - made["played", n], dtype=np.float64).sum())
+            signal += float(np.square(file, dtype=np.float64).sum())
     us = {key: each.median_us for key, each in ways.items()}
-    one, two = us["played", 1] / us["file", 1], us["played", 2] / us["file", 2]
-    together = "one call" if ways["played", 2].together else "two calls"
-    figures = [f"{us['file', 1]:.1f}", f"{us['played', 1]:.1f}", f"{one:.2f}"]
-    figures += [f"{us['file', 2]:.1f}", f"{us['played', 2]:.1f}", f"{two:.2f}", together, f"{difference:.1e}"]
-    return f"| {name} | {' | '.join(figures)} |"
+    figures = [f"{us[way, n]:.1f} | {us[way, n] / us['file', n]:.2f}" for n in (1, 2) for way in WAYS]
+    played = ways["played", 2]
+    told = f"{played.weights}, {'one call' if played.together else 'two calls'}"
+    return f"| {name} | {' | '.join(figures)} | {told} | {difference:.1e} | {10 * np.log10(signal / noise):.0f} dB |"
 
 
 def voices(n: int, rounds: int) -> str:
@@ -113,8 +121,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     args = parser.parse_args()
     before = stolen_ms()
-    print("| model | file us | played us | ratio | 2 ch file us | 2 ch played us | ratio | 2 ch in | difference |")
-    print("| --- | --: | --: | --: | --: | --: | --: | --- | --: |")
+    print(f"| model | {' | '.join(f'{n} ch {way} us | ratio' for n in (1, 2) for way in WAYS)} | by | float | SNR |")
+    print(f"| --- {'| --: ' * 12}| --- | --: | --: |")
     for name in args.models:
         print(compared(name, args.rounds), flush=True)
     print("", *(voices(n, args.rounds) for n in (1, 2, 4, 8)), sep="\n")

@@ -1,4 +1,5 @@
-"""A package with its weights in float16 and in int8: size, time per frame, and how much the sound changes.
+"""A package as it is played with weights of float16, and stored in float16 and in int8: size, time per frame, and how
+much the sound changes.
 
 Section 3.4 of Deshpande et al. does this with its network; here it is done with any package, by onnxruntime.
 """
@@ -14,14 +15,16 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from ..benchmarks import model as model_benchmark
 from ..metrics import distances as metrics
 from ..models import models
+from ..models.one_call.form import Precision
 from ..models.proto import read_proto
 
+PLAYED = "as played"
 SMALLEST = 64
 """Tensors of fewer numbers stay as they are."""
 
 
 def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int = 300) -> list[dict]:
-    """Figures of a model of BandwidthExtension in float32, float16 and int8.
+    """Figures of a model of BandwidthExtension in float32, as it is played, and with its file in float16 and int8.
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int =
     Returns
     -------
     list of dict
-        For each: bytes, their ratio, µs a frame, and SNR (dB) and log-spectral distance against float32's sound.
+        For each: bytes, their ratio, µs a frame, and SNR (dB) and log-spectral distance against float32's sound. "as
+        played" is the same file with ``precision="auto"``; all others are played with "float".
     """
     from ..processors.bandwidth.processor import SHIPPED, BandwidthExtension
 
@@ -46,11 +50,12 @@ def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int =
         for kind, proto in versions(read_proto(Path(models().get(name, name)))).items():
             path = Path(folder) / f"{kind}.onnx"
             onnx.save(proto, path)
-            heard = BandwidthExtension(path)(sound, sample_rate)
+            precision: Precision = "auto" if kind == PLAYED else "float"
+            heard = BandwidthExtension(path, precision=precision)(sound, sample_rate)
             first = heard if first is None else first
             size = path.stat().st_size
             row = {"weights": kind, "bytes": size, "ratio": size / made[0]["bytes"] if made else 1.0}
-            row["us_a_frame"] = model_benchmark.run(path, n_frames)["compiled_p50_us"]
+            row["us_a_frame"] = model_benchmark.run(path, n_frames, precision)["compiled_p50_us"]
             row["snr_db"] = metrics.snr_db(first, heard)
             row["lsd"] = metrics.log_spectral_distance(first, heard)
             made.append(row)
@@ -58,8 +63,8 @@ def rows(model: str | Path, sound: np.ndarray, sample_rate: int, n_frames: int =
 
 
 def versions(proto: ModelProto) -> dict[str, ModelProto]:
-    """The model as it is, with weights stored as float16, and with weights and activations of products in int8."""
-    return {"float32": proto, "float16": with_half_weights(proto), "int8": with_int8(proto)}
+    """The model as it is, twice; with weights stored as float16; with products of int8."""
+    return {"float32": proto, PLAYED: proto, "float16": with_half_weights(proto), "int8": with_int8(proto)}
 
 
 def with_half_weights(proto: ModelProto) -> ModelProto:

@@ -43,7 +43,8 @@ def _played(case: Case) -> str:
         return "; its rate is not 1:1, so FrameModel runs it and no stage does"
     port, n_bins = package.manifest.input, (package.manifest.n_fft or DEFAULT_N_FFT) // 2 + 1
     stage = model_stage(package, None if package.fixed_bins else port.frame_layout.used(n_bins))
-    return f"; played as frames of {list(stage.input_shape)} to {list(stage.output_shape)}"
+    weights = f", with {stage.form.weights} weights" if stage.form.weights else ""
+    return f"; played as frames of {list(stage.input_shape)} to {list(stage.output_shape)}{weights}"
 
 
 def _equality(case: Case) -> tuple[bool, str]:
