@@ -18,11 +18,12 @@ from ..audio import files
 from ..console import emit, table
 from ..errors import InvalidValue
 from ..frames.stft import istft
-from ..style.judging import Judges, content_kept
+from ..style.judging import Judges, levelled
+from ..style.measures import content_kept, nearness
 from ..style.networks import network_named
 from ..style.spectra import PLAN, RATE, frames_of, sound_of
-from ..style.transfer import LEVEL, MOST_STYLE_S, Section, Wishes, as_heard
-from .style_live import SOUND_RATE, contents, nearness
+from ..style.transfer import MOST_STYLE_S, Section, Wishes, as_heard
+from .style_live import SOUND_RATE, contents
 
 KERNELS = (1, 3, 5, 7, 11, 15)
 """Frames of the unseen networks."""
@@ -66,7 +67,7 @@ def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str
     ways: dict[str, Callable[[], np.ndarray]] = {
         "untouched": lambda: heard,
         "cross-synthesis": lambda: crossed(heard, reference),
-        "convolution": lambda: _level(fftconvolve(heard, reference[:RATE])[: len(heard)]),
+        "convolution": lambda: levelled(fftconvolve(heard, reference[:RATE])[: len(heard)]),
         "best": lambda: sound_of(magnitude, len(heard), wishes.phase),
         "griffin-lim 500": lambda: sound_of(magnitude, len(heard), "griffin-lim:500"),
         "sound": lambda: section.moved(best),
@@ -104,11 +105,7 @@ def crossed(content: np.ndarray, style: np.ndarray) -> np.ndarray:
     shaped = theirs[_BANDS[0] : _BANDS[-1]] * gain
     made = np.zeros_like(theirs)
     made[_BANDS[0] : _BANDS[-1]] = shaped
-    return _level(istft(made, PLAN, length=len(content)))
-
-
-def _level(sound: np.ndarray) -> np.ndarray:
-    return (sound * (LEVEL / max(float(np.sqrt(np.mean(np.square(sound)))), 1e-9))).astype(np.float32)
+    return levelled(istft(made, PLAN, length=len(content)))
 
 
 def _mean(rows: list[dict[str, Any]], way: str) -> dict[str, Any]:

@@ -1,130 +1,30 @@
 """``rtspec evaluate style-live``: StyleTransfer on contents and networks that its training never met.
 
 A texture is judged on the sound, by random networks of seeds that no training draws, as a share of how far the
-untouched content is; beside it stands how far another stretch of the same style is, its own variability.
+untouched content is; beside it stands how far other stretches of the same style, as long as the contents, are: its own
+variability.
 """
 
 import argparse
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from ..console import emit, table
+from ..style.judging import Texture, unseen_networks
+from ..style.measures import content_kept, nearness
+from ..style.networks import Ulyanov
 from ..training.data.folders import FACTS, clips, tracks
 from ..training.data.packages import DataError
 from ..training.data.textures import TONAL
 from ..training.style.sounds import Style, read_styles, split
 
-RATE, N_FFT, HOP = 22050, 2048, 512
 KERNELS = (3, 5, 11)
 """Frames that the judges see at once, a judge each."""
-FIRST_SEED = 1 << 40
-N_FILTERS = 512
-LEVEL = 0.1
+SEEDS = (1 << 40,)
 SOUND_RATE = 48000
-_BANDS, _MODULATIONS = 24, 6
-
-
-# Measures -------------------------------------------------------------------------------------------------------------
-
-
-class Judge:
-    """A random network over magnitudes: one convolution over time with the bins as channels, ReLU, Gram matrix."""
-
-    def __init__(self, seed: int, kernel: int):
-        rng = np.random.default_rng(seed)
-        shape = (kernel, N_FILTERS, N_FFT // 2 + 1)
-        self._weights = (rng.standard_normal(shape) * np.sqrt(4 / ((shape[1] + shape[2]) * 11))).astype(np.float32)
-
-    def gram(self, magnitudes: np.ndarray) -> np.ndarray:
-        """(n_bins, n_frames) → (n_filters, n_filters)."""
-        logs, n = np.log1p(magnitudes), magnitudes.shape[1] - len(self._weights) + 1
-        features = np.maximum(0, sum(w @ logs[:, k : k + n] for k, w in enumerate(self._weights)))
-        return features @ features.T / n
-
-
-def magnitudes(sound: np.ndarray) -> np.ndarray:
-    """Of a sound at 22.05 kHz, brought to a common level: float32 (n_bins, n_frames)."""
-    level = np.sqrt(np.mean(np.square(sound, dtype=np.float64))) + 1e-9
-    return np.abs(_frames(sound * (LEVEL / level), N_FFT, HOP)).astype(np.float32)
-
-
-def _frames(sound: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
-    """Spectra of whole frames, Hann: complex (n_bins, n_frames)."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-    return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(sound, n_fft)[::hop] * window, axis=1).T
-
-
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's, 0 where one of them is constant."""
-    one, other = one.ravel() - one.mean(), other.ravel() - other.mean()
-    return float(one @ other / (np.sqrt((one @ one) * (other @ other)) + 1e-12))
-
-
-def content_kept(made: np.ndarray, content: np.ndarray) -> dict[str, float]:
-    """Correlations of envelope, onset strength and chroma of two spectrograms."""
-    measures = {"envelope_r": _envelope, "onset_r": _onsets, "chroma_r": _chroma}
-    return {name: correlation(measure(made), measure(content)) for name, measure in measures.items()}
-
-
-def _envelope(spectrum: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.mean(spectrum**2, axis=0))
-
-
-def _onsets(spectrum: np.ndarray) -> np.ndarray:
-    power = _mel(64, N_FFT) @ spectrum**2
-    level = 10 * np.log10(np.maximum(power, 1e-8 * power.max()) + 1e-12)
-    return np.maximum(0, np.diff(level, axis=1)).mean(axis=0)
-
-
-def _chroma(spectrum: np.ndarray) -> np.ndarray:
-    hz = np.maximum(np.arange(len(spectrum)) * RATE / N_FFT, 1.0)
-    classes = np.round(12 * np.log2(hz / 440)).astype(int) % 12
-    inside = (hz > 100) & (hz < 4000)
-    energy = ((classes == np.arange(12)[:, None]) & inside).astype(np.float32) @ spectrum**2
-    return energy / (energy.max(axis=0) + 1e-6)
-
-
-def _mel(n_bands: int, n_fft: int) -> np.ndarray:
-    edges = 700 * np.expm1(np.linspace(0, np.log1p(RATE / 2 / 700), n_bands + 2))
-    hz = np.arange(n_fft // 2 + 1) * RATE / n_fft
-    rise, fall = (hz - edges[:-2, None]) / np.diff(edges)[:-1, None], (edges[2:, None] - hz) / np.diff(edges)[1:, None]
-    weights = np.maximum(0, np.minimum(rise, fall))
-    return weights / (weights.sum(axis=1, keepdims=True) + 1e-9)
-
-
-def texture_statistics(sound: np.ndarray) -> list[np.ndarray]:
-    """Groups of statistics of band envelopes: means, variation, skewness, correlations of bands, modulation powers.
-
-    References
-    ----------
-    J. McDermott, E. Simoncelli: "Sound texture perception via statistics of the auditory periphery", Neuron 2011.
-    """
-    level = np.sqrt(np.mean(np.square(sound, dtype=np.float64))) + 1e-9
-    n_fft, hop = 512, 64
-    power = np.abs(_frames(sound * (LEVEL / level), n_fft, hop)) ** 2
-    envelopes = (_mel(_BANDS, n_fft) @ power + 1e-9) ** 0.15
-    mean, deviation = envelopes.mean(1), envelopes.std(1) + 1e-6
-    normal = (envelopes - mean[:, None]) / deviation[:, None]
-    spectrum = np.abs(np.fft.rfft(normal, axis=1)) ** 2
-    edges = np.geomspace(0.5, 100, _MODULATIONS + 1) / (RATE / hop) * envelopes.shape[1]
-    octaves = [spectrum[:, int(a) : max(int(a) + 1, int(b))].sum(1) for a, b in pairwise(edges)]
-    modulation = np.array(octaves) / (spectrum.sum(1) + 1e-9)
-    return [mean, deviation / mean, (normal**3).mean(1), np.corrcoef(normal), np.sqrt(modulation)]
-
-
-def nearness(made: np.ndarray, style: np.ndarray, content: np.ndarray) -> float:
-    """Distance of texture statistics to the style's over that of the untouched, mean of the groups in dB, as McDermott
-    and Simoncelli average their classes; below 1: nearer."""
-    groups = zip(*(texture_statistics(sound) for sound in (made, style, content)), strict=True)
-    ratios = [(np.linalg.norm(m - s) + 1e-9) / (np.linalg.norm(c - s) + 1e-9) for m, s, c in groups]
-    return float(np.exp(np.mean(np.log(ratios))))
-
-
-# The command ----------------------------------------------------------------------------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -150,8 +50,8 @@ def run(args: argparse.Namespace) -> None:
 
 def measured(model: str, styles: list[Style], sounds: list[np.ndarray]) -> list[dict]:
     """A row a style: means over the contents."""
-    judges = [Judge(FIRST_SEED + k, kernel) for k, kernel in enumerate(KERNELS)]
-    return [_row(model, style, sounds, judges) for style in styles]
+    networks = unseen_networks(KERNELS, SEEDS)
+    return [_row(model, style, sounds, networks) for style in styles]
 
 
 def contents(folder: str | Path, n: int, seconds: float) -> Iterator[np.ndarray]:
@@ -178,38 +78,38 @@ def _mono(each) -> np.ndarray:
     return np.asarray(resample_poly(sound, SOUND_RATE // common, rate // common), np.float32)
 
 
-def _row(model: str, style: Style, sounds: list[np.ndarray], judges: list[Judge]) -> dict:
+def _row(model: str, style: Style, sounds: list[np.ndarray], networks: list[Ulyanov]) -> dict:
     """Means of one style over all contents."""
     from ..processors.style.processor import StyleTransfer
 
     learnt, other = (part.judged for part in split(style))
-    wanted, again = magnitudes(learnt), magnitudes(other)
-    found = []
+    texture, found = Texture(learnt, networks), []
+    own = np.mean([texture.distances(each) for each in _stretches(other, len(_at_judges(sounds[0])))], axis=0)
     for seed, sound in enumerate(sounds):
         made = StyleTransfer(style.name, model=model, seed=seed)(sound, SOUND_RATE)
-        pair = _at_judges(made), _at_judges(sound)
-        heard, untouched = (magnitudes(each) for each in pair)
+        heard, untouched = _at_judges(made), _at_judges(sound)
+        far = texture.distances(untouched)
         found.append(
             {
-                **_shares(judges, wanted, heard, again, untouched),
-                **content_kept(heard, untouched),
-                "nearer": float(nearness(pair[0], learnt, pair[1]) < 1),
+                "share": float(np.mean(texture.distances(heard) / far)),
+                "own": float(np.mean(own / far)),
+                **{f"{name}_r": value for name, value in content_kept(heard, untouched).items()},
+                "nearer": float(nearness(heard, learnt, untouched) < 1),
                 "level_db": 20 * np.log10((np.std(made) + 1e-9) / (np.std(sound) + 1e-9)),
             }
         )
-    return {"style": style.name, **{name: round(float(np.mean([e[name] for e in found])), 3) for name in found[0]}}
+    means = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+    return {"style": style.name, **{name: round(value, 4) for name, value in means.items()}, **_times_own(means)}
+
+
+def _times_own(means: dict[str, float]) -> dict[str, float]:
+    return {"times_own": round(means["share"] / means["own"], 2)}
+
+
+def _stretches(sound: np.ndarray, n: int) -> list[np.ndarray]:
+    """A style's held-out part in pieces as long as what is judged beside them; one, if it is not that long."""
+    return [sound[k * n : (k + 1) * n] for k in range(max(1, len(sound) // n))]
 
 
 def _at_judges(sound: np.ndarray) -> np.ndarray:
     return resample_poly(sound, 147, 320)
-
-
-def _shares(judges: list[Judge], wanted, heard, again, untouched) -> dict[str, float]:
-    """Squared distances of Gram matrices to the style's over the untouched's: of what was made, and of the style."""
-    shares = []
-    for judge in judges:
-        goal, *others = (judge.gram(each) for each in (wanted, heard, again, untouched))
-        made, own, far = (float(np.sum((each - goal) ** 2)) for each in others)
-        shares.append((made / far, own / far))
-    share, own = np.mean(shares, axis=0)
-    return {"share": float(share), "own": float(own)}

@@ -82,6 +82,13 @@ def unpooled(slope: np.ndarray, is_second: np.ndarray, n_frames: int) -> np.ndar
     return out[:, :n_frames]
 
 
+def random_filters(seed: int, kernel: int, n_filters: int, n_bins: int = N_BINS) -> np.ndarray:
+    """Weights drawn as in [1]_, float32 of shape (kernel, n_filters, n_bins)."""
+    scale = math.sqrt(2) * math.sqrt(2 / ((n_bins + n_filters) * KERNEL))
+    drawn = np.random.default_rng((seed, kernel)).standard_normal((kernel, n_filters, n_bins), np.float32)
+    return np.float32(scale) * drawn
+
+
 class Ulyanov:
     """One layer; content and style are the same features [1]_.
 
@@ -94,9 +101,7 @@ class Ulyanov:
     content_layer, style_weights, as_level = 0, (1.0,), False
 
     def __init__(self, seed: int = 0, kernel: int = KERNEL, n_filters: int = N_FILTERS, n_bins: int = N_BINS):
-        scale = math.sqrt(2) * math.sqrt(2 / ((n_bins + n_filters) * KERNEL))
-        drawn = np.random.default_rng((seed, kernel)).standard_normal((kernel, n_filters, n_bins), np.float32)
-        self._layer = Convolution(np.float32(scale) * drawn)
+        self._layer = Convolution(random_filters(seed, kernel, n_filters, n_bins))
         self.n_least = kernel
 
     def features(self, seen: np.ndarray) -> list[np.ndarray]:

@@ -16,14 +16,12 @@ from scipy.optimize import Bounds, minimize
 from scipy.signal import resample_poly
 
 from ..errors import InvalidValue
-from .judging import Judges
+from .judging import LEVEL, Judges
 from .losses import Losses, StyleLoss
 from .networks import Network, network_named
 from .spectra import RATE, Seen, frames_of, sound_of, sound_slope
 
 SOUND_ROUNDS = 80
-LEVEL = 0.1
-"""Root mean square at which content and style are compared."""
 SECTION_S, OVERLAP_S = 12.0, 0.5
 """Longer contents are made in sections of that length, each over the last one's end."""
 MOST_STYLE_S = 30.0

@@ -8,8 +8,9 @@ import pytest
 import rtspec
 from rtspec.cli import main
 from rtspec.errors import InvalidValue
-from rtspec.style.judging import Judges, content_kept
+from rtspec.style.judging import Judges
 from rtspec.style.losses import GramTarget, StyleLoss
+from rtspec.style.measures import content_kept
 from rtspec.style.networks import Convolution, Ulyanov, Wyse, network_named, pooled, unpooled
 from rtspec.style.spectra import RATE, Seen, frames_of, sound_slope
 from rtspec.style.transfer import Section, Wishes, as_heard

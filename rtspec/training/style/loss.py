@@ -11,11 +11,11 @@ from ..enhancement.live import overlap_added
 from .judges import Judge, content_kept, levelled, resampled, spectrogram
 from .sounds import EDGE, N_JUDGED
 
-GOALS = {"envelope": 0.82, "onset": 0.93, "chroma": 0.6}
+GOALS = {"envelope": 0.8, "onset": 0.93, "chroma": 0.6}
+"""Correlations with the content beyond which nothing more is asked."""
 LEVEL_WEIGHT = 0.3
 NEAR = 0.02
-"""Share at which a texture is as near as the style is to itself."""
-"""Correlations with the content beyond which nothing more is asked."""
+"""Distance, as a share of the style's size, at which a texture is as near as most styles are to themselves."""
 
 
 class Batch(NamedTuple):
@@ -54,10 +54,13 @@ class StyleLoss:
     content_weight : float
     n_filters : int
         Of each judge.
+    own : Tensor, shape (n_styles,), optional
+        How far each style is from itself, as a share of its size; all :data:`NEAR` by default.
     """
 
-    def __init__(self, tonal: Tensor, content_weight: float = 4.0, n_filters: int = 256):
+    def __init__(self, tonal: Tensor, content_weight: float = 4.0, n_filters: int = 256, own: Tensor | None = None):
         self.tonal, self.content_weight, self.n_filters = tonal, content_weight, n_filters
+        self.own = torch.full_like(tonal, NEAR) if own is None else own
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         parts = self.parts(network, batch)
@@ -70,14 +73,15 @@ class StyleLoss:
             answer = network(each.features, each.weights)
         spectrum = retold(answer.float(), each.spectrum, each.levels)
         made, content, style = heard(spectrum), heard(each.spectrum), spectrogram(levelled(each.style))
-        share = Judge(int(each.seed), self.n_filters).shares(made, style, content)
-        kept = content_kept(made, content)
+        with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
+            near, far, size = Judge(int(each.seed), self.n_filters).judge(made, style, content)
+        kept, share, own = content_kept(made, content), near / far, torch.matmul(each.weights, self.own.to(near.device))
         weight = {"envelope": 1.0, "onset": 1.0, "chroma": torch.matmul(each.weights, self.tonal.to(share.device))}
         lacking = sum(weight[name] * torch.relu(goal - kept[name]) for name, goal in GOALS.items())
         level = _level_error(spectrum, each.spectrum)
         return {
             "style": share.mean(),
-            "logarithm": torch.log(share + NEAR).mean(),
+            "logarithm": torch.log((near + own * size) / far).mean(),
             "lacking": torch.as_tensor(lacking).mean(),
             "level": level,
         } | {name: value.mean() for name, value in kept.items()}

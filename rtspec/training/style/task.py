@@ -15,6 +15,7 @@ from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..data.textures import TONAL
 from ..fit import Fitted, fit
 from ..recipe import Recipe
+from .judges import Judge, levelled, spectrogram
 from .loss import StyleLoss
 from .networks import GAIN, StyleNetwork
 from .sounds import Batches, Contents, Style, read_styles, split
@@ -22,6 +23,7 @@ from .starting import freeze, start_styles
 
 VALIDATION_ITEMS, VALIDATION_SEED = 8, 1 << 40
 """Held-out draws that are judged by networks that no step draws."""
+LEAST_OWN, MOST_OWN = 0.003, 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
     begin(args)
-    styles = [split(style)[0] for style in read_styles(args.styles)]
-    fitted = train(args, styles)
+    parts = [split(style) for style in read_styles(args.styles)]
+    styles = [learnt for learnt, _ in parts]
+    fitted = train(args, styles, torch.tensor([own_variability(*each) for each in parts]))
     text = f"{', '.join(style.name for style in styles)}: {fitted.step} steps, best {fitted.best:.4g}; in {args.out}"
     data = {"styles": [style.name for style in styles], "steps": fitted.step, "best": fitted.best, "kept": args.out}
     if args.export:
@@ -60,15 +63,15 @@ def run(args: argparse.Namespace) -> None:
     emit(args, data, text)
 
 
-def train(args: argparse.Namespace, styles: list[Style]) -> Fitted:
-    """Train a network of all these styles."""
+def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> Fitted:
+    """Train a network of all these styles, of which each is `own` from itself."""
     network = make(styles, args.width, args.seed)
     if args.start:
         start_styles(network, [style.name for style in styles], args.start)
     if args.frozen:
         freeze(network)
     tonal = torch.tensor([float(style.name in args.tonal.split(",")) for style in styles])
-    loss, draw = StyleLoss(tonal, args.content_weight), Batches(styles, Contents(args.contents))
+    loss, draw = StyleLoss(tonal, args.content_weight, own=own), Batches(styles, Contents(args.contents))
     recipe = Recipe(
         args.steps,
         args.batch,
@@ -90,6 +93,14 @@ def make(styles: list[Style], width: int = 192, seed: int = 0) -> StyleNetwork:
     with torch.no_grad():
         network.spectra.copy_(torch.as_tensor(np.stack([style.spectrum() for style in styles])) / GAIN)
     return network
+
+
+def own_variability(style: Style, again: Style) -> float:
+    """Squared distance of Gram matrices of two stretches of a style as a share of its size; bounded by what is worth
+    being aimed at."""
+    learnt, other = (spectrogram(levelled(torch.as_tensor(each.judged)[None])) for each in (style, again))
+    found = [Judge(VALIDATION_SEED + k).judge(other, learnt, learnt) for k in range(3)]
+    return min(MOST_OWN, max(LEAST_OWN, float(np.mean([float(near / size) for near, _, size in found]))))
 
 
 def _judge(draw: Batches, loss: StyleLoss) -> Callable[[nn.Module], float]:

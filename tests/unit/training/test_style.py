@@ -23,8 +23,12 @@ from rtspec.processors.style.frames import (  # noqa: E402
     retell_stage,
     seen_of,
 )
+from rtspec.style.judging import Texture, magnitudes  # noqa: E402
+from rtspec.style.measures import content_kept  # noqa: E402
+from rtspec.style.networks import Ulyanov  # noqa: E402
 from rtspec.training.data.packages import DataError  # noqa: E402
-from rtspec.training.style.judges import Judge, correlation, distance, levelled, resampled  # noqa: E402
+from rtspec.training.style.judges import Judge, correlation, distance, levelled, resampled, spectrogram  # noqa: E402
+from rtspec.training.style.judges import content_kept as judges_content_kept  # noqa: E402
 from rtspec.training.style.loss import StyleLoss, retold  # noqa: E402
 from rtspec.training.style.networks import StyleNetwork  # noqa: E402
 from rtspec.training.style.sounds import Batches, Contents, Style, made_up, read_styles, split  # noqa: E402
@@ -100,12 +104,25 @@ def test_a_gram_matrix_is_that_of_the_naive_form():
     assert judge.gram(magnitudes)[0].numpy() == pytest.approx(wanted, rel=1e-4)
 
 
+def test_what_is_trained_for_is_what_is_measured():
+    rng = np.random.default_rng(2)
+    sounds = [
+        rng.standard_normal(22050).astype(np.float32) * np.exp(-(np.arange(22050) % 5000) / n) for n in (900, 3e4)
+    ]
+    seen = [spectrogram(levelled(torch.as_tensor(each, dtype=torch.float32)[None])) for each in sounds]
+    assert seen[0][0].numpy() == pytest.approx(magnitudes(sounds[0]), rel=1e-3, abs=2e-4)
+    judge = Judge(5, 64)
+    texture = Texture(sounds[1], [Ulyanov(5, judge.weight.shape[2], 64)])
+    found = float(distance(judge.gram(seen[0]), judge.gram(seen[1])))
+    assert found == pytest.approx(float(texture.distances(sounds[0])[0]), rel=1e-3)
+    kept = {name: float(value) for name, value in judges_content_kept(*seen).items()}
+    assert kept == pytest.approx(content_kept(*sounds), abs=1e-3)
+
+
 def test_judges_tell_textures_apart_and_agree_on_the_same():
     rng = np.random.default_rng(0)
-    sounds = [torch.as_tensor(rng.standard_normal((1, 44100)).astype(np.float32)) for _ in range(2)]
-    tone = torch.sin(torch.arange(44100) * 0.1)[None]
-    from rtspec.training.style.judges import spectrogram
-
+    sounds = [torch.as_tensor(rng.standard_normal((1, 132300)).astype(np.float32)) for _ in range(2)]
+    tone = torch.sin(torch.arange(132300) * 0.1)[None]
     same, other, content = (spectrogram(levelled(sound)) for sound in (*sounds, tone))
     judge = Judge(7, 64)
     assert float(judge.shares(same, other, content)) < 0.01
