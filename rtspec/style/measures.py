@@ -109,4 +109,4 @@ def nearness(made: np.ndarray, style: np.ndarray, content: np.ndarray) -> float:
     and Simoncelli average their classes; below 1: nearer."""
     groups = zip(*(texture_statistics(sound) for sound in (made, style, content)), strict=True)
     ratios = [(np.linalg.norm(m - s) + 1e-9) / (np.linalg.norm(c - s) + 1e-9) for m, s, c in groups]
-    return float(np.exp(np.mean(np.log(ratios))))
+    return float(np.exp(np.mean(np.log(np.array(ratios)))))
