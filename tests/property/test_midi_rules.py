@@ -1,5 +1,6 @@
 """Live and rendered MIDI agree, event for event, on random streams of controllers."""
 
+import mido
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from midi_gestures import gestures, messages
 
 import rtspec
 from rtspec.benchmarks.midi import Gate
-from rtspec.control.automation import _played
+from rtspec.control.automation import _played, read_automation
 from rtspec.control.directory import Directory
 from rtspec.control.mapping import MidiMap
 from rtspec.control.midi.messages import MidiEvent
@@ -60,6 +61,27 @@ def test_live_and_rendered_events_are_the_same(tmp_path_factory, played):
     for plugin in CHAIN[:2]:
         assert [(at, m) for to, at, m in stream.messages if to is plugin] == messages_for(plugin, rendered.messages)
     assert stream.changes == [(c.time_s, c.parameter.name, c.value) for c in rendered.changes]
+
+
+@settings(max_examples=30, deadline=None)
+@given(STREAMS)
+def test_a_file_of_a_stream_is_the_stream(tmp_path_factory, played):
+    """Zones, parameters and banks included; 10 ms from message to message, and live as read from the file."""
+    path = tmp_path_factory.getbasetemp() / "stream.mid"
+    song = mido.MidiFile(ticks_per_beat=500)
+    song.tracks.append(mido.MidiTrack(m.copy(time=10) for m in played))
+    song.save(path)
+    written = read_automation(path, CHAIN)
+    straight = _played([(0.01 * i, m) for i, m in enumerate(played)], MidiMap(Directory(CHAIN)))
+    for plugin in CHAIN[:2]:
+        heard, wanted = (messages_for(plugin, each.messages) for each in (written, straight))
+        assert [m.bytes() for _, m in heard] == [m.bytes() for _, m in wanted]
+        assert np.allclose([at - 0.01 for at, _ in heard], [at for at, _ in wanted], atol=1e-6)
+    assert [shown(c) for c in written.changes] == [shown(c) for c in straight.changes]
+
+
+def shown(change):
+    return change.parameter.name, change.value
 
 
 @settings(max_examples=15, deadline=None)
