@@ -374,7 +374,7 @@ REFUSED = {
     the_place_of_the_loudest_frame: r'"culprit" \(ArgMax\) pools over the whole clip',
     a_group_norm: r'"culprit" \(Reshape\) mixes the time axis.*group norm over time.*keep time apart',
     noise_of_its_own: r'"culprit" \(RandomNormalLike\) draws noise of its own.*make the noise an input',
-    a_spectrum_over_time: r'"culprit" \(DFT\) transforms along an axis.*from the spectrum on',
+    a_spectrum_over_time: r'"culprit" \(DFT\) transforms along time.*from the spectrum on',
     frames_beside_themselves_in_time: r'"culprit" \(Concat\) joins pieces one after the other.*join channels',
     a_sum_over_time_by_einsum: r'"culprit" \(Einsum\) is dense over time',
     a_learnt_kernel: r'"culprit" \(Conv\) has a kernel that changes with time.*constant weights',

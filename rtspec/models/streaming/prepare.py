@@ -12,6 +12,7 @@ from .load import Inputs
 from .opsets import converted
 from .quantised import with_quantisers
 from .shapes import Shapes
+from .transforms import with_convolutions
 
 # Rules know operators from this set on.
 RULES_OPSET = 11
@@ -21,7 +22,9 @@ BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
     """A copy in an operator set that the rules know, without conditions that do not depend on the clip."""
     model = with_quantisers(converted(offline, RULES_OPSET))
-    return without_known_conditions(model, inputs) if any(n.op_type == "If" for n in model.graph.node) else model
+    if any(n.op_type == "If" for n in model.graph.node):
+        model = without_known_conditions(model, inputs)
+    return with_convolutions(model, inputs)
 
 
 def without_known_conditions(model: ModelProto, inputs: Inputs) -> ModelProto:

@@ -172,8 +172,10 @@ NO_RULE = {
         "takes its scale from the whole clip",
         "quantise statically, in QDQ form (one scale for all calls), or leave activations in float",
     ),
-    "STFT": ("makes frames of samples", "export the network from the spectrum on: the host makes the frames"),
-    "DFT": ("transforms along an axis", "export the network from the spectrum on: the host makes the frames"),
+    "STFT": (
+        "makes frames with a window, a hop or a complex signal that is not constant in the file",
+        "give torch.stft numbers and a registered window, or export the network from the spectrum on",
+    ),
     "NonZero": ("gives as many values as it finds, not frames", "multiply by the condition in place of picking"),
     "Compress": ("gives as many values as it finds, not frames", "multiply by the condition in place of picking"),
     "Unique": ("gives as many values as it finds, not frames", "leave it to the host, behind the network"),

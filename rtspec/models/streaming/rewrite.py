@@ -24,6 +24,7 @@ from .refuse import NotStreamable, branches, follows_clip_length, foreign, merge
 from .rewritten import Rewritten
 from .rules import RULES
 from .rules.attention import on_band
+from .rules.beyond import moves_edges
 from .rules.count import count_frames, with_counters
 from .rules.layout import expand_over_time
 from .shapes import Shapes
@@ -145,7 +146,8 @@ def _visit(stream: Stream, node: NodeProto) -> None:
     if rule is None:
         raise without_rule(node, len(RULES))
     try:
-        rule(stream, _on_time(stream, with_counters(stream, _with_wholes(stream, node))))
+        if not moves_edges(stream, node, rule):
+            rule(stream, _on_time(stream, with_counters(stream, _with_wholes(stream, node))))
     except RtspecError:
         raise
     except Folded:

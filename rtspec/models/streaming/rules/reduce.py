@@ -53,6 +53,19 @@ def along_one_axis(stream: Stream, node: NodeProto) -> None:
     _frame_wise(stream, node, finite=False)
 
 
+@streams("DFT")
+def transform(stream: Stream, node: NodeProto) -> None:
+    """Over bins a transform of each frame."""
+    _, flow, shape = main_input(stream, node)
+    axis = stream.optional(node, 2)
+    last = -2 if stream.shapes.opset() >= 20 else 1
+    if flow.axis == positive(attribute(node, "axis", last) if axis is None else int(axis.reshape(-1)[0]), len(shape)):
+        raise NotStreamable(
+            node, "transforms along time", "export the network from the spectrum on: the host makes the frames"
+        )
+    _frame_wise(stream, node)
+
+
 @streams("LayerNormalization", "RMSNormalization")
 def layer_normalization(stream: Stream, node: NodeProto) -> None:
     """Normalises all axes from `axis` on: time must lie before."""
