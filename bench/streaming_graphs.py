@@ -28,7 +28,7 @@ NEW_IN_17 = {"LayerNormalization"}
 """Operators that no older set has."""
 WRITTEN_OTHERWISE = {"ReduceMean", "Split"}
 """Operators that the drawn graphs write as sets before 18 do."""
-SINGLE_ONLY = {"GRU", "LSTM", "RNN"}
+SINGLE_ONLY = {"GRU", "LSTM", "RNN", "QuantizeLinear"}
 """Operators that onnxruntime runs in single precision alone."""
 LENGTHS = (73, 96)
 FAINTEST_PEAK = 0.05

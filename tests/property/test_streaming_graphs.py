@@ -216,7 +216,8 @@ def recurrent(drawing: Drawing, x: Frames) -> Frames:
 
 def running_sum(drawing: Drawing, x: Frames) -> Frames:
     total = drawing.node("CumSum", [x.name, drawing.constant(np.int64(drawing.time))])
-    return _like(x, drawing.node("Tanh", [drawing.node("Mul", [total, drawing.constant(np.float32(0.05))])]))
+    # Softsign, not Tanh: where that is flat, a normalisation behind it makes numbers of nothing but rounding errors.
+    return _like(x, drawing.node("Softsign", [drawing.node("Mul", [total, drawing.constant(np.float32(0.05))])]))
 
 
 def padded(drawing: Drawing, x: Frames) -> Frames:
@@ -226,6 +227,71 @@ def padded(drawing: Drawing, x: Frames) -> Frames:
     name = f"padded{len(drawing.nodes)}"
     drawing.nodes.append(helper.make_node("Pad", [x.name, pads, *value], [name], name=name))
     return Frames(name, x.channels, x.bins, tuple(n + before + after for n in x.lengths))
+
+
+def continued(drawing: Drawing, x: Frames) -> Frames:
+    """The clip beyond its ends: its last frames again, or mirrored."""
+    before, after = drawing.random.randint(0, 3), drawing.random.randint(0, 3)
+    pads = drawing.constant(np.array([0, 0, *drawing.along(0, before), 0, 0, *drawing.along(0, after)]))
+    name = drawing.node("Pad", [x.name, pads], mode=drawing.random.choice(["edge", "reflect"]))
+    return Frames(name, x.channels, x.bins, tuple(n + before + after for n in x.lengths))
+
+
+def rounded_up(drawing: Drawing, x: Frames) -> Frames:
+    """A pool whose last window may be partly filled."""
+    if x.name.startswith("padded"):
+        return activation(drawing, x)
+    pick = drawing.random
+    step = pick.randint(2, 3)
+    taps, before = pick.randint(step, 4), pick.randint(0, 1)
+    name = drawing.node(
+        pick.choice(["MaxPool", "AveragePool"]),
+        [x.name],
+        kernel_shape=drawing.along(1, taps),
+        strides=drawing.along(1, step),
+        pads=[*drawing.along(0, before), 0, 0],
+        ceil_mode=1,
+    )
+    return Frames(name, x.channels, x.bins, tuple(-(-(n + before - taps) // step) + 1 for n in x.lengths))
+
+
+def interpolated(drawing: Drawing, x: Frames) -> Frames:
+    scales = drawing.constant(np.array([1, 1, *drawing.along(1, 2)], np.float32))
+    mode = drawing.random.choice(["half_pixel", "asymmetric"])
+    name = drawing.node("Resize", [x.name, "", scales], mode="linear", coordinate_transformation_mode=mode)
+    return Frames(name, x.channels, x.bins, tuple(2 * n for n in x.lengths))
+
+
+def windows(drawing: Drawing, x: Frames) -> Frames:
+    """Frames picked by a range over the clip, side by side (im2col)."""
+    taps = drawing.random.randint(2, 3)
+    if max(x.bins, x.channels) * taps > 8:
+        return activation(drawing, x)
+    number = {n: drawing.constant(np.array(n)) for n in (0, 1, taps - 1, drawing.time)}
+    count = drawing.node("Gather", [drawing.node("Shape", [x.name]), number[drawing.time]])
+    starts = drawing.node("Range", [number[0], drawing.node("Sub", [count, number[taps - 1]]), number[1]])
+    row = drawing.node("Reshape", [starts, drawing.constant(np.array([1, -1]))])
+    places = drawing.node("Add", [row, drawing.constant(np.arange(taps)[:, None])])
+    picked = drawing.node("Gather", [x.name, places], axis=drawing.time)
+    bins, channels = (x.bins * taps, x.channels) if drawing.time_last else (x.bins, x.channels * taps)
+    flat = drawing.node("Reshape", [picked, drawing.constant(np.array([1, channels, *drawing.along(bins, -1)]))])
+    return Frames(flat, channels, bins, tuple(n - taps + 1 for n in x.lengths))
+
+
+def integers(drawing: Drawing, x: Frames) -> Frames:
+    """An integer convolution on what is the same to the bit in both: the input."""
+    if x.name != "x":
+        return activation(drawing, x)
+    taps, before = drawing.random.randint(1, 3), drawing.random.randint(0, 2)
+    scale, zero = drawing.constant(np.float32(0.05)), drawing.constant(np.uint8(128))
+    generator = np.random.default_rng(drawing.random.randrange(2**31))
+    kernel = generator.integers(-20, 20, (x.channels, x.channels, *drawing.along(1, taps))).astype(np.int8)
+    levels = drawing.node("QuantizeLinear", [x.name, scale, zero])
+    weights = [drawing.constant(kernel), drawing.constant(np.float32(0.01)), drawing.constant(np.int8(0))]
+    pads = [*drawing.along(0, before), 0, 0]
+    made = drawing.node("QLinearConv", [levels, scale, zero, *weights, scale, zero], pads=pads)
+    name = drawing.node("DequantizeLinear", [made, scale, zero])
+    return Frames(name, x.channels, x.bins, tuple(n + before - taps + 1 for n in x.lengths))
 
 
 def cropped(drawing: Drawing, x: Frames) -> Frames:
@@ -266,8 +332,9 @@ def _like(x: Frames, name: str) -> Frames:
 
 
 STEPS = [
-    activation, convolution, convolution, convolution, cropped, dense, flat_and_back, halves, joined, joined, joined,
-    logarithm, mean_of_bins, normalised, offset, padded, pool, recurrent, repeat, running_sum, transposed,
+    activation, continued, convolution, convolution, convolution, cropped, dense, flat_and_back, halves, integers,
+    interpolated, joined, joined, joined, logarithm, mean_of_bins, normalised, offset, padded, pool, recurrent, repeat,
+    rounded_up, running_sum, transposed, windows,
 ]  # fmt: skip
 
 

@@ -155,7 +155,14 @@ def a_scan() -> ModelProto:
         [h.make_node("Add", ["s", "f"], ["t"]), h.make_node("Relu", ["t"], ["g"])], "body", names[:2], names[2:]
     )
     scan = h.make_node(
-        "Scan", ["zero", "x"], ["last", "y"], name="culprit", num_scan_inputs=1, body=body, scan_input_axes=[1]
+        "Scan",
+        ["zero", "x"],
+        ["last", "y"],
+        name="culprit",
+        num_scan_inputs=1,
+        body=body,
+        scan_input_axes=[1],
+        scan_input_directions=[1],
     )
     return build([scan], shape=(4, "frames"), rank=2, zero=np.zeros(4, np.float32))
 
@@ -351,7 +358,7 @@ REFUSED = {
     an_unknown_operator: r'"culprit" \(Trilu\) has no streaming rule.*replace it',
     a_count_for_each_frame: r'"culprit" \(Div\) has per-frame parameters: "count".*number of the frame \(arange',
     a_loop: r'"culprit" \(Loop\) runs a part of the graph in a loop.*as a recurrent layer',
-    a_scan: r'"culprit" \(Scan\) runs a part of the graph in a loop.*as a recurrent layer',
+    a_scan: r'"culprit" \(Scan\) runs backwards from the end.*scan forward',
     an_operator_of_onnxruntime: r'"culprit" \(FusedConv\) is an operator of "com.microsoft".*before onnxruntime optimi',
     an_operator_of_somebody: r'"culprit" \(Magic\) is an operator of "my.ops".*standard operators',
     an_integer_convolution: r'"culprit" \(ConvInteger\) is an integer convolution.*QDQ form',

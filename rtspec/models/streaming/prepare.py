@@ -16,7 +16,7 @@ from .transforms import with_convolutions
 
 # Rules know operators from this set on.
 RULES_OPSET = 11
-BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
+BRANCHING = ("If", "Loop", "SequenceMap")
 
 
 def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:

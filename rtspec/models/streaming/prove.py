@@ -50,11 +50,21 @@ def prove(
         If onnxruntime does not run the offline model itself.
     """
     run = _loaded(made, offline)
+    _runs_at_all(run, original, inputs, made, offline)
     for n_frames in _lengths(original, inputs, made, lengths):
         clips = [_clip(original, inputs, n_frames, seed) for seed in range(TRIES)]
         if _differ_in_all(original, run, clips):
             node = _first_that_differs(original, offline, inputs, clips, states, made.stream.attention_frames)
             raise _refusal(original, inputs, made, run, node)
+
+
+def _runs_at_all(run: StreamingRun, original: ModelProto, inputs: Inputs, made: Rewritten, offline: ModelProto) -> None:
+    """Refuse what onnxruntime loads and cannot run, by the node whose name its error holds."""
+    clip = _clip(original, inputs, made.period() * max(PRIMES), 0)
+    try:
+        run.clip(clip, [n * made.period() for n in CALLS])
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        raise _unloaded(error, offline) from error
 
 
 def _refusal(
@@ -74,10 +84,14 @@ def _loaded(made: Rewritten, offline: ModelProto) -> StreamingRun:
     try:
         return StreamingRun(made.model())
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        text = " ".join(str(error).split())
-        named = [node for node in offline.graph.node if node.name and node.name in text]
-        node = max(named, key=lambda node: len(node.name), default=offline.graph.node[-1])
-        raise does_not_load(node, text[:200]) from error
+        raise _unloaded(error, offline) from error
+
+
+def _unloaded(error: Exception, offline: ModelProto) -> NotStreamable:
+    text = " ".join(str(error).split())
+    named = [node for node in offline.graph.node if node.name and node.name in text]
+    node = max(named, key=lambda node: len(node.name), default=offline.graph.node[-1])
+    return does_not_load(node, text[:200])
 
 
 def _lengths(original: ModelProto, inputs: Inputs, made: Rewritten, lengths: str) -> list[int]:

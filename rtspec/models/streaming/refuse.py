@@ -67,8 +67,9 @@ def picked_frames(node: NodeProto, readers: int) -> NotStreamable:
     if readers >= UNROLLED:
         return NotStreamable(
             node,
-            f"picks one frame of the clip, as {readers - 1} others do: a recurrent layer that the exporter unrolled",
-            "keep the layer whole: torch.onnx.export(…, dynamo=False)",
+            f"picks one frame of the clip, as {readers - 1} others do: a loop over frames that the exporter wrote out",
+            "keep a recurrent layer whole by torch.onnx.export(…, dynamo=False); write a loop of your own as a layer, "
+            "a cumulative sum or an ONNX Scan",
         )
     return NotStreamable(node, "picks single frames of the clip", "pick channels or bins, or crop with a slice")
 
@@ -176,6 +177,10 @@ NO_RULE = {
         "makes frames with a window, a hop or a complex signal that is not constant in the file",
         "give torch.stft numbers and a registered window, or export the network from the spectrum on",
     ),
+    "GatherND": (
+        "picks places one by one",
+        "pick by slices; an interpolation that the exporter wrote so stays whole by torch.onnx.export(…, dynamo=False)",
+    ),
     "NonZero": ("gives as many values as it finds, not frames", "multiply by the condition in place of picking"),
     "Compress": ("gives as many values as it finds, not frames", "multiply by the condition in place of picking"),
     "Unique": ("gives as many values as it finds, not frames", "leave it to the host, behind the network"),
@@ -207,7 +212,7 @@ def differs(node: NodeProto) -> NotStreamable:
 def does_not_load(node: NodeProto, error: str) -> NotStreamable:
     """The refusal of a result that a runtime cannot read."""
     return NotStreamable(
-        node, f"makes a streaming model that onnxruntime does not load ({error})", "please report this model"
+        node, f"makes a streaming model that onnxruntime does not run ({error})", "please report this model"
     )
 
 

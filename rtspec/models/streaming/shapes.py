@@ -13,12 +13,15 @@ from onnx.reference import ReferenceEvaluator
 from rtspec.errors import ModelError
 
 from .refuse import node_name
+from .scanned import scanned
 
 # Larger constants (weights) are never needed as values, only their shapes are.
 LARGEST_FOLDED = 4_000_000
 SMALL_INPUT = 1024
 KEEP_NUMBERS = ("Cast", "Expand", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
 """Operators that only move what they are given."""
+SHAPED_AS_INPUT = ("GroupNormalization",)
+"""Operators of which onnx infers no shape in every operator set."""
 
 
 class Shapes:
@@ -126,6 +129,10 @@ class Shapes:
             schema = onnx.defs.get_schema(node.op_type, self._opsets.get(node.domain, 1), node.domain)
             types = {name: self._types[name] for name in names if name in self._types}
             data = {name: numpy_helper.from_array(value) for name in names if (value := self._small(name)) is not None}
+            if node.op_type == "Scan":
+                return scanned(node, self._types, self._imports)
+            if node.op_type in SHAPED_AS_INPUT:
+                return {node.output[0]: types[node.input[0]]}
             return onnx.shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=self._imports)
         except Exception as error:  # onnx raises errors of many classes
             raise ModelError(

@@ -28,6 +28,11 @@ class Stream(Walk):
         """The tensor with none of its frames before the stream's first."""
         return self.delayed(name, max(self.flows[name].delay, 0))
 
+    def with_known_end(self, name: str) -> str:
+        """The tensor so late that its validity is known: by at least as many frames as were cropped."""
+        flow = self.flows[name]
+        return self.delayed(name, max(flow.delay, -flow.clock.extra, 0))
+
     def delayed(self, name: str, delay: int) -> str:
         """The tensor with its delay raised to `delay`."""
         name = self.whole(name)

@@ -187,8 +187,8 @@ def _operand(stream: Stream, node: NodeProto, name: str, band: Band) -> str:
 
 def _by_distance(stream: Stream, node: NodeProto, name: str, band: Band) -> np.ndarray:
     """Value of a mask for each distance [width]; NotStreamable where it depends on more than the distance."""
-    n_frames = max(TRIED[0], 3 * band.width) if stream.clip.dynamic else stream.clip.n_frames
-    value = stream.clip.tried([name], -(-n_frames // TRIED[0]) * TRIED[0]).get(name)
+    n_frames = -(-max(TRIED[0], 3 * band.width) // TRIED[0]) * TRIED[0]
+    value = stream.clip.tried([name], n_frames if stream.clip.dynamic else stream.clip.n_frames).get(name)
     refusal = NotStreamable(
         node,
         f'has a mask "{name}" that does not depend on the distance between two frames alone',

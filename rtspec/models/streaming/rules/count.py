@@ -20,17 +20,28 @@ def count_frames(stream: Stream, node: NodeProto) -> bool:
     value, other = stream.shapes.constant(node.output[0]), stream.clip.other()
     if node.op_type != "Range" or value is None or value.size < MOST_DIMS:
         return False
-    extra = value.size - stream.clip.n_frames
     longer = other.constant(node.output[0]) if other is not None else None
     shared = min(value.size, value.size if longer is None else longer.size)
     if longer is not None and not np.array_equal(longer[:shared], value[:shared]):
         return False
-    if (longer is None and extra) or (longer is not None and longer.size - stream.clip.other_frames != extra):
+    clock = _clock_of(stream, value.size, None if longer is None else longer.size)
+    if clock is None:
         return False
-    flow = Flow(0, Clock(extra=extra))
+    flow = Flow(0, clock)
     _write_counter(stream, node.output[0], flow, value[0], value[1] - value[0])
     stream.flows[node.output[0]] = flow
     return True
+
+
+def _clock_of(stream: Stream, size: int, longer: int | None) -> Clock | None:
+    """The clock, the input's or another one's, by which so many frames and so many of a longer clip were counted."""
+    if longer is None:
+        return Clock() if size == stream.clip.n_frames else None
+    for clock in [Clock(), *dict.fromkeys(flow.clock for flow in stream.flows.values())]:
+        extra = size - clock.length(stream.clip.n_frames)
+        if extra == longer - clock.length(stream.clip.other_frames):
+            return clock.longer(extra)
+    return None
 
 
 def _write_counter(stream: Stream, output: str, flow: Flow, start: np.ndarray, step: np.ndarray) -> None:

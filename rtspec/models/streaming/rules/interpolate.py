@@ -19,7 +19,7 @@ def interpolated(stream: Stream, node: NodeProto, times: int) -> None:
     """
     places = _places(node, times)
     _check_other_axes(stream, node)
-    name = stream.settled(node.input[0])
+    name = stream.with_known_end(node.input[0])
     flow = stream.flows[name]
     ahead = int(max(places) > 0)
     centre = stream.delayed(name, flow.delay + ahead)

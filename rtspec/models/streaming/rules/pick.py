@@ -106,7 +106,7 @@ def pad(stream: Stream, node: NodeProto) -> None:
 
 def _continue(stream: Stream, name: str, output: str, pads: tuple[int, int], mirrored: bool) -> None:
     """Frames of the clip itself before and after it, put in where they are read."""
-    name = stream.settled(name)
+    name = stream.with_known_end(name)
     flow = stream.flows[name]
     stream.rename(name, output)
     stream.edges[output] = Edge(name, flow, *pads, mirrored)

@@ -1,5 +1,7 @@
 """Operators with memory: recurrent layers and cumulative sums carry their state from call to call."""
 
+from dataclasses import replace
+
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
@@ -174,7 +176,9 @@ def _frames_to_skip(stream: Stream, flow: Flow) -> str:
 
     The mask is 0 … 0 1 … 1 at the start and 1 … 1 0 … 0 at the end; frames after the end change nothing that is kept.
     """
-    mask = stream.validity.mask(flow.clock, flow.delay, 1, 0)
+    # Where the end is cropped further than the stream is late, nobody knows yet where it lies; nothing here asks.
+    clock = replace(flow.clock, extra=max(flow.clock.extra, -flow.delay))
+    mask = stream.validity.mask(clock, flow.delay, 1, 0)
     writer = stream.writer
     started = writer.state((1,), TensorProto.FLOAT, 0.0)
     key = writer.constant([0], "index")
