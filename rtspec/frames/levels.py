@@ -83,10 +83,11 @@ def band_levels(
     Examples
     --------
     >>> import numpy as np
+    >>> from rtspec.frames import FramePlan
     >>> from rtspec.frames.bands import band_filters
     >>> filters = band_filters("third-octave", FramePlan(16000, 1024, 512))
     >>> band_levels(np.zeros(16000), filters).shape
-    (27, 8)
+    (27, 9)
     """
     if weighting not in (None, "A"):
         raise InvalidValue(f"weighting={weighting!r} is not known; choose 'A' or None")

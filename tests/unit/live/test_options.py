@@ -43,7 +43,6 @@ def test_another_thing_in_place_of_a_group_is_refused_with_what_to_write(name, w
         rtspec.AudioStream(plugins=[], **{"devices": VIRTUAL, name: wrong})
 
 
-@pytest.mark.timeout(60)
 def test_a_looped_source_does_not_end():
     sound = np.full((1, 480), 0.25, np.float32)
     with rtspec.AudioStream(plugins=[], source=rtspec.Loop(sound), devices=VIRTUAL) as playing:
