@@ -303,10 +303,11 @@ class Exchange:
         """The largest magnitudes of input and output from the level of this number on, and the number of the next."""
         made = read(self._words, PEAKED // 8)
         first = max(number, made - PEAKS + 2)  # what may just be overwritten is left out
-        kept = self._arrays["peaks"][np.arange(first, made) % PEAKS]
+        peaks, begin, end = self._arrays["peaks"], first % PEAKS, made % PEAKS
+        kept = peaks[begin:end] if first >= made or begin < end else np.concatenate((peaks[begin:], peaks[:end]))
         now = float(self.record["peak_in"][0]), float(self.record["peak_out"][0])
-        highest = kept.max(axis=0) if len(kept) else (0.0, 0.0)
-        return made, max(float(highest[0]), now[0]), max(float(highest[1]), now[1])
+        highest = kept.max(axis=0).tolist() if first < made else (0.0, 0.0)
+        return made, max(highest[0], now[0]), max(highest[1], now[1])
 
     @property
     def taped_frames(self) -> int:

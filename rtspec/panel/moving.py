@@ -1,6 +1,7 @@
 """Verbs that move parameters, the chain, presets and the map."""
 
 import time
+from pathlib import Path
 
 from ..control.assignments import Assignment
 from ..control.bank import user_folder
@@ -149,8 +150,26 @@ def _unassign(desk: Desk, client: int, row: int) -> None:
 
 @verb("save_map", slow=True, name=word)
 def _save_map(desk: Desk, client: int, name: str) -> str:
-    from ..control.presets import check_name
-
-    path = user_folder().parent / "maps" / f"{check_name(name)}.json"
+    path = _map_file(name)
     desk.controllers.midi_map.save(path)
     return f"the map is saved as {path}; play with it by --map"
+
+
+@verb("load_map", slow=True, name=word)
+def _load_map(desk: Desk, client: int, name: str) -> str:
+    path, known = _map_file(name), saved_maps()
+    if path.stem not in known:
+        raise InvalidValue(f"unknown map {name!r}; saved are {', '.join(known) or 'none'}")
+    desk.controllers.midi_map.load(path)
+    return f"the map {name} is in use"
+
+
+def saved_maps() -> list[str]:
+    """Names of the maps that were saved."""
+    return sorted(path.stem for path in (user_folder().parent / "maps").glob("*.json"))
+
+
+def _map_file(name: str) -> Path:
+    from ..control.presets import check_name
+
+    return user_folder().parent / "maps" / f"{check_name(name)}.json"

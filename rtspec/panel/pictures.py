@@ -1,11 +1,15 @@
 """Pictures of the sound: band spectra of input and output, from rings that the callback fills for the panel alone."""
 
+import struct
 from collections.abc import Callable
 
 import numpy as np
+from numba import njit
 
 from ..audio.exchange import Exchange, Levels
+from ..buffers.memory import aligned
 from ..buffers.ring import Ring
+from ..frames.fft import execute, real_fft
 
 N_BANDS = 160
 N_FFT = 4096
@@ -14,10 +18,9 @@ FLOOR_DB = -100.0
 """Of a band's byte 0; 255 is full scale."""
 
 RING_S = 0.5
-HEAD = np.dtype(
-    [("kind", "u1"), ("bands", "u1"), ("spare", "u2"), ("levels", "<f4", (2,)), ("load", "<f4"), ("at", "<f4")]
-)
-"""Before the bands of input and output: peaks since the last picture, the engine's load, the source's place (s)."""
+HEAD = struct.Struct("<BB2x4f")
+"""Before the bands of input and output: 1, the number of bands, two peaks since the last picture, the engine's load and
+the source's place (s)."""
 
 
 class Bands:
@@ -38,6 +41,8 @@ class Bands:
         window = np.hanning(N_FFT)
         self._window = (window * 2.0 / window.sum()).astype(np.float32)
         self._past = np.zeros((n_sounds, N_FFT), np.float32)
+        self._windowed, self._spectrum = aligned(N_FFT), aligned(N_FFT // 2 + 1, np.complex64)
+        self._transform = real_fft(N_FFT).forward
 
     def push(self, *sounds: np.ndarray) -> None:
         """Take in float32 frames (n, channels) of each sound; the mean of the first two channels is looked at."""
@@ -49,11 +54,25 @@ class Bands:
 
     def levels(self) -> np.ndarray:
         """uint8, shape (n_sounds, n_bands): 0 at :data:`FLOOR_DB` and below, 255 at full scale."""
-        spectrum = np.fft.rfft(self._past * self._window)
-        power = spectrum.real**2 + spectrum.imag**2
-        bands = np.maximum.reduceat(power, self._starts, axis=1)
-        shares = np.log10(np.maximum(bands, 1e-12)) * (-2550.0 / FLOOR_DB) + 255.0
-        return np.clip(shares, 0.0, 255.0).astype(np.uint8)
+        out = np.empty((len(self._past), len(self._starts)), np.uint8)
+        for past, levels in zip(self._past, out, strict=True):
+            _levels(past, self._window, self._windowed, self._spectrum, self._starts, *self._transform, levels)
+        return out
+
+
+@njit(cache=True, nogil=True)
+def _levels(past, window, windowed, spectrum, starts, forward, plan, out):
+    """The loudest bin of each band as a share of the range from :data:`FLOOR_DB` to full scale, 0 to 255; a band
+    ends where the next begins, and has its first bin at least."""
+    for i in range(len(past)):
+        windowed[i] = past[i] * window[i]
+    execute(forward, plan, windowed, spectrum)
+    for band in range(len(starts)):
+        end = starts[band + 1] if band + 1 < len(starts) else len(spectrum)
+        highest = np.float32(1e-12)
+        for k in range(starts[band], max(end, starts[band] + 1)):
+            highest = max(highest, spectrum[k].real * spectrum[k].real + spectrum[k].imag * spectrum[k].imag)
+        out[band] = np.uint8(min(max(np.log10(highest) * (-2550.0 / FLOOR_DB) + 255.0, 0.0), 255.0))
 
 
 class Pictures:
@@ -85,10 +104,7 @@ class Pictures:
         """The next picture."""
         self._follow()
         self._bands.push(*(ring.read(len(ring)) for ring in self._rings))
-        head = np.zeros(1, HEAD)
-        head["kind"], head["bands"], head["load"], head["at"] = 1, N_BANDS, load, source_s
-        head["levels"] = self._levels.look()
-        return head.tobytes() + self._bands.levels().tobytes()
+        return HEAD.pack(1, N_BANDS, *self._levels.look(), load, source_s) + self._bands.levels().tobytes()
 
     def rest(self) -> None:
         """Nobody looks: the callback puts nothing into the rings until the next picture."""

@@ -8,6 +8,7 @@ from ..control.curves import CURVES
 from ..live import transport
 from .describing import described, readings_of
 from .desk import Desk
+from .moving import saved_maps
 from .playing import BLOCKS
 
 STATISTICS_EVERY = 8
@@ -103,7 +104,12 @@ class State:
 
     def _presets(self) -> dict[str, Any]:
         bank, pad = self._desk.controllers.bank, self._desk.controllers.pad
-        return {"names": bank.names(), "saved": bank.saved(), "corners": list(pad.corners)}
+        return {
+            "names": bank.names(),
+            "saved": bank.saved(),
+            "corners": list(pad.corners),
+            "maps": saved_maps(),
+        }
 
     def _stream(self) -> dict[str, Any]:
         stream, rig = self._desk.stream, self._desk.rig

@@ -85,13 +85,15 @@ function map(panel) {
   const body = h("tbody");
   const name = h("input", { type: "text", placeholder: "name", maxlength: 64, "aria-label": "Name of the map" });
   const save = h("form.inline", { onsubmit: (e) => { e.preventDefault(); if (name.value.trim()) send("save_map", { name: name.value.trim() }); } }, name, h("button", { type: "submit" }, "Save map"));
+  const load = h("select", { "aria-label": "Load a map", onchange: () => { if (load.value) send("load_map", { name: load.value }); load.value = ""; load.blur(); } });
+  store.on("presets", ({ maps }) => options(load, maps, null, "Load…"));
   store.on("map", ({ rows: listed, curves }) => {
     if (body.contains(document.activeElement) && document.activeElement.matches("input[type=text]")) return;
     body.replaceChildren(...listed.map((row, i) => line(send, row, i, curves)));
     panel.mapChanged();
   });
   const head = h("thead", {}, h("tr", {}, ["parameter", "control", "ch", "from", "to", "curve", "take-over", "toggle", ""].map((title) => h("th", { scope: "col" }, title))));
-  return section("Map of controllers", "map", false, h("div.scroll", {}, h("table", {}, head, body)), save);
+  return section("Map of controllers", "map", false, h("div.scroll", {}, h("table", {}, head, body)), h("div.inline", {}, save, load));
 }
 
 function line(send, row, i, curves) {

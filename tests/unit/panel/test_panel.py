@@ -77,9 +77,9 @@ def test_pictures_come_thirty_times_a_second_with_levels_of_what_plays(client):
         found = client.recv(timeout=2)
         pictures += [found] if isinstance(found, bytes) else []
     assert len(pictures) > 40  # 60, but for a machine that is busy
-    head = np.frombuffer(pictures[-1], HEAD, 1)[0]
-    assert head["bands"] == N_BANDS and len(pictures[-1]) == HEAD.itemsize + 2 * N_BANDS
-    assert head["levels"][0] == pytest.approx(0.5, abs=0.01)
+    _, n_bands, loudest, *_ = HEAD.unpack_from(pictures[-1])
+    assert n_bands == N_BANDS and len(pictures[-1]) == HEAD.size + 2 * N_BANDS
+    assert loudest == pytest.approx(0.5, abs=0.01)
 
 
 def test_readers_of_levels_do_not_rob_each_other(stream):
@@ -133,6 +133,19 @@ def test_the_chain_is_reordered_bypassed_removed_and_added_to(stream, client):
     tell(client, "move", card=names[0], to=0)
     until(lambda: list(stream.plugins) == [first, second])
     assert stream.settle(10)
+
+
+def test_steps_and_toggles_add_up_however_quickly_they_come(stream, client):
+    first, second = stream.plugins
+    name = client.told["chain"][0]["name"]
+    for by in (1, 1, -1, 1):
+        tell(client, "shift", card=name, by=by)
+    for _ in range(3):
+        tell(client, "bypass", card=name, on=None)
+    until(lambda: list(stream.plugins) == [second, first] and first.bypass == 1.0)
+    tell(client, "bypass", card=name, on=None)
+    tell(client, "shift", card=name, by=-5)
+    until(lambda: list(stream.plugins) == [first, second] and first.bypass == 0.0)
 
 
 def test_files_of_this_machine_cannot_be_named(client):
@@ -208,6 +221,28 @@ def test_a_controller_is_learnt_with_its_range(stream, client):
     stream.controllers.midi_map.feed(mido.Message("control_change", control=21, value=127))
     assert stream.plugins[0].mix == pytest.approx(0.6)
     stream.plugins[0].mix = 1.0
+
+
+def test_a_map_is_saved_and_loaded(stream, client, tmp_path, monkeypatch):
+    from rtspec.control.assignments import Assignment
+    from rtspec.control.midi.messages import Control
+
+    monkeypatch.setenv("RTSPEC_PRESETS", str(tmp_path / "presets"))
+    midi_map, before = stream.controllers.midi_map, list(stream.controllers.midi_map)
+    name = next(each for each in stream.controllers.directory if each.endswith("/mix"))
+    midi_map.replace([Assignment(name, Control.parse("cc 33"))])
+    tell(client, "save_map", name="stage")
+    assert "is saved" in heard(
+        client, lambda message: message.get("say") and "saved" in message["say"] and message["say"]
+    )
+    midi_map.replace([])
+    for wrong in ("none", "../stage"):
+        tell(client, "load_map", name=wrong)
+        assert heard(client, lambda message: message.get("error"))
+    assert list(midi_map) == []
+    tell(client, "load_map", name="stage")
+    until(lambda: [str(each.control) for each in midi_map] == ["cc 33"])
+    midi_map.replace(before)
 
 
 def test_another_block_is_played_on_in(stream, client):
