@@ -23,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--network", default="ulyanov", metavar="NAME[:SEED]", help="ulyanov (default) or wyse-random, and which draw"
     )
     parser.add_argument(
-        "--content-weight", type=float, default=0.02, metavar="W", help="more keeps more of the content (default 0.02)"
+        "--content-weight",
+        type=_weight,
+        default="half",
+        metavar="W",
+        help="more keeps more of the content; half (default) finds the one that leaves about half of it",
     )
     parser.add_argument("--iterations", type=int, default=300, metavar="N", help="of L-BFGS (default 300)")
     parser.add_argument(
@@ -35,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", default="best", metavar="METHOD", help="best (default), rtpghi, griffin-lim:500, …")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default 0)")
     parser.add_argument("--picture", action="store_true", help="draw content, style and result beside OUT, as PNG")
+
+
+def _weight(text: str) -> Any:
+    return text if text == "half" else float(text)
 
 
 def _start(text: str) -> str | float:
@@ -83,6 +91,7 @@ def _figures(out: str, made: "Transferred", peak: float, n_channels: int) -> dic
         "sound": {"style": made.sound.style, "content": made.sound.content},
         "unseen": made.unseen,
         "own": made.own,
+        "content_weight": made.content_weight,
         "sections": made.n_sections,
         "style_seconds": made.style_s,
         "lowered_db": 20 * math.log10(max(1.0, peak)),
@@ -105,7 +114,8 @@ def _lines(data: dict[str, Any]) -> list[str]:
         f"{data['out']}: distance to the style, as a share of the untouched content's: {data['sound']['style']:.4f} "
         f"as heard, {data['spectrogram']['style']:.5f} on the spectrogram, {data['unseen']:.4f} by networks that were "
         f"not optimised (the style by itself: {data['own']:.4f})",
-        f"distance to the content, as a share of silence's: {data['sound']['content']:.2f}",
+        f"distance to the content, as a share of silence's: {data['sound']['content']:.2f} "
+        f"(content weight {data['content_weight']:g})",
     ]
     if data["channels_averaged"] > 1:
         lines.append(f"{data['channels_averaged']} channels were averaged to one")

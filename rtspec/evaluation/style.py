@@ -38,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="of each content (default 8)")
     parser.add_argument("--network", default="ulyanov", metavar="NAME", help="default: ulyanov")
     parser.add_argument("--iterations", type=int, default=300, metavar="N", help="default 300")
-    parser.add_argument("--content-weight", type=float, default=Wishes.content_weight, metavar="W")
+    parser.add_argument("--content-weight", type=_weight, default="half", metavar="W", help="default: half is kept")
+
+
+def _weight(text: str) -> Any:
+    return text if text == "half" else float(text)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -59,9 +63,7 @@ def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str
     reference = as_heard(*files.read(style_file), "style")[0][: round(MOST_STYLE_S * RATE)]
     heard = as_heard(content, SOUND_RATE, "content")[0]
     section = Section(network_named(wishes.network), reference, heard, wishes)
-    start = time.process_time()
-    magnitude = section.magnitude()
-    spent = time.process_time() - start
+    magnitude, spent = _timed(section.magnitude)
     judges = Judges(reference, heard, KERNELS)
     best = sound_of(magnitude, len(heard), wishes.phase)
     ways: dict[str, Callable[[], np.ndarray]] = {
@@ -75,9 +77,7 @@ def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str
     found = section.losses(magnitude)
     rows = []
     for way, make in ways.items():
-        start = time.process_time()
-        sound = make()
-        taken = time.process_time() - start
+        sound, taken = _timed(make)
         losses = section.losses(np.abs(frames_of(sound)))
         rows.append(
             {
@@ -88,6 +88,7 @@ def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str
                 "optimised": losses.style,
                 "spectrogram": found.style,
                 "content": losses.content,
+                "content_weight": section.content_weight,
                 "nearer": float(nearness(sound, reference, heard) < 1),
                 **content_kept(sound, heard),
                 "seconds": taken,
@@ -95,6 +96,12 @@ def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str
             }
         )
     return rows
+
+
+def _timed(make: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
+    """What is made, and the seconds of processor time that it took."""
+    start = time.process_time()
+    return make(), time.process_time() - start
 
 
 def crossed(content: np.ndarray, style: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ class StyleLoss:
     """
 
     def __init__(self, network: Network, style: np.ndarray, content: np.ndarray, content_weight: float = 0.0):
-        self._network, self._weight = network, content_weight
+        self._network, self.content_weight = network, content_weight
         self._targets = [GramTarget(each) for each in network.features(style)]
         features = network.features(content)
         self._content = features[network.content_layer]
@@ -82,9 +82,9 @@ class StyleLoss:
         layer = self._network.content_layer
         apart = features[layer] - self._content
         content = _square(apart) / self._silence
-        slopes[layer] += np.float32(2 * self._weight / self._silence) * apart
+        slopes[layer] += np.float32(2 * self.content_weight / self._silence) * apart
         self.value = Losses(style, content)
-        return style + self._weight * content, self._network.slope(slopes, features, seen)
+        return style + self.content_weight * content, self._network.slope(slopes, features, seen)
 
     def measured(self, seen: np.ndarray) -> Losses:
         """The parts, without a slope."""

@@ -7,7 +7,7 @@ References
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -16,6 +16,7 @@ from scipy.optimize import Bounds, minimize
 from scipy.signal import resample_poly
 
 from ..errors import InvalidValue
+from .balance import balanced_weight
 from .judging import LEVEL, Judges
 from .losses import Losses, StyleLoss
 from .networks import Network, network_named
@@ -47,6 +48,8 @@ class Transferred:
         The style's share by networks that the optimiser never saw, of the sound.
     own : float
         The same of another stretch of the style: what is nearer than this is as near as the style is to itself.
+    content_weight : float
+        That was used: the one given, or the one found.
     n_sections : int
     style_s : float
         Seconds of the style that were heard.
@@ -58,6 +61,7 @@ class Transferred:
     sound: Losses
     unseen: float
     own: float
+    content_weight: float
     n_sections: int
     style_s: float
 
@@ -67,7 +71,7 @@ class Wishes:
     """How a transfer is made; see :func:`transfer`."""
 
     network: str = "ulyanov"
-    content_weight: float = 0.02
+    content_weight: float | Literal["half"] = "half"
     iterations: int = 300
     start: Literal["noise", "content"] | float = "noise"
     domain: Literal["spectrogram", "sound"] = "spectrogram"
@@ -76,8 +80,10 @@ class Wishes:
 
     def __post_init__(self):
         network_named(self.network)
-        if not 0 <= self.content_weight <= 1e6:
-            raise InvalidValue(f"content_weight={self.content_weight} must be 0 to 1e6; 0 makes the texture alone")
+        if self.content_weight != "half" and not (_is_number(self.content_weight) and 0 <= self.content_weight <= 1e6):
+            raise InvalidValue(
+                f'content_weight={self.content_weight!r} must be "half" or 0 to 1e6; 0 makes the texture alone'
+            )
         if not 1 <= self.iterations <= 100_000:
             raise InvalidValue(f"iterations={self.iterations} must be 1 to 100000; try 300")
         if isinstance(self.start, str):
@@ -89,13 +95,17 @@ class Wishes:
             raise InvalidValue(f'domain="{self.domain}" must be "spectrogram" or "sound"')
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number)
+
+
 def transfer(
     content: np.ndarray,
     style: np.ndarray,
     rate: float,
     *,
     network: str = "ulyanov",
-    content_weight: float = 0.02,
+    content_weight: float | Literal["half"] = "half",
     iterations: int = 300,
     start: Literal["noise", "content"] | float = "noise",
     domain: Literal["spectrogram", "sound"] = "spectrogram",
@@ -115,8 +125,10 @@ def transfer(
     network : str
         "ulyanov": 4096 filters of 11 frames, random; "wyse-random": 2048 and 64 filters of 5; ":SEED" behind either
         draws others.
-    content_weight : float
-        Of the content's share beside the style's, both as in :class:`rtspec.style.losses.Losses`.
+    content_weight : "half" or float
+        Of the content's share beside the style's, both as in :class:`rtspec.style.losses.Losses`. "half" finds, on a
+        small network, the one that leaves about half of this content in this style, since that differs between pairs
+        by factors of ten.
     iterations : int
         Of L-BFGS.
     start : "noise", "content" or float
@@ -142,6 +154,7 @@ def transfer(
     for k, (first, last) in enumerate(sections):
         done = (lambda share, k=k: progress((k + share) / len(sections))) if progress else None
         section = Section(model, reference, heard[first:last], wishes, k, done)
+        wishes = replace(wishes, content_weight=section.content_weight)  # found once, for all sections
         magnitude = section.magnitude()
         sounds.append(section.sound(magnitude))
         found.append(section.losses(magnitude))
@@ -155,6 +168,7 @@ def transfer(
         sound=_mean(heard_as),
         unseen=judges.share(sound),
         own=judges.own,
+        content_weight=float(wishes.content_weight),
         n_sections=len(sections),
         style_s=len(reference) / RATE,
     )
@@ -227,6 +241,8 @@ class Section:
     ----------
     curve : list of float
         The loss at each evaluation.
+    content_weight : float
+        As wished, or as found.
     """
 
     def __init__(
@@ -235,7 +251,11 @@ class Section:
         spectra = frames_of(style), frames_of(content)
         self._seen = Seen(network.as_level, float(np.abs(spectra[1]).max()))
         self._style, self._content = (self._seen.of(np.abs(each)) for each in spectra)
-        self._loss = StyleLoss(network, self._style, self._content, wishes.content_weight)
+        weight = wishes.content_weight
+        self.content_weight = (
+            balanced_weight(network, self._style, self._content) if isinstance(weight, str) else float(weight)
+        )
+        self._loss = StyleLoss(network, self._style, self._content, self.content_weight)
         self._wishes, self._n_samples, self._progress = wishes, len(content), progress
         self._generator = np.random.default_rng((wishes.seed, number))
         self._rounds = wishes.iterations + (SOUND_ROUNDS if wishes.domain == "sound" else 0)

@@ -8,6 +8,7 @@ import pytest
 import rtspec
 from rtspec.cli import main
 from rtspec.errors import InvalidValue
+from rtspec.style.balance import LEAST, MOST
 from rtspec.style.judging import Judges
 from rtspec.style.losses import GramTarget, StyleLoss
 from rtspec.style.measures import content_kept
@@ -120,6 +121,14 @@ def test_more_weight_keeps_more_of_the_content():
     assert kept[1] < 0.6 * kept[0]
 
 
+@pytest.mark.parametrize("seconds", [0.5, 1.5])
+def test_the_weight_that_is_found_keeps_about_half_of_the_content(seconds):
+    style, content = as_heard(crackle(), RATE, "style")[0], as_heard(melody(seconds), RATE, "content")[0]
+    section = Section(Ulyanov(0, 11, 512), style, content, Wishes(iterations=60))
+    assert LEAST < section.content_weight < MOST
+    assert 0.3 < section.losses(section.magnitude()).content < 0.65
+
+
 @pytest.fixture
 def few_filters(monkeypatch):
     """The networks by name with few filters, to be quick."""
@@ -133,7 +142,8 @@ def few_filters(monkeypatch):
 def test_the_same_seed_gives_the_same_bits_at_the_contents_rate_length_and_level():
     content, style = np.stack([melody(1.0, 48000)] * 2), crackle(1.0, 48000)
     one, again, other = (
-        rtspec.style.transfer(content, style, 48000, iterations=4, seed=seed).audio for seed in (0, 0, 1)
+        rtspec.style.transfer(content, style, 48000, iterations=4, content_weight=0.02, seed=seed).audio
+        for seed in (0, 0, 1)
     )
     assert np.array_equal(one, again) and not np.array_equal(one, other)
     assert one.shape == (1, 48000) and one.dtype == np.float32 and np.isfinite(one).all()
@@ -143,7 +153,9 @@ def test_the_same_seed_gives_the_same_bits_at_the_contents_rate_length_and_level
 def test_long_contents_are_made_in_sections_without_a_gap():
     told = []
     content = np.tile(melody(1.0), 14)
-    made = rtspec.style.transfer(content, crackle(), RATE, iterations=2, start="content", progress=told.append)
+    wishes = {"iterations": 2, "start": "content", "content_weight": 0.02}
+    made = rtspec.style.transfer(content, crackle(), RATE, progress=told.append, **wishes)
+    assert made.content_weight == 0.02
     assert made.n_sections == 2 and len(made.audio) == len(content)
     joint = made.audio[len(content) // 2 - RATE // 2 :][:RATE]
     level = np.sqrt(np.mean(joint.reshape(21, -1) ** 2, axis=1))
@@ -155,7 +167,8 @@ def test_long_contents_are_made_in_sections_without_a_gap():
     [
         ({"network": "vgg"}, r'network="vgg" is unknown; choose ulyanov or wyse-random'),
         ({"network": "ulyanov:x"}, "is unknown"),
-        ({"content_weight": -1}, "content_weight=-1 must be 0 to 1e6"),
+        ({"content_weight": -1}, 'content_weight=-1 must be "half" or 0 to 1e6'),
+        ({"content_weight": "most"}, "content_weight='most' must be"),
         ({"iterations": 0}, "iterations=0 must be 1 to 100000"),
         ({"start": "middle"}, 'start="middle" must be'),
         ({"start": 2.0}, "start=2.0 must be a share"),
@@ -189,6 +202,7 @@ def test_the_command_writes_sound_and_picture_and_says_how_near_it_came(tmp_path
     files.write(names[1], crackle(), RATE)
     assert main(["style", *names, "--iterations", "5", "--picture", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
+    assert LEAST < told["content_weight"] < MOST
     assert told["unseen"] > 0 and told["sections"] == 1 and (tmp_path / "out.png").stat().st_size > 5000
     assert files.read(names[2])[0].shape == (1, len(melody()))
     assert main(["style", names[0], names[1], names[0]]) == 1
