@@ -1,4 +1,4 @@
-"""``rtspec benchmark engine|latency|model|panel|periods|phase|soak``."""
+"""``rtspec benchmark engine|latency|model|panel|periods|phase|scene|soak``."""
 
 import argparse
 from collections.abc import Callable
@@ -13,6 +13,7 @@ _FIGURES = {
     "panel": "a stream with a panel in Chromium beside one without: callbacks, pictures a second, knob to sound",
     "periods": "every period of a JACK server, also changed while playing, with every block: equal to render or not",
     "phase": "phase reconstruction: quality and time per frame of every method",
+    "scene": "the scene equalizer: its listening side a block, and its share of a core, by mode",
     "soak": "ten minutes of live sound, MIDI, OSC, edits and model swaps at once: nothing lost, late or longer",
 }
 
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a JACK dummy server started for it (default), the default device, or the virtual one",
     )
     made["panel"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="with and without (default 60)")
+    made["scene"].add_argument("--seconds", type=float, default=20.0, metavar="N", help="of sound (default 20)")
+    made["scene"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["soak"].add_argument("--seconds", type=float, default=600.0, metavar="N", help="default 600; at least 10")
     made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
@@ -59,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure one figure; 1 where a promise does not hold."""
     figures = {"engine": _engine, "latency": _latency, "model": _model, "periods": _periods}
-    return {**figures, "panel": _panel, "phase": _phase, "soak": _soak}[args.figure](args)
+    return {**figures, "panel": _panel, "phase": _phase, "scene": _scene, "soak": _soak}[args.figure](args)
 
 
 def _engine(args: argparse.Namespace) -> int:
@@ -169,6 +172,14 @@ def _soak(args: argparse.Namespace) -> int:
     kept = [{"promise": name, "kept": "yes" if kept else "NO"} for name, kept in row["promises"].items()]
     emit(args, row, f"{table(figures)}\n\n{table(kept)}")
     return 0 if all(row["promises"].values()) else 1
+
+
+def _scene(args: argparse.Namespace) -> int:
+    from ..benchmarks import scene as scene_benchmark
+
+    rows = scene_benchmark.run(max(5.0, args.seconds), args.rate)
+    emit(args, {"rows": rows}, table(rows))
+    return 0
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import resample_poly
 
 from ..chain.program import STRIDE
 from ..console import emit, table
@@ -20,6 +21,7 @@ from ..processors.equalizer.canceller import (
     SAMPLE_RATE,
 )
 from ..processors.equalizer.cancelling import band_centres_hz, canceller_stage
+from ..processors.equalizer.scene import SceneEqualizer
 from .rooms import ROOMS, Room, moving, paths
 
 LENGTH_S, MOVE_S, CARRIED_S = 25.0, 12.0, 0.5
@@ -27,6 +29,8 @@ WINDOWS = {"before": (8.0, 11.0), "moved": (MOVE_S + 5.0, MOVE_S + 8.0), "after"
 """Seconds between which levels are averaged: settled, from 5 s after the move begins, settled again."""
 NOISES = {"pink": 0.5, "white": 0.0, "brown": 1.0}
 """Exponents by which their spectra's magnitudes fall."""
+READ_S = 0.25
+"""How often the processor's levels are read."""
 MEDIAN_DB, WITHIN_DB, WITHIN_SHARE = 1.0, 3.0, 0.85
 
 
@@ -69,21 +73,57 @@ def cancelled(microphone: np.ndarray, played: np.ndarray) -> dict[str, np.ndarra
     return {name: np.concatenate(v) if name == "residual" else np.stack(v) for name, v in kept.items()}
 
 
-def trial(
+def scene(
     room: Room, exponent: float, channels: int, music_db: float, seed: tuple, sound: np.ndarray | None = None
-) -> dict:
-    """One room: errors of the noise's levels in dB, (n_bands,) for each of :data:`WINDOWS`, and the last readings."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is played, what of it reaches the microphone, and the noise there: float64, at 16 kHz."""
     rng = np.random.default_rng(seed)
     played = music(LENGTH_S, channels, rng) if sound is None else sound
     before, after = (paths(room, SAMPLE_RATE, len(played), rng) for _ in range(2))
     echo = moving(played, before, after, round(MOVE_S * SAMPLE_RATE), round(CARRIED_S * SAMPLE_RATE))
     around = noise(played.shape[1], exponent, rng) * np.std(echo) * 10 ** (-music_db / 20)
     gain = 0.05 / np.std(echo + around)
-    truth = cancelled((around * gain).astype(np.float32), np.zeros_like(played))["room"]
-    found = cancelled(((echo + around) * gain).astype(np.float32), played.astype(np.float32))
+    return played, echo * gain, around * gain
+
+
+def trial(*conditions) -> dict:
+    """One :func:`scene`: errors of the noise's levels in dB, (n_bands,) for each of :data:`WINDOWS`, and the last
+    readings."""
+    played, echo, around = scene(*conditions)
+    truth = cancelled(around.astype(np.float32), np.zeros_like(played))["room"]
+    found = cancelled((echo + around).astype(np.float32), played.astype(np.float32))
     errors = {name: _level(found["room"], *span) - _level(truth, *span) for name, span in WINDOWS.items()}
     state = found["state"][-1]
     return {"errors": errors, "error_db": state[ERROR], "cancelled_db": state[CANCELLED], "moves": state[MOVES]}
+
+
+def trial_of_processor(*conditions, cancel: bool = True) -> dict:
+    """As :func:`trial`, through the whole :class:`~rtspec.SceneEqualizer` at 48 kHz, whose curve stays at nothing: its
+    ``noise_db`` beside the music is held against that without."""
+    played, echo, around = scene(*conditions)
+    truth, _ = _noise_levels(around, np.zeros_like(played), False)
+    found, cancelled_db = _noise_levels(echo + around, played, cancel)
+    errors = {name: _mean(found, *span) - _mean(truth, *span) for name, span in WINDOWS.items()}
+    return {"errors": errors, "cancelled_db": cancelled_db}
+
+
+def _noise_levels(microphone: np.ndarray, played: np.ndarray, cancel: bool) -> tuple[np.ndarray, float]:
+    """What an equalizer reads of the room, four times a second: (n, n_bands) in dB; and by how much the music in the
+    microphone was lowered at the end."""
+    equalizer, rate = SceneEqualizer(amount=0.0, cancel=cancel), 3 * SAMPLE_RATE
+    heard, music_now = (resample_poly(x, 3, 1, axis=-1).astype(np.float32) for x in (microphone, played))
+    piece, levels = round(READ_S * rate), []
+    for at in range(0, len(heard) - piece + 1, piece):
+        now = slice(at, at + piece)
+        equalizer(music_now[:, now], rate, reset=at == 0, sensor=heard[now])
+        levels.append(equalizer.noise_db)
+    wanted = band_centres_hz()
+    first = int(np.argmin(np.abs(np.log(equalizer.centres_hz / wanted[0]))))
+    return np.stack(levels)[:, first : first + len(wanted)], equalizer.canceller_db
+
+
+def _mean(levels_db: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
+    return levels_db[round(start_s / READ_S) : round(end_s / READ_S)].mean(axis=0)
 
 
 def _level(powers: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
@@ -100,6 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--music-db", type=float, default=10.0, metavar="DB", help="over the noise (default 10)")
     parser.add_argument("--audio", type=Path, metavar="FOLDER", help="music from there, in place of played notes")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processor", action="store_true", help="through the whole scene equalizer, at 48 kHz")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -121,9 +162,10 @@ def _rows(args: argparse.Namespace) -> Iterator[dict]:
     names: list[str] = args.rooms.split(",")
     for k, (name, channels) in enumerate([(name, channels) for name in names for channels in (1, 2)]):
         sound = None if args.audio is None else _piece(args.audio, k, channels)
-        made = trial(_room(name), NOISES[args.noise], channels, args.music_db, (args.seed, k), sound)
+        make = trial_of_processor if args.processor else trial
+        made = make(_room(name), NOISES[args.noise], channels, args.music_db, (args.seed, k), sound)
         medians = {f"{w}_db": float(np.median(np.abs(e))) for w, e in made["errors"].items()}
-        figures = {key: float(made[key]) for key in ("error_db", "cancelled_db", "moves")}
+        figures = {key: float(value) for key, value in made.items() if key != "errors"}
         yield {
             "room": name,
             "channels": channels,

@@ -43,6 +43,9 @@ NOISE_KEEP = 0.7
 """Of the residual's power spectrum from block to block."""
 LEVEL_KEEP = 0.93
 """Of the bands' powers from block to block: a third of a second."""
+LEFT_SHARE = 0.25
+"""Of the music that may be left, which `remaining` is without: low quantiles of it, by which a floor is found,
+hold less of what comes and goes."""
 LEAST_SHARE = 0.05
 """Of the residual's power, which the room keeps however uncertain the filter is."""
 CLIPPED = 0.999
@@ -65,17 +68,19 @@ CANCELLER = Record(
     counts="references n_filters n_bands at=0 head=0 turn=0 worse=0",
     addresses="fft fft_plan ifft ifft_plan look_fft look_plan",
     constants=f"window:f4[{LOOK}] look_weights:f4[n_bands,{LOOK_BINS}] error_weights:f4[n_bands,{N_BINS}]"
-    " look_from:i8[n_bands] look_to:i8[n_bands] edges:i8[9]",
+    " look_from:i8[n_bands] look_to:i8[n_bands] error_from:i8[n_bands] error_to:i8[n_bands] edges:i8[9]",
     arrays=f"heard:f4[{BLOCK}] given:f4[{BLOCK}] played:f4[references,{N_FFT}] residual:f4[{LOOK}]"
+    f" microphone:f4[{LOOK}] most:f8[n_bands]"
     f" variance:f4[n_filters,{N_BINS}] noise:f4[{N_BINS}] uncertain:f4[{N_BINS}] denominator:f4[{N_BINS}]"
     " cross:f8[8] own:f8[8] remains:f8[8] believed:f8[8]",
     transformed=f"time:f4[{N_FFT}] bins:c8[{N_BINS}] error:c8[{N_BINS}] look:f4[{LOOK}] look_bins:c8[{LOOK_BINS}]"
     f" spectra:c8[n_filters,{N_BINS}] filters:c8[n_filters,{N_BINS}]",
-    shared="room:f8[n_bands] left:f8[n_bands] state:f8[6]",
+    shared="room:f8[n_bands] left:f8[n_bands] remaining:f8[n_bands] state:f8[6]",
     reals="microphone_power=0 residual_power=0",
 )
-"""`room` and `left` are mean-square powers of the bands: what the microphone hears without the music, and how much
-music the residual may still hold, which `room` is without."""
+"""`room`, `left` and `remaining` are mean-square powers of the bands: what the microphone hears without the music, how
+much music the residual may still hold, which `room` is without and `remaining` for a share; this is never louder than
+the microphone."""
 
 
 @njit(cache=True)
@@ -263,25 +268,35 @@ def _watch(s):
 
 
 @njit(cache=True)
-def _measure(s):
-    """Levels of the residual's bands, and how much of them may be music."""
+def _look(s, history, newest, powers):
+    """Powers of the bands of the last LOOK samples, with a block more in the history."""
     for t in range(LOOK - BLOCK):
-        s.residual[t] = s.residual[t + BLOCK]
+        history[t] = history[t + BLOCK]
     for t in range(BLOCK):
-        s.residual[LOOK - BLOCK + t] = s.given[t]
+        history[LOOK - BLOCK + t] = newest[t]
     for t in range(LOOK):
-        s.look[t] = s.residual[t] * s.window[t]
+        s.look[t] = history[t] * s.window[t]
     execute(s.look_fft, s.look_plan, s.look, s.look_bins)
-    room_sum, left_sum = 0.0, 0.0
     for b in range(s.n_bands):
-        power, left = 0.0, 0.0
+        powers[b] = 0.0
         for k in range(s.look_from[b], s.look_to[b]):
             x = s.look_bins[k]
-            power += s.look_weights[b, k] * (x.real * x.real + x.imag * x.imag)
-        for k in range(N_BINS):
+            powers[b] += s.look_weights[b, k] * (x.real * x.real + x.imag * x.imag)
+
+
+@njit(cache=True)
+def _measure(s):
+    """Levels of the residual's bands, and how much of them may be music."""
+    _look(s, s.microphone, s.heard, s.most)
+    _look(s, s.residual, s.given, s.remaining)
+    room_sum, left_sum = 0.0, 0.0
+    for b in range(s.n_bands):
+        power, left = s.remaining[b], 0.0
+        for k in range(s.error_from[b], s.error_to[b]):
             left += s.error_weights[b, k] * s.uncertain[k]
         s.left[b] = LEVEL_KEEP * s.left[b] + (1 - LEVEL_KEEP) * left
         s.room[b] = max(power - left, LEAST_SHARE * power)
+        s.remaining[b] = min(max(power - LEFT_SHARE * s.left[b], LEAST_SHARE * power), s.most[b])
         room_sum += s.room[b]
         left_sum += left
     return room_sum, left_sum

@@ -86,7 +86,7 @@ def _bands() -> dict[str, Any]:
     """How levels are taken from the residual and from the filter's uncertainty."""
     wide, narrow = (third_octave_bands(_plan(n), low_hz=LOW_HZ, high_hz=HIGH_HZ).weights for n in (LOOK, N_FFT))
     window = np.hanning(LOOK + 1)[:LOOK].astype(np.float32)
-    inside = [np.flatnonzero(row) for row in wide]
+    inside, near = ([np.flatnonzero(row) for row in weights] for weights in (wide, narrow))
     return {
         "n_bands": len(wide),
         "window": aligned_copy(window),
@@ -94,8 +94,12 @@ def _bands() -> dict[str, Any]:
         "error_weights": aligned_copy(narrow * np.float32(2 / (N_FFT * BLOCK))),
         "look_from": aligned_copy(np.array([k[0] for k in inside])),
         "look_to": aligned_copy(np.array([k[-1] + 1 for k in inside])),
+        "error_from": aligned_copy(np.array([k[0] for k in near])),
+        "error_to": aligned_copy(np.array([k[-1] + 1 for k in near])),
         "room": aligned(len(wide), np.float64),
         "left": aligned(len(wide), np.float64),
+        "remaining": aligned(len(wide), np.float64),
+        "most": aligned(len(wide), np.float64),
     }
 
 
@@ -107,6 +111,7 @@ def _memory(references: int) -> dict[str, Any]:
         **dict.fromkeys(("noise", "uncertain", "denominator"), N_BINS),
         "played": (references, N_FFT),
         "residual": LOOK,
+        "microphone": LOOK,
         "time": N_FFT,
         "look": LOOK,
     }

@@ -88,7 +88,7 @@ def ear_stage(table: ParameterTable, hearing: Hearing, sample_rate: float, chann
 
 def _memory(plan: FramePlan, n: int) -> dict[str, Any]:
     """What is kept from hop to hop, and worked in."""
-    names = ("power", "played", "long", "short", "wanted", "curve", "automatic", "music_db", "noise_db")
+    names = ("power", "played", "long", "short", "rule", "wanted", "curve", "automatic", "music_db", "noise_db")
     shapes = {**dict.fromkeys(names, n), "limits": 3, "work": (4, n), "errors": (n, STEPS)}
     shapes |= {"readings": (3, n), "status": N_STATUS}
     spaces = {"new_room": plan.hop, "new_music": plan.hop, "room": plan.n_fft, "music": plan.n_fft}
@@ -144,7 +144,7 @@ def _room(canceller: Stage | None, filters: BandFilters, plan: FramePlan) -> dic
         "lifts_db": _constant(lifts),
         "n_cancelled": taken.stop - first,
         "first_cancelled": first,
-        "cancelled": address(canceller.fields["room"]),
+        "cancelled": address(canceller.fields["remaining"]),
         "canceller": address(canceller.fields["state"]),
     }
 

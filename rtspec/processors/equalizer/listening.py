@@ -59,7 +59,7 @@ LISTENING = Record(
     constants="controls:i8[8] window:f4[n_fft] weights:f4[n_bands,n_bins] ends:i8[n_bands,2]"
     " curves:f8[max(1,n_labels),n_bands] loudness:f8[n_bands] ear:f8[3,n_bands]",
     arrays="new_room:f4[hop] new_music:f4[hop] room:f4[n_fft] music:f4[n_fft] power:f8[n_bands] played:f8[n_bands]"
-    " long:f8[n_bands] short:f8[n_bands] wanted:f8[n_bands] curve:f8[n_bands] automatic:f8[n_bands]"
+    " long:f8[n_bands] short:f8[n_bands] rule:f8[n_bands] wanted:f8[n_bands] curve:f8[n_bands] automatic:f8[n_bands]"
     f" music_db:f8[n_bands] noise_db:f8[n_bands] limits:f8[3] work:f8[4,n_bands] errors:f8[n_bands,{STEPS}]"
     f" readings:f8[3,n_bands] status:f8[{N_STATUS}]",
     transformed="windowed:f4[n_fft] spectrum:c8[n_bins]",
@@ -164,7 +164,7 @@ def _note_music(s):
 
 
 @njit
-def _add_noise_rule(s):
+def _apply_noise_rule(s):
     """The gains that give the music in this noise the loudness that it has in quiet."""
     loudest = 0.0
     for b in range(s.n_bands):
@@ -174,7 +174,7 @@ def _add_noise_rule(s):
     if loudest > 1e-9:
         for i in range(3):
             s.limits[i] = load_double(s.controls[BOOST + i])
-        audible_gains(s.music_db, s.noise_db, s.ear, s.limits, s.work, s.errors, s.wanted)
+        audible_gains(s.music_db, s.noise_db, s.ear, s.limits, s.work, s.errors, s.rule)
 
 
 @njit
@@ -204,10 +204,10 @@ def _add_scene(s):
 def _want(s):
     """The curve to go to."""
     boost, cut = load_double(s.controls[BOOST]), load_double(s.controls[CUT])
+    if s.by_noise and s.fill == 0:  # the floor is a new one
+        _apply_noise_rule(s)
     for b in range(s.n_bands):
-        s.wanted[b] = 0.0
-    if s.by_noise:
-        _add_noise_rule(s)
+        s.wanted[b] = s.rule[b]
     if s.n_labels > 0:
         _add_scene(s)
     for b in range(s.n_bands):

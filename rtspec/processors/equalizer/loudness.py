@@ -32,6 +32,8 @@ STEPS = 37
 SEARCHES, LEAST_LOG_PRICE, MOST_LOG_PRICE = 10, -4.0, 2.0
 OWN_SHARE = 0.1
 """Of a band's excitation, that has to come from the band itself."""
+EVEN = 1.1
+"""Times the error of a priced curve, up to which the scaled one is taken: it is smoother, and hops less."""
 NOT_HEARD_PRICE = 1e-3
 """Of a decibel, either way, of a band that is not heard: next to nothing beside what is heard."""
 SMOOTHED = 0.25
@@ -221,7 +223,7 @@ def audible_gains(music_db, noise_db, ear, limits_db, work, errors, gains_db):
         return
     _scale(costs, limits_db[2], gains_db, scaled)
     _pay(errors, costs, limits_db, least, signal, gains_db)
-    if _error_at(errors, limits_db, scaled) <= _error_at(errors, limits_db, gains_db):
+    if _error_at(errors, limits_db, scaled) <= EVEN * _error_at(errors, limits_db, gains_db):
         for b in range(len(gains_db)):
             gains_db[b] = scaled[b]
 
