@@ -64,6 +64,7 @@ def make_plan(
     file_format: str | None = None,
     resume: bool = False,
     scores: bool = False,
+    levels: bool = False,
     shard: tuple[int, int] = (1, 1),
 ) -> Plan:
     """Every file to read with the file to write; a folder's shape is kept.
@@ -80,6 +81,8 @@ def make_plan(
         Leave out what is there already and is newer than its source.
     scores : bool
         Take the MIDI files of folders too: the chain has an instrument.
+    levels : bool
+        Take the tables of levels of folders too: the chain has an inversion.
     shard : (int, int)
         Which share of the work this is, from 1, and of how many: together they are all of it, and no two overlap.
 
@@ -92,8 +95,9 @@ def make_plan(
     plan = Plan(is_batch=is_batch(sources))
     if plan.is_batch and out.exists() and not out.is_dir():
         raise AudioFileError(f"{out} is a file; several files or a folder need a folder to go to")
+    played = [kind for kind, wanted in ((is_audio, True), (is_score, scores), (is_levels, levels)) if wanted]
     for path in paths:
-        _add_folder(plan, path, out, file_format, scores) if path.is_dir() else _add_file(plan, path, out, file_format)
+        _add_folder(plan, path, out, file_format, played) if path.is_dir() else _add_file(plan, path, out, file_format)
     _refuse_collisions(plan)
     _part_pictures(plan)
     _take_share(plan, *shard)
@@ -137,7 +141,7 @@ def _result_name(source: Path, file_format: str | None) -> str:
     return target_name(source, file_format)
 
 
-def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, scores: bool) -> None:
+def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, played: list) -> None:
     n_before = len(plan.jobs) + len(plan.failed)
     inside = Path(os.path.realpath(out))
     own = None if inside == Path(os.path.realpath(folder)) else inside
@@ -145,7 +149,7 @@ def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, sc
         if path.name.startswith("."):
             if is_audio(path):
                 plan.skipped.append(_skip(path, "hidden"))
-        elif is_audio(path) or (scores and is_score(path)):
+        elif any(kind(path) for kind in played):
             if (reason := _unreadable(path)) is not None:
                 plan.failed.append({"file": str(path), "error": f"cannot read {path}: {reason}"})
             elif own and own in Path(os.path.realpath(path)).parents:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
-from ..audio.formats import is_score
+from ..audio.formats import is_levels, is_score
 from ..chain.board import Pedalboard, as_board
 from ..chain.faults import Faults, faults_of
 from ..control.automation import Automation, read_automation
@@ -22,7 +22,7 @@ from .hearing import SensorFile, opened_sensor, remarks_of
 from .mastering import Mastering
 from .recipe import Recipe
 from .records import Record
-from .sources import opened, tour
+from .sources import hear_levels, opened, tour
 
 Advance = Callable[[int, int], None]
 """Gets the samples that are done and all of them."""
@@ -48,7 +48,7 @@ class Renderer:
 
     def __init__(self, recipe: Recipe, processors: list | Pedalboard):
         self.recipe, self.board = recipe, as_board(processors)
-        self._automation = _automation(recipe, self.board)
+        self._automation, self._hears_levels = _automation(recipe, self.board), False
 
     def render(
         self,
@@ -59,6 +59,9 @@ class Renderer:
     ) -> Record:
         """Render one file, and draw it where that is asked for: to the target's name with .png, or `picture`."""
         r = self.recipe
+        if is_levels(source) or self._hears_levels:
+            hear_levels(self.board.flat(), str(source) if is_levels(source) else None)
+            self._hears_levels = is_levels(source)
         if is_score(source) and not instruments(self.board.flat()):
             raise InvalidValue(
                 f"{source.name} is a MIDI file, and nothing in the chain plays it; add --processor timbre-synth"

@@ -1,11 +1,12 @@
 """What is rendered: sound files; MIDI files, as long as their messages and a tail, silent where nothing plays them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..audio.formats import is_levels, is_score
 from ..control.midi.files import Score, read_midi_file
+from ..errors import InvalidValue
 
 SAMPLE_RATE, CHANNELS = 48000, 2
 TAIL_S = 12.0
@@ -59,6 +60,31 @@ def opened(path: Path, salvage: bool = False):
     if is_levels(path):
         return Silence(read_levels(path).seconds, channels=1)
     return Reader(path, salvage=salvage)
+
+
+def hear_levels(chain: Iterable, spec: str | None, report: Callable[[str], None] | None = None) -> float | None:
+    """Let the first inversion of a chain play levels in place of its input; its input again where None.
+
+    Returns
+    -------
+    float or None
+        Their duration in seconds; None for a stream.
+
+    Raises
+    ------
+    InvalidValue
+        The chain has no inversion.
+    """
+    from ..processors import SpectralInversion
+
+    for processor in chain:
+        if isinstance(processor, SpectralInversion):
+            if spec is None:
+                processor.levels = None
+                return None
+            processor.hear(spec, report)
+            return getattr(processor.levels, "seconds", None)
+    raise InvalidValue(f"levels {spec!r} need an inversion in the chain; add --processor inversion")
 
 
 def tour(board, name: str, seconds: float) -> list:

@@ -13,7 +13,6 @@ from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .pipes import PIPE, piped
-from .sensor import has_levels, hear_levels
 
 EXAMPLE = "rtspec render recordings/ out/ --processor inversion --set bands=mel --picture"
 INTERRUPTED = 130
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             return _tell(args, report, 1)
     if is_batch(args.source):
         return _batch(args)
-    plan = make_plan(args.source, args.target, args.format, args.resume, _has_instrument(args), args.shard)
+    plan = make_plan(args.source, args.target, args.format, args.resume, shard=args.shard)
     report = Report(resumed=plan.resumed)
     for job in plan.jobs:
         if args.format and job.target.suffix != f".{args.format}":
@@ -78,10 +77,12 @@ def run(args: argparse.Namespace) -> int:
     return _tell(args, report, 1)
 
 
-def _has_instrument(args: argparse.Namespace) -> bool:
+def _folders_hold(args: argparse.Namespace) -> dict[str, bool]:
+    """What folders are searched for beside sound: what something in the chain plays."""
     from ..processors.catalogue import entry_of
 
-    return any(entry_of(name.partition(":")[0]).is_instrument for name, _ in args.chain or ())
+    names = [name.partition(":")[0] for name, _ in args.chain or [(DEFAULT, {})]]
+    return {"scores": any(entry_of(name).is_instrument for name in names), "levels": "inversion" in names}
 
 
 def _batch(args: argparse.Namespace) -> int:
@@ -92,7 +93,7 @@ def _batch(args: argparse.Namespace) -> int:
 
     recipe = _recipe(args)
     with Runner(recipe.as_dict(), args.jobs, attempts=2) as runner:
-        plan = make_plan(args.source, args.target, args.format, scores=_has_instrument(args), shard=args.shard)
+        plan = make_plan(args.source, args.target, args.format, shard=args.shard, **_folders_hold(args))
         with Ledger(args.target, fingerprint(recipe), args.shard) as ledger:
             planned = plan.jobs
             if args.resume or ledger.interrupted:
@@ -114,8 +115,6 @@ def _alone(args: argparse.Namespace, job: Job) -> Record:
     from ..batch.rendering import Renderer
 
     chain = make_chain(args)
-    if has_levels(job.source):
-        hear_levels(chain, str(job.source))
     renderer = Renderer(_recipe(args), chain)
     with progress(args.json) as bar:
         task = bar.add_task(job.source.name, total=None)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from rtspec.audio.files import read
+from rtspec.audio.files import read, write
 from rtspec.cli import main
 
 
@@ -47,3 +47,17 @@ def test_levels_without_an_inversion_are_refused_in_one_line(table, tmp_path, ca
     error = capsys.readouterr().err
     assert "need an inversion in the chain; add --processor inversion" in error
     assert error.count("\n") == 1
+
+
+def test_a_folder_of_levels_and_sounds_is_rendered_each_as_what_it_is(table, tmp_path, capsys):
+    place = tmp_path / "in"
+    place.mkdir()
+    for name in ("a.csv", "c.csv"):
+        (place / name).write_bytes(table.read_bytes())
+    write(place / "b.wav", np.zeros((1, 8000), np.float32), 8000)
+    assert main(["render", str(place), str(tmp_path / "out"), "--processor", "inversion"]) == 0
+    assert main(["render", str(table), str(tmp_path / "alone.wav"), "--processor", "inversion"]) == 0
+    alone = read(tmp_path / "alone.wav")[0]
+    for name in ("a.wav", "c.wav"):
+        np.testing.assert_array_equal(read(tmp_path / "out" / name)[0], alone)
+    assert np.abs(read(tmp_path / "out" / "b.wav")[0]).max() < 1e-4  # not the levels that came before it
