@@ -5,11 +5,14 @@ from .board import Pedalboard
 
 
 def modulated(plugins: list, routes: list[str]) -> list | Pedalboard:
-    """Plugins as a board with routes, each in words; as they are where there is none."""
+    """Plugins as a board with routes, each in words or a file of several; as they are where there is none."""
     if not routes:
         return plugins
     board = Pedalboard(plugins)
     for text in routes:
+        if text.endswith(".json"):
+            board.modulation.load(text)
+            continue
         source, *words = text.split(",")
         try:
             name, depth = words[0], float(words[1])

@@ -34,7 +34,7 @@ def add_chain_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="let a source move a parameter by a share of its range; repeats: lfo:0.5,z1,0.3, envelope,mix,-0.5,"
-        " cc:21,z2,1, reading:share,z3,0.2; then ,CURVE,ATTACK_S,RELEASE_S where wanted",
+        " cc:21,z2,1, reading:share,z3,0.2; then ,CURVE,ATTACK_S,RELEASE_S where wanted; or a .json file of routes",
     )
 
 

@@ -6,14 +6,21 @@ around the value that the user gives it. Compiled code does all that, so a strea
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidValue
+from . import documents
 from .directory import Directory
 from .parameters import Parameter
 
+KIND = "modulation"
 SHAPES = ("sine", "triangle", "square", "saw")
 CURVES = ("linear", "square", "cube")
+MOST_ROUTES = 256
+"""In a file."""
+
+_SHAPED = ("depth", "curve", "attack_s", "release_s")
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,16 @@ class Lfo:
         if self.shape not in SHAPES:
             raise InvalidValue(f"shape={self.shape!r} is not known; choose one of {', '.join(SHAPES)}")
 
+    def __str__(self) -> str:
+        return f"lfo:{self.rate_hz:.9g}:{self.shape}:{self.phase:.9g}"
+
 
 @dataclass(frozen=True)
 class Envelope:
     """The level of the chain's input, 0 (-60 dB or less) to 1 (full scale)."""
+
+    def __str__(self) -> str:
+        return "envelope"
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,11 @@ class MidiControl:
 
     def __post_init__(self):
         _check("control", self.control, 0, 127)
-        _check("channel", self.channel or 1, 1, 16)
+        if self.channel is not None:
+            _check("channel", self.channel, 1, 16)
+
+    def __str__(self) -> str:
+        return f"cc:{self.control}" + ("" if self.channel is None else f":{self.channel}")
 
     def hears(self, message: Any) -> bool:
         """Whether a message moves it."""
@@ -78,6 +95,9 @@ class Reading:
 
     plugin: Any = field(hash=False)
     name: str
+
+    def __str__(self) -> str:
+        return f"reading:{self.name}"
 
 
 Source = Lfo | Envelope | MidiControl | Reading
@@ -124,7 +144,8 @@ class Matrix:
         Parameters
         ----------
         source : Lfo, Envelope, MidiControl, Reading or str
-            "lfo:0.5" or "lfo:0.5:triangle", "envelope", "cc:21", "reading:scene_street".
+            "lfo:0.5", "lfo:0.5:triangle" or "lfo:0.5:triangle:0.25" (the phase), "envelope", "cc:21" or "cc:21:10" (the
+            channel), "reading:scene_street".
         parameter : Parameter or str
             Or its address, full or short.
         depth : float
@@ -156,22 +177,67 @@ class Matrix:
         self.routes = ()
         self._board.changed()
 
+    def save(self, path: str | Path) -> None:
+        """Write the routes to a readable JSON file, whole or not at all."""
+        directory = Directory(self._board)
+        routes = [
+            {
+                "source": str(route.source),
+                "parameter": directory.address_of(route.parameter),
+                **{name: getattr(route, name) for name in _SHAPED},
+            }
+            for route in self.routes
+        ]
+        documents.write_document(path, KIND, {"routes": routes})
+
+    def load(self, path: str | Path) -> None:
+        """Put the routes of a file that :meth:`save` wrote in place of these.
+
+        Raises
+        ------
+        InvalidValue
+            Anything in the file is wrong, or a parameter or reading is not in this chain; the routes are as before.
+        """
+        before, name = self.routes, Path(path).name
+        found = documents.known(name, documents.read_document(path, KIND), ("rtspec", "format", "routes"))
+        listed = documents.entries(name, "routes", found.get("routes"), list, MOST_ROUTES)
+        self.clear()
+        try:
+            for i, entry in enumerate(listed, 1):
+                self._add_read(f"{name}: route {i}", entry)
+        except InvalidValue:
+            self.routes = before
+            self._board.changed()
+            raise
+
+    def _add_read(self, where: str, entry: Any) -> None:
+        found = documents.known(
+            where, documents.entries(where, "entry", entry, dict), ("source", "parameter", *_SHAPED)
+        )
+        source, parameter = (documents.text(where, key, found.get(key)) for key in ("source", "parameter"))
+        try:
+            self.add(source, parameter, **{key: found[key] for key in _SHAPED if key in found})
+        except InvalidValue as error:
+            raise InvalidValue(f"{where}: {error}") from None
+
     def _source(self, text: str) -> Source:
         kind, *words = text.split(":")
         try:
             if kind == "lfo":
-                return Lfo(float(words[0]), words[1] if len(words) > 1 else "sine")
+                rate, shape, phase = (*words, *("", "sine", "0")[len(words) :])
+                return Lfo(float(rate), shape, float(phase))
             if kind == "cc":
-                return MidiControl(int(words[0]))
-            if kind == "envelope":
+                return MidiControl(*map(int, words))
+            if kind == "envelope" and not words:
                 return Envelope()
             if kind == "reading":
                 return Reading(self._plugin_with(words[0]), words[0])
-        except (IndexError, ValueError) as error:
+        except (IndexError, TypeError, ValueError) as error:
             if isinstance(error, InvalidValue):
                 raise
         raise InvalidValue(
-            f"source {text!r} is not known; write lfo:HZ[:SHAPE], envelope, cc:NUMBER or reading:NAME, say lfo:0.5"
+            f"source {text!r} is not known; write lfo:HZ[:SHAPE[:PHASE]], envelope, cc:NUMBER[:CHANNEL] or"
+            " reading:NAME, say lfo:0.5"
         )
 
     def _plugin_with(self, name: str) -> Any:

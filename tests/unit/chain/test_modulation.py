@@ -6,6 +6,7 @@ import pytest
 
 import rtspec
 from rtspec.chain.automated import AutomatedPlayback
+from rtspec.chain.routes import modulated
 from rtspec.control.automation import Automation
 from rtspec.control.modulation import Envelope, Lfo, MidiControl, Reading
 from rtspec.errors import InvalidValue
@@ -169,3 +170,35 @@ def test_the_command_line_modulates_one_file_and_many(tmp_path):
     for path in (tmp_path / "one.wav", tmp_path / "out" / "b.wav"):
         assert np.array_equal(soundfile.read(path, dtype="float32")[0].T, expected)
     assert main(["render", str(tmp_path / "in" / "a.wav"), str(tmp_path / "two.wav"), "--modulate", "lfo"]) != 0
+
+
+def test_routes_are_kept_in_a_file_and_refused_as_a_whole(tmp_path):
+    board, sound = rtspec.Pedalboard([rtspec.Equalizer(), rtspec.TimbreSynth()]), noise(0.2)
+    board.modulation.add("lfo:0.5:triangle:0.25", "1-equalizer/output_db", -0.25, curve="cube", release_s=0.5)
+    board.modulation.add(MidiControl(21, 10), "z1", 0.5)
+    board.modulation.add(Envelope(), "gain_1000_hz", 0.1, attack_s=1.5)
+    path = tmp_path / "routes.json"
+    board.modulation.save(path)
+    again = rtspec.Pedalboard([rtspec.Equalizer(), rtspec.TimbreSynth()])
+    again.modulation.load(path)
+    for one, other in zip(board.modulation.routes, again.modulation.routes, strict=True):
+        assert one.source == other.source and one.parameter.name == other.parameter.name
+        assert (one.depth, one.curve, one.attack_s, one.release_s) == (
+            other.depth,
+            other.curve,
+            other.attack_s,
+            other.release_s,
+        )
+    with pytest.raises(InvalidValue, match="route 2: '2-timbre-synth/z1' is no parameter of this chain"):
+        rtspec.Pedalboard([rtspec.Equalizer()]).modulation.load(path)
+    loaded = modulated([rtspec.Equalizer()], ["lfo:2,output_db,0.1"])
+    assert isinstance(loaded, rtspec.Pedalboard)
+    with pytest.raises(InvalidValue):
+        loaded.modulation.load(path)
+    assert len(loaded.modulation) == 1 and np.isfinite(loaded(sound, RATE)).all()
+
+
+@pytest.mark.parametrize("bad", ["lfo", "lfo:a", "lfo:1:sine:0:3", "cc", "cc:200", "cc:1:17", "cc:1:2:3", "envelope:1"])
+def test_sources_in_words_are_checked(bad):
+    with pytest.raises(InvalidValue):
+        rtspec.Pedalboard([rtspec.Equalizer()]).modulation.add(bad, "output_db")
