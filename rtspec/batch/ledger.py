@@ -94,7 +94,7 @@ class Ledger:
         self.root, self.key = Path(folder), key
         self.path = self.root / FOLDER / f"{shard[0]}-of-{shard[1]}.jsonl"
         self.rows: dict[str, dict[str, Any]] = {}
-        self.interrupted, self._since = False, 0.0
+        self.interrupted, self._since, self._made_root = False, 0.0, False
         for path in sorted((self.root / FOLDER).glob("*.jsonl")):
             self._read(path)
         self._file: BinaryIO | None = None
@@ -133,6 +133,7 @@ class Ledger:
 
     def begin(self) -> None:
         """A run begins."""
+        self._made_root = not self.root.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a+b", buffering=0)
         self._file.seek(0, os.SEEK_END)
@@ -156,6 +157,8 @@ class Ledger:
             with suppress(OSError):
                 self.path.unlink()
                 self.path.parent.rmdir()
+                if self._made_root:  # where nothing was rendered, nothing is left behind
+                    self.root.rmdir()
 
     def _name(self, job: Job) -> str:
         """The target within the folder: machines may see it at other places."""
