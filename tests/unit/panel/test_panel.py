@@ -45,7 +45,7 @@ def addresses(client, name):
     return [p["address"] for card in client.told["chain"] for p in card["parameters"] if p["name"] == name]
 
 
-def until(condition, timeout_s=5.0):
+def until(condition, timeout_s=20.0):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
