@@ -106,10 +106,10 @@ def catalogue() -> Mapping[str, Entry]:
 
     others = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     found = {point.name: Entry(point.name, point.module, point.attr, f"from {_package(point)}") for point in others}
-    return {**{entry.name: entry for entry in OWN}, **{n: e for n, e in found.items() if n not in _OWN_NAMES}}
+    return {**_OWN_BY_NAME, **{name: entry for name, entry in found.items() if name not in _OWN_BY_NAME}}
 
 
-_OWN_NAMES = frozenset(entry.name for entry in OWN)
+_OWN_BY_NAME = {entry.name: entry for entry in OWN}
 
 
 def _package(point: Any) -> str:
@@ -118,6 +118,8 @@ def _package(point: Any) -> str:
 
 def entry_of(name: str) -> Entry:
     """The row of a processor, or :class:`~rtspec.errors.InvalidValue` listing what there is."""
+    if name in _OWN_BY_NAME:  # nobody can take its place; asking for other packages' takes 25 ms
+        return _OWN_BY_NAME[name]
     known = catalogue()
     if name not in known:
         raise InvalidValue(f"unknown processor {name!r}; choose one of {', '.join(known)} (with a model: onnx:MODEL)")
