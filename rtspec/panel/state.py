@@ -34,8 +34,14 @@ class State:
         self._said = max(0, desk.stream.n_said - _LAST_LINES)
 
     def whole(self) -> tuple[dict[str, Any], dict[str, float]]:
-        """All parts and all values, for a client that has just come."""
-        return dict(self._parts), dict(self._values)
+        """All parts and all values as they are now, for a client that has just come.
+
+        What has changed since the last turn is made for it alone, since the others are told at the next.
+        """
+        makers = self._makers() if self._keys else {}
+        fresh = {name: make() for name, (key, make) in makers.items() if key() != self._keys.get(name)}
+        values = {address: parameter.value for address, parameter in self._desk.parameters.items()}
+        return {**self._parts, **fresh}, {**self._values, **values}
 
     def changes(self) -> tuple[dict[str, Any], dict[str, float], list[str]]:
         """Parts and values that are others than at the last call, and lines that were said since."""

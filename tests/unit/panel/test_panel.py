@@ -135,6 +135,20 @@ def test_the_chain_is_reordered_bypassed_removed_and_added_to(stream, client):
     assert stream.settle(10)
 
 
+def test_who_comes_right_after_an_edit_sees_the_chain_as_it_is(stream, client):
+    """A card that is gone would be clicked in vain."""
+    for _ in range(5):
+        tell(client, "add", spec="equalizer", at=0)
+        until(lambda: len(stream.plugins) == 3)
+        with panel_client(stream.panel_url) as other:
+            cards = state_of(other)["chain"]
+        assert len(cards) == 3
+        tell(client, "remove", card=cards[0]["name"])
+        until(lambda: len(stream.plugins) == 2)
+        with panel_client(stream.panel_url) as other:
+            assert len(state_of(other)["chain"]) == 2
+
+
 def test_steps_and_toggles_add_up_however_quickly_they_come(stream, client):
     first, second = stream.plugins
     name = client.told["chain"][0]["name"]
