@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto
+from small_graphs import graph_of, node, noise
 
 from rtspec.models.streaming import NotStreamable, make_streaming
 from rtspec.models.streaming.load import inputs_of
@@ -14,22 +15,9 @@ from rtspec.models.streaming.run import StreamingRun, difference, random_clip, r
 LENGTHS = (7, 31, 64)
 
 
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
-def node(op: str, inputs: str, output: str, **attributes: Any) -> NodeProto:
-    return helper.make_node(op, inputs.split(), [output], name=output, **attributes)
-
-
 def model_of(nodes: list[NodeProto], **weights: Any) -> ModelProto:
     given = {"k": noise(4, 4, 3), "b": noise(4), "k5": noise(4, 4, 5), **weights}
-    used = {name for each in nodes for name in each.input}
-    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in given.items() if name in used]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, "T"])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, "c", "U"])
-    graph = helper.make_graph(nodes, "graph", [x], [y], tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return graph_of(nodes, [1, 4, "T"], [1, "c", "U"], **given)
 
 
 def pads(before: int, after: int) -> np.ndarray:

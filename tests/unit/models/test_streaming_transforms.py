@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, helper
+from small_graphs import graph_of
 
 from rtspec.models.streaming import NotStreamable, make_streaming
 from rtspec.models.streaming.run import StreamingRun, difference, run_offline
@@ -11,11 +12,7 @@ N_FFT, HOP = 32, 8
 
 
 def model_of(nodes: list, shape: list, rank: int, **weights) -> ModelProto:
-    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [f"y{i}" for i in range(rank)])
-    graph = helper.make_graph(nodes, "graph", [x], [y], tensors)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return graph_of(nodes, shape, [f"y{i}" for i in range(rank)], **weights)
 
 
 def spectrum(*before, signal: str = "x", **options) -> ModelProto:
