@@ -27,7 +27,7 @@ class CallForm:
     Attributes
     ----------
     content : bytes
-        The serialised ModelProto.
+        The serialised ModelProto, or a :class:`~..own_run.program.Program`.
     known : frozenset of str
         Inputs of the file that are constants here.
     lanes : dict of str to int

@@ -8,6 +8,7 @@ import numpy as np
 from ...buffers.memory import address, aligned, aligned_copy
 from ..one_call.form import CallForm
 from ..run_call import RunCall, constant_copy
+from .checking import check
 from .kernels import RUN, addresses
 from .program import BLOCK, MAGIC, Place, program_of
 
@@ -26,12 +27,18 @@ class OwnSession:
     ----------
     content : bytes
         As :meth:`~.program.Program.content` gives it.
+
+    Raises
+    ------
+    ModelError
+        A step would reach beyond its rows.
     """
 
     form: CallForm
 
     def __init__(self, content: bytes):
         self.program = program_of(content)
+        check(self.program)
         self._data = aligned_copy(np.frombuffer(self.program.data, np.uint8))
         self._steps = constant_copy(self.program.steps)
 

@@ -82,7 +82,7 @@ class SceneEqualizer(ListeningProcessor):
         "third-octave" (31 bands) or "octave" (10).
     cancel : bool
         Whether the music that the microphone hears is taken out of its levels, from 50 Hz to 7 kHz, at sample rates up
-        to 96 kHz. While too much of it is left, the curve stays as it is. False for headphones.
+        to 96 kHz. While too much of it is left, the room counts as no louder than it was. False for headphones.
     sensor_full_scale_db : float
         Sound pressure level at which the sensor's samples have a root mean square of one.
     gains_db : dict of float to float, optional

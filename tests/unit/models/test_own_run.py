@@ -1,5 +1,7 @@
 """A program of our own gives what onnxruntime gives, operator by operator, alone and in lanes."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -8,10 +10,12 @@ from onnx import TensorProto
 from small_models import graph, tensor
 
 from rtspec.buffers.memory import aligned, aligned_copy
+from rtspec.errors import ModelError
 from rtspec.models.one_call.graph import CallGraph
 from rtspec.models.own_run.assembling import Assembly, NoSteps
+from rtspec.models.own_run.checking import check
 from rtspec.models.own_run.products import has_halves, packed
-from rtspec.models.own_run.program import program_of
+from rtspec.models.own_run.program import Code, program_of
 from rtspec.models.own_run.session import OwnSession, is_program
 from rtspec.models.packages import load
 from rtspec.models.session import model_stage
@@ -161,6 +165,32 @@ def test_a_program_comes_back_from_bytes():
     again = program_of(session.program.content())
     assert again.inputs == session.program.inputs and again.outputs == session.program.outputs
     assert np.array_equal(again.steps, session.program.steps) and again.data == session.program.data
+
+
+def test_a_step_that_reaches_beyond_its_rows_is_refused():
+    """Compiled code walks a program without looking: each number of each step, made too large, is refused before."""
+    nodes = [("MatMul", ["x", "m"], ["z"], {}), ("LayerNormalization", ["z", "w", "b"], ["n"], {"axis": -1})]
+    nodes += [("Concat", ["n", "z"], ["c"], {"axis": 1}), ("Relu", ["c"], ["y"], {})]
+    model = made(nodes, ["y"], [("m", noise(N, N)), ("w", noise(N)), ("b", noise(N))])
+    found = program(model).program
+    check(found)
+    for i, j in np.argwhere(found.steps > 0):
+        one_piece = found.steps[i, 0] == Code.COPY and found.steps[i, 7] == 1
+        if j == 1 or (one_piece and j in (6, 9)):  # whether it is made for each lane; how far apart pieces are
+            continue
+        steps = found.steps.copy()
+        steps[i, j] = 10**6
+        with pytest.raises(ModelError, match="a program of rows is damaged"):
+            check(replace(found, steps=steps))
+    for damaged in (
+        replace(found, data=found.data[:-64]),
+        replace(found, sizes=[1] * len(found.sizes)),
+        replace(found, constants={**found.constants, 0: -64}),
+        replace(found, constants={**found.constants, int(found.steps[0, 2]): 0}),
+        replace(found, laned=found.laned[:-1]),
+    ):
+        with pytest.raises(ModelError, match="a program of rows is damaged"):
+            check(damaged)
 
 
 def test_a_stage_whose_run_was_ended_fails_until_its_reset():
