@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
+from .controlled import table_of
 from .directory import Directory
 from .parameters import Parameter
 
@@ -96,9 +97,6 @@ class Reading:
     plugin: Any = field(hash=False)
     name: str
 
-    def __str__(self) -> str:
-        return f"reading:{self.name}"
-
 
 Source = Lfo | Envelope | MidiControl | Reading
 
@@ -145,7 +143,7 @@ class Matrix:
         ----------
         source : Lfo, Envelope, MidiControl, Reading or str
             "lfo:0.5", "lfo:0.5:triangle" or "lfo:0.5:triangle:0.25" (the phase), "envelope", "cc:21" or "cc:21:10" (the
-            channel), "reading:scene_street".
+            channel), "reading:scene_street" or "reading:2-scene-equalizer/scene_street" (the second plugin's).
         parameter : Parameter or str
             Or its address, full or short.
         depth : float
@@ -155,6 +153,19 @@ class Matrix:
         attack_s, release_s : float
             Time constants away from nothing and back, 0 to 60 s.
         """
+        route = self._route(source, parameter, depth, curve, attack_s, release_s)
+        self._set((*self.routes, route))
+        return route
+
+    def _route(
+        self,
+        source: Source | str,
+        parameter: Parameter | str,
+        depth: float = 1.0,
+        curve: str = "linear",
+        attack_s: float = 0.0,
+        release_s: float = 0.0,
+    ) -> Route:
         found = self._source(source) if isinstance(source, str) else source
         place = Directory(self._board).parameter(parameter) if isinstance(parameter, str) else parameter
         _check("depth", depth, -1.0, 1.0)
@@ -162,27 +173,26 @@ class Matrix:
         _check("release_s", release_s, 0.0, 60.0)
         if curve not in CURVES:
             raise InvalidValue(f"curve={curve!r} is not known; choose one of {', '.join(CURVES)}")
-        route = Route(found, place, float(depth), curve, float(attack_s), float(release_s))
-        self.routes = (*self.routes, route)
+        return Route(found, place, float(depth), curve, float(attack_s), float(release_s))
+
+    def _set(self, routes: tuple[Route, ...]) -> None:
+        self.routes = routes
         self._board.changed()
-        return route
 
     def remove(self, route: Route) -> None:
         """Take a route out; its parameter is where the user put it."""
-        self.routes = tuple(other for other in self.routes if other is not route)
-        self._board.changed()
+        self._set(tuple(other for other in self.routes if other is not route))
 
     def clear(self) -> None:
         """Take all routes out."""
-        self.routes = ()
-        self._board.changed()
+        self._set(())
 
     def save(self, path: str | Path) -> None:
         """Write the routes to a readable JSON file, whole or not at all."""
         directory = Directory(self._board)
         routes = [
             {
-                "source": str(route.source),
+                "source": self._words(route.source),
                 "parameter": directory.address_of(route.parameter),
                 **{name: getattr(route, name) for name in _SHAPED},
             }
@@ -198,27 +208,29 @@ class Matrix:
         InvalidValue
             Anything in the file is wrong, or a parameter or reading is not in this chain; the routes are as before.
         """
-        before, name = self.routes, Path(path).name
+        name = Path(path).name
         found = documents.known(name, documents.read_document(path, KIND), ("rtspec", "format", "routes"))
         listed = documents.entries(name, "routes", found.get("routes"), list, MOST_ROUTES)
-        self.clear()
-        try:
-            for i, entry in enumerate(listed, 1):
-                self._add_read(f"{name}: route {i}", entry)
-        except InvalidValue:
-            self.routes = before
-            self._board.changed()
-            raise
+        self._set(tuple(self._read(f"{name}: route {i}", entry) for i, entry in enumerate(listed, 1)))
 
-    def _add_read(self, where: str, entry: Any) -> None:
+    def _read(self, where: str, entry: Any) -> Route:
         found = documents.known(
             where, documents.entries(where, "entry", entry, dict), ("source", "parameter", *_SHAPED)
         )
         source, parameter = (documents.text(where, key, found.get(key)) for key in ("source", "parameter"))
         try:
-            self.add(source, parameter, **{key: found[key] for key in _SHAPED if key in found})
+            return self._route(source, parameter, **{key: found[key] for key in _SHAPED if key in found})
         except InvalidValue as error:
             raise InvalidValue(f"{where}: {error}") from None
+
+    def _words(self, source: Source) -> str:
+        """A source as :meth:`add` takes it; a reading with the place of its plugin."""
+        if not isinstance(source, Reading):
+            return str(source)
+        places = {id(plugin): place for place, plugin in self._readable()}
+        if id(source.plugin) not in places:
+            raise InvalidValue(f"reading {source.name!r}: its plugin is not in this board any more; remove its route")
+        return f"reading:{places[id(source.plugin)]}/{source.name}"
 
     def _source(self, text: str) -> Source:
         kind, *words = text.split(":")
@@ -231,7 +243,7 @@ class Matrix:
             if kind == "envelope" and not words:
                 return Envelope()
             if kind == "reading":
-                return Reading(self._plugin_with(words[0]), words[0])
+                return self._reading(words[0])
         except (IndexError, TypeError, ValueError) as error:
             if isinstance(error, InvalidValue):
                 raise
@@ -240,11 +252,19 @@ class Matrix:
             " reading:NAME, say lfo:0.5"
         )
 
-    def _plugin_with(self, name: str) -> Any:
-        for plugin in self._board.members():
-            if name in getattr(plugin, "reading_names", ()):
-                return plugin
-        raise InvalidValue(f"reading {name!r}: no plugin of this board gives it")
+    def _reading(self, text: str) -> Reading:
+        """A reading by its name, of the first plugin that gives it, or of the one at a place."""
+        place, _, name = text.rpartition("/")
+        for at, plugin in self._readable():
+            if place in ("", at) and name in plugin.reading_names:
+                return Reading(plugin, name)
+        raise InvalidValue(f"reading {text!r}: no plugin of this board gives it")
+
+    def _readable(self) -> list[tuple[str, Any]]:
+        """Plugins that have readings, with their places: "2-scene-equalizer"."""
+        places = {id(table): place for place, table in Directory(self._board).places()}
+        found = [(table_of(plugin), plugin) for plugin in self._board.members() if getattr(plugin, "reading_names", ())]
+        return [(places[id(table)], plugin) for table, plugin in found if id(table) in places]
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

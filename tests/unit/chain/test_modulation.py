@@ -202,3 +202,22 @@ def test_routes_are_kept_in_a_file_and_refused_as_a_whole(tmp_path):
 def test_sources_in_words_are_checked(bad):
     with pytest.raises(InvalidValue):
         rtspec.Pedalboard([rtspec.Equalizer()]).modulation.add(bad, "output_db")
+
+
+def test_a_reading_is_kept_with_the_plugin_that_gives_it(tmp_path):
+    """Of two equalizers that hear, the second's; by its name alone it is the first's."""
+    board = rtspec.Pedalboard([rtspec.SceneEqualizer(), rtspec.SceneEqualizer(), rtspec.TimbreSynth()])
+    board.modulation.add(Reading(board[1], "share"), "z1", 0.5)
+    board.modulation.add("reading:share", "z2", 0.5)
+    board.modulation.save(tmp_path / "routes.json")
+    again = rtspec.Pedalboard([rtspec.SceneEqualizer(), rtspec.SceneEqualizer(), rtspec.TimbreSynth()])
+    again.modulation.load(tmp_path / "routes.json")
+    assert [route.source for route in again.modulation.routes] == [
+        Reading(again[1], "share"),
+        Reading(again[0], "share"),
+    ]
+    gone = board.modulation.routes[0].source.plugin
+    del board[1]
+    assert gone is not board[0]
+    with pytest.raises(InvalidValue, match="'share': its plugin is not in this board any more"):
+        board.modulation.save(tmp_path / "routes.json")
