@@ -34,6 +34,30 @@ def gain_names(bands: str) -> dict[str, float]:
     return dict(zip(names, LAYOUTS[bands], strict=True))
 
 
+def gain_specs(bands: str, smoothing_ms: float) -> list[ParameterSpec]:
+    """The gain of each band as a parameter."""
+    return [
+        ParameterSpec(name, "dB", -LARGEST_DB, LARGEST_DB, 0.0, smoothing_ms, description=f"level about {centre:g} Hz")
+        for centre, name in _by_centre(bands).items()
+    ]
+
+
+def named_gains(bands: str, gains_db: Mapping[float, float] | None) -> dict[str, float]:
+    """Gains by nominal centre as values of the parameters."""
+    if not isinstance(gains_db, Mapping | None):
+        raise InvalidValue(
+            f"gains_db={gains_db!r} must be a dict of centres in Hz to dB; or set one gain: gain_1000_hz=3"
+        )
+    names = _by_centre(bands)
+    for centre in gains_db or {}:
+        check_choice("gains_db", centre, names)
+    return {names[centre]: value for centre, value in (gains_db or {}).items()}
+
+
+def _by_centre(bands: str) -> dict[float, str]:
+    return dict(zip(_NOMINAL[bands], gain_names(bands), strict=True))
+
+
 class Equalizer(SampleProcessor):
     """A graphic equalizer: at each centre the level that is asked for, between them smooth, no latency.
 
@@ -75,20 +99,7 @@ class Equalizer(SampleProcessor):
     ):
         self._bands = check_choice("bands", bands, LAYOUTS)
         self._unheard, self._told, self._made_for = list[str](), list[str](), 0.0
-        nominal = dict(zip(_NOMINAL[bands], gain_names(bands), strict=True))
-        if not isinstance(gains_db, Mapping | None):
-            raise InvalidValue(
-                f"gains_db={gains_db!r} must be a dict of centres in Hz to dB; or set one gain: gain_1000_hz=3"
-            )
-        for centre in gains_db or {}:
-            check_choice("gains_db", centre, nominal)
-        given = {nominal[centre]: value for centre, value in (gains_db or {}).items()}
-        specs = [
-            ParameterSpec(
-                name, "dB", -LARGEST_DB, LARGEST_DB, 0.0, SMOOTHING_MS, description=f"level about {centre:g} Hz"
-            )
-            for centre, name in nominal.items()
-        ]
+        given, specs = named_gains(bands, gains_db), gain_specs(bands, SMOOTHING_MS)
         super().__init__(specs, {**given, **parameters, "mix": mix, "output_db": output_db})
 
     @property

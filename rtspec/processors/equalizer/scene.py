@@ -20,7 +20,7 @@ from .cancelling import joined_canceller
 from .curves import curves_for
 from .ear import Hearing, course, ear_stage
 from .listening import BLEND, CURVE, FAULT, LABEL, LOWERED, MUSIC, NOISE, ONSETS, SHARE, blend
-from .processor import HIGHEST, LARGEST_DB, LAYOUTS, gain_names
+from .processor import HIGHEST, LARGEST_DB, LAYOUTS, gain_names, gain_specs, named_gains
 from .scene_tagger import SceneTagger
 from .stages import bells_stage
 
@@ -136,14 +136,7 @@ class SceneEqualizer(ListeningProcessor):
         self._news: list[str] = []
         self._places: dict[str, int] = {}
         self._probabilities, self._rate, self._told = aligned(1, np.float64), 0.0, np.zeros(4, int)
-        gains = [
-            ParameterSpec(name, "dB", -LARGEST_DB, LARGEST_DB, 0.0, SMOOTHING_MS, description=f"level about {hz:g} Hz")
-            for name, hz in gain_names(bands).items()
-        ]
-        nominal = {float(name[5:-3].replace("_", ".")): name for name in gain_names(bands)}
-        for centre in gains_db or {}:
-            check_choice("gains_db", centre, nominal)
-        given = {nominal[centre]: value for centre, value in (gains_db or {}).items()}
+        gains, given = gain_specs(bands, SMOOTHING_MS), named_gains(bands, gains_db)
         super().__init__([*_OWN, *gains], {**given, **parameters, "mix": mix, "output_db": output_db})
 
     @property
