@@ -10,7 +10,7 @@ from ..control.automation import Automation
 from ..control.midi.mpe import messages_for
 from .player import Player
 from .plugin import is_plugin
-from .program import MAX_BLOCK, Playback, Program
+from .program import FOR_STREAM, MAX_BLOCK, Playback, Program
 
 STILL = Automation([], [])
 """Nothing moves."""
@@ -43,7 +43,11 @@ class AutomatedPlayback:
         self, board: Streamed, sample_rate: float, channels: int, automation: Automation = STILL, sensors: int = 0
     ):
         matrix = getattr(board, "modulation", None)
-        self._player = Player(board.flat, sample_rate, channels, sensors=sensors, matrix=matrix)
+        token = FOR_STREAM.set(False)
+        try:
+            self._player = Player(board.flat, sample_rate, channels, sensors=sensors, matrix=matrix)
+        finally:
+            FOR_STREAM.reset(token)
         self._playback, self._rate, self._now = Playback(self._player.program), sample_rate, 0
         self._events = sorted(self._timed(automation), key=lambda event: event.time)
         self._next = 0

@@ -1,6 +1,7 @@
 """A program: stages in order with their buffers, ready to run at one sample rate and channel count, in any driver."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 
 import numpy as np
 from numba import njit
@@ -16,6 +17,10 @@ MAX_BLOCK = 1024
 
 STRIDE = 8 * MAX_BLOCK
 """Samples from one channel of a buffer to the next: room for a block at a higher sample rate."""
+
+
+FOR_STREAM: ContextVar[bool] = ContextVar("for a stream", default=True)
+"""Whether programs that are made now are for a stream; False while one is made to render with."""
 
 
 class Program:

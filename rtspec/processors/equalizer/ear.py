@@ -96,6 +96,7 @@ def _memory(plan: FramePlan, n: int) -> dict[str, Any]:
         **{name: aligned(shape, np.float64) for name, shape in shapes.items()},
         **{name: aligned(size) for name, size in {**spaces, "windowed": plan.n_fft}.items()},
         "spectrum": aligned(plan.n_bins, np.complex64),
+        "timespec": aligned(2, np.int64),
     }
 
 

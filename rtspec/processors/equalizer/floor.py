@@ -87,7 +87,7 @@ def floor_fields(widths_hz: np.ndarray, frame_s: float, hop_s: float, faintest_d
         "sums": aligned(n, np.float64),
         "kept": aligned((n, MOST), np.float64),
         "ordered": aligned(MOST, np.float64),
-        "floor_db": aligned(n, np.float64),
+        "floor_db": aligned_copy(np.full(n, faintest_db)),
         "faintest_db": faintest_db,
     }
 

@@ -11,10 +11,11 @@ import numpy as np
 from numba import njit
 
 from ...buffers.atomics import load_double
+from ...buffers.clock import now_ns
 from ...buffers.memory import doubles
 from ...buffers.record import Record
 from ...buffers.step import step
-from ...buffers.views import float_rows
+from ...buffers.views import float_rows, place_of
 from ...chain.program import STRIDE
 from ...frames.analysis import window_newest
 from ...frames.fft import execute
@@ -63,7 +64,7 @@ LISTENING = Record(
     f" music_db:f8[n_bands] noise_db:f8[n_bands] limits:f8[3] work:f8[4,n_bands] errors:f8[n_bands,{STEPS}]"
     f" readings:f8[3,n_bands] status:f8[{N_STATUS}]",
     transformed="windowed:f4[n_fft] spectrum:c8[n_bins]",
-    shared="log:f4[max(1,n_log),n_bands]",
+    shared="log:f4[max(1,n_log),n_bands] timespec:i8[2]",
     reals="hop_s scale full_scale_db share=1",
 )
 
@@ -329,6 +330,7 @@ def _hop(s):
         for b in range(s.n_bands):
             place[b] = s.readings[CURVE, b]
     s.hops += 1
+    now_ns(place_of(s.timespec))  # who reads several listeners asks which of them plays
 
 
 @step

@@ -11,7 +11,7 @@ import numpy as np
 from ...buffers.memory import address, aligned, aligned_copy
 from ...buffers.step import Row, Stage
 from ...chain.mixing import mix_stage
-from ...chain.program import Program, audio_buffer
+from ...chain.program import FOR_STREAM, Program, audio_buffer
 from ...control.parameters import ParameterSpec, ParameterTable
 from ...errors import InvalidValue
 from ..base import check_choice
@@ -19,7 +19,8 @@ from ..listening_processor import ListeningProcessor
 from .cancelling import joined_canceller
 from .curves import curves_for
 from .ear import Hearing, course, ear_stage
-from .listening import BLEND, CURVE, FAULT, LABEL, LOWERED, MUSIC, NOISE, ONSETS, SHARE, blend
+from .heard import FAULTS, AllHeard, Heard
+from .listening import BLEND, CURVE, FAULT, LABEL, LOWERED, MUSIC, NOISE, SHARE, blend
 from .processor import HIGHEST, LARGEST_DB, LAYOUTS, gain_names, gain_specs, named_gains
 from .scene_tagger import SceneTagger
 from .stages import bells_stage
@@ -27,12 +28,6 @@ from .stages import bells_stage
 MODES, SOURCES = ("noise", "scene", "both"), ("sensor", "signal")
 SMOOTHING_MS = 200.0
 """Of the automatic curve and of all gains: a jump by 12 dB is no click."""
-
-FAULTS = {
-    1: "the sensor is silent (unplugged, muted, or no sensor at all)",
-    2: "the sensor gives NaN or infinite samples",
-    3: "the sensor clips; turn its gain down",
-}
 
 _OWN = [
     ParameterSpec("amount", "", 0.0, 1.0, 1.0, description="share of the automatic curve"),
@@ -132,10 +127,7 @@ class SceneEqualizer(ListeningProcessor):
         self._tagger = _tagger(model) if mode != "noise" else None
         self._labels = tuple(self._tagger.labels) if self._tagger else ()
         self._curves = curves_for(curves, self._labels)
-        self._ear: Stage | None = None
-        self._news: list[str] = []
-        self._places: dict[str, int] = {}
-        self._probabilities, self._rate, self._told = aligned(1, np.float64), 0.0, np.zeros(4, int)
+        self._heard = AllHeard()
         gains, given = gain_specs(bands, SMOOTHING_MS), named_gains(bands, gains_db)
         super().__init__([*_OWN, *gains], {**given, **parameters, "mix": mix, "output_db": output_db})
 
@@ -157,52 +149,56 @@ class SceneEqualizer(ListeningProcessor):
     def prepare(self, sample_rate: float, channels: int) -> Program:
         """A program of its own state for one driver; its listeners want the sensor."""
         x, wet, y = (audio_buffer(channels) for _ in range(3))
-        blender, bells, listeners = self._parts(sample_rate, channels)
+        blender, bells, listeners, heard = self._parts(sample_rate, channels)
+        self._heard.add(heard)
         mixer = mix_stage(self._parameters, x, 0, sample_rate)
         rows: list[Row] = [blender.row(x, x), bells.row(x, wet), mixer.row(wet, y)]
-        return Program(rows, [blender, bells, mixer, *listeners], x, y, {}, listeners=listeners, readings=self._places)
+        stages, readings = [blender, bells, mixer, *listeners], self._places(heard)
+        return Program(rows, stages, x, y, {}, keep=(heard,), listeners=listeners, readings=readings)
 
-    def _parts(self, sample_rate: float, channels: int) -> tuple[Stage, Stage, list[Stage]]:
+    def _places(self, heard: Heard) -> dict[str, int]:
+        """Where what a modulation may follow is kept."""
+        places = {f"scene_{label}": address(heard.probabilities) + 8 * i for i, label in enumerate(self._labels)}
+        return {**places, "share": address(heard.ear.fields["status"]) + 8 * SHARE}
+
+    def _parts(self, sample_rate: float, channels: int) -> tuple[Stage, Stage, list[Stage], Heard]:
         table, probabilities = self._parameters, aligned(max(1, len(self._labels)), np.float64)
         taggers = self._tagger.stages(sample_rate, probabilities) if self._tagger else []
-        canceller, relays = self._canceller(sample_rate, channels)
+        canceller, relays, news = self._canceller(sample_rate, channels)
         hearing = Hearing(
             *(self._source == "sensor", self._mode != "scene", self._full_scale_db, self._curves),
             probabilities if self._tagger else None,
             canceller,
         )
         ear = ear_stage(table, hearing, sample_rate, channels)
-        heard = {name: hz for name, hz in gain_names(self._bands).items() if hz < HIGHEST * sample_rate}
-        targets = aligned(len(heard), np.float64)
-        blender = _blend_stage(table, heard, ear.fields["automatic"], targets, self._bands)
-        places = [address(targets) + 8 * i for i in range(len(heard))]
-        bells = bells_stage(places, list(heard.values()), SMOOTHING_MS, sample_rate, channels, (targets,))
-        self._ear, self._probabilities, self._rate = ear, probabilities, sample_rate
-        self._told = np.zeros(4, int)
-        self._places = {f"scene_{label}": address(probabilities) + 8 * i for i, label in enumerate(self._labels)}
-        self._places["share"] = address(ear.fields["status"]) + 8 * SHARE
-        return blender, bells, [*taggers, *relays, ear]
+        names = {name: hz for name, hz in gain_names(self._bands).items() if hz < HIGHEST * sample_rate}
+        targets = aligned(len(names), np.float64)
+        blender = _blend_stage(table, names, ear.fields["automatic"], targets, self._bands)
+        places = [address(targets) + 8 * i for i in range(len(names))]
+        bells = bells_stage(places, list(names.values()), SMOOTHING_MS, sample_rate, channels, (targets,))
+        heard = Heard(ear, probabilities, sample_rate, FOR_STREAM.get(), news)
+        return blender, bells, [*taggers, *relays, ear], heard
 
-    def _canceller(self, sample_rate: float, channels: int) -> tuple[Stage | None, list[Stage]]:
+    def _canceller(self, sample_rate: float, channels: int) -> tuple[Stage | None, list[Stage], list[str]]:
         """What takes the music out of the sensor's levels, and the listener that feeds it; where there is none and
         should be one, that is news."""
-        self._news = []
         if not self._cancels or self._source != "sensor" or self._mode == "scene":
-            return None, []
+            return None, [], []
         try:
             canceller, relay = joined_canceller(sample_rate, channels)
         except InvalidValue:
-            self._news.append(
+            line = (
                 f"scene equalizer: at {sample_rate:g} Hz the music is not taken out of what the sensor hears;"
                 " play at 44.1, 48 or 96 kHz, or say cancel=False"
             )
-            return None, []
-        return canceller, [relay]
+            return None, [], [line]
+        return canceller, [relay], []
 
     # Readings -----------------------------------------------------------------------------------------------------
 
     def _reading(self, which: int) -> np.ndarray:
-        return np.zeros(31) if self._ear is None else self._ear.fields["readings"][which].copy()
+        now = self._heard.now
+        return np.zeros(31) if now is None else now.ear.fields["readings"][which].copy()
 
     @property
     def centres_hz(self) -> np.ndarray:
@@ -211,7 +207,7 @@ class SceneEqualizer(ListeningProcessor):
 
     @property
     def noise_db(self) -> np.ndarray:
-        """The room's floor, dB sound pressure level."""
+        """The room's floor, dB sound pressure level; far below any room while it is not known, for half a second."""
         return self._reading(NOISE)
 
     @property
@@ -225,7 +221,8 @@ class SceneEqualizer(ListeningProcessor):
         return self._reading(MUSIC)
 
     def _status(self, which: int) -> float:
-        return 0.0 if self._ear is None else float(self._ear.fields["status"][which])
+        now = self._heard.now
+        return 0.0 if now is None else float(now.ear.fields["status"][which])
 
     @property
     def canceller_db(self) -> float:
@@ -240,7 +237,9 @@ class SceneEqualizer(ListeningProcessor):
     @property
     def scenes(self) -> dict[str, float]:
         """Probabilities by scene."""
-        return {label: float(p) for label, p in zip(self._labels, self._probabilities, strict=False)}
+        now = self._heard.now
+        shares = np.zeros(len(self._labels)) if now is None else now.probabilities
+        return {label: float(p) for label, p in zip(self._labels, shares, strict=False)}
 
     @property
     def scene(self) -> str:
@@ -263,12 +262,7 @@ class SceneEqualizer(ListeningProcessor):
 
     def ear_news(self) -> list[str]:
         """What happened to the sensor since the last call, a line each."""
-        if self._ear is None:
-            return []
-        onsets = self._ear.fields["status"][ONSETS : ONSETS + 4].astype(int)
-        fresh, self._told = onsets - self._told, onsets
-        news, self._news = self._news, []
-        return news + [f"scene equalizer: {FAULTS[k]}: flat until it is well again" for k in FAULTS if fresh[k] > 0]
+        return self._heard.news()
 
     def write_curve(self, path: str | os.PathLike) -> int:
         """Write the automatic curve's course as automation: rendered with that, a concert is repeated without a sensor.
@@ -283,10 +277,11 @@ class SceneEqualizer(ListeningProcessor):
         int
             Lines written.
         """
-        if self._ear is None:
+        now = self._heard.now
+        if now is None:
             raise InvalidValue("nothing was played yet, so there is no curve to write")
         names, table = list(gain_names(self._bands)), self._parameters
-        seconds, curves = course(self._ear, self._rate)
+        seconds, curves = course(now.ear, now.sample_rate)
         spread = _spread(len(names), curves.shape[1], self._bands)
         rows: list[tuple[float, str, float]] = [(0.0, "amount", 0.0)]
         last = np.array([table[name].value for name in names])
@@ -302,7 +297,7 @@ class SceneEqualizer(ListeningProcessor):
         return len(rows)
 
     def __getstate__(self) -> dict:
-        return {**super().__getstate__(), "_ear": None, "_told": np.zeros(4, int)}
+        return {**super().__getstate__(), "_heard": AllHeard()}
 
 
 def _spread(n: int, n_bands: int, bands: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A stream's sensor: heard beside the input, never recorded, and what follows from it is what a render gives."""
 
+import time
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +12,7 @@ from rtspec.audio.sensing import SENSING
 from rtspec.buffers.ring import Ring
 from rtspec.errors import InvalidValue
 from rtspec.live.sensors import Sensor, sensor_of
+from rtspec.processors.equalizer.heard import STILL_S
 
 RATE = 48000
 
@@ -127,3 +130,28 @@ def test_another_devices_clock_is_followed(apart):
     assert exchange.counters()["unheard_frames"] <= RATE // 5
     assert len(ring) < RATE // 2
     assert SENSING.itemsize == 24
+
+
+def test_an_offline_call_meanwhile_takes_neither_readings_nor_news_from_a_stream():
+    """Another sound through the same object; then the stream's sensor falls silent, which is told."""
+    eq, said, n = rtspec.SceneEqualizer(), [], 8 * RATE
+    rng = np.random.default_rng(1)
+    music = (0.05 * rng.standard_normal((2, n))).astype(np.float32)
+    room = (0.1 * rng.standard_normal(n)).astype(np.float32)
+    room[5 * RATE :] = 0.0
+    virtual = rtspec.Devices(virtual=True)
+    with rtspec.AudioStream(
+        None, None, [eq], RATE, 128, source=music, sensor=room, devices=virtual, report=said.append
+    ) as stream:
+        end = time.monotonic() + 20
+        while not 40 < np.median(before := eq.noise_db) < 70:  # until half a second of the room is known
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        eq(music[:, :RATE], RATE, sensor=0.001 * room[:RATE])
+        time.sleep(0.1)
+        assert np.median(np.abs(eq.noise_db - before)) < 6
+        stream.wait(30)
+    assert any("the sensor is silent" in line for line in said), said
+    time.sleep(STILL_S)
+    eq(music[:, :RATE], RATE, sensor=0.001 * room[:RATE])
+    assert np.median(eq.noise_db) < 30
