@@ -1,8 +1,9 @@
 """The equalizer as a compiled stage: bells in a row, sample by sample, without latency.
 
-Every :data:`TICK` samples from the start the commands go on to their targets, and a round of the design says which
-gains of the bells reach them; between two ticks the gains go there on a grid of :data:`GRID` samples, and between two
-points of the grid each coefficient goes straight. All that counts from the start, whatever the blocks are.
+Every :data:`TICK` samples from the start, or more where the ramps are slow, the commands go on to their targets,
+and a round of the design says which gains of the bells reach them; between two ticks the gains go there on a grid of
+:data:`GRID` samples, and between two points of the grid each coefficient goes straight. All that counts from the start,
+whatever the blocks are.
 
 References
 ----------
@@ -24,7 +25,8 @@ from ...control.parameters import ParameterTable
 from ...control.smoothing import POLES, approach, coefficient, rest
 from .design import qualities, refit, warped
 
-GRID, TICK = 16, 32
+GRID, TICK, RAMP_MS = 16, 32, 50.0
+"""Ramps four times as long as this need a fourth of the ticks, each of which is a round of the design."""
 START_ROUNDS, DONE_DB = 10, 1e-3
 """Rounds of the design before the first sample; a design that moves no gain by more is done."""
 
@@ -32,7 +34,7 @@ A1, A2, A3, M1 = range(4)
 
 EQUALIZER = Record(
     "Equalizer",
-    counts="channels n at=0 started=0 moving=0",
+    counts="channels n tick at=0 started=0 moving=0",
     constants="targets:i8[n] qualities:f8[n] warps:f8[n]",
     arrays=(
         f"poles:f8[n,{POLES}] wanted:f8[n] gains:f8[n] from_db:f8[n] to_db:f8[n]"
@@ -79,7 +81,7 @@ def _is_at_rest(s):
 
 @njit(cache=True)
 def _tick(s):
-    """Every TICK samples: where the bells go until the next one."""
+    """Every `tick` samples: where the bells go until the next one."""
     for i in range(s.n):
         s.from_db[i] = s.to_db[i]
     if not s.started or s.moving or not _is_at_rest(s):
@@ -97,7 +99,7 @@ def _tick(s):
 @njit(cache=True)
 def _grid(s):
     """Every GRID samples: the coefficients at its end, and how they get there."""
-    share = (s.at % TICK + GRID) / TICK
+    share = (s.at % s.tick + GRID) / s.tick
     for i in range(s.n):
         for k in range(4):
             s.now[i, k] = s.next[i, k]
@@ -147,7 +149,7 @@ def equalize(state, x, n, y):
     s = EQUALIZER(state)
     heard, given, done = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), 0
     while done < n:
-        if s.at % TICK == 0:
+        if s.at % s.tick == 0:
             _tick(s)
         if s.at % GRID == 0:
             _grid(s)
@@ -182,6 +184,7 @@ def bells_stage(
     """Bells in a row as an audio stage, no delay; `targets` are addresses of what each is to reach in dB, float64,
     which `keep` keeps alive."""
     n, warps = len(centres_hz), warped(np.array(centres_hz), sample_rate)
+    tick = TICK * max(1, int(smoothing_ms / RAMP_MS))
     shapes = {"poles": (n, POLES), "now": (n, 4), "next": (n, 4), "slopes": (n, 4), "matrix": (n + 1, n)}
     shapes |= dict.fromkeys(("wanted", "gains", "from_db", "to_db"), (n,))
     shapes |= dict.fromkeys(("ic1", "ic2"), (channels, n)) | {"work": (GRID,)}
@@ -192,9 +195,10 @@ def bells_stage(
         keep=keep,
         channels=channels,
         n=n,
+        tick=tick,
         targets=aligned_copy(np.array(targets)),
         qualities=aligned_copy(qualities(warps)),
         warps=aligned_copy(warps),
-        coefficient=coefficient(smoothing_ms, sample_rate / TICK),
+        coefficient=coefficient(smoothing_ms, sample_rate / tick),
         **state,
     )

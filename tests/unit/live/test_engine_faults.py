@@ -38,12 +38,17 @@ def test_a_frame_that_takes_fifty_ms_is_bridged_and_the_sound_goes_on_at_its_del
         time.sleep(0.5)
         processor.sleep_ms = 50.0
         time.sleep(0.7)
-        seen, heard, delay = playing.statistics, playing.recorded[1][0], playing.latency.total_samples
+        delay = playing.latency.total_samples
+        wait_until(lambda: _is_tone(playing.recorded[1][0][delay:]))  # a host may hold up another frame now and then
+        seen, heard = playing.statistics, playing.recorded[1][0]
     assert 0 < seen.concealed_frames < 0.1 * RATE
     assert seen.overruns == 0
     assert np.abs(np.diff(heard[delay:])).max() < 1.5 * np.abs(np.diff(TONE)).max()
-    expected = np.tile(TONE[0], 3)[: len(heard) - delay]
-    np.testing.assert_array_equal(heard[delay:][-4800:], expected[-4800:])
+
+
+def _is_tone(heard):
+    """Whether the last tenth of a second is the tone to the bit, where it ought to be."""
+    return np.array_equal(heard[-4800:], np.resize(TONE[0], len(heard))[-4800:])
 
 
 def test_samples_of_a_processor_that_are_not_finite_are_never_heard():
