@@ -40,9 +40,14 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def is_watched(quiet: bool) -> bool:
+    """Whether somebody sees a progress bar: not with --json, and not where stderr is no terminal."""
+    return not quiet and sys.stderr.isatty()
+
+
 def progress(quiet: bool):
-    """A rich progress bar on stderr, silent where stderr is no terminal or `quiet`."""
-    if quiet or not sys.stderr.isatty():
+    """A rich progress bar on stderr, silent where nobody sees it."""
+    if not is_watched(quiet):
         return _Silence()
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

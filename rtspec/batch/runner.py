@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .. import errors
@@ -28,9 +29,11 @@ class Worker:
         As :meth:`rtspec.batch.Recipe.as_dict` gives it.
     tells : bool
         Whether it is the one that says that kernels are being compiled.
+    is_watched : bool
+        Whether it tells how far it is within a file.
     """
 
-    def __init__(self, recipe: dict[str, Any], tells: bool):
+    def __init__(self, recipe: dict[str, Any], tells: bool, is_watched: bool):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rtspec.batch.worker"],
@@ -39,7 +42,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._write({"recipe": recipe, "tells": tells})
+        self._write({"recipe": recipe, "tells": tells, "is_watched": is_watched})
         self._is_ready = False
 
     def _get_ready(self) -> None:
@@ -113,15 +116,18 @@ class Runner:
     recipe : dict
     n_workers : int
         They start at once, and get ready while it is being found out what there is to do.
+    is_watched : bool
+        Whether anybody sees how far each file is. Telling it takes the time of one file in fifty.
     attempts : int
         At a file whose process was ended: by somebody else perhaps, and not by this file.
     """
 
-    def __init__(self, recipe: dict[str, Any], n_workers: int, attempts: int = 1):
-        self._recipe, self._jobs, self._attempts = recipe, list[Job](), attempts
+    def __init__(self, recipe: dict[str, Any], n_workers: int, is_watched: bool = True, attempts: int = 1):
+        self._jobs, self._attempts = list[Job](), attempts
+        self._new_worker = partial(Worker, recipe, is_watched=is_watched)
         self._next, self._lock, self._ending = 0, threading.Lock(), threading.Event()
         self._events: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
-        self._workers = {i: Worker(recipe, tells=i == 0) for i in range(n_workers)}
+        self._workers = {i: self._new_worker(tells=i == 0) for i in range(n_workers)}
 
     def events(self, jobs: list[Job]) -> Iterator[tuple[str, int, Any]]:
         """What happens to job i: ("begun", i, None), ("advance", i, (done, total)), ("record" or "error", i, what).
@@ -179,7 +185,7 @@ class Runner:
         """This thread's worker; a new one where the last was ended by a file."""
         worker = self._workers[number]
         if not worker.is_alive and not self._ending.is_set():
-            worker = self._workers[number] = Worker(self._recipe, tells=number == 0)
+            worker = self._workers[number] = self._new_worker(tells=number == 0)
         return worker
 
     def __enter__(self) -> "Runner":

@@ -26,7 +26,8 @@ def main() -> int:
     gc.disable()  # all that is loaded now stays: to look for garbage in it takes a tenth of the start
     in_order = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        renderer = _renderer(json.loads(sys.stdin.readline()))
+        order = json.loads(sys.stdin.readline())
+        renderer = _renderer(order)
     except Exception as error:
         _say(talk, fatal=_text(error), kind=type(error).__name__)
         return 1
@@ -35,7 +36,7 @@ def main() -> int:
     _say(talk, ready=True)
     for line in sys.stdin:
         signal.signal(signal.SIGTERM, in_order)
-        _serve(renderer, json.loads(line), talk)
+        _serve(renderer, json.loads(line), talk, order["is_watched"])
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing half-written: no exception between the last lines
     return 0
 
@@ -64,12 +65,12 @@ def _tell(line: str) -> None:
         print("rtspec:", line, file=sys.stderr, flush=True)
 
 
-def _serve(renderer, job: dict[str, str], talk: IO[str]) -> None:
+def _serve(renderer, job: dict[str, str], talk: IO[str], is_watched: bool) -> None:
     told = 0
 
     def advance(done: int, total: int) -> None:
         nonlocal told
-        if done * PROGRESS // total > told:
+        if is_watched and done * PROGRESS // total > told:
             told = done * PROGRESS // total
             _say(talk, advance=[done, total])
 

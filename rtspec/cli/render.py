@@ -8,7 +8,7 @@ from typing import Any
 from ..batch.plan import Job, Plan, is_batch, make_plan
 from ..batch.recipe import Recipe
 from ..batch.records import Record, Report
-from ..console import emit, progress
+from ..console import emit, is_watched, progress
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
 from .chain import DEFAULT, add_chain_arguments, make_chain
@@ -92,7 +92,7 @@ def _batch(args: argparse.Namespace) -> int:
     from ..batch.runner import Runner
 
     recipe = _recipe(args)
-    with Runner(recipe.as_dict(), args.jobs, attempts=2) as runner:
+    with Runner(recipe.as_dict(), args.jobs, is_watched(args.json), attempts=2) as runner:
         plan = make_plan(args.source, args.target, args.format, shard=args.shard, **_folders_hold(args))
         with Ledger(args.target, fingerprint(recipe), args.shard) as ledger:
             planned = plan.jobs
