@@ -6,7 +6,6 @@ source, as numba has it); the user's own cache folder. There may be none, in a c
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -56,6 +55,8 @@ def data_folder(name: str) -> Path | None:
 
 def can_write(folder: Path) -> bool:
     """Whether a file can be made there; the folder is made if it is missing."""
+    import tempfile  # with its random numbers it takes longer to load than a command that compiles nothing has to spare
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

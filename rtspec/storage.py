@@ -7,7 +7,6 @@ another one is writing, whatever their process ids are: two containers on one vo
 import errno
 import os
 import re
-import secrets
 import stat
 import weakref
 from collections.abc import Iterator
@@ -123,7 +122,7 @@ def _umask() -> int:
 def _locked_part(target: Path) -> tuple[Path, BinaryIO]:
     """A new hidden file beside the target, locked by this process, readable by its user alone."""
     while True:
-        part = target.with_name(f"{_stem(target)}{secrets.token_hex(4)}{_PART}")
+        part = target.with_name(f"{_stem(target)}{os.urandom(4).hex()}{_PART}")
         number = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         file = os.fdopen(number, "w+b")
         if _lock(file) is not False and os.fstat(number).st_nlink:

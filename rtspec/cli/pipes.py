@@ -1,11 +1,10 @@
 """``-`` for standard input and output: sound through a pipe."""
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import AudioFileError, InvalidValue
 from .failures import printing
@@ -24,6 +23,8 @@ def piped(sources: list[str], target: str) -> Iterator[tuple[list[str], str, Cal
     shown : callable
         A file's name as the user knows it.
     """
+    import tempfile  # few commands need it
+
     if len(sources) > 1:
         raise InvalidValue("- stands for one sound; render several files to a folder")
     with tempfile.TemporaryDirectory(prefix="rtspec-") as folder:
@@ -49,11 +50,16 @@ def _taken_in(folder: Path) -> Path:
         path = folder / next((name for mark, name in _NAMES.items() if start.startswith(mark)), "stdin.wav")
         with path.open("wb") as file:
             file.write(start)
-            shutil.copyfileobj(pipe, file, 1 << 20)
+            _copy(pipe, file)
     return path
 
 
 def _given_out(path: Path) -> None:
     sys.stdout.flush()
     with printing(), path.open("rb") as file, open(sys.stdout.fileno(), "wb", closefd=False) as pipe:
-        shutil.copyfileobj(file, pipe, 1 << 20)
+        _copy(file, pipe)
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    while some := source.read(1 << 20):
+        target.write(some)

@@ -87,12 +87,13 @@ def _folders_hold(args: argparse.Namespace) -> dict[str, bool]:
 
 def _batch(args: argparse.Namespace) -> int:
     """Many files in processes of their own."""
-    from ..batch.ledger import Ledger, fingerprint
-    from ..batch.resuming import leave_out_done, tidy_targets
     from ..batch.runner import Runner
 
     recipe = _recipe(args)
     with Runner(recipe.as_dict(), args.jobs, is_watched(args.json), attempts=2) as runner:
+        from ..batch.ledger import Ledger, fingerprint  # while the workers start
+        from ..batch.resuming import leave_out_done, tidy_targets
+
         plan = make_plan(args.source, args.target, args.format, shard=args.shard, **_folders_hold(args))
         with Ledger(args.target, fingerprint(recipe), args.shard) as ledger:
             planned = plan.jobs
