@@ -41,10 +41,6 @@ class Plugin(Controlled):
         """What there is to tell since the last call, a line each: a sensor that is dead, say."""
         return []
 
-    def readings(self) -> dict[str, float]:
-        """What its compiled code has found lately, by name."""
-        return {}
-
     def join(self, board: Any) -> None:
         """From now on `board.changed()` is to be called when :attr:`version` changes."""
 

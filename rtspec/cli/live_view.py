@@ -13,7 +13,7 @@ TURN_S = 0.125
 LINE_S = 1.0
 FLOOR_DB = -60.0
 _BAR = 30
-_MOST_PARAMETERS, _MOST_REPORTS = 16, 5
+_MOST_PARAMETERS, _MOST_READINGS, _MOST_REPORTS = 16, 8, 5
 
 
 class View(AbstractContextManager, Protocol):
@@ -109,7 +109,8 @@ class FullView(View):
         from rich.panel import Panel
         from rich.text import Text
 
-        parts = [_levels(stream.levels), Text(_state(stream)), _parameters(stream), Text("\n".join(self._reports))]
+        found, reports = _found(stream), Text("\n".join(self._reports))
+        parts = [_levels(stream.levels), Text(_state(stream)), _parameters(stream), Text(found), reports]
         latency = f"{stream.latency.total_ms:.1f} ms from input to output; Ctrl-C ends it"
         return Panel(Group(*parts), title=self._title, subtitle=latency, title_align="left", width=100)
 
@@ -140,6 +141,17 @@ def _controllers(controllers) -> str:
     midi, osc = controllers.midi, controllers.osc
     said = [f"MIDI {midi.statistics.messages}" if midi else "", f"OSC {osc.statistics.datagrams}" if osc else ""]
     return "   ".join(filter(None, said))
+
+
+def _found(stream) -> str:
+    """What processors find while they play: the first of their readings."""
+    from ..control.directory import Directory
+
+    readings = list(Directory(stream.plugins).readings().items())
+    said = [f"{address.rpartition('/')[2]} {value:.2f}" for address, value in readings[:_MOST_READINGS]]
+    if len(readings) > _MOST_READINGS:
+        said.append(f"and {len(readings) - _MOST_READINGS} more")
+    return "   ".join(said)
 
 
 def _parameters(stream):

@@ -26,6 +26,8 @@ class Controlled:
     reads: frozenset[int] = frozenset()
     latent_names: tuple[str, ...] = ()
     """Parameters that together are a place in a latent space."""
+    reading_names: tuple[str, ...] = ()
+    """Those of :meth:`readings` that a modulation may follow: its program knows where they stand."""
 
     @property
     def is_instrument(self) -> bool:
@@ -41,6 +43,10 @@ class Controlled:
     def plays_drums(self) -> bool:
         """Whether it plays channel 10 as it comes."""
         return self.accepts_midi
+
+    def readings(self) -> dict[str, float]:
+        """What its compiled code has found lately, by name."""
+        return {}
 
     def place_chosen(self) -> None:
         """All of :attr:`latent_names` were set at once, by a preset say."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
-from .controlled import table_of
+from .controlled import Controlled, table_of
 from .parameters import Parameter, ParameterTable
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -54,6 +54,16 @@ class Directory(Mapping[str, Parameter]):
         plugins = enumerate(self.processors(), 1)
         tables = [(f"{n}-{processor_name(p)}", table_of(p)) for n, p in plugins]
         return [(name, table) for name, table in tables if table is not None]
+
+    def readings(self) -> dict[str, float]:
+        """What the processors' compiled code has found lately: ``2-scene-equalizer/reading/scene_street``."""
+        placed = enumerate(self.processors(), 1)
+        return {
+            f"{n}-{processor_name(p)}/reading/{name}": value
+            for n, p in placed
+            if isinstance(p, Controlled)
+            for name, value in p.readings().items()
+        }
 
     def _all(self) -> dict[str, Parameter]:
         plugins = self.processors()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InvalidValue
 from . import documents
-from .controlled import table_of
+from .controlled import controlled, table_of
 from .directory import Directory
 from .parameters import Parameter
 
@@ -183,14 +183,25 @@ class Matrix:
         """Take a route out; its parameter is where the user put it."""
         self._set(tuple(other for other in self.routes if other is not route))
 
+    def reshape(self, route: Route, **shaped: Any) -> Route:
+        """Another depth, curve, attack or release for a route, which keeps its place."""
+        now = {name: getattr(route, name) for name in _SHAPED}
+        other = self._route(route.source, route.parameter, **{**now, **shaped})
+        self._set(tuple(other if each is route else each for each in self.routes))
+        return other
+
     def clear(self) -> None:
         """Take all routes out."""
         self._set(())
 
     def save(self, path: str | Path) -> None:
         """Write the routes to a readable JSON file, whole or not at all."""
+        documents.write_document(path, KIND, {"routes": self.as_dicts()})
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """The routes in words and numbers, in order: what :meth:`add` takes by name."""
         directory = Directory(self._board)
-        routes = [
+        return [
             {
                 "source": self._words(route.source),
                 "parameter": directory.address_of(route.parameter),
@@ -198,7 +209,6 @@ class Matrix:
             }
             for route in self.routes
         ]
-        documents.write_document(path, KIND, {"routes": routes})
 
     def load(self, path: str | Path) -> None:
         """Put the routes of a file that :meth:`save` wrote in place of these.
@@ -263,7 +273,7 @@ class Matrix:
     def _readable(self) -> list[tuple[str, Any]]:
         """Plugins that have readings, with their places: "2-scene-equalizer"."""
         places = {id(table): place for place, table in Directory(self._board).places()}
-        found = [(table_of(plugin), plugin) for plugin in self._board.members() if getattr(plugin, "reading_names", ())]
+        found = [(table_of(p), p) for p in controlled(self._board.members()) if p.reading_names]
         return [(places[id(table)], plugin) for table, plugin in found if id(table) in places]
 
 

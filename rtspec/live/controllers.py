@@ -185,7 +185,7 @@ class Controllers:
         from ..control.osc.datagrams import LOOPBACK
 
         host = self._osc_host or LOOPBACK
-        verbs = osc_verbs(self.load, self.bank, self.history, self.pad)
+        verbs = osc_verbs(self.load, self.bank, self.history, self.pad, self._target.modulation)
         self.osc = OscServer(self.directory, self._osc_port or 0, host, self._report, verbs)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..control.controlled import Controlled
 from ..control.parameters import Parameter
 from .rack import Card
 
@@ -90,9 +91,7 @@ def _readings_part(place: str, plugin: Any) -> dict[str, Any] | None:
 
 def readings_of(plugin: Any) -> dict[str, float]:
     """Numbers that a plugin tells of what it hears now, by name; none where it tells nothing."""
-    found = getattr(plugin, "readings", None)
-    found = found() if callable(found) else found
-    return {str(name): float(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return plugin.readings() if isinstance(plugin, Controlled) else {}
 
 
 def _rounded(values: Any, decimals: int = _DECIMALS) -> list[float]:

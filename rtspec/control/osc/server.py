@@ -7,6 +7,7 @@
                                        each parameter, then ``/rtspec/list/end`` with their number
 ``/rtspec/subscribe [port]``           from now on send every change here, whoever makes it (to `port`, if given)
 ``/rtspec/unsubscribe [port]``         no longer
+``/rtspec/readings [port]``            what processors find while they play (:mod:`rtspec.control.osc.readings`)
 ``/rtspec/error``                      sent to whoever sent a wrong value: what is wrong, in one line
 =====================================  ===========================================================================
 
@@ -17,7 +18,6 @@ once, ``/rtspec/preset/NAME 1`` too. Bundles act at their time tag. An unknown a
 known one.
 """
 
-import logging
 import struct
 import time
 from collections import deque
@@ -31,7 +31,9 @@ from ..directory import Directory
 from ..mapping import role_of
 from ..parameters import Parameter
 from .datagrams import LARGEST, LOOPBACK, TURN_S, Listener
+from .parsing import timed_messages
 from .patterns import is_pattern, is_press, is_release, matching, nearest
+from .readings import Readings
 
 ROOT = "/rtspec"
 MOST_SUBSCRIBERS = 16
@@ -46,7 +48,9 @@ LATEST_S, MOST_WAITING = 3600.0, 4096
 ECHO_S = 1.0
 """A value that comes back so soon after it was told, from somebody else than who set it, is an echo."""
 
-_BUTTONS = ("preset", "recall", "snapshot")
+_BUTTONS, _NUMBERED = ("preset", "recall", "snapshot"), ("remove",)
+"""Verbs that a button may end in a name, and those whose number is no button's."""
+
 _CLOSER_S = 0.5
 _LARGEST_SINGLE = 3e38
 
@@ -114,6 +118,7 @@ class OscServer(Listener):
         super().__init__("OSC", port, host, report)
         self.statistics, self._verbs = OscStatistics(), verbs or {}
         self._subscribers: dict[Address, None] = {}
+        self._readings = Readings(self.directory, ROOT)
         self._told = self._values()
         self._setters: dict[str, tuple[Address, float]] = {}
         self._echo_at = 0.0
@@ -180,12 +185,13 @@ class OscServer(Listener):
 
     def _act(self, address: str, arguments: list, sender: Address) -> None:
         verb = {f"{ROOT}/list": self._list, f"{ROOT}/subscribe": self._subscribe, f"{ROOT}/unsubscribe": self._forget}
+        verb[f"{ROOT}/readings"] = self._follow
         try:
             if address in verb:
                 verb[address](arguments, sender)
                 self.statistics.answered += 1
-            elif (asked := self._verb(address, arguments)) is not None:
-                for answer in asked[0](asked[1]) if asked[0] else ():
+            elif (answers := self._answers(address, arguments)) is not None:
+                for answer in answers:
                     self._send(sender, *answer)
                 self.statistics.answered += 1
             else:
@@ -194,18 +200,16 @@ class OscServer(Listener):
             self.statistics.refused += 1
             self._send(sender, f"{ROOT}/error", [str(error)])
 
-    def _verb(self, address: str, arguments: list) -> tuple[Verb | None, list] | None:
-        """What an address does and with which arguments; nothing for a button that is let go. None: no verb."""
+    def _answers(self, address: str, arguments: list) -> list[Answer] | None:
+        """What a verb or a reading answers; nothing for a button that is let go. None: it is neither."""
         place, _, name = address.rpartition("/")
+        numbered = name in _NUMBERED
         if address in self._verbs:
-            if is_release(arguments):
-                return None, []
-            return self._verbs[address], [] if is_press(arguments) else arguments
+            words = [] if is_press(arguments) and not numbered else arguments
+            return [] if is_release(arguments) and not numbered else self._verbs[address](words)
         if place in self._verbs and place.removeprefix(f"{ROOT}/") in _BUTTONS and name:
-            if is_release(arguments):
-                return None, []
-            return self._verbs[place], [name.replace("%20", " ")]
-        return None
+            return [] if is_release(arguments) else self._verbs[place]([name.replace("%20", " ")])
+        return self._readings.answers(address, arguments)
 
     def _parameters(self, address: str, arguments: list, sender: Address) -> None:
         """One parameter, all that a pattern means, or the pad's two."""
@@ -275,12 +279,18 @@ class OscServer(Listener):
 
     def _forget(self, arguments: list, sender: Address) -> None:
         self._subscribers.pop(_controller(arguments, sender), None)
+        self._readings.forget(_controller(arguments, sender))
+
+    def _follow(self, arguments: list, sender: Address) -> None:
+        self._readings.follow(_controller(arguments, sender))
 
     def _values(self) -> dict[str, float]:
         return {address: parameter.value for address, parameter in self.directory.items()}
 
     def _echo(self) -> None:
-        """Send what has changed to all controllers but the one that set it."""
+        """Send what has changed to all controllers but the one that set it; readings to those that follow them."""
+        for follower, address, value in self._readings.due():
+            self._send(follower, address, [value])
         before, self._told = self._told, self._values()
         for address, value in self._told.items():
             if before.get(address) != value:
@@ -316,29 +326,6 @@ class OscServer(Listener):
             builder.add_arg(argument)
         with suppress(OSError):  # a controller that has gone is no fault of ours
             self._socket.sendto(builder.build().dgram, to)
-
-
-def _is_not_of_the_parser(record: logging.LogRecord) -> bool:
-    """Whether a line of the root logger comes from elsewhere than python-osc, which logs each odd byte there: in a
-    flood of garbage that would fill the terminal, or block this thread where standard error is a pipe nobody reads."""
-    return "pythonosc" not in record.pathname
-
-
-def parsed_messages(datagram: bytes) -> list[tuple[str, list]] | None:
-    """Addresses and arguments of all messages in a datagram; None where it is no OSC."""
-    found = timed_messages(datagram)
-    return None if found is None else [(address, arguments) for _, address, arguments in found]
-
-
-def timed_messages(datagram: bytes) -> list[tuple[float, str, list]] | None:
-    """The same with the time at which each is to act, on the clock of :func:`time.time`."""
-    from pythonosc.osc_packet import OscPacket
-
-    logging.getLogger().addFilter(_is_not_of_the_parser)  # once: a filter that is there is not added again
-    try:
-        return [(t.time, t.message.address, list(t.message.params)) for t in OscPacket(datagram).messages]
-    except Exception:  # the parser raises what it happens to stumble over: struct.error, IndexError, RecursionError, …
-        return None
 
 
 def _set(parameter: Parameter, value: float, raw: bool) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from ...buffers.atomics import publish
 from ...buffers.memory import aligned
 from ...control.osc.datagrams import LARGEST, LOOPBACK, Listener
-from ...control.osc.server import parsed_messages
+from ...control.osc.parsing import parsed_messages
 from ...errors import InvalidValue
 from ...frames.bands import BandFilters
 from ...frames.levels import FAST_S, FULL_SCALE_DB, SILENCE_DB

@@ -50,6 +50,18 @@ def test_the_full_view_shows_levels_load_parameters_and_reports():
     assert [word for word in words if word not in drawn] == []
 
 
+def test_the_full_view_shows_what_a_processor_finds():
+    eq, source = rt.SceneEqualizer("scene", listen="signal"), np.full((1, 48000), 0.1, np.float32)
+    view = FullView("the title")
+    with rt.AudioStream(plugins=[eq], source=rt.Loop(source), devices=rt.Devices(virtual=True)) as stream:
+        time.sleep(0.3)
+        console = Console(record=True, width=110, file=open("/dev/null", "w"))  # noqa: SIM115
+        console.print(view._drawn(stream))
+    drawn = console.export_text()
+    assert [name for name in eq.reading_names if name not in drawn] == []
+    assert f"and {len(eq.readings()) - 8} more" in drawn
+
+
 def test_bars_and_levels_stay_in_range():
     assert bar(-1, 4) == "····" and bar(0.5, 4) == "██··" and bar(7, 4) == "████"
     assert level_db(1.0) == 0 and level_db(0.0) == level_db(1e-9) == FLOOR_DB

@@ -12,7 +12,8 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 import rtspec
-from rtspec.control.osc.server import MOST_SUBSCRIBERS, OscServer, parsed_messages
+from rtspec.control.osc.parsing import parsed_messages
+from rtspec.control.osc.server import MOST_SUBSCRIBERS, OscServer
 from rtspec.errors import DeviceError, InvalidValue
 
 MORPH = "/rtspec/1-timbre-toy/morph"

@@ -10,6 +10,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from rtspec.control.controlled import Controlled
 from rtspec.control.midi.messages import MidiEvent
+from rtspec.control.modulation import Matrix
 from rtspec.control.presets import capture
 from rtspec.errors import InvalidValue
 from rtspec.live.controllers import SWITCH_S, Controllers
@@ -52,9 +53,17 @@ def told():
     return []
 
 
+class Toys(list):
+    """A chain that has routes, as a board has."""
+
+    def __init__(self, plugins):
+        super().__init__(plugins)
+        self.modulation = Matrix(self)
+
+
 @pytest.fixture
 def toys():
-    return [*chain(), Keyboard()]
+    return Toys([*chain(), Keyboard()])
 
 
 @pytest.fixture

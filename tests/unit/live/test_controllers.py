@@ -1,11 +1,14 @@
 """Controllers move a playing stream's parameters, and a missing port is told before anything plays."""
 
 import json
+import socket
 import time
 
 import mido
 import numpy as np
 import pytest
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 import rtspec
@@ -38,6 +41,75 @@ def test_osc_moves_what_is_heard():
     assert heard[4000:9000].max() > 0.09
     assert heard[-1000:].max() < 2e-4
     assert not osc.active
+
+
+class Surface:
+    """A control surface with a port of its own."""
+
+    def __init__(self, osc):
+        self._socket, self._to = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), (osc.host, osc.port)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(10)
+
+    def ask(self, address, *arguments):
+        builder = OscMessageBuilder(address=address)
+        for argument in arguments:
+            builder.add_arg(argument)
+        self._socket.sendto(builder.build().dgram, self._to)
+
+    def hear(self):
+        found = OscMessage(self._socket.recv(65536))
+        return [found.address, *found.params]
+
+
+def test_osc_makes_changes_and_ends_routes_of_the_modulation():
+    board = rtspec.Pedalboard([rtspec.OnnxProcessor("identity", n_fft=256, output_db=-20)])
+    with stream(board, control=rtspec.Control(osc_port=0)) as playing:
+        surface = Surface(playing.controllers.osc)
+        surface.ask("/rtspec/modulation/add", "envelope", "output_db", 0.5)
+        assert surface.hear() == [
+            "/rtspec/modulation/route",
+            1,
+            "envelope",
+            "1-onnx/output_db",
+            0.5,
+            "linear",
+            0.0,
+            0.0,
+        ]
+        surface.ask("/rtspec/modulation/depth", 1, -0.25)
+        surface.ask("/rtspec/modulation/list")
+        assert surface.hear()[4] == -0.25 and surface.hear() == ["/rtspec/modulation/end", 1]
+        time.sleep(0.7)
+        moved = np.abs(playing.recorded[1][0])[-1000:].max()
+        for wrong in (("depth", 2, 0.5), ("depth", 1, 7.0), ("add", "lfo:fast", "output_db"), ("remove",)):
+            surface.ask(f"/rtspec/modulation/{wrong[0]}", *wrong[1:])
+            assert surface.hear()[0] == "/rtspec/error", wrong
+        surface.ask("/rtspec/modulation/remove", 1)
+        surface.ask("/rtspec/modulation/list")
+        assert surface.hear() == ["/rtspec/modulation/end", 0]
+        time.sleep(0.7)
+        steady = np.abs(playing.recorded[1][0])[-1000:].max()
+    assert steady == pytest.approx(0.01, rel=0.01)
+    envelope = 1 - 20 / 60  # a level of -20 dB, of the 60 that an envelope shows
+    assert 20 * np.log10(moved) == pytest.approx(-40 - 0.25 * 84 * envelope, abs=0.5)
+
+
+def test_osc_hears_what_a_processor_finds_while_it_plays():
+    board = rtspec.Pedalboard([rtspec.SceneEqualizer("scene", listen="signal")])
+    with stream(board, control=rtspec.Control(osc_port=0)) as playing:
+        surface = Surface(playing.controllers.osc)
+        surface.ask("/rtspec/1-scene-equalizer/reading/share")
+        assert surface.hear()[0] == "/rtspec/1-scene-equalizer/reading/share"
+        surface.ask("/rtspec/1-scene-equalizer/reading/share", 1.0)
+        assert surface.hear()[0] == "/rtspec/error"
+        surface.ask("/rtspec/readings")
+        names = set(board[0].readings())
+        found = {surface.hear()[0].rpartition("/")[2] for _ in names}
+        assert found == names
+        changed = {surface.hear()[0].rpartition("/")[2] for _ in range(20)}
+        assert changed <= names
+        surface.ask("/rtspec/unsubscribe")
 
 
 def test_a_midi_map_moves_what_is_heard_without_a_zip():
