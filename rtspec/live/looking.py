@@ -8,7 +8,7 @@ from ..audio.exchange import Levels
 from ..chain.latency import Latency
 from .controllers import Controllers
 from .performance import Performance
-from .session import Rig
+from .session import LiveSession
 from .statistics import Statistics
 
 
@@ -23,18 +23,18 @@ class Looking:
         return self._performance.controllers
 
     @property
-    def _rig(self) -> Rig:
-        return self._performance.rig
+    def _session(self) -> LiveSession:
+        return self._performance.session
 
     @property
     def sample_rate(self) -> float:
         """Hz; another one where the device came back with another."""
-        return self._rig.settings.sample_rate
+        return self._session.settings.sample_rate
 
     @property
     def buffer_size(self) -> int:
         """Frames a block: what was asked for, or the device's own."""
-        return self._rig.buffer_size
+        return self._session.buffer_size
 
     @property
     def running(self) -> bool:
@@ -55,7 +55,7 @@ class Looking:
     @property
     def latency(self) -> Latency:
         """The itemised delay from input to output."""
-        return self._rig.latency
+        return self._session.latency
 
     @property
     def statistics(self) -> Statistics:
@@ -71,21 +71,21 @@ class Looking:
     @property
     def num_input_channels(self) -> int:
         """Channels that are open of the input device; 0 without one."""
-        return int(self._rig.exchange.record["device_inputs"][0])
+        return int(self._session.exchange.record["device_inputs"][0])
 
     @property
     def num_output_channels(self) -> int:
         """Channels that are open of the output device; 0 on the virtual one."""
-        return int(self._rig.exchange.record["device_outputs"][0])
+        return int(self._session.exchange.record["device_outputs"][0])
 
     @property
     def levels(self) -> tuple[float, float]:
         """The largest magnitudes of input and output since this was last asked for, or of the last 40 s."""
-        return self._rig.exchange.levels.look()
+        return self._session.exchange.levels.look()
 
     def level_reader(self) -> Levels:
         """Levels for somebody else who looks: `look()` gives the largest magnitudes since his own last look."""
-        return Levels(self._rig.exchange)
+        return Levels(self._session.exchange)
 
     @property
     def panel_url(self) -> str | None:
@@ -96,14 +96,14 @@ class Looking:
     @property
     def clock(self) -> tuple[int, float]:
         """How many frames had come in at which moment of :func:`time.monotonic`, lately."""
-        return self._rig.exchange.clock()
+        return self._session.exchange.clock()
 
     def rewind(self) -> None:
         """Begin the tape that :attr:`recorded` gives anew."""
-        self._rig.exchange.rewind()
+        self._session.exchange.rewind()
 
     @property
     def recorded(self) -> tuple[np.ndarray, np.ndarray]:
         """Input and output on the tape so far, float32 of shape (channels, samples)."""
-        n = self._rig.exchange.taped_frames
-        return self._rig.exchange.tape_in[:n].T.copy(), self._rig.exchange.tape_out[:n].T.copy()
+        n = self._session.exchange.taped_frames
+        return self._session.exchange.tape_in[:n].T.copy(), self._session.exchange.tape_out[:n].T.copy()

@@ -1,11 +1,11 @@
-"""A rig on the devices that are there now, whatever PortAudio found when it first looked."""
+"""A session on the devices that are there now, whatever PortAudio found when it first looked."""
 
 from collections.abc import Callable
 
 from ..audio.devices import Device, can_look_again, find_again, look_again
 from ..chain.board import Pedalboard
 from ..errors import DeviceError, RtspecError
-from .session import Rig, Settings
+from .session import LiveSession, Settings
 
 VIRTUAL_RATE = 48000.0
 
@@ -23,34 +23,34 @@ def opened(
     devices: DevicePair,
     plugins: Pedalboard,
     say: Callable[[str], None],
-) -> Rig:
-    """A rig; where its device refuses, the devices are looked at anew and it is asked once more."""
+) -> LiveSession:
+    """A session; where its device refuses, the devices are looked at anew and it is asked once more."""
     try:
-        return Rig(settings, devices, plugins, say)
+        return LiveSession(settings, devices, plugins, say)
     except DeviceError:
         if devices[1] is None or not can_look_again():
             raise
     look_again()
     reader, writer = (device and find_again(device) for device in devices)
-    return Rig(settings, (reader, writer), plugins, say)
+    return LiveSession(settings, (reader, writer), plugins, say)
 
 
-def reopened(before: Rig, rate: float, plugins: Pedalboard, say: Callable[[str], None]) -> Rig:
-    """A rig in place of one whose device had vanished, on the device as it is now; where that refuses and has another
-    sample rate than `rate`, Hz, at its own."""
+def reopened(before: LiveSession, rate: float, plugins: Pedalboard, say: Callable[[str], None]) -> LiveSession:
+    """A session in place of one whose device had vanished, on the device as it is now; where that refuses and has
+    another sample rate than `rate`, Hz, at its own."""
     reader, writer = (device and find_again(device) for device in before.devices)
     try:
-        return Rig(before.settings, (reader, writer), plugins, say)
+        return LiveSession(before.settings, (reader, writer), plugins, say)
     except DeviceError:
         if writer is None or writer.sample_rate == rate:
             raise
-        return Rig(before.settings.at_rate(writer.sample_rate), (reader, writer), plugins, say)
+        return LiveSession(before.settings.at_rate(writer.sample_rate), (reader, writer), plugins, say)
 
 
 def moved(
-    before: Rig, settings: Settings, devices: DevicePair, plugins: Pedalboard, say: Callable[[str], None]
-) -> tuple[Rig, RtspecError | None]:
-    """A rig in place of one that stopped, on other devices or in other blocks; one as before, and why, where they
+    before: LiveSession, settings: Settings, devices: DevicePair, plugins: Pedalboard, say: Callable[[str], None]
+) -> tuple[LiveSession, RtspecError | None]:
+    """A session in place of one that stopped, on other devices or in other blocks; one as before, and why, where they
     refuse."""
     try:
         return opened(settings, devices, plugins, say), None

@@ -25,7 +25,7 @@ from .controllers import Controllers
 from .handing import Handing
 from .opening import DevicePair, moved, opened, reopened
 from .options import Control, Recording
-from .session import Rig, Settings
+from .session import LiveSession, Settings
 from .statistics import Statistics
 from .takes import Takes
 from .watch import Pulse, Watch
@@ -57,7 +57,7 @@ class Performance:
 
     Attributes
     ----------
-    rig : Rig
+    session : LiveSession
         What plays, another one after the device came back.
     controllers : Controllers
     handing : Handing
@@ -88,8 +88,8 @@ class Performance:
         self._turning = threading.RLock()
         self._shown, self.panel = panel_settings(control.panel), None
         self.controllers = Controllers(board, self, control, self.say)
-        self.rig = opened(settings, devices, board, self.say)
-        self.handing = Handing(self.rig.settings)
+        self.session = opened(settings, devices, board, self.say)
+        self.handing = Handing(self.session.settings)
 
     # Start and stop -----------------------------------------------------------------------------------------------
 
@@ -109,17 +109,17 @@ class Performance:
 
     def _renew(self) -> None:
         """After a stop: everything anew, on the same devices."""
-        self.rig = opened(self.rig.settings, self.rig.devices, self.board, self.say)
-        self.handing = Handing(self.rig.settings)
+        self.session = opened(self.session.settings, self.session.devices, self.board, self.say)
+        self.handing = Handing(self.session.settings)
         self.lost = self._stopped = False
         self._watch, self._past = Watch(), Counter()
 
     def _begin(self) -> None:
         self.controllers.open()
-        self.rig.go_on_at(0)
-        self.rig.engine.start()
-        self.takes.begin(self.rig)  # last: a start that fails must not cost an earlier recording of this name
-        self.rig.device_stream.start()
+        self.session.go_on_at(0)
+        self.session.engine.start()
+        self.takes.begin(self.session)  # last: a start that fails must not cost an earlier recording of this name
+        self.session.device_stream.start()
         self._pulse = Pulse()
         self._watch.begin(self._look)
         if self._shown is not None:
@@ -134,8 +134,8 @@ class Performance:
                 self.panel.close()
                 self.panel = None
             self.controllers.close()
-            self.rig.stop()
-            self.takes.stop(self.rig.exchange)
+            self.session.stop()
+            self.takes.stop(self.session.exchange)
             self.running, self._stopped = False, True
 
     def give_up(self) -> None:
@@ -149,7 +149,7 @@ class Performance:
     @property
     def active(self) -> bool:
         """Whether the device calls: False while it has vanished."""
-        return not self.lost and self.rig.device_stream.active
+        return not self.lost and self.session.device_stream.active
 
     def pause(self, until: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until something is so; False at the timeout. Raises where the device is gone for good."""
@@ -169,7 +169,7 @@ class Performance:
         """Play interleaved frames, float32 (n, channels), in place of the input, as soon as there is room."""
         done = 0
         while done < len(frames):
-            done += self.handing.give(frames[done:], self.rig.exchange)
+            done += self.handing.give(frames[done:], self.session.exchange)
             if done < len(frames):
                 self.pause(lambda: self.handing.has_room)
 
@@ -177,23 +177,24 @@ class Performance:
         """`n` frames of input, float32 (channels, n); what has come in where 0."""
         if self.takes.wanted is not None or self.takes.active:
             raise InvalidValue("a stream that records cannot be read; read the file of its input, take-input.wav say")
-        self.handing.check_dropped(self.rig.exchange, ignore_dropped)
-        parts = [self.handing.take(n, self.rig.exchange)]
+        self.handing.check_dropped(self.session.exchange, ignore_dropped)
+        parts = [self.handing.take(n, self.session.exchange)]
         while (missing := n - sum(map(len, parts))) > 0:
             self.pause(lambda: self.handing.n_waiting > 0)
-            parts.append(self.handing.take(missing, self.rig.exchange))
+            parts.append(self.handing.take(missing, self.session.exchange))
         return np.ascontiguousarray(np.concatenate(parts).T)
 
     # A device that vanishes -----------------------------------------------------------------------------------------
 
     def _look(self) -> bool:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
-        for line in self.rig.news():
+        for line in self.session.news():
             self.say(line)
-        if self._moving or self.rig.devices[1] is None or self._pulse.is_felt(self.rig):  # the virtual cannot vanish
+        is_virtual = self.session.devices[1] is None  # which cannot vanish
+        if self._moving or is_virtual or self._pulse.is_felt(self.session):
             return True
         self.lost = True
-        if self.rig.device_stream.on_jack:
+        if self.session.device_stream.on_jack:
             self.controllers.device_lost()
         if self.reopen:
             self.say(f"{VANISHED}; playing on as soon as it is there again")
@@ -201,46 +202,46 @@ class Performance:
         return self.reopen
 
     def _seek(self) -> None:
-        before, died, pause_s = self.rig, True, RETRY_S[0]
+        before, died, pause_s = self.session, True, RETRY_S[0]
         before.stop()
         while self._watch.goes_on(pause_s):
             pause_s = min(2 * pause_s, RETRY_S[1])
             with suppress(DeviceError):
                 look_again(died)
                 died = False
-                self.rig = reopened(before, self.rig.settings.sample_rate, self.board, self.say)
+                self.session = reopened(before, self.session.settings.sample_rate, self.board, self.say)
                 self._go_on_from(before)
                 return
-            if self.rig is not before:
-                self.rig.stop()  # it could be built, but not be started
+            if self.session is not before:
+                self.session.stop()  # it could be built, but not be started
 
     def move_to(self, devices: DevicePair, buffer_size: int | None) -> None:
         """Play on other devices, or in other blocks; where they refuse, on the present ones, and the error says why."""
         with self._turning:
             if not self.running or self.lost:
                 raise InvalidValue("only a stream that plays can move to another device; start it first")
-            before, self._moving = self.rig, True
+            before, self._moving = self.session, True
             try:
                 before.stop()
                 settings = replace(before.settings, buffer_size=buffer_size)
-                self.rig, refusal = moved(before, settings, devices, self.board, self.say)
+                self.session, refusal = moved(before, settings, devices, self.board, self.say)
                 self._go_on_from(before)
             finally:
                 self._moving = False
         if refusal is not None:
             raise refusal
 
-    def _go_on_from(self, before: Rig) -> None:
+    def _go_on_from(self, before: LiveSession) -> None:
         """Play on where the sound broke off."""
-        self.rig.go_on_from(before)
-        self.takes.go_on(self.rig, before.settings.sample_rate)
-        self.handing.go_on(self.rig.exchange)
-        self.rig.engine.start()
-        self.rig.device_stream.start()
+        self.session.go_on_from(before)
+        self.takes.go_on(self.session, before.settings.sample_rate)
+        self.handing.go_on(self.session.exchange)
+        self.session.engine.start()
+        self.session.device_stream.start()
         self._past.update(before.exchange.counters())
         self._pulse = Pulse()
         if self.lost:
-            self.say(f"the audio device is there again, at {self.rig.settings.sample_rate:g} Hz; playing on")
+            self.say(f"the audio device is there again, at {self.session.settings.sample_rate:g} Hz; playing on")
             self._reopened += 1
         self.lost = False
 
@@ -249,17 +250,17 @@ class Performance:
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message: :meth:`rtspec.AudioStream.send`."""
         if processor is None:
-            self.rig.control(message, time_s)
-        return self.rig.send(message, time_s, processor)
+            self.session.control(message, time_s)
+        return self.session.send(message, time_s, processor)
 
     def control(self, message: Any, time_s: float | None = None) -> None:
         """Let a MIDI message move the sources of the chain's modulation."""
-        self.rig.control(message, time_s)
+        self.session.control(message, time_s)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
         """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
         way."""
-        return self.rig.set(parameter, value, time_s)
+        return self.session.set(parameter, value, time_s)
 
     def record(self, path: str | Path) -> tuple[Path, Path]:
         """Begin a take while playing: :meth:`rtspec.AudioStream.record`."""
@@ -269,11 +270,11 @@ class Performance:
             )
         if self.handing.has_taken:
             raise InvalidValue("a stream that is read cannot be recorded; read() gives its input already")
-        return self.takes.record(path, self.rig)
+        return self.takes.record(path, self.session)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
-        return self.rig.player.settle(timeout_s)
+        return self.session.player.settle(timeout_s)
 
     def say(self, line: str) -> None:
         """Note a line, and hand it to whoever listens."""
@@ -286,4 +287,4 @@ class Performance:
     @property
     def statistics(self) -> Statistics:
         """What happened so far."""
-        return self.rig.statistics(self._past, self._reopened)
+        return self.session.statistics(self._past, self._reopened)

@@ -73,7 +73,7 @@ def sensor_of(wanted: Any, rate: float) -> Sensor | None:
 
 
 class OpenSensor:
-    """A sensor as it is heard in one rig: its file or device, opened.
+    """A sensor as it is heard in one session: its file or device, opened.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class Settings:
         return replace(self, sample_rate=sample_rate, tape_frames=tape_frames, **sounds)
 
 
-class Rig:
+class LiveSession:
     """A chain that is ready to play on a device.
 
     Parameters
@@ -183,8 +183,8 @@ class Rig:
         if self._sensor is not None:
             self._sensor.go_to(frame)
 
-    def go_on_from(self, before: "Rig") -> None:
-        """Play the source on where another rig broke off, whatever its sample rate was."""
+    def go_on_from(self, before: "LiveSession") -> None:
+        """Play the source on where another session broke off, whatever its sample rate was."""
         source_at = int(before.exchange.record["source_at"][0])
         self.go_on_at(round(source_at * self.settings.sample_rate / before.settings.sample_rate))
 

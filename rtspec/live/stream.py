@@ -94,7 +94,7 @@ class AudioStream(Piecewise):
         groups = {name: checked_group(name, words[name], kind) for name, kind in GROUPS.items()}
         self._board, self._entered = as_board(plugins), 0
         self._performance = Wishes(**words | groups).performance(self._board)
-        self.channels = self._performance.rig.settings.channels
+        self.channels = self._performance.session.settings.channels
         weakref.finalize(self, self._performance.give_up).atexit = False
 
     @property
@@ -109,8 +109,8 @@ class AudioStream(Piecewise):
     def __repr__(self) -> str:
         state = "running" if self.running else "not running"
         return (
-            f"<rtspec.AudioStream {self._rig.device_names} {self.sample_rate:g} Hz, {self.buffer_size} frames, {state},"
-            f" plugins={list(self._board)}>"
+            f"<rtspec.AudioStream {self._session.device_names} {self.sample_rate:g} Hz, {self.buffer_size} frames,"
+            f" {state}, plugins={list(self._board)}>"
         )
 
     def start(self) -> "AudioStream":
@@ -159,8 +159,8 @@ class AudioStream(Piecewise):
         """
         handing = self._performance.handing
         if handing.has_written:
-            return self._performance.pause(lambda: handing.is_heard(self._rig.exchange, self.latency), timeout)
-        return self._performance.pause(lambda: self._rig.exchange.finished, timeout)
+            return self._performance.pause(lambda: handing.is_heard(self._session.exchange, self.latency), timeout)
+        return self._performance.pause(lambda: self._session.exchange.finished, timeout)
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message.
@@ -203,7 +203,7 @@ class AudioStream(Piecewise):
 
     def stop_recording(self) -> tuple[Path, Path] | None:
         """End the take; its files, which are whole now, or None where nothing was being recorded."""
-        return self._performance.takes.stop(self._rig.exchange)
+        return self._performance.takes.stop(self._session.exchange)
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""

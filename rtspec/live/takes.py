@@ -7,7 +7,7 @@ from ..audio.exchange import Exchange
 from ..audio.recording import TakeWriter, checked_path
 from ..errors import InvalidValue
 from .options import Recording
-from .session import Rig
+from .session import LiveSession
 
 
 class Takes:
@@ -33,16 +33,16 @@ class Takes:
         self.recording: TakeWriter | None = None
         self._n_rates = 1
 
-    def begin(self, rig: Rig) -> None:
+    def begin(self, session: LiveSession) -> None:
         """The take that begins with the stream, where one does."""
         if self.wanted is not None:
-            self._start(self.wanted, rig, self._overwrite)
+            self._start(self.wanted, session, self._overwrite)
 
-    def record(self, path: str | Path, rig: Rig) -> tuple[Path, Path]:
+    def record(self, path: str | Path, session: LiveSession) -> tuple[Path, Path]:
         """Begin a take while playing; the files of input and output, numbered where the name is taken."""
         if self.active:
             raise InvalidValue(f"{self.recording.paths[1]} is being recorded; stop_recording() first")  # type: ignore
-        self._start(checked_path(path), rig, overwrite=False)
+        self._start(checked_path(path), session, overwrite=False)
         return self.recording.paths  # type: ignore[union-attr]
 
     def stop(self, exchange: Exchange) -> tuple[Path, Path] | None:
@@ -53,18 +53,18 @@ class Takes:
         self.recording.close()
         return self.recording.paths
 
-    def go_on(self, rig: Rig, rate: float) -> None:
-        """Record on with another rig, after one of `rate` Hz; at another rate into files of their own."""
+    def go_on(self, session: LiveSession, rate: float) -> None:
+        """Record on with another session, after one of `rate` Hz; at another rate into files of their own."""
         if self.recording is None or not self.active:
             return
-        if rate == rig.settings.sample_rate:
-            rig.exchange.record_to(self.recording.rings)
+        if rate == session.settings.sample_rate:
+            session.exchange.record_to(self.recording.rings)
             return
         path = self.recording.paths[1]
         self.recording.close()
         self._n_rates += 1
         path = path.with_name(f"{path.stem}-{self._n_rates}{path.suffix}")
-        self._start(path, rig, overwrite=False)
+        self._start(path, session, overwrite=False)
         self._say(f"recording to {path}, since the sample rate is another")
 
     @property
@@ -72,7 +72,7 @@ class Takes:
         """Whether a take is being recorded."""
         return self.recording is not None and self.recording.active
 
-    def _start(self, path: Path, rig: Rig, overwrite: bool) -> None:
-        form = round(rig.settings.sample_rate), rig.settings.channels
+    def _start(self, path: Path, session: LiveSession, overwrite: bool) -> None:
+        form = round(session.settings.sample_rate), session.settings.channels
         self.recording = TakeWriter(path, *form, self._say, overwrite)
-        rig.exchange.record_to(self.recording.rings)
+        session.exchange.record_to(self.recording.rings)

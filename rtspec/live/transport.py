@@ -3,34 +3,34 @@
 import time
 
 from ..errors import DeviceError, InvalidValue
-from .session import Rig
+from .session import LiveSession
 
 REST_S = 1.0
 """How long the callback may need to let the source rest: some milliseconds, or a long block."""
 
 
-def source_frames(rig: Rig) -> int:
+def source_frames(session: LiveSession) -> int:
     """Frames of the source; 0 where there is none."""
-    return int(rig.exchange.record["source_frames"][0])
+    return int(session.exchange.record["source_frames"][0])
 
 
-def source_at(rig: Rig) -> int:
+def source_at(session: LiveSession) -> int:
     """The frame of the source that is played next."""
-    frames, at = source_frames(rig), int(rig.exchange.record["source_at"][0])
-    return at % frames if frames and rig.settings.loop else min(at, frames)
+    frames, at = source_frames(session), int(session.exchange.record["source_at"][0])
+    return at % frames if frames and session.settings.loop else min(at, frames)
 
 
-def pause(rig: Rig, paused: bool = True) -> None:
+def pause(session: LiveSession, paused: bool = True) -> None:
     """Let the source rest, or go on."""
-    rig.exchange.pause_source(paused)
+    session.exchange.pause_source(paused)
 
 
-def is_paused(rig: Rig) -> bool:
+def is_paused(session: LiveSession) -> bool:
     """Whether the source rests, or is about to."""
-    return bool(rig.exchange.record["paused"][0])
+    return bool(session.exchange.record["paused"][0])
 
 
-def seek(rig: Rig, frame: int) -> None:
+def seek(session: LiveSession, frame: int) -> None:
     """Play the source from this frame on: it fades out, is moved, and fades in.
 
     Raises
@@ -40,18 +40,18 @@ def seek(rig: Rig, frame: int) -> None:
     DeviceError
         The device does not call.
     """
-    frames = source_frames(rig)
+    frames = source_frames(session)
     if not frames:
         raise InvalidValue("there is no source to move in; start with source=FILE (--source FILE)")
     if not 0 <= frame < frames:
         raise InvalidValue(f"frame={frame} must be 0 to {frames - 1}; the source has no other")
-    was_paused = is_paused(rig)
-    pause(rig)
+    was_paused = is_paused(session)
+    pause(session)
     end = time.monotonic() + REST_S
-    while not rig.exchange.source_rests:
+    while not session.exchange.source_rests:
         if time.monotonic() > end:
-            pause(rig, was_paused)
+            pause(session, was_paused)
             raise DeviceError("the audio device does not call, so the source stays where it is; start it again")
         time.sleep(0.001)
-    rig.go_on_at(frame)
-    pause(rig, was_paused)
+    session.go_on_at(frame)
+    pause(session, was_paused)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from .session import Rig
+from .session import LiveSession
 
 WATCH_S = 0.1
 """How often a stream looks whether its device is still there."""
@@ -23,16 +23,16 @@ class Pulse:
     def __init__(self) -> None:
         self._seen, self._seen_at = -1, time.monotonic()
 
-    def is_felt(self, rig: Rig) -> bool:
+    def is_felt(self, session: LiveSession) -> bool:
         """Whether the device is there and a callback came lately: some drivers never report that they are gone."""
-        return rig.device_stream.active and not self._stalled(rig) and rig.is_there()
+        return session.device_stream.active and not self._stalled(session) and session.is_there()
 
-    def _stalled(self, rig: Rig) -> bool:
-        now, seen = time.monotonic(), rig.exchange.called_ns
+    def _stalled(self, session: LiveSession) -> bool:
+        now, seen = time.monotonic(), session.exchange.called_ns
         if seen != self._seen:
             self._seen, self._seen_at = seen, now
-        limit_s = STALL_S if rig.on_jack else BUFFERED_STALL_S
-        return now - self._seen_at > limit_s + STALL_PERIODS * rig.exchange.period / rig.settings.sample_rate
+        limit_s = STALL_S if session.on_jack else BUFFERED_STALL_S
+        return now - self._seen_at > limit_s + STALL_PERIODS * session.exchange.period / session.settings.sample_rate
 
 
 class Watch:

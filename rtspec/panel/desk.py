@@ -43,9 +43,9 @@ class Desk:
         return self.stream.controllers
 
     @property
-    def rig(self) -> Any:
+    def session(self) -> Any:
         """What plays now."""
-        return self.stream.rig
+        return self.stream.session
 
     def refresh(self) -> None:
         """The chain is another: look its parameters up anew."""

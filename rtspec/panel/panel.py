@@ -64,7 +64,7 @@ class Panel:
     def __init__(self, stream: Any, wishes: PanelSettings | None = None):
         wishes = wishes or PanelSettings()
         self._stream, self._desk = stream, Desk(stream)
-        self._state, self._pictures = State(self._desk), Pictures(lambda: stream.rig.exchange)
+        self._state, self._pictures = State(self._desk), Pictures(lambda: stream.session.exchange)
         self._errands = ThreadPoolExecutor(1, "rtspec panel errands")
         self._models = ThreadPoolExecutor(1, "rtspec panel models")
         self._state.changes()
@@ -102,9 +102,9 @@ class Panel:
             self._pictures.rest()
             self._state.skip_lines()
             return IDLE_S if not self._desk.loops.playing else 1.0 / PICTURES_A_SECOND
-        rig = self._stream.rig
-        at = transport.source_at(rig) / rig.settings.sample_rate
-        picture = self._pictures.take(rig.engine.governor.load, at)
+        session = self._stream.session
+        at = transport.source_at(session) / session.settings.sample_rate
+        picture = self._pictures.take(session.engine.governor.load, at)
         sections, values, lines = self._state.changes()
         for client in clients:
             client.show(picture)

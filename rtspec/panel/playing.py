@@ -72,20 +72,20 @@ def _record(desk: Desk, client: int, name: str) -> str:
 
 @verb("stop_recording", slow=True)
 def _stop_recording(desk: Desk, client: int) -> str:
-    paths = desk.stream.takes.stop(desk.rig.exchange)
+    paths = desk.stream.takes.stop(desk.session.exchange)
     return f"{paths[1]} is whole" if paths else "nothing is being recorded"
 
 
 @verb("pause", on=switch)
 def _pause(desk: Desk, client: int, on: bool) -> None:
-    if not transport.source_frames(desk.rig):
+    if not transport.source_frames(desk.session):
         raise InvalidValue("there is no source to pause; start with --source FILE")
-    transport.pause(desk.rig, on)
+    transport.pause(desk.session, on)
 
 
 @verb("seek", slow=True, seconds=number)
 def _seek(desk: Desk, client: int, seconds: float) -> None:
-    transport.seek(desk.rig, round(seconds * desk.rig.settings.sample_rate))
+    transport.seek(desk.session, round(seconds * desk.session.settings.sample_rate))
 
 
 # Devices --------------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def _device(desk: Desk, client: int, output: str, input: str | None, block: int 
     if output == VIRTUAL:
         devices = None, None
     else:
-        reader = None if input is None or transport.source_frames(desk.rig) else find_device(input, "input", True)
+        reader = None if input is None or transport.source_frames(desk.session) else find_device(input, "input", True)
         devices = reader, find_device(output, "output")
     desk.stream.move_to(devices, block)
 

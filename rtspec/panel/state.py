@@ -118,32 +118,32 @@ class State:
         }
 
     def _stream(self) -> dict[str, Any]:
-        stream, rig = self._desk.stream, self._desk.rig
+        stream, session = self._desk.stream, self._desk.session
         midi, recording = stream.controllers.midi, stream.takes
-        reader, writer = rig.devices
-        source = rig.settings.source
-        rate = rig.settings.sample_rate
+        reader, writer = session.devices
+        source = session.settings.source
+        rate = session.settings.sample_rate
         return {
             "statistics": stream.statistics.as_dict(),
-            "latency": rig.latency.as_dict(),
+            "latency": session.latency.as_dict(),
             "active": stream.active,
             "sample_rate": rate,
-            "block": rig.buffer_size,
+            "block": session.buffer_size,
             "blocks": list(BLOCKS),
-            "channels": rig.settings.channels,
-            "guard": rig.settings.guard,
+            "channels": session.settings.channels,
+            "guard": session.settings.guard,
             "output": writer.name if writer else "virtual",
             "input": reader.name if reader else None,
             "midi": midi.port.name if midi is not None and midi.port is not None else None,
             "recording": str(recording.recording.paths[1]) if recording.active else None,
             "recorded_s": round(recording.recording.seconds, 1) if recording.active else 0.0,
             "source": None
-            if not transport.source_frames(rig)
+            if not transport.source_frames(session)
             else {
                 "name": str(getattr(source, "path", "a sound of the program").__str__().rpartition("/")[2]),
-                "seconds": transport.source_frames(rig) / rate,
-                "paused": transport.is_paused(rig),
-                "loop": rig.settings.loop,
+                "seconds": transport.source_frames(session) / rate,
+                "paused": transport.is_paused(session),
+                "loop": session.settings.loop,
             },
         }
 

@@ -49,7 +49,7 @@ def play():
 def fresh(stream, chain):
     """As it was at the start, whatever was done to it: chain, values, map, ports, takes, source, keys."""
     stream.stop_recording()
-    transport.pause(stream._rig, False)
+    transport.pause(stream._session, False)
     stream.controllers.silence()
     stream.controllers.listen_to(None)
     stream.controllers.midi_map.cancel()
@@ -68,7 +68,7 @@ def sound(stream):
     stream.settle(10)
     stream.rewind()
     end = time.monotonic() + 5
-    while stream._rig.exchange.taped_frames < 0.3 * RATE and time.monotonic() < end:
+    while stream._session.exchange.taped_frames < 0.3 * RATE and time.monotonic() < end:
         time.sleep(0.01)
     heard = stream.recorded[1][0][-round(0.2 * RATE) :]
     power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2

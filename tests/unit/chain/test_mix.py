@@ -176,5 +176,5 @@ def test_what_is_in_a_mix_has_addresses_and_gets_its_midi():
     with rtspec.AudioStream(plugins=board, source=rtspec.Loop(sound()), devices=rtspec.Devices(virtual=True)) as stream:
         assert stream.latency.items["worker"] == 0
         for synth in (first, second):
-            assert len(stream._rig.player.inboxes(synth)) == 1
+            assert len(stream._session.player.inboxes(synth)) == 1
         assert stream.send([0x90, 60, 100])

@@ -192,12 +192,12 @@ def test_what_comes_in_is_read_without_a_gap_and_a_loss_is_told():
         read = np.concatenate(parts, axis=1)[0]
         assert len(read) > 6000
         np.testing.assert_array_equal(np.diff(read) * 2**24, np.ones(len(read) - 1))
-        playing._rig.exchange.record["unrecorded_frames"] += 7
+        playing._session.exchange.record["unrecorded_frames"] += 7
         assert playing.dropped_input_frame_count == 7
         with pytest.raises(RuntimeError, match="7 frames of input were lost: read comes too late"):
             playing.read()
         playing.read()
-        playing._rig.exchange.record["unrecorded_frames"] += 7
+        playing._session.exchange.record["unrecorded_frames"] += 7
         playing.ignore_dropped_input = True
         assert playing.read(10).shape == (1, 10)
 

@@ -212,7 +212,7 @@ def test_a_take_is_recorded_while_it_plays(stream, client, tmp_path, monkeypatch
 
 def test_the_source_rests_and_is_moved(stream, client):
     tell(client, "pause", on=True)
-    until(lambda: stream._rig.exchange.source_rests)
+    until(lambda: stream._session.exchange.source_rests)
     look = stream.level_reader()
     until(lambda: time.sleep(0.02) or look.look()[0] == 0.0)
     tell(client, "seek", seconds=0.5)
