@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_sizes,
         default=[],
-        help="a value for another dynamic size; repeats, e.g. --size batch=1",
+        help="a value for another dynamic size; repeats, e.g. --size channels=2 (a batch is 1 without it)",
     )
     parser.add_argument(
         "--max-delay-frames", type=int, metavar="N", help="cut look-ahead to this delay; the error is reported"

@@ -11,11 +11,12 @@ import subprocess
 import sys
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import ModelError, RtspecError
 
 MEMORY_BYTES = 2 << 30
 """What the child may allocate beyond what it needs to start."""
 TIME_S = 300.0
+SAID = "rtspec says: "
 
 
 def sandboxed(function: str, **arguments: Any) -> Any:
@@ -50,6 +51,8 @@ def _why(code: int, said: str) -> str:
         return f"it needs more than the {MEMORY_BYTES >> 20} MiB that it may take"
     if code < 0:
         return f"the process that ran it died by {signal.Signals(-code).name}; last it said: {last}"
+    if last.startswith(SAID):
+        return said.strip().splitlines()[-1].removeprefix(SAID)
     return f"the process that ran it ended with status {code}; last it said: {last}"
 
 
@@ -71,7 +74,11 @@ def main() -> None:
     module, name = sys.argv[1].split(":")
     work = getattr(importlib.import_module(module), name)
     _limit_memory()
-    print("\n" + json.dumps(work(**json.load(sys.stdin))))
+    try:
+        print("\n" + json.dumps(work(**json.load(sys.stdin))))
+    except RtspecError as error:  # what the file does wrong is said as it would be said here
+        print(f"\n{SAID}{error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) ->
     sizes = dict(zip(m.output.layout, shape, strict=True))
     bins = _output_bins(m, source.get("bins"))
     wrong = sizes.get("time") != source.get("time") or sizes.get("batch", 1) != 1
-    if wrong or (bins is not None and sizes.get("bins") != bins):
+    if wrong or (bins is not None and sizes.get("bins", 1) != bins):
         raise ModelError(
             f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold as many frames and bins as '
             f"the input's {list(taken)}, in one batch"

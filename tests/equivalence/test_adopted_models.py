@@ -67,6 +67,7 @@ def test_what_no_graph_says_is_asked_for(tmp_path, capsys):
     source.write_bytes(strangers.gtcrn(False).SerializeToString())
     said = refusal(capsys, str(source), "--unheard")
     assert "sample_rate or window" in said and "--sample-rate 16000 --window sqrt-hann" in said and "--like" in said
+    assert "with as many bins: gtcrn, ul-unas" in said
 
 
 def test_an_unconverted_recurrent_model_is_noticed(tmp_path, capsys):

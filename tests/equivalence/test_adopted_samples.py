@@ -54,12 +54,19 @@ def test_the_two_files_of_a_dtln_play_as_the_authors_loop(tmp_path, capsys):
         onnx.save(model, tmp_path / f"model_{k + 1}.onnx")
     target = tmp_path / "dtln.onnx"
     assert main(["adopt", str(tmp_path / "model_1.onnx"), str(target), "--json"]) == 0, capsys.readouterr().err
+    assert "by order alone" not in capsys.readouterr().out
     assert right(target)
     x = sound()
     wanted = authors_dtln(*pair, x)[384:]  # the block is out 384 samples after it is complete
     given = rtspec.OnnxProcessor(target)(x, RATE)[: len(wanted)]
     assert snr_db(x[: len(wanted)], wanted) < 20
     assert snr_db(wanted, given) >= 100
+
+
+def test_half_of_a_pair_is_told_what_is_missing(tmp_path, capsys):
+    onnx.save(strangers.dtln()[0], tmp_path / "model_1.onnx")
+    said = refusal(capsys, str(tmp_path / "model_1.onnx"), "--like", "dtln")
+    assert "model_1.onnx, model_2.onnx belong together, and model_2.onnx is not in" in said
 
 
 def test_a_network_of_hops_plays_as_its_loop(tmp_path, capsys):
@@ -75,17 +82,20 @@ def test_a_network_of_hops_plays_as_its_loop(tmp_path, capsys):
     assert snr_db(wanted, given) >= 120
 
 
-def test_a_probability_of_voice_is_a_gate(tmp_path, capsys):
-    model = strangers.silero()
+@pytest.mark.parametrize("form", ["two rates", "one block", "sequence"])
+def test_a_probability_of_voice_is_a_gate(tmp_path, capsys, form):
+    model = strangers.silero() if form == "two rates" else strangers.silero_at_16k(form == "sequence")
     path, report = adopted(tmp_path, capsys, model)
     assert report["recipe"] == "silero" and "a gate" in " ".join(report["found"])
+    assert not any("the level changes by -" in doubt for doubt in report["doubts"])
     x = sound()
     run: Any = session(model)
     state, buffer, wanted = np.zeros((2, 1, 128), np.float32), np.zeros(576, np.float32), []
     for start in range(0, len(x) - 511, 512):
         buffer = np.concatenate([buffer[512:], x[start : start + 512]])
-        said, state = run.run(None, {"input": buffer[None], "state": state, "sr": np.array(16000)})
-        wanted.append(float(said[0, 0]))
+        rate = {"sr": np.array(16000)} if form == "two rates" else {}
+        said, state = run.run(None, {"input": buffer[None], "state": state, **rate})
+        wanted.append(float(said.reshape(-1)[0]))
     assert np.ptp(wanted) > 0.1
     given = rtspec.OnnxProcessor(path)(x, RATE)
     n = 512 * len(wanted)

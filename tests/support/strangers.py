@@ -139,6 +139,8 @@ def dtln() -> tuple[onnx.ModelProto, onnx.ModelProto]:
         ["input_4", "input_5"],
         ["conv1d_3", "tf_op_layer_stack_5"],
     )
+    for value in second.graph.output:  # tf2onnx leaves the batch open at the outputs of the authors' second file
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
     return first, second
 
 
@@ -201,4 +203,27 @@ def silero() -> onnx.ModelProto:
         h.make_tensor_value_info("stateN", floats, [2, "batch", 128]),
     ]
     graph = h.make_graph([h.make_node("Equal", ["sr", "rate"], ["is16"]), choose], "vad", inputs, outputs, weights)
+    return h.make_model(graph, opset_imports=[h.make_opsetid("", 16)], ir_version=8)
+
+
+def silero_at_16k(sequence: bool) -> onnx.ModelProto:
+    """The same for one sample rate: no `sr`, and (`sequence`) any number of blocks a call, one number for each."""
+    rng, h = np.random.default_rng(0), helper
+    nodes = [
+        h.make_node("MatMul", ["input", "w"], ["heard"]),
+        h.make_node("ReduceMean", ["state"], ["kept"], axes=[0, 2], keepdims=0),
+        h.make_node("Add", ["heard", "kept"], ["sum"]),
+        h.make_node("Sigmoid", ["sum"], ["p"]),
+        h.make_node("Mul", ["state", "old"], ["faded"]),
+        h.make_node("Add", ["faded", "heard"], ["stateN"]),
+        h.make_node("Squeeze", ["p", "last"], ["output"]) if sequence else h.make_node("Identity", ["p"], ["output"]),
+    ]
+    weights = {"w": (0.3 * rng.standard_normal((576, 1))).astype(np.float32), "old": np.float32(0.5)}
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
+    tensors += [numpy_helper.from_array(np.array([1]), "last")] if sequence else []
+    blocks, floats = "sequence_length" if sequence else 1, onnx.TensorProto.FLOAT
+    inputs = [("input", [blocks, 576]), ("state", [2, 1, 128])]
+    outputs = [("output", [blocks] if sequence else [1, 1]), ("stateN", [2, 1, 128])]
+    values = [[h.make_tensor_value_info(n, floats, shape) for n, shape in each] for each in (inputs, outputs)]
+    graph = h.make_graph(nodes, "vad", *values, tensors)
     return h.make_model(graph, opset_imports=[h.make_opsetid("", 16)], ir_version=8)

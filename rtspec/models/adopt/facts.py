@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from ...errors import ModelError
 from ..manifest import Signature
 from ..proto import nodes_of, signatures
+from ..streaming.load import BATCH
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan")
-BATCH = re.compile(r"^(n|b|bs|batch.*|unk__0)$", re.IGNORECASE)
 STATE = re.compile(
     r"cache|state|hidden|memory|buf|hist|context|past|prev|gru|lstm|rnn|(^|_)[hc]_?(in|out|n|[0-9]+)?$", re.IGNORECASE
 )
@@ -119,13 +119,13 @@ def _not_frames(inputs: Signature, source: str) -> Mapping[str, tuple[str, Sizes
 def pair_states(inputs: Mapping[str, tuple[str, Sizes]], outputs: Mapping[str, tuple[str, Sizes]]) -> tuple[Pair, ...]:
     """Inputs with the outputs that replace them: of equal type and shape, with the likest names, then by order."""
     ranked = [
-        (_likeness(a, b), -abs(i - j), a, b)
+        (_part(a) == _part(b), _likeness(a, b), -abs(i - j), a, b)
         for i, (a, found) in enumerate(inputs.items())
         for j, (b, made) in enumerate(outputs.items())
         if _same(found, made)
     ]
     taken: dict[str, str] = {}
-    for _, _, a, b in sorted(ranked, key=lambda each: each[:2], reverse=True):
+    for *_, a, b in sorted(ranked, key=lambda each: each[:3], reverse=True):
         if a not in taken and b not in taken.values():
             taken[a] = b
     return tuple(_pair(a, taken[a], inputs, outputs) for a in inputs if a in taken)
@@ -133,7 +133,7 @@ def pair_states(inputs: Mapping[str, tuple[str, Sizes]], outputs: Mapping[str, t
 
 def _pair(a: str, b: str, inputs: Mapping[str, tuple[str, Sizes]], outputs: Mapping[str, tuple[str, Sizes]]) -> Pair:
     dtype, sizes = inputs[a]
-    rivals = sum(_same(inputs[a], made) for made in outputs.values())
+    rivals = sum(_same(inputs[a], made) and _part(name) == _part(a) for name, made in outputs.items())
     by = "name" if rivals == 1 or _stem(a) == _stem(b) or _likeness(a, b) > 0.6 else "order"
     fixed = [size if isinstance(size, int) else other for size, other in zip(sizes, outputs[b][1], strict=True)]
     return Pair(a, b, tuple(size if isinstance(size, int) else 1 for size in fixed), dtype, by)
@@ -145,6 +145,11 @@ def _same(found: tuple[str, Sizes], made: tuple[str, Sizes]) -> bool:
         not (isinstance(a, int) and isinstance(b, int)) or a == b for a, b in zip(found[1], made[1], strict=False)
     )
     return found[0] == made[0] and len(found[1]) == len(made[1]) > 0 and fits
+
+
+def _part(name: str) -> str:
+    """Of which network in one file a tensor is: what stands before the last "/"."""
+    return name.rpartition("/")[0]
 
 
 def _stem(name: str) -> str:

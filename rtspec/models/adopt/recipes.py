@@ -26,12 +26,16 @@ class Recipe:
         Fields of the manifest, those of "input" and "output" inside.
     inputs : tuple of str
         Patterns of the names that its published streaming file takes; all of them found means that it is one.
+    optional : tuple of str
+        Patterns of names that only some of its published files take.
     bins : tuple of int
         Sizes of the axis "bins" that it is published with.
     notes : tuple of str
         What a user must know.
     source : str
         Where the values come from.
+    state : tuple of int
+        Shape that one of its states has.
     files : tuple of str
         Of models that are published as several files, which `wholes` makes one.
     """
@@ -40,6 +44,8 @@ class Recipe:
     title: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    state: tuple[int, ...] = ()
     bins: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     source: str = ""
@@ -49,8 +55,11 @@ class Recipe:
         """Whether a file has the names and the number of bins of this model."""
         names = list(facts.inputs.tensors)
         named = bool(self.inputs) and all(any(fnmatchcase(n, p) for n in names) for p in self.inputs)
+        more = [n for n in names if not any(fnmatchcase(n, p) for p in self.inputs)]
+        named = named and all(any(fnmatchcase(n, p) for p in self.optional) for n in more)
         sizes = facts.inputs.tensors[facts.frames_in][1]
-        return named and len(names) == len(self.inputs) and (not self.bins or any(n in sizes for n in self.bins))
+        shaped = not self.state or any(pair.shape == self.state for pair in facts.states)
+        return named and shaped and (not self.bins or any(n in sizes for n in self.bins))
 
 
 @cache

@@ -13,7 +13,8 @@ from .facts import Facts, Sizes
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-LAYOUTS = {2: ["time", "bins"], 3: ["batch", "time", "bins"]}
+LAYOUTS = {1: ["time"], 2: ["time", "bins"], 3: ["batch", "time", "bins"]}
+"""By the number of axes; one number for each frame has but one."""
 
 
 def takes_samples(fields: dict[str, Any]) -> bool:
@@ -30,8 +31,10 @@ def propose_samples(fields: dict[str, Any], facts: Facts) -> list[str]:
         ("output", goal, facts.frames_out, facts.outputs),
     ):
         sizes = signature.tensors[port.setdefault("name", name)][1]
-        if "layout" not in port:
+        if len(port.get("layout", ())) != len(sizes):
             port["layout"] = _layout(side, name, sizes)
+        if port.get("n_bins") is None and len(sizes) == 1:
+            port["n_bins"] = 1
         if port.get("n_bins") is None:
             port["n_bins"] = _fixed(sizes) or (fields.get("n_fft") if side == "input" else source["n_bins"])
     if source["n_bins"] is None:

@@ -61,6 +61,8 @@ def whole(file: Path, like: str | None) -> tuple["ModelProto", Recipe | None, di
     with _folder_of(file) as folder:
         found = _known(folder, like) if folder is not None else None
         alone = file.is_file() and not tarfile.is_tarfile(file)
+        if found is None and like is not None:
+            _refuse_missing(recipe(like), folder)
         if found is None or (alone and file.name not in found.files):
             if alone or not file.exists():
                 return read_proto(file), None, {}
@@ -68,6 +70,15 @@ def whole(file: Path, like: str | None) -> tuple["ModelProto", Recipe | None, di
         parts = {Path(name).stem: read_proto(existing) for name in found.files for existing in [_find(folder, name)]}
         proto, fields = MAKERS[found.name](parts, _find(folder, found.files[0]).parent)
     return proto, found, fields
+
+
+def _refuse_missing(wanted: Recipe, folder: Path | None) -> None:
+    missing = [name for name in wanted.files if not _find(folder, name).is_file()]
+    if missing and len(missing) < len(wanted.files):
+        raise ModelError(
+            f"{wanted.title}: {', '.join(wanted.files)} belong together, and {', '.join(missing)} "
+            f'is not in "{folder}"; put it there'
+        )
 
 
 def _unknown(file: Path) -> str:

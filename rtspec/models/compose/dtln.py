@@ -74,13 +74,14 @@ def _port(network: ModelProto, part: str) -> tuple[str, str, int]:
     weights = _weights(network)
     named = [[v for v in values if v.name not in weights and len(_sizes(v)) == 3]
              for values in (network.graph.input, network.graph.output)]  # fmt: skip
-    if not all(named) or _sizes(named[0][0])[-1] != _sizes(named[1][0])[-1] or not _sizes(named[0][0])[-1]:
+    if not all(named) or _sizes(named[0][0])[-1] != _sizes(named[1][0])[-1] or _sizes(named[0][0])[-1] < 2:
         raise ModelError(f"{part}.onnx has no input and output [1, 1, n] of one size; give the streaming pair of DTLN")
     return named[0][0].name, named[1][0].name, _sizes(named[0][0])[-1]
 
 
 def _sizes(value) -> list[int]:
-    return [d.dim_value for d in value.type.tensor_type.shape.dim]
+    """Sizes of a tensor for one frame of one clip: the authors' files leave the batch open at the outputs alone."""
+    return [d.dim_value or 1 for d in value.type.tensor_type.shape.dim]
 
 
 def _renamed(value, prefix: str):

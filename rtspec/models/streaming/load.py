@@ -1,5 +1,6 @@
 """Reading an offline model, and one clear line for each thing that can be wrong with the file itself."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ LARGEST_BYTES = 1 << 29
 OLDEST_OPSET, NEWEST_OPSET = 9, min(onnx.defs.onnx_opset_version(), 26)
 # A clip length that no other axis is likely to have and that most rates divide.
 PROBE_FRAMES = 40320
+BATCH = re.compile(r"^(n|b|bs|batch.*|unk__0)$", re.IGNORECASE)
+"""Names of dynamic sizes that count clips: a stream is one of them."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def load(model: str | Path | ModelProto) -> ModelProto:
 
 
 def inputs_of(model: ModelProto, time_axes: Mapping[str, int] | None, sizes: Mapping[str, int] | None) -> Inputs:
-    """Find the time axis of each input and fix every other size."""
+    """Find the time axis of each input and fix every other size; a batch is one clip."""
     weights = {tensor.name for tensor in model.graph.initializer}
     values = {value.name: value for value in model.graph.input if value.name not in weights}
     axes = _given_axes(values, time_axes) if time_axes else _only_dynamic_axes(values, sizes or {})
@@ -132,16 +135,18 @@ def _only_dynamic_axes(values: dict[str, ValueInfoProto], sizes: Mapping[str, in
     axes = {}
     for name, value in values.items():
         dynamic = [i for i, size in enumerate(_dims(value)) if isinstance(size, str) and size not in sizes]
+        dynamic = [i for i in dynamic if not BATCH.match(str(_dims(value)[i]))]
         if len(dynamic) > 1:
             raise InvalidValue(
-                f'input "{name}" has {len(dynamic)} dynamic axes ({", ".join(map(str, dynamic))}); '
-                f'say which is time, as in time_axes={{"{name}": {dynamic[-1]}}}, and fix the others'
+                f'input "{name}" has {len(dynamic)} dynamic axes ({", ".join(map(str, dynamic))}); say which is time, '
+                f'as in time_axes={{"{name}": {dynamic[-1]}}} (--time-axis {name}={dynamic[-1]}), and fix the others, '
+                f'as in sizes={{"{_dims(value)[dynamic[0]]}": 1}} (--size {_dims(value)[dynamic[0]]}=1)'
             )
         axes.update((name, axis) for axis in dynamic)
     if not axes:
         raise InvalidValue(
-            f"no input has a time axis: all sizes are fixed; name it, as in time_axes={{{_example(values)}}}, "
-            f"or export with time dynamic"
+            f"no input has a time axis: all sizes are fixed; name it, as in time_axes={{{_example(values)}}} "
+            f"(--time-axis INPUT=AXIS), or export with time dynamic"
         )
     return axes
 
@@ -159,10 +164,12 @@ def _fixed_shape(value: ValueInfoProto, time: int | None, n_frames: int, sizes: 
             shape.append(size)
         elif size in sizes:
             shape.append(sizes[size])
+        elif BATCH.match(size):
+            shape.append(1)
         else:
             raise ModelError(
                 f'input "{value.name}" has a dynamic axis {axis} ("{size}") that is not time; every other size must be '
-                f'fixed: export it so, or pass sizes={{"{size}": 1}}'
+                f'fixed: export it so, or pass sizes={{"{size}": 1}} (--size {size}=1)'
             )
     return tuple(shape)
 

@@ -49,7 +49,7 @@ def make_streaming(
         How look-ahead is cut: future taps of the kernels are dropped, or the kernels are shifted towards the past;
         "best" measures both on noise and keeps the better.
     sizes : mapping of str to int, optional
-        Values for other dynamic sizes by their names, as in ``{"batch": 1}``.
+        Values for other dynamic sizes by their names, as in ``{"streams": 1}``; what is named like a batch is 1.
     states : {"replace", "append"}
         Whether an output `state_out.k` is the next call's `state_in.k`, or only its newest frames, which the host
         appends along `append_axis` to a ring of its own (no copies of the older ones inside the model).

@@ -203,6 +203,8 @@ def test_validate_never_raises_and_says_how_a_model_ended(tmp_path):
 def test_what_a_sandboxed_process_dies_of_is_told(monkeypatch):
     with pytest.raises(ModelError, match="died by SIGKILL"):
         sandbox.sandboxed("tests.unit.models.test_foreign_models:die")
+    with pytest.raises(ModelError, match=r'^there is no model "nowhere\.onnx"'):
+        sandbox.sandboxed("rtspec.models.adopt.probe:probed", path="nowhere.onnx")
     monkeypatch.setattr(sandbox, "TIME_S", 3.0)
     with pytest.raises(ModelError, match="longer than 3 s"):
         sandbox.sandboxed("tests.unit.models.test_foreign_models:sleep")

@@ -64,18 +64,28 @@ def test_a_model_without_a_time_axis_is_named():
 
 
 def test_two_dynamic_axes_need_a_choice():
-    with pytest.raises(InvalidValue, match=r'input "x" has 2 dynamic axes \(0, 2\); say which is time'):
-        make_streaming(relu(("batch", 4, "frames")))
+    with pytest.raises(InvalidValue, match=r'input "x" has 2 dynamic axes \(0, 2\).*--time-axis x=2\).*--size ears=1'):
+        make_streaming(relu(("ears", 4, "frames")))
 
 
 def test_a_dynamic_size_beside_time_is_named():
-    with pytest.raises(ModelError, match=r'dynamic axis 0 \("batch"\) that is not time.*sizes=\{"batch": 1\}'):
-        make_streaming(relu(("batch", 4, "frames")), {"x": 2})
+    with pytest.raises(
+        ModelError, match=r'dynamic axis 0 \("ears"\) that is not time.*sizes=\{"ears": 1\} \(--size ears=1'
+    ):
+        make_streaming(relu(("ears", 4, "frames")), {"x": 2})
 
 
 def test_a_dynamic_size_may_be_fixed():
-    made = make_streaming(relu(("batch", 4, "frames")), sizes={"batch": 1})
-    assert made.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+    made = make_streaming(relu(("ears", 4, "frames")), sizes={"ears": 2})
+    assert made.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
+
+
+@pytest.mark.parametrize("name", ["batch", "batch_size", "N", "unk__0"])
+def test_a_batch_is_one_clip_and_never_time(name):
+    made = make_streaming(relu((name, 4, "frames")))
+    assert [d.dim_value for d in made.graph.input[0].type.tensor_type.shape.dim][:2] == [1, 4]
+    with pytest.raises(InvalidValue, match=r"no input has a time axis.*--time-axis"):
+        make_streaming(relu((name, 4, 32)))
 
 
 @pytest.mark.parametrize("axis", [3, -4, 1.5])
