@@ -49,7 +49,7 @@ def listened(server, block, wire):
 
 
 @tried_thrice(120)
-@pytest.mark.parametrize("block", [64, 256])
+@pytest.mark.parametrize("block", [64, 128, 256])
 def test_a_third_channel_is_the_sensor(block):
     with JackServer(48000, block, inputs=3, outputs=2) as server:
         found = listened(server, block, wire=True)

@@ -45,23 +45,30 @@ def test_every_phase_method_plays_live_what_it_renders(phase):
 LOOP_BACK = """
 inject = np.zeros((1, 96000), np.float32)
 inject[0, 72000] = 0.5  # late enough for the cables to be plugged on a busy machine
-processor = rtspec.OnnxProcessor("identity", n_fft={n_fft})
+processor = {processor}
 with rtspec.AudioStream(
-    plugins=[processor], devices=rtspec.Devices(channels=1),
+    plugins=[processor], devices=rtspec.Devices(channels=1), sensor={sensor},
     measuring=rtspec.Measuring(inject=inject, tape_seconds=2.5)
 ) as stream:
     print("ready", flush=True)
     time.sleep(3.0)
     out, total = stream.recorded[1][0], stream.latency.total_samples
 heard = np.flatnonzero(np.abs(out) > 0.4)
-print(json.dumps({{"round_trip": int(heard[1] - heard[0]), "total": total}}))
+print(json.dumps({{"round_trip": int(heard[1] - heard[0]), "total": total, "items": dict(stream.latency.items)}}))
 """
 
 
-@pytest.mark.parametrize("n_fft", [1024, 2048])
-def test_the_measured_round_trip_is_the_itemised_latency(n_fft):
+@pytest.mark.parametrize(
+    ("processor", "sensor"),
+    [
+        ("rtspec.OnnxProcessor('identity', n_fft=1024)", None),
+        ("rtspec.OnnxProcessor('identity', n_fft=2048)", None),
+        ("rtspec.SceneEqualizer()", 2),
+    ],
+)
+def test_the_measured_round_trip_is_the_itemised_latency(processor, sensor):
     with JackServer(48000, 128) as server:
-        command = [sys.executable, "-c", PRELUDE + LOOP_BACK.format(n_fft=n_fft)]
+        command = [sys.executable, "-c", PRELUDE + LOOP_BACK.format(processor=processor, sensor=sensor)]
         child = subprocess.Popen(command, env=server.environment, stdout=subprocess.PIPE, text=True)
         try:
             assert child.stdout is not None
@@ -71,6 +78,8 @@ def test_the_measured_round_trip_is_the_itemised_latency(n_fft):
         finally:
             child.kill()
     assert seen["round_trip"] == seen["total"]
+    framed = [seen["items"].get(item, 0) for item in ("window", "model", "phase")]
+    assert any(framed) == (sensor is None), seen["items"]  # what only listens adds nothing
 
 
 SOUND_UNTIL_LOST = """
