@@ -67,7 +67,7 @@ OWN = (
         "bandwidth", f"{_HERE}.bandwidth.processor", "BandwidthExtension", "gives coded or narrow sound its top back",
         "MODEL", models=(("bandwidth-live", "bandwidth:live"), ("bandwidth-paper", "bandwidth:paper")),
     ),
-    Entry("equalizer", f"{_HERE}.equalizer.processor", "Equalizer", "a graphic equalizer without latency"),
+    Entry("equalizer", f"{_HERE}.equalizer.processor", "Equalizer", "graphic or parametric, without latency"),
     Entry(
         "inversion", f"{_HERE}.inversion.processor", "SpectralInversion", "band levels to sound; of sound or a sensor",
         models=tuple((f"inversion-{n}", f"inversion --set model={n}") for n in ("live", "paper")),

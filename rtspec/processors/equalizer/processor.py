@@ -1,15 +1,17 @@
-"""A graphic equalizer without latency."""
+"""A graphic and parametric equalizer without latency."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...buffers.step import Stage
 from ...control.parameters import ParameterSpec
 from ...errors import InvalidValue
 from ..base import check_choice
 from ..sample_processor import SampleProcessor
+from .parametric import DEFAULT, NYQUIST_SHARE, band_specs, check_shapes, parametric_stage
 from .stages import equalizer_stage
 
 LARGEST_DB, SMOOTHING_MS = 12.0, 50.0
+PARAMETRIC = "parametric"
 HIGHEST = 0.46
 """Centres above this share of the sample rate are left out: half of a bell there would lie beyond what there is."""
 
@@ -59,33 +61,42 @@ def _by_centre(bands: str) -> dict[float, str]:
 
 
 class Equalizer(SampleProcessor):
-    """A graphic equalizer: at each centre the level that is asked for, between them smooth, no latency.
+    """A graphic equalizer: at each centre the level that is asked for, between them smooth. Or a parametric one:
+    shelves, bells and cuts, each with its frequency, gain and width. No latency.
 
     Parameters
     ----------
     bands : str
-        "third-octave" (31 bands, 20 Hz to 20 kHz) or "octave" (10).
+        "third-octave" (31 bands, 20 Hz to 20 kHz), "octave" (10) or "parametric".
     gains_db : dict of float to float, optional
-        -12 to 12 dB by nominal centre in Hz: ``{63: 3, 4000: -2}``; the rest is 0.
+        Of the graphic equalizer, -12 to 12 dB by nominal centre in Hz: ``{63: 3, 4000: -2}``; the rest is 0.
+    shapes : list of str, or str
+        Of the parametric equalizer's bands, 1 to 16 of "low-cut", "low-shelf", "bell", "high-shelf" and "high-cut",
+        as a list or as words between commas; by default a low shelf, four bells and a high shelf.
     mix : float
         0 to 1.
     output_db : float
         -60 to 24 dB.
     **parameters
-        Starting values by name, ``gain_1000_hz=3``.
+        Starting values by name, ``gain_1000_hz=3``; of the parametric equalizer ``band_2_hz=250`` (20 to 20 000 Hz),
+        ``band_2_db=-3`` (-24 to 24 dB; cuts have none), ``band_2_q=1.4`` (.1 to 18).
 
     Notes
     -----
     Bells of state variable filters in a row (Simper 2013); their gains follow from an interaction matrix (Liski and
     Välimäki 2017) so that the sum is right, within .3 dB at every centre. Bands whose centre lies above .46 of the
     sample rate are not heard. A gain that is moved goes there in 50 ms. With all gains at 0 the output is the input, to
-    the bit.
+    the bit. Parametric bands are such filters in a row, untouched by each other; a cut falls by 12 dB an octave, and
+    near the Nyquist frequency a bell is narrower than its `q` says. Where one lies above .49 of the sample rate, it is
+    played there.
 
     Examples
     --------
     >>> import numpy as np
     >>> Equalizer(gains_db={1000: 6})(np.zeros(4410, np.float32), 44100).shape
     (4410,)
+    >>> Equalizer("parametric", shapes="low-cut,bell", band_1_hz=80, band_2_hz=3000, band_2_db=4).band_2_db
+    4.0
     """
 
     def __init__(
@@ -93,13 +104,21 @@ class Equalizer(SampleProcessor):
         bands: str = "third-octave",
         gains_db: dict[float, float] | None = None,
         *,
+        shapes: Sequence[str] | str = DEFAULT,
         mix: float = 1.0,
         output_db: float = 0.0,
         **parameters: float,
     ):
-        self._bands = check_choice("bands", bands, LAYOUTS)
+        self._bands = check_choice("bands", bands, (*LAYOUTS, PARAMETRIC))
+        self._shapes = check_shapes(shapes)
         self._unheard, self._told, self._made_for = list[str](), list[str](), 0.0
-        given, specs = named_gains(bands, gains_db), gain_specs(bands, SMOOTHING_MS)
+        if bands == PARAMETRIC and gains_db is not None:
+            raise InvalidValue("gains_db belongs to a graphic equalizer; set band_1_db and so on, or bands='octave'")
+        if bands != PARAMETRIC and self._shapes != DEFAULT:
+            raise InvalidValue(f"shapes belong to a parametric equalizer, not to bands={bands!r}; say 'parametric'")
+        graphic = bands != PARAMETRIC
+        given = named_gains(bands, gains_db) if graphic else {}
+        specs = gain_specs(bands, SMOOTHING_MS) if graphic else band_specs(self._shapes)
         super().__init__(specs, {**given, **parameters, "mix": mix, "output_db": output_db})
 
     @property
@@ -108,12 +127,24 @@ class Equalizer(SampleProcessor):
         return self._bands
 
     def ear_news(self) -> list[str]:
-        """Gains that are set and cannot be heard, a line the first time."""
+        """Gains and frequencies that are set and cannot be heard, a line the first time."""
+        if self._bands == PARAMETRIC:
+            return self._news_of_bands()
         lost = [name for name in self._unheard if self.parameters[name].value != 0.0 and name not in self._told]
         self._told = [*self._told, *lost]
         return [_lost_line(lost, self._made_for)] if lost else []
 
+    def _news_of_bands(self) -> list[str]:
+        highest = NYQUIST_SHARE * self._made_for
+        over = [n for n, p in self.parameters.items() if n.endswith("_hz") and self._made_for and p.value > highest]
+        new, self._told = [name for name in over if name not in self._told], over
+        where = f"equalizer: {', '.join(new)}: played at {highest:.0f} Hz, since above it there is nothing"
+        return [f"{where} at {self._made_for:g} Hz; play at a higher sample rate"] if new else []
+
     def make_stages(self, sample_rate: float, channels: int) -> list[Stage]:
+        if self._bands == PARAMETRIC:
+            self._made_for = sample_rate
+            return [parametric_stage(self.parameters, self._shapes, sample_rate, channels)]
         heard = {name: hz for name, hz in gain_names(self._bands).items() if hz < HIGHEST * sample_rate}
         self._unheard, self._made_for = [name for name in gain_names(self._bands) if name not in heard], sample_rate
         return [equalizer_stage(self.parameters, heard, sample_rate, channels)]
