@@ -12,6 +12,7 @@ from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import float_rows
 from ..control.modulation import CURVES, SHAPES, Envelope, Lfo, Matrix, MidiControl, Reading, Source
+from ..control.parameters import Parameter
 from .cells import CELL
 from .program import STRIDE, Program
 from .steering import Moves
@@ -127,6 +128,11 @@ class Modulating:
         }
         self._stage = Stage(modulate, MODULATION, keep=(self.routes, programs, self._controls), **fields)
         return self._stage
+
+    def moved(self) -> dict[Parameter, float]:
+        """By what share of its range each routed parameter is away from the user's value now."""
+        parameters = [route.parameter for route in self.routes]
+        return {p: float(self._moves.of(p.table)[p.index]) for p in parameters}
 
     def _keep_reached(self) -> None:
         if self._stage is not None:

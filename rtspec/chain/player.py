@@ -14,6 +14,7 @@ from typing import Any
 from ..buffers.events import Event
 from ..buffers.inbox import Inbox
 from ..control.modulation import Matrix
+from ..control.parameters import Parameter
 from ..control.parameters import redirected
 from ..errors import existing
 from .driver import Driver, LastStage
@@ -136,6 +137,10 @@ class Player:
     def control_events(self, time: int, message: Any) -> list[Event]:
         """What a MIDI message changes in the modulation, at a sample."""
         return self._wiring.control_events(time, message)
+
+    def moved(self) -> dict[Parameter, float]:
+        """By what share of its range the modulation moves each parameter that it moves, for views."""
+        return self._wiring.moved()
 
     # Edits --------------------------------------------------------------------------------------------------------
 

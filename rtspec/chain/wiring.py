@@ -10,6 +10,7 @@ from ..buffers.record import Record
 from ..buffers.step import Row, Stage, step
 from ..buffers.views import copy, float_rows, part
 from ..control.modulation import Matrix
+from ..control.parameters import Parameter
 from .cells import Cells
 from .driver import LastStage
 from .modulating import Modulating
@@ -105,6 +106,10 @@ class Wiring:
     def has_other_routes(self) -> bool:
         """Whether the matrix has changed since the last program."""
         return self._modulating is not None and self._modulating.routes != self._modulating.matrix.routes
+
+    def moved(self) -> dict[Parameter, float]:
+        """By what share of its range the modulation moves each parameter that it moves."""
+        return {} if self._modulating is None else self._modulating.moved()
 
     def control_events(self, time: int, message: Any) -> list[Event]:
         """What a MIDI message changes in the modulation, at a sample."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .native import native_table
 from .parameters import ParameterTable
 
 
@@ -26,6 +27,8 @@ class Controlled:
     reads: frozenset[int] = frozenset()
     latent_names: tuple[str, ...] = ()
     """Parameters that together are a place in a latent space."""
+    mixture: dict[str, str] = {}  # noqa: RUF012 (replaced, never changed)
+    """Parameters that together are the shares of a mixture, each with the name of what it is a share of."""
     reading_names: tuple[str, ...] = ()
     """Those of :meth:`readings` that a modulation may follow: its program knows where they stand."""
 
@@ -48,12 +51,16 @@ class Controlled:
         """What its compiled code has found lately, by name."""
         return {}
 
+    def words(self) -> dict[str, str]:
+        """What its compiled code has found lately, in words, by name."""
+        return {}
+
     def place_chosen(self) -> None:
         """All of :attr:`latent_names` were set at once, by a preset say."""
 
 
 def controlled(things: list) -> list[Controlled]:
-    """Those that controllers can move; native plugins are none."""
+    """Those that are played and asked as ours are; native plugins, which have parameters alone, are none."""
     return [thing for thing in things if isinstance(thing, Controlled)]
 
 
@@ -68,5 +75,7 @@ def instruments(things: list) -> list[Controlled]:
 
 
 def table_of(thing: Any) -> ParameterTable | None:
-    """The parameters of something that controllers move; None of anything else."""
-    return thing.parameters if isinstance(thing, Controlled) and isinstance(thing.parameters, ParameterTable) else None
+    """The parameters of something that controllers move, native plugins too; None of anything else."""
+    if isinstance(thing, Controlled):
+        return thing.parameters if isinstance(thing.parameters, ParameterTable) else None
+    return native_table(thing)

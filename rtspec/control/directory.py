@@ -27,7 +27,7 @@ class Directory(Mapping[str, Parameter]):
     Parameters
     ----------
     target : Pedalboard, processor or sequence of processors
-        Plugins without a :class:`ParameterTable` (native ones) take a place in the count and have no address.
+        Plugins without parameters (from files, native containers) take a place in the count and have no address.
     extras : dict of str to ParameterTable
         Parameters that belong to no processor, by the name of their place; presets leave them out.
 

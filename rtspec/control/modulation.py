@@ -168,6 +168,8 @@ class Matrix:
     ) -> Route:
         found = self._source(source) if isinstance(source, str) else source
         place = Directory(self._board).parameter(parameter) if isinstance(parameter, str) else parameter
+        if not place.is_timed:
+            raise InvalidValue(f"{place.name} belongs to a native plugin, which no route moves; move one of rtspec's")
         _check("depth", depth, -1.0, 1.0)
         _check("attack_s", attack_s, 0.0, 60.0)
         _check("release_s", release_s, 0.0, 60.0)

@@ -40,6 +40,8 @@ class ParameterSpec:
         What it is to a player, for maps: "channel.volume", "timbre.morph", "pedal.hold"; "" for nothing of that kind.
     setup : bool
         How an instrument is set up rather than how it sounds: pads, programs and timbre presets leave it alone.
+    choices : tuple of str
+        What the whole numbers from `minimum` on mean, where the values are a choice.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ParameterSpec:
     cc: int | None = None
     role: str = ""
     setup: bool = False
+    choices: tuple[str, ...] = ()
 
     def check(self, value: float) -> float:
         """`value` as a float, or :class:`InvalidValue` naming value, parameter and range."""
@@ -153,10 +156,15 @@ class ParameterTable(Mapping[str, Parameter]):
     """
 
     is_timed = True
+    _kind: "type[Parameter]" = Parameter
 
     def __init__(self, specs: list[ParameterSpec]):
         self.targets = aligned(max(1, len(specs)), np.float64)
-        self._parameters = {spec.name: Parameter(spec, self, i) for i, spec in enumerate(specs)}
+        self._parameters = {spec.name: self._kind(spec, self, i) for i, spec in enumerate(specs)}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Give every parameter its first value."""
         for parameter in self.values():
             parameter.value = parameter.spec.default
 

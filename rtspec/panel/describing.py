@@ -13,14 +13,14 @@ _DECIMALS = 3
 
 def described(card: Card) -> dict[str, Any]:
     """A card, as the page builds it."""
+    labels = {f"{at}/{k}": v for at, p in card.inner if isinstance(p, Controlled) for k, v in p.mixture.items()}
     return {
         "name": card.name,
         "title": card.title,
         "label": _label(card),
         "bypassed": card.is_bypassed,
-        "can_bypass": bool(card.bypass) or len(card.parameters) == 0,
         "instrument": card.is_instrument,
-        "parameters": [_parameter(address, p) for address, p in card.parameters.items()],
+        "parameters": [_parameter(address, p, labels) for address, p in card.parameters.items()],
         "parts": [part for place, plugin in card.inner for part in _parts(place, plugin)],
     }
 
@@ -31,11 +31,12 @@ def _label(card: Card) -> str:
     return str(getattr(manifest, "name", None) or card.title)
 
 
-def _parameter(address: str, parameter: Parameter) -> dict[str, Any]:
+def _parameter(address: str, parameter: Parameter, labels: dict[str, str]) -> dict[str, Any]:
     spec = parameter.spec
     return {
         "address": address,
         "name": spec.name,
+        "label": labels.get(address, ""),
         "unit": spec.unit,
         "minimum": spec.minimum,
         "maximum": spec.maximum,
@@ -44,12 +45,13 @@ def _parameter(address: str, parameter: Parameter) -> dict[str, Any]:
         "text": spec.description,
         "role": spec.role,
         "setup": spec.setup,
+        "choices": list(spec.choices),
     }
 
 
 def _parts(place: str, plugin: Any) -> list[dict[str, Any]]:
     """What a card has besides knobs."""
-    makers = (_latent_part, _equalizer_part, _readings_part)
+    makers = (_latent_part, _mixture_part, _equalizer_part, _readings_part)
     return [part for part in (maker(place, plugin) for maker in makers) if part is not None]
 
 
@@ -78,10 +80,21 @@ def principal(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, axes[:2]
 
 
+def _mixture_part(place: str, plugin: Any) -> dict[str, Any] | None:
+    """Shares of a mixture, as a place among its parts; with pads where notes choose one."""
+    mixture = plugin.mixture if isinstance(plugin, Controlled) else {}
+    if len(mixture) < 3:
+        return None
+    addresses = [f"{place}/{name}" for name in mixture]
+    pads = plugin.accepts_midi and not plugin.is_instrument
+    return {"kind": "mixture", "addresses": addresses, "labels": list(mixture.values()), "pads": pads}
+
+
 def _equalizer_part(place: str, plugin: Any) -> dict[str, Any] | None:
     """Gains of bands in a row, drawn as one curve."""
     names = [name for name in getattr(plugin, "parameters", ()) if name.startswith("gain_") and name.endswith("_hz")]
-    return {"kind": "eq-curve", "addresses": [f"{place}/{name}" for name in names]} if len(names) > 3 else None
+    found = {"kind": "eq-curve", "place": place, "addresses": [f"{place}/{name}" for name in names]}
+    return found if len(names) > 3 else None
 
 
 def _readings_part(place: str, plugin: Any) -> dict[str, Any] | None:
@@ -89,9 +102,9 @@ def _readings_part(place: str, plugin: Any) -> dict[str, Any] | None:
     return {"kind": "readings", "place": place} if readings_of(plugin) else None
 
 
-def readings_of(plugin: Any) -> dict[str, float]:
-    """Numbers that a plugin tells of what it hears now, by name; none where it tells nothing."""
-    return plugin.readings() if isinstance(plugin, Controlled) else {}
+def readings_of(plugin: Any) -> dict[str, float | str]:
+    """Words and numbers that a plugin tells of what it hears now, by name; none where it tells nothing."""
+    return {**plugin.words(), **plugin.readings()} if isinstance(plugin, Controlled) else {}
 
 
 def _rounded(values: Any, decimals: int = _DECIMALS) -> list[float]:

@@ -29,7 +29,7 @@ class Card:
     inner : list of (str, object)
         The plugins in it by their places: "c3/0".
     bypass : list of Parameter
-        The switches that bypass what is in it.
+        The switches that bypass what is in it; none where a plugin in it, a native one, has no switch.
     """
 
     name: str
@@ -41,7 +41,8 @@ class Card:
     def __post_init__(self) -> None:
         plugins = _dissolved(self.plugin)
         self.inner = [(f"{self.name}/{i}", plugin) for i, plugin in enumerate(plugins)]
-        self.bypass = [p for address, p in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
+        found = [p for address, p in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
+        self.bypass = found if len(found) == len(self.inner) else []
 
     @property
     def parameters(self) -> dict[str, Parameter]:

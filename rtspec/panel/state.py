@@ -31,6 +31,7 @@ class State:
         self._keys: dict[str, Hashable] = {}
         self._parts: dict[str, Any] = {}
         self._values: dict[str, float] = {}
+        self._away: dict[str, float] = {}
         self._said = max(0, desk.stream.n_said - _LAST_LINES)
 
     def whole(self) -> tuple[dict[str, Any], dict[str, float]]:
@@ -152,8 +153,9 @@ class State:
         parts = [part["kind"] for card in self._parts["chain"] for part in card["parts"]]
         return self._turns // READINGS_EVERY if "readings" in parts else 0
 
-    def _readings(self) -> dict[str, dict[str, float]]:
-        return {place: found for place, plugin in self._desk.rack.plugins() if (found := readings_of(plugin))}
+    def _readings(self) -> dict[str, dict[str, float | str]]:
+        found = {place: readings_of(plugin) for place, plugin in self._desk.rack.plugins()}
+        return {place: told for place, told in found.items() if told}
 
     # Values and lines ---------------------------------------------------------------------------------------------
 
@@ -164,7 +166,17 @@ class State:
         if len(self._values) + len(moved) > len(known):
             self._values = {address: value for address, value in self._values.items() if address in known}
         self._values.update(moved)
-        return moved
+        return {**moved, **self._modulated()}
+
+    def _modulated(self) -> dict[str, float]:
+        """By what share of its travel modulation moves a parameter, at its address and "~", where that is another."""
+        moved = self._desk.rig.player.moved()
+        if not moved and not self._away:
+            return {}
+        now = {f"{a}~": round(moved[p], 4) for a, p in self._desk.parameters.items() if p in moved}
+        changed = {a: now.get(a, 0.0) for a in {**self._away, **now} if self._away.get(a) != now.get(a)}
+        self._away = now
+        return changed
 
     def skip_lines(self) -> None:
         """What was said so far is no news."""

@@ -62,7 +62,7 @@ export class Chain {
     for (const part of told.parts) if (part.kind in PARTS) parts.push(PARTS[part.kind](panel, part));
     const shown = told.parameters.filter((p) => p.name !== "bypass" && !inParts.has(p.address));
     const groups = grouped(shown, told);
-    const power = button(`Bypass ${told.title}`, icon("power"), () => panel.send("bypass", { card: told.name, on: null }), { class: "power", "aria-pressed": "true", disabled: !told.can_bypass });
+    const power = button(`Bypass ${told.title}`, icon("power"), () => panel.send("bypass", { card: told.name, on: null }), { class: "power", "aria-pressed": "true" });
     const grip = button(`Move ${told.title}: drag, or arrow keys`, icon("grip"), () => {}, { class: "grip" });
     const remove = button(`Remove ${told.title}`, icon("close"), () => panel.send("remove", { card: told.name }), { class: "remove" });
     const element = h("article.card", { "data-card": told.name, "aria-label": told.title },

@@ -45,6 +45,9 @@ export function fit(canvas) {
   return true;
 }
 
+/** A font for canvases that grows with the page, at `scale` device pixels a pixel. */
+export const font = (rem, scale) => `${rem * parseFloat(getComputedStyle(document.documentElement).fontSize) * scale}px system-ui, sans-serif`;
+
 export function icon(name) {
   const paths = {
     power: "M12 4v8M7.5 6.8a7 7 0 1 0 9 0",

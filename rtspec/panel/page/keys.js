@@ -150,5 +150,5 @@ export class Keyboard {
 }
 
 function isTyping(target) {
-  return target.closest?.("input:not([type=range]), textarea, select, dialog, .dial, .field") !== null;
+  return target.closest?.("input:not([type=range]), textarea, select, dialog") !== null;
 }

@@ -9,15 +9,16 @@ const STEP = 0.01, FINE = 0.1, PAGE = 0.1;
 
 export class Knob {
   /** `panel`: { store, send, learn }. `kind`: "knob", "fader" or "switch". */
-  constructor(panel, parameter, kind = parameter.curve === "switch" ? "switch" : "knob") {
+  constructor(panel, parameter, kind = kindOf(parameter)) {
     Object.assign(this, { panel, p: parameter, kind, held: null, tapped: 0 });
-    this.label = words(parameter.name);
-    this.dial = kind === "switch" ? this.makeSwitch() : this.makeDial();
+    this.label = parameter.label || words(parameter.name);
+    this.dial = kind === "switch" ? this.makeSwitch() : kind === "choice" ? this.makeChoice() : this.makeDial();
     this.figure = h("button.figure", { type: "button", tabindex: -1, "aria-label": `Type a value for ${this.label}`, onclick: () => this.type() });
     this.mark = h("button.learn", { type: "button", tabindex: -1, "aria-label": `Learn ${this.label}`, title: "Learn: click, then move a controller", onclick: (e) => panel.learn(this, e) });
     this.element = h(`div.control.${kind}`, { "data-address": parameter.address, title: parameter.text || null }, this.mark, this.dial, h("span.name", {}, this.label), this.figure);
     this.element.addEventListener("contextmenu", (e) => { e.preventDefault(); panel.learnMenu(this); });
-    this.stop = panel.store.watch(parameter.address, (value) => this.show(value));
+    const ends = [panel.store.watch(parameter.address, (value) => this.show(value)), panel.store.watch(`${parameter.address}~`, (share) => this.sway(share))];
+    this.stop = () => ends.forEach((end) => end());
   }
 
   makeDial() {
@@ -35,17 +36,23 @@ export class Knob {
     return h("button.dial", { type: "button", role: "switch", "aria-label": this.label, "aria-checked": "false", onclick: () => this.send(this.position >= 0.5 ? this.p.minimum : this.p.maximum), onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
   }
 
+  makeChoice() {
+    return h("select.dial", { "aria-label": this.label, onchange: (e) => this.send(this.p.minimum + Number(e.target.value)) }, this.p.choices.map((name, i) => h("option", { value: String(i) }, name)));
+  }
+
   drawKnob() {
     const arc = "M 13.5 38.5 A 18 18 0 1 1 38.5 38.5";
     this.arc = s("path", { d: arc, class: "value", pathLength: 100 });
+    this.ring = s("path", { d: arc, class: "sway", pathLength: 100, visibility: "hidden" });
     this.needle = s("line", { x1: 26, y1: 19, x2: 26, y2: 12.5, class: "needle" });
-    return s("svg", { viewBox: "0 0 52 48", "aria-hidden": "true" }, s("path", { d: arc, class: "track" }), this.arc, s("circle", { cx: 26, cy: 26, r: 12.5, class: "cap" }), this.needle);
+    return s("svg", { viewBox: "0 0 52 48", "aria-hidden": "true" }, s("path", { d: arc, class: "track" }), this.arc, this.ring, s("circle", { cx: 26, cy: 26, r: 12.5, class: "cap" }), this.needle);
   }
 
   drawFader() {
     this.fill = h("span.fill");
     this.thumb = h("span.thumb");
-    return h("span.slot", {}, this.fill, this.thumb);
+    this.ring = h("span.sway", { hidden: true });
+    return h("span.slot", {}, this.fill, this.ring, this.thumb);
   }
 
   get value() {
@@ -54,6 +61,21 @@ export class Knob {
 
   get position() {
     return toPosition(this.p, this.value);
+  }
+
+  /** Modulation: by what share of the travel it is away from where the hand put it. */
+  sway(share) {
+    this.away = share;
+    if (!this.ring) return;
+    const at = clamp(this.position + share);
+    if (this.arc) {
+      this.ring.setAttribute("visibility", share ? "visible" : "hidden");
+      const [from, to] = [Math.min(at, this.position), Math.max(at, this.position)];
+      this.ring.setAttribute("stroke-dasharray", `0 ${100 * from} ${Math.max(0.5, 100 * (to - from))} 200`);
+    } else {
+      this.ring.hidden = !share;
+      this.ring.style.bottom = `${100 * at}%`;
+    }
   }
 
   show(value) {
@@ -69,10 +91,12 @@ export class Knob {
       const zero = this.p.minimum < 0 && this.p.maximum > 0 ? toPosition(this.p, 0) : 0;
       this.fill.style.bottom = `${100 * Math.min(at, zero)}%`;
       this.fill.style.height = `${100 * Math.abs(at - zero)}%`;
-    } else this.dial.setAttribute("aria-checked", String(at >= 0.5));
-    const text = this.kind === "switch" ? (at >= 0.5 ? "on" : "off") : shown(value, this.p.unit);
+    } else if (this.kind === "choice") this.dial.value = String(Math.round(value - this.p.minimum));
+    else this.dial.setAttribute("aria-checked", String(at >= 0.5));
+    if (this.away) this.sway(this.away);
+    const text = this.kind === "switch" ? (at >= 0.5 ? "on" : "off") : this.kind === "choice" ? "" : shown(value, this.p.unit);
     if (this.figure.firstChild?.nodeName !== "INPUT") this.figure.textContent = text;
-    if (this.kind !== "switch") {
+    if (this.kind === "knob" || this.kind === "fader") {
       this.dial.setAttribute("aria-valuenow", String(Number(value.toPrecision(6))));
       this.dial.setAttribute("aria-valuetext", text);
     }
@@ -147,6 +171,7 @@ export class Knob {
 
   type() {
     if (this.kind === "switch") return this.dial.click();
+    if (this.kind === "choice") return this.dial.focus();
     const field = h("input", { type: "text", inputmode: "decimal", value: String(Number(this.value.toPrecision(5))), "aria-label": `${this.label}${this.p.unit ? ` in ${this.p.unit}` : ""}` });
     const done = (keep) => {
       const typed = Number(field.value.replace(",", "."));
@@ -169,4 +194,9 @@ export class Knob {
     this.mark.classList.toggle("waiting", waiting);
     this.mark.title = waiting ? "Move a controller; click to cancel" : control ? `${control}; click to learn another` : "Learn: click, then move a controller";
   }
+}
+
+function kindOf(parameter) {
+  if (parameter.curve === "switch") return "switch";
+  return parameter.choices?.length ? "choice" : "knob";
 }

@@ -1,10 +1,12 @@
-// Parts of a card besides knobs, by kind: a timbre's map, an equalizer's curve, readings. A part is { element, stop }.
+// Parts of a card besides knobs, by kind: here a timbre's map. A part is { element, stop }.
 
-import { clamp, fit, h, shown, words } from "./dom.js";
-import { Knob } from "./knob.js";
+import { clamp, fit, font, h } from "./dom.js";
+import { equalizer } from "./eq.js";
+import { mixture } from "./mixture.js";
+import { readings } from "./readings.js";
 import { Square } from "./xy.js";
 
-export const PARTS = { "latent-map": latentMap, "eq-curve": equalizer, readings };
+export const PARTS = { "latent-map": latentMap, mixture, "eq-curve": equalizer, readings };
 
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 
@@ -70,7 +72,7 @@ function latentMap(panel, part) {
     };
     spots(part.others, style.getPropertyValue("--faint"), 1.5);
     spots(Object.values(part.anchors), style.getPropertyValue("--accent"), 3);
-    c.font = `${10.5 * scale}px system-ui, sans-serif`;
+    c.font = font(0.7, scale);
     c.fillStyle = style.getPropertyValue("--soft");
     const taken = [];
     for (const [name, at] of Object.entries(part.anchors)) {
@@ -92,53 +94,7 @@ function latentMap(panel, part) {
   const observer = new ResizeObserver(draw);
   observer.observe(square.field);
   const loops = (playing) => square.loops(playing.includes(part.addresses[0]));
-  panel.store.on("loops", loops);
+  stops.push(panel.store.on("loops", loops));
   document.addEventListener("themechange", draw);
   return { element: square.element, stop: () => { stops.forEach((end) => end()); observer.disconnect(); document.removeEventListener("themechange", draw); } };
-}
-
-/** Gains of bands in a row: faders under one curve. */
-function equalizer(panel, part) {
-  const knobs = part.addresses.map((address) => {
-    const parameter = panel.store.parameters.get(address);
-    const knob = new Knob(panel, parameter, "fader");
-    const hz = Number(parameter.name.replace(/^gain_|_hz$/g, "").replace("_", "."));
-    knob.element.querySelector(".name").textContent = hz >= 1000 ? `${hz / 1000}k` : String(hz);
-    panel.knobs.set(address, knob);
-    return knob;
-  });
-  return { element: h("div.equalizer", {}, h("div.faders", {}, knobs.map((knob) => knob.element))), stop: () => knobs.forEach((knob) => knob.stop()) };
-}
-
-/** What a plugin measures while it plays: numbers, and bands of one name as a row of bars. */
-function readings(panel, part) {
-  const rows = new Map(), rowsOfBars = new Map();
-  const list = h("dl.readings"), bars = h("div.bars");
-  const row = (name) => {
-    if (!rows.has(name)) {
-      rows.set(name, h("dd"));
-      list.append(h("dt", {}, words(name)), rows.get(name));
-    }
-    return rows.get(name);
-  };
-  const drawBars = (name, levels) => {
-    if (!rowsOfBars.has(name)) {
-      const columns = levels.map(() => h("span"));
-      rowsOfBars.set(name, columns);
-      bars.append(h("figure.bar", { "aria-label": words(name) }, h("figcaption", {}, words(name)), h("div", {}, columns)));
-    }
-    const low = Math.min(0, ...levels), high = Math.max(12, ...levels);
-    rowsOfBars.get(name).forEach((column, i) => { column.style.height = `${Math.max(2, (100 * (levels[i] - low)) / (high - low))}%`; });
-  };
-  const show = (all) => {
-    const bands = new Map();
-    for (const [name, value] of Object.entries(all[part.place] ?? {})) {
-      const band = name.match(/^(.*)_[0-9.]+_hz(_db)?$/);
-      if (band) bands.set(band[1], [...(bands.get(band[1]) ?? []), value]);
-      else row(name).textContent = shown(value);
-    }
-    for (const [name, levels] of bands) drawBars(name, levels);
-  };
-  panel.store.on("readings", show);
-  return { element: h("div", {}, bars, list), stop: () => {} };
 }

@@ -5,6 +5,8 @@ import { Square } from "./xy.js";
 
 const COLOURS = { device: 1, block: 2, worker: 3, resampler: 4, window: 5, model: 6, phase: 7, plugins: 8, reserve: 9 };
 
+const HEADS = { control: "control", channel: "channel", curve: "curve", minimum: "from", maximum: "to", take_over: "take-over", toggle: "toggle" };
+
 function section(title, name, open, ...content) {
   return h("details.section", { open, "data-section": name }, h("summary", {}, title), h("div.inside", {}, content));
 }
@@ -92,8 +94,8 @@ function map(panel) {
     body.replaceChildren(...listed.map((row, i) => line(send, row, i, curves)));
     panel.mapChanged();
   });
-  const head = h("thead", {}, h("tr", {}, ["parameter", "control", "ch", "from", "to", "curve", "take-over", "toggle", ""].map((title) => h("th", { scope: "col" }, title))));
-  return section("Map of controllers", "map", false, h("div.scroll", {}, h("table", {}, head, body)), h("div.inline", {}, save, load));
+  const head = h("thead", {}, h("tr", {}, ["parameter", ...Object.values(HEADS), ""].map((title) => h("th", { scope: "col" }, title))));
+  return section("Map of controllers", "map", false, h("table.map", {}, head, body), h("div.inline", {}, save, load));
 }
 
 function line(send, row, i, curves) {
@@ -104,7 +106,7 @@ function line(send, row, i, curves) {
   const numeric = (key) => (parts[key].value.trim() === "" ? null : Number(parts[key].value));
   const change = () => send("assign", { row: i, control: parts.control.value, channel: numeric("channel"), minimum: numeric("minimum"), maximum: numeric("maximum"), curve: parts.curve.value || null, take_over: parts.take_over.checked, toggle: parts.toggle.checked });
   const remove = button(`Remove ${row.control} from ${row.parameter}`, "✕", () => send("unassign", { row: i }), { class: "small" });
-  return h("tr", { class: row.address ? null : "unused" }, h("th", { scope: "row" }, words(row.parameter)), ["control", "channel", "minimum", "maximum", "curve", "take_over", "toggle"].map((key) => h("td", {}, parts[key])), h("td", {}, remove));
+  return h("tr", { class: row.address ? null : "unused" }, h("th", { scope: "row" }, words(row.parameter)), Object.entries(HEADS).map(([key, title]) => h("td", { "data-label": title }, parts[key])), h("td", { "data-label": "" }, remove));
 }
 
 function devices(panel) {

@@ -9,10 +9,11 @@ export class Store {
     this.watched = new Map();
   }
 
-  /** Call `then` with a part of the state whenever it is another. */
+  /** Call `then` with a part of the state whenever it is another; returns what ends it. */
   on(part, then) {
     this.parts.set(part, [...(this.parts.get(part) ?? []), then]);
     if (part in this.state) then(this.state[part]);
+    return () => this.parts.set(part, this.parts.get(part).filter((other) => other !== then));
   }
 
   /** Call `then` with a parameter's value whenever it moves; returns what ends it. */

@@ -255,6 +255,10 @@ class SceneEqualizer(ListeningProcessor):
             found |= {f"{name}_{hz:.0f}_hz_db": float(v) for hz, v in zip(self.centres_hz, values, strict=True)}
         return found
 
+    def words(self) -> dict[str, str]:
+        """The scene, and what is wrong with the sensor."""
+        return {"scene": self.scene, "sensor": self.sensor_fault or "well"}
+
     @property
     def reading_names(self) -> tuple[str, ...]:
         """Those of :meth:`readings` that a modulation may follow."""

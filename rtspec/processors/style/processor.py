@@ -138,6 +138,11 @@ class StyleTransfer(FrameProcessor):
     def _weights(self) -> list[str]:
         return [p.name for p in self.manifest.controls]
 
+    @property
+    def mixture(self) -> dict[str, str]:
+        """The styles by their weights."""
+        return dict(zip(self._weights, self.styles, strict=True))
+
     def _weights_of(self, style: str) -> dict[str, float]:
         return {p.name: float(p.label == style) for p in self.manifest.controls}
 

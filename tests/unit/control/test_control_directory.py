@@ -52,9 +52,11 @@ def test_a_board_is_looked_up_as_it_is_now():
     board = rtspec.Pedalboard([pedalboard.Gain(0), rtspec.SpectralInversion()])
     found = Directory(board)
     names = list(board[1].parameters)
-    assert "mix" in names and list(found) == [f"2-spectral-inversion/{name}" for name in names]
+    assert "mix" in names and list(found) == ["1-gain/gain_db", *(f"2-spectral-inversion/{name}" for name in names)]
+    del board[0]
     board.insert(0, [rtspec.SpectralInversion()])
-    assert list(found)[:: len(names)] == [f"{n}-spectral-inversion/{names[0]}" for n in (1, 3)]
+    assert list(found)[:: len(names)] == [f"{n}-spectral-inversion/{names[0]}" for n in (1, 2)]
+    board.insert(1, pedalboard.Invert())  # which has no parameters
     assert list(Directory(board[2])) == [f"1-spectral-inversion/{name}" for name in names]
 
 

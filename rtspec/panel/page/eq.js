@@ -1,0 +1,80 @@
+// An equalizer: faders under the curve that they make, on one axis of decibels; what is added automatically is drawn with it.
+
+import { fit, h, shown } from "./dom.js";
+import { Knob } from "./knob.js";
+
+const INSET = 0.31; // rem: half a fader's thumb, by which its travel is shorter than the screen
+
+export function equalizer(panel, part) {
+  const faders = part.addresses.map((address) => fader(panel, address));
+  const { minimum: low, maximum: high } = faders[0].p;
+  const canvas = h("canvas.eqcurve", { role: "img", "aria-label": "Curve of the equalizer" });
+  const ticks = [high, high / 2, 0, low / 2, low].map((db) => h("span", {}, shown(db)));
+  const screen = h("div.eqscreen", {}, canvas, h("div.dbs", { "aria-hidden": "true" }, ticks, h("small", {}, "dB")), h("div.faders", {}, faders.map((one) => one.element)));
+  let automatic = [];
+  const draw = () => drawCurve(canvas, faders, automatic, low, high);
+  let due = false;
+  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; draw(); }); } };
+  const ends = part.addresses.map((address) => panel.store.watch(address, soon));
+  const observer = new ResizeObserver(soon);
+  observer.observe(canvas);
+  const hear = (all) => {
+    const found = Object.entries(all[part.place] ?? {}).filter(([name]) => /^curve_.*_hz_db$/.test(name)).map(([, db]) => db);
+    if (found.length || automatic.length) { automatic = found; soon(); }
+  };
+  ends.push(panel.store.on("readings", hear));
+  document.addEventListener("themechange", soon);
+  const stop = () => {
+    observer.disconnect();
+    document.removeEventListener("themechange", soon);
+    [...ends, ...faders.map((one) => one.stop)].forEach((end) => end());
+  };
+  return { element: h("div.equalizer", {}, screen), stop };
+}
+
+function fader(panel, address) {
+  const parameter = panel.store.parameters.get(address);
+  const made = new Knob(panel, parameter, "fader");
+  const hz = Number(parameter.name.replace(/^gain_|_hz$/g, "").replace("_", "."));
+  made.element.querySelector(".name").textContent = hz >= 1000 ? `${hz / 1000}k` : String(hz);
+  panel.knobs.set(address, made);
+  return made;
+}
+
+function drawCurve(canvas, faders, automatic, low, high) {
+  fit(canvas);
+  const c = canvas.getContext("2d");
+  const { width, height } = canvas;
+  const style = getComputedStyle(canvas);
+  const inset = INSET * parseFloat(getComputedStyle(document.documentElement).fontSize) * (width / Math.max(1, canvas.clientWidth));
+  const y = (db) => inset + (height - 2 * inset) * (1 - (Math.min(high, Math.max(low, db)) - low) / (high - low));
+  const x = (i, n) => (width * (i + 0.5)) / n;
+  c.clearRect(0, 0, width, height);
+  c.strokeStyle = style.getPropertyValue("--line");
+  c.lineWidth = 1;
+  c.beginPath();
+  for (const db of [high, high / 2, 0, low / 2, low]) { c.moveTo(0, y(db)); c.lineTo(width, y(db)); }
+  c.stroke();
+  if (automatic.length) trace(c, automatic.map((db, i) => [x(i, automatic.length), y(db)]), y(0), style.getPropertyValue("--cool"), width);
+  trace(c, faders.map((one, i) => [x(i, faders.length), y(one.value)]), y(0), style.getPropertyValue("--accent"), width);
+}
+
+/** A smooth line through points, and the ground between it and zero. */
+function trace(c, points, zero, colour, width) {
+  const path = new Path2D();
+  path.moveTo(0, points[0][1]);
+  path.lineTo(...points[0]);
+  for (let i = 1; i < points.length; i++) {
+    const half = (points[i][0] - points[i - 1][0]) / 2;
+    path.bezierCurveTo(points[i - 1][0] + half, points[i - 1][1], points[i][0] - half, points[i][1], ...points[i]);
+  }
+  path.lineTo(width, points.at(-1)[1]);
+  c.strokeStyle = c.fillStyle = colour;
+  c.lineWidth = 2;
+  c.stroke(path);
+  path.lineTo(width, zero);
+  path.lineTo(0, zero);
+  c.globalAlpha = 0.16;
+  c.fill(path);
+  c.globalAlpha = 1;
+}
