@@ -14,8 +14,7 @@ from typing import Any
 from ..buffers.events import Event
 from ..buffers.inbox import Inbox
 from ..control.modulation import Matrix
-from ..control.parameters import Parameter
-from ..control.parameters import redirected
+from ..control.parameters import Parameter, redirected
 from ..errors import existing
 from .driver import Driver, LastStage
 from .edits import Edits

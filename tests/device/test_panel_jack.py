@@ -1,12 +1,8 @@
 """The panel in a real Chromium, on a real JACK device: mouse, touch and keys move the engine's table and the sound."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,54 +11,13 @@ import onnx
 import pytest
 import soundfile
 from onnx import TensorProto, helper
+from panel_hands import Child, by_keys, by_mouse, by_switch, by_touch, centre, dial, until
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MISSING = why_unavailable() or ("" if CHROMIUM else "chromium is not installed (Debian: apt-get install chromium)")
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=str(MISSING)), pytest.mark.timeout(180, func_only=True)]
-CHILD = Path(__file__).parents[1] / "support" / "panel_child.py"
-CATCH_UP_S = 15.0
-START_S = 500.0
-"""Of a child that may have to compile every kernel first, on a machine that is busy."""
-
-
-class Child:
-    """A child that answers a line with a line."""
-
-    def __init__(self, server, role, folder):
-        surroundings = {
-            **server.environment,
-            "PYTHONPATH": str(CHILD.parents[2]),
-            "RTSPEC_PRESETS": str(folder / "presets"),
-        }
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            [sys.executable, str(CHILD), role], env=surroundings, cwd=folder, text=True, stdin=pipe, stdout=pipe
-        )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.into, self.out = self.process.stdin, self.process.stdout
-        late = threading.Timer(START_S, self.process.kill)
-        late.start()
-        self.first = self._line()
-        late.cancel()
-
-    def _line(self):
-        line = self.out.readline()
-        assert line, f"the child ended with {self.process.wait(10)}"
-        return json.loads(line)
-
-    def ask(self, word):
-        self.into.write(f"{word}\n")
-        self.into.flush()
-        return self._line()
-
-    def end(self):
-        self.into.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -143,53 +98,12 @@ def chain_is(page, engine, *wanted):
     until(lambda: order(page) == [titles[name] for name in wanted])
 
 
-def until(condition, timeout_s=CATCH_UP_S):
-    end = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < end, f"it did not happen in {timeout_s} s"
-        time.sleep(0.02)
-    return found
-
-
 def named(page):
     """Addresses of the page's sliders, with those that the engine's directory has, and their ranges."""
     chain = page.evaluate("rtspec.panel.store.state.chain")
     places = {card["name"]: f"{i}-{card['title']}" for i, card in enumerate(chain, 1)}
     found = [(p, f"{places[card['name']]}/{p['name']}") for card in chain for p in card["parameters"]]
     return [(p, full) for p, full in found if p["name"] != "bypass"]
-
-
-def dial(page, parameter):
-    return page.locator(f'[data-address="{parameter["address"]}"] .dial')
-
-
-def centre(page, parameter):
-    box = dial(page, parameter).bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def by_mouse(page, parameter, way):
-    x, y = centre(page, parameter)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x, y - 30 * way, steps=2)
-    page.mouse.up()
-
-
-def by_touch(page, parameter, way):
-    x, y = centre(page, parameter)
-    for kind, at in (("touchStart", 0), ("touchMove", 15), ("touchMove", 30), ("touchEnd", None)):
-        points = [] if at is None else [{"x": x, "y": y - at * way}]
-        page.touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-
-def by_keys(page, parameter, way):
-    dial(page, parameter).focus()
-    page.keyboard.press("PageUp" if way > 0 else "PageDown")
-
-
-def by_switch(page, parameter):
-    dial(page, parameter).click()
 
 
 @pytest.mark.parametrize("hand", [by_mouse, by_touch, by_keys])
