@@ -72,8 +72,8 @@ class NativeParameter(Parameter):
     def event(self, time: int, value: float) -> Any:
         """Not for native plugins: no compiled code reads their values."""
         raise InvalidValue(
-            f"{self.name} belongs to a native plugin, whose values cannot be moved at a sample of time; set it directly,"
-            " or use a plugin of rtspec"
+            f"{self.name} belongs to a native plugin, whose values cannot be moved at a sample of time; set it"
+            " directly, or use a plugin of rtspec"
         )
 
 
