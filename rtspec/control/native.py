@@ -59,6 +59,8 @@ def native_table(plugin: Any) -> ParameterTable | None:
 class NativeParameter(Parameter):
     """A property of a native plugin: the plugin itself has the value, whoever sets it."""
 
+    _table: "NativeTable"
+
     @property
     def value(self) -> float:
         """Value in physical units; within the range, even where the plugin was given another."""

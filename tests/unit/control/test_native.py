@@ -14,6 +14,14 @@ from rtspec.control.directory import Directory
 from rtspec.control.factory import factory_presets
 from rtspec.control.presets import apply, capture
 
+
+def moved(plugin):
+    """The parameters of a plugin that has some."""
+    table = table_of(plugin)
+    assert table is not None
+    return table
+
+
 UNMOVED = {"lookahead_ms", "quality", "target_sample_rate"}
 """They change the latency."""
 
@@ -36,8 +44,8 @@ def test_every_value_of_a_plugin_is_moved_over_its_whole_range(kind):
 
 def test_what_is_set_on_the_plugin_is_read_and_a_table_is_one():
     plugin = pedalboard.Gain(3)
-    parameter = table_of(plugin)["gain_db"]
-    assert parameter.value == 3.0 and table_of(plugin)["gain_db"] is parameter
+    parameter = moved(plugin)["gain_db"]
+    assert parameter.value == 3.0 and moved(plugin)["gain_db"] is parameter
     plugin.gain_db = -6
     assert parameter.value == -6.0 and parameter.string_value == "-6 dB"
     plugin.gain_db = 90
@@ -47,12 +55,12 @@ def test_what_is_set_on_the_plugin_is_read_and_a_table_is_one():
 
 
 def test_a_value_outside_the_usual_range_widens_it():
-    assert table_of(pedalboard.Gain(40))["gain_db"].range[:2] == (-60.0, 40.0)
+    assert moved(pedalboard.Gain(40))["gain_db"].range[:2] == (-60.0, 40.0)
 
 
 def test_choices_are_numbers_with_names():
     plugin = pedalboard.LadderFilter()
-    mode = table_of(plugin)["mode"]
+    mode = moved(plugin)["mode"]
     assert mode.spec.choices[3] == "LPF24"
     mode.value = 3.0
     assert plugin.mode == pedalboard.LadderFilter.Mode.LPF24 and mode.value == 3.0
@@ -79,7 +87,7 @@ def test_what_compiled_code_would_move_is_refused():
 
 def test_a_table_does_not_keep_its_plugin():
     plugin = pedalboard.Gain(3)
-    table = table_of(plugin)
+    table = moved(plugin)
     before = len(native._TABLES)
     del plugin
     gc.collect()
