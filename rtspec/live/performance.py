@@ -154,13 +154,12 @@ class Performance:
     def pause(self, until: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until something is so; False at the timeout. Raises where the device is gone for good."""
         end = None if timeout is None else time.monotonic() + timeout
-        pause = threading.Event()
         while not until():
             if self.lost and not self.reopen:
                 raise DeviceError(f"{VANISHED}; plug it in or start its server, then start again")
             if end is not None and time.monotonic() >= end:
                 return False
-            pause.wait(POLL_S)
+            time.sleep(POLL_S)
         return True
 
     # Piece by piece -----------------------------------------------------------------------------------------------

@@ -151,6 +151,8 @@ class OpenSensor:
 def _places(sensor: Sensor, inputs: int) -> np.ndarray | None:
     if sensor.channels is None:
         return None
+    if inputs == 0:
+        raise InvalidValue(f"sensor={sensor.channels}: no input device is open here; give a file, sensor='room.wav'")
     if max(sensor.channels) > inputs:
         raise InvalidValue(f"sensor={sensor.channels}: the input device has {inputs} channels; see rtspec devices")
     return np.array(sensor.channels, np.int64) - 1

@@ -14,6 +14,7 @@ from ...chain.mixing import mix_stage
 from ...chain.program import FOR_STREAM, Program, audio_buffer
 from ...control.parameters import ParameterSpec, ParameterTable
 from ...errors import InvalidValue
+from ...models.catalogue import find
 from ..base import check_choice
 from ..listening_processor import ListeningProcessor
 from .cancelling import joined_canceller
@@ -124,7 +125,7 @@ class SceneEqualizer(ListeningProcessor):
         self._bands = check_choice("bands", bands, LAYOUTS)
         self._cancels = bool(cancel)
         self._full_scale_db = _checked_level(sensor_full_scale_db)
-        self._tagger = _tagger(model) if mode != "noise" else None
+        self._tagger = _tagger(model, is_needed=mode != "noise")
         self._labels = tuple(self._tagger.labels) if self._tagger else ()
         self._curves = curves_for(curves, self._labels)
         self._heard = AllHeard()
@@ -334,9 +335,12 @@ def _blend_stage(
     )
 
 
-def _tagger(model: "str | Tagger") -> "Tagger":
-    """A tagger by name or as it is."""
-    return SceneTagger(model) if isinstance(model, str) else model
+def _tagger(model: "str | Tagger", is_needed: bool) -> "Tagger | None":
+    """A tagger by name or as it is; a name that nothing has is told even where no tagger is needed."""
+    if isinstance(model, str):
+        find(model)
+        return SceneTagger(model) if is_needed else None
+    return model if is_needed else None
 
 
 def _checked_level(value: float) -> float:

@@ -211,6 +211,8 @@ def test_a_shorter_sensor_is_told_and_one_that_nobody_hears_refused(music, room)
         rtspec.Pedalboard([rtspec.Equalizer()])(music, RATE, sensor=room)
     with pytest.raises(InvalidValue, match="gains_db=3 must be a dict"):
         rtspec.SceneEqualizer(gains_db=3)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match='no model "nosuch"'):
+        rtspec.SceneEqualizer(model="nosuch")
     with pytest.raises(InvalidValue, match="mode='loud' is not known"):
         rtspec.SceneEqualizer(mode="loud")
 
