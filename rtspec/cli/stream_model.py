@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many frames an attention to all frames so far may see; equal up to clips of so many",
     )
     parser.add_argument(
+        "--quantise-frames",
+        action="store_true",
+        help="where the model quantises dynamically, give each frame a scale of its own; the error is reported",
+    )
+    parser.add_argument(
         "--whole-periods",
         action="store_true",
         help="the model is only given clips of whole periods (it pads or crops by the remainder of others)",
@@ -60,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
         sizes=sizes or None,
         lengths="periods" if args.whole_periods else "any",
         attention_frames=args.attention_frames,
+        quantise_frames=args.quantise_frames,
     )
     _write(Path(args.streaming), model.SerializeToString())
     facts = stream_metadata(model) or {}

@@ -17,7 +17,7 @@ from .manifest import METADATA_KEY, Manifest, Port, Signature, check_graph, pars
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-from .proto import check_graph_alone, metadata, model_bytes, parsed_proto, signatures, stream_metadata
+from .proto import check_graph_alone, in_order, metadata, model_bytes, parsed_proto, signatures, stream_metadata
 
 DEFAULT_SAMPLE_RATE, DEFAULT_N_FFT = 44100, 2048
 
@@ -244,6 +244,7 @@ def _proto(model: "str | Path | ModelProto") -> "ModelProto":
     if isinstance(model, onnx.ModelProto):
         copy = onnx.ModelProto()
         copy.CopyFrom(model)
+        in_order(copy)
         return copy
     from .streaming.load import load as load_offline
 

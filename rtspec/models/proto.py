@@ -100,6 +100,33 @@ def check_graph_alone(proto: "ModelProto") -> None:
         raise ModelError(f"the model is not valid ONNX ({line}); export it again") from error
 
 
+def in_order(proto: "ModelProto") -> None:
+    """Put each node behind those that it reads: converters append their casts, which onnxruntime takes and ONNX not."""
+    made = {name for node in proto.graph.node for name in node.output if name}
+    ready: set[str] = set()
+    ordered: list[NodeProto] = []
+    waiting = list(proto.graph.node)
+    while waiting:
+        later = []
+        for node in waiting:
+            if _read_by(node) & made <= ready:
+                ordered.append(node)
+                ready.update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            return  # a circle, of which the checker tells
+        waiting = later
+    proto.graph.ClearField("node")
+    proto.graph.node.extend(ordered)
+
+
+def _read_by(node: "NodeProto") -> set[str]:
+    """Tensors that a node reads, those of its sub-graphs included."""
+    inner = [n for a in node.attribute for graph in (a.g, *a.graphs) for n in graph.node]
+    return {name for name in node.input if name}.union(*map(_read_by, inner))
+
+
 def nodes_of(graph: "GraphProto") -> Iterator["NodeProto"]:
     """All nodes of a graph and of its sub-graphs."""
     for node in graph.node:

@@ -10,7 +10,7 @@ from ...errors import InvalidValue, ModelError
 from ..compose.ports import one_spectrum
 from ..manifest import COMPLEX, METADATA_KEY
 from ..packages import package
-from ..proto import metadata, stream_metadata
+from ..proto import in_order, metadata, stream_metadata
 from ..sandbox import sandboxed
 from .facts import Facts, look
 from .propose import Proposal, propose
@@ -90,6 +90,7 @@ def adopt(
         If the file needs something that cannot be told, or is no frame-by-frame network.
     """
     proto, together, known = whole(Path(file), like)
+    in_order(proto)
     proto, answers = one_spectrum(proto, {**known, **(answers or {})})
     if metadata(proto, METADATA_KEY) is not None:
         raise ModelError(f'"{file}" is a package already; play it: rtspec live --processor onnx:{file}')

@@ -10,6 +10,7 @@ from onnx import ModelProto
 
 from rtspec.errors import InvalidValue
 
+from .by_frame import quantised_by_frame
 from .load import Inputs, inputs_of, load
 from .own_length import as_exported
 from .prepare import prepare
@@ -33,6 +34,7 @@ def make_streaming(
     states: Literal["replace", "append"] = "replace",
     lengths: Literal["any", "periods"] = "any",
     attention_frames: int | None = None,
+    quantise_frames: bool = False,
 ) -> ModelProto:
     """Turn a network made for whole clips into one that takes frames as they come and gives the same numbers.
 
@@ -60,6 +62,9 @@ def make_streaming(
         How many frames, the newest one included, an attention sees that the network gives all frames so far. Equal to
         the offline model up to clips of so many frames, *inexact* beyond. Attention that the network limits itself
         needs none.
+    quantise_frames : bool
+        Give each frame a scale of its own where the network quantises dynamically (DynamicQuantizeLinear), whose scale
+        is that of all frames of a call. *Inexact*: the manifest reports by how much.
 
     Returns
     -------
@@ -101,14 +106,28 @@ def make_streaming(
         raise InvalidValue(f"attention_frames={attention_frames} must be 1 or more; try 250")
     original = load(model)
     inputs = as_exported(original, inputs_of(original, time_axes, sizes))
+    given, original = original, quantised_by_frame(original, inputs) if quantise_frames else original
     offline = prepare(original, inputs)
     exact = rewrite(offline, inputs, states=states, attention_frames=attention_frames)
     prove(original, offline, inputs, exact, states, lengths)
+    report = _apart(given, original, inputs, exact.period()) if given is not original else None
     if max_delay_frames is None or exact.delay <= max_delay_frames:
-        return exact.model()
+        return exact.model(report)
     if max_delay_frames < 0:
         raise InvalidValue(f"max_delay_frames={max_delay_frames} must be 0 or more")
+    if report:
+        raise InvalidValue("quantise_frames=True and a look-ahead that is cut are not given together; leave one out")
     return _cut(offline, inputs, exact, max_delay_frames, cut, states)
+
+
+def _apart(given: ModelProto, original: ModelProto, inputs: Inputs, period: int) -> dict[str, Any]:
+    """How far the network whose frames have scales of their own is from the file, in one call on a clip of noise."""
+    n_frames = -(-TRIAL_FRAMES // period) * period if inputs.dynamic else inputs.n_frames
+    clip = random_clip(given, inputs, n_frames, np.random.default_rng(0))
+    wanted, made = run_offline(given, clip), run_offline(original, clip)
+    name = next(iter(wanted))
+    peak, rms = difference(wanted[name], made[name])
+    return {"method": "quantised by the frame", "error_peak": peak, "error_rms": rms}
 
 
 def _cut(offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str) -> ModelProto:

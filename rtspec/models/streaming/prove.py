@@ -5,7 +5,7 @@ tensors of both are compared in the order of the graph: the first that differs n
 """
 
 import numpy as np
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from rtspec.errors import ModelError
 
@@ -128,29 +128,41 @@ def _clip(original: ModelProto, inputs: Inputs, n_frames: int, seed: int) -> dic
 
 def _differ_in_all(original: ModelProto, run: StreamingRun, clips: list[dict[str, np.ndarray]]) -> bool:
     """Whether some frame of an output differs in every clip."""
-    period = run.manifest["period"]
+    period, number = run.manifest["period"], narrowest(original)
     wrong: np.ndarray | None = None
     for clip in clips:
         wanted, given = run_offline(original, clip), run.clip(clip, [n * period for n in CALLS])
         axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
         if any(wanted[name].shape != given[name].shape for name in axes):
             return True
-        frames = np.concatenate([wrong_frames(wanted[name], given[name], axis) for name, axis in axes.items()])
+        frames = np.concatenate([wrong_frames(wanted[name], given[name], axis, number) for name, axis in axes.items()])
         wrong = frames if wrong is None else wrong & frames
         if not wrong.any():
             return False
     return True
 
 
-def wrong_frames(wanted: np.ndarray, given: np.ndarray, axis: int) -> np.ndarray:
-    """Which frames along an axis hold other numbers than they should, beyond rounding."""
+def narrowest(model: ModelProto) -> str:
+    """The number format that rounds most: a file whose inside was converted to half precision keeps floats outside."""
+    half = any(
+        attribute.name == "to" and attribute.i == TensorProto.FLOAT16
+        for node in model.graph.node
+        if node.op_type == "Cast"
+        for attribute in node.attribute
+    )
+    return "float16" if half else "float32"
+
+
+def wrong_frames(wanted: np.ndarray, given: np.ndarray, axis: int, number: str = "float32") -> np.ndarray:
+    """Which frames along an axis hold other numbers than they should, beyond rounding to them or to `number` inside."""
     others = tuple(i for i in range(wanted.ndim) if i != axis)
     if wanted.dtype.kind != "f":
         return np.asarray((wanted != given).any(others))
     finite = np.isfinite(wanted)
     peak = float(np.abs(wanted[finite]).max(initial=0)) or 1.0
     near = np.abs(np.where(finite, wanted, 0).astype(np.float64) - np.where(finite, given, 0))
-    allowed = TOLERANCE_STEPS[wanted.dtype.name] * float(np.finfo(wanted.dtype).eps) * peak
+    step = "float16" if number == "float16" else wanted.dtype.name
+    allowed = TOLERANCE_STEPS[step] * float(np.finfo(step).eps) * peak
     same = np.where(finite, near <= allowed, _alike(wanted, given))
     return np.asarray((~same).any(others))
 
@@ -174,14 +186,15 @@ def _first_that_differs(
     for clip in clips:
         wanted, given = run_offline(everything, clip), run.clip(clip, [n * stream.period() for n in CALLS])
         axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
-        apart = {name for name, axis in axes.items() if _apart(wanted[name], given[name], axis)}
+        number = narrowest(original)
+        apart = {name for name, axis in axes.items() if _apart(wanted[name], given[name], axis, number)}
         wrong = apart if wrong is None else wrong & apart
     found = (node for node in offline.graph.node if wrong and any(name in wrong for name in node.output))
     return next(found, original.graph.node[-1])
 
 
-def _apart(wanted: np.ndarray, given: np.ndarray, axis: int) -> bool:
-    return wanted.shape != given.shape or bool(wrong_frames(wanted, given, axis).any())
+def _apart(wanted: np.ndarray, given: np.ndarray, axis: int, number: str) -> bool:
+    return wanted.shape != given.shape or bool(wrong_frames(wanted, given, axis, number).any())
 
 
 def _prime_after(n: int) -> int:

@@ -64,7 +64,35 @@ def _quantised(inputs: Inputs, output: str) -> NodeProto:
     return helper.make_node("QuantizeLinear", inputs, [output], name=f"{output}/quantised")
 
 
+def _with_scales(op: str, pairs: int) -> Callable[[NodeProto], list[NodeProto]]:
+    """An operator of onnxruntime on `pairs` tensors, each with its scale and zero, the result's scale and zero last."""
+
+    def written(node: NodeProto) -> list[NodeProto]:
+        name, floats = node.output[0], [f"{node.output[0]}/x{i}" for i in range(pairs)]
+        made = [_dequantised(list(node.input[3 * i : 3 * i + 3]), floats[i]) for i in range(pairs)]
+        inner = helper.make_node(op, floats, [f"{name}/y"], name=node.name or name)
+        inner.attribute.extend(node.attribute)
+        return [*made, inner, _quantised([f"{name}/y", *node.input[3 * pairs :]], name)]
+
+    return written
+
+
+def _joined(node: NodeProto) -> list[NodeProto]:
+    scale, zero, *parts = node.input
+    name = node.output[0]
+    floats = [f"{name}/x{i}" for i in range(len(parts) // 3)]
+    made = [_dequantised(list(parts[3 * i : 3 * i + 3]), floats[i]) for i in range(len(floats))]
+    inner = helper.make_node("Concat", floats, [f"{name}/y"], name=node.name or name)
+    inner.attribute.extend(node.attribute)
+    return [*made, inner, _quantised([f"{name}/y", scale, zero], name)]
+
+
 WRITTEN_OUT: dict[str, Callable[[NodeProto], list[NodeProto]]] = {
     "QLinearConv": _convolution,
     "QLinearMatMul": _product,
+    "QLinearAdd": _with_scales("Add", 2),
+    "QLinearMul": _with_scales("Mul", 2),
+    "QLinearSigmoid": _with_scales("Sigmoid", 1),
+    "QLinearLeakyRelu": _with_scales("LeakyRelu", 1),
+    "QLinearConcat": _joined,
 }

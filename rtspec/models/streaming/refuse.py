@@ -171,7 +171,8 @@ def foreign(node: NodeProto) -> NotStreamable:
 NO_RULE = {
     "DynamicQuantizeLinear": (
         "takes its scale from the whole clip",
-        "quantise statically, in QDQ form (one scale for all calls), or leave activations in float",
+        "give each frame a scale of its own by quantise_frames=True (--quantise-frames; the difference is reported), "
+        "or quantise statically, in QDQ form (one scale for all calls)",
     ),
     "STFT": (
         "makes frames with a window, a hop or a complex signal that is not constant in the file",
