@@ -170,7 +170,7 @@ class State:
 
     def _modulated(self) -> dict[str, float]:
         """By what share of its travel modulation moves a parameter, at its address and "~", where that is another."""
-        moved = self._desk.rig.player.moved()
+        moved = self._desk.session.player.moved()
         if not moved and not self._away:
             return {}
         now = {f"{a}~": round(moved[p], 4) for a, p in self._desk.parameters.items() if p in moved}
