@@ -22,6 +22,7 @@ from rtspec.models.streaming.run import StreamingRun, random_clip, run_offline
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "property"))
 graphs = import_module("test_streaming_graphs")
 
+graphs.STEPS += graphs.LARGER_STEPS
 OPSETS = (11, 12, 13, 14, 15, 16, 17)
 NEWER = (18, 19, 20)
 NEW_IN_17 = {"LayerNormalization"}
@@ -44,6 +45,8 @@ def varied(model: ModelProto, random: Random) -> ModelProto:
         for tensor in model.graph.initializer:
             if tensor.data_type == TensorProto.FLOAT:
                 tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+        for cast in (a for node in model.graph.node if node.op_type == "Cast" for a in node.attribute):
+            cast.i = TensorProto.DOUBLE
         for value in [*model.graph.input, *model.graph.output]:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
     return model

@@ -117,6 +117,11 @@ def check_state(m: Manifest, state: State, made: tuple[int, ...]) -> None:
     axis = state.append_axis
     kept = [n for i, n in enumerate(state.shape) if i != axis]
     same = len(made) == len(state.shape) and [n for i, n in enumerate(made) if i != axis] == kept
+    if len(made) == len(state.shape) and [a > b for a, b in zip(made, state.shape, strict=True)].count(True) == 1:
+        raise ModelError(
+            f'{m.name}: state "{state.output}" comes back as {list(made)}, larger than {list(state.shape)} as it went '
+            "in: a cache that grows with every call; keep its newest frames, as in cache[:, -250:], and export so"
+        )
     if not same or (axis is not None and made[axis] < 1):
         raise ModelError(
             f'{m.name}: state "{state.output}" comes back as {list(made)}, it went in as {list(state.shape)}; a state '

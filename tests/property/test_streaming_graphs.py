@@ -220,6 +220,58 @@ def running_sum(drawing: Drawing, x: Frames) -> Frames:
     return _like(x, drawing.node("Softsign", [drawing.node("Mul", [total, drawing.constant(np.float32(0.05))])]))
 
 
+def frames_of(drawing: Drawing, x: Frames, axis: int) -> str:
+    """How many frames there are, as a number in the graph."""
+    return drawing.node("Gather", [drawing.node("Shape", [x.name]), drawing.constant(np.array(axis))])
+
+
+def counted(drawing: Drawing, x: Frames) -> Frames:
+    """Less the mean of all bins and channels so far: a running sum over the number of the frame."""
+    one, axis = drawing.constant(np.array(1)), drawing.time
+    end = drawing.node("Add", [frames_of(drawing, x, axis), one])
+    numbers = drawing.node("Cast", [drawing.node("Range", [one, end, one])], to=TensorProto.FLOAT)
+    count = drawing.node("Reshape", [numbers, drawing.constant(np.array([1, 1, *drawing.along(1, -1)]))])
+    means = drawing.node("ReduceMean", [x.name], axes=[1, drawing.bins], keepdims=1)
+    total = drawing.node("CumSum", [means, drawing.constant(np.int64(axis))])
+    return _like(x, drawing.node("Sub", [x.name, drawing.node("Div", [total, count])]))
+
+
+def attentive(drawing: Drawing, x: Frames) -> Frames:
+    """Attention of each frame to itself and the last few."""
+    size, span = x.channels * x.bins, drawing.random.randint(0, 4)
+    order = [0, 3, 1, 2] if drawing.time_last else [0, 2, 1, 3]
+    turned = drawing.node("Transpose", [x.name], perm=order)
+    flat = drawing.node("Reshape", [turned, drawing.constant(np.array([1, -1, size]))])
+    q, k, v = (drawing.node("MatMul", [flat, drawing.weight(size, size)]) for _ in range(3))
+    zero, one = drawing.constant(np.array(0)), drawing.constant(np.array(1))
+    numbers = drawing.node("Range", [zero, frames_of(drawing, x, drawing.time), one])
+    row, column = (drawing.node("Reshape", [numbers, drawing.constant(np.array(s))]) for s in ([1, -1], [-1, 1]))
+    apart = drawing.node("Sub", [column, row])
+    late = drawing.node("Greater", [apart, drawing.constant(np.array(span))])
+    hidden = drawing.node("Or", [late, drawing.node("Less", [apart, zero])])
+    scores = drawing.node("MatMul", [q, drawing.node("Transpose", [k], perm=[0, 2, 1])])
+    masked = drawing.node("Where", [hidden, drawing.constant(np.float32(-np.inf)), scores])
+    seen = drawing.node(
+        "MatMul", [drawing.node("Softmax", [masked], axis=-1 if drawing.random.random() < 0.5 else 2), v]
+    )
+    back = drawing.node("Reshape", [seen, drawing.constant(np.array([1, -1, x.channels, x.bins]))])
+    return _like(x, drawing.node("Transpose", [back], perm=[0, 2, 3, 1] if drawing.time_last else [0, 2, 1, 3]))
+
+
+def over_bins(drawing: Drawing, x: Frames) -> Frames:
+    """A layer that runs over the bins both ways, frames as its batch."""
+    op, gates = drawing.random.choice([("GRU", 3), ("LSTM", 4)])
+    units = drawing.random.randint(1, 2)
+    turned = drawing.node("Transpose", [x.name], perm=[2, 0, 3, 1] if drawing.time_last else [3, 0, 2, 1])
+    flat = drawing.node("Reshape", [turned, drawing.constant(np.array([x.bins, -1, x.channels]))])
+    weights = [drawing.weight(2, gates * units, n) for n in (x.channels, units)]
+    y = drawing.node(op, [flat, *weights, drawing.weight(2, 2 * gates * units)], hidden_size=units,
+                     direction="bidirectional")  # fmt: skip
+    back = drawing.node("Transpose", [y], perm=[1, 3, 0, 2] if drawing.time_last else [1, 3, 2, 0])
+    name = drawing.node("Reshape", [back, drawing.constant(np.array([1, 2 * units, *drawing.along(x.bins, -1)]))])
+    return Frames(name, 2 * units, x.bins, x.lengths)
+
+
 def padded(drawing: Drawing, x: Frames) -> Frames:
     before, after = drawing.random.randint(0, 3), drawing.random.randint(0, 2)
     pads = drawing.constant(np.array([0, 0, *drawing.along(0, before), 0, 0, *drawing.along(0, after)]))
@@ -336,6 +388,8 @@ STEPS = [
     interpolated, joined, joined, joined, logarithm, mean_of_bins, normalised, offset, padded, pool, recurrent, repeat,
     rounded_up, running_sum, transposed, windows,
 ]  # fmt: skip
+LARGER_STEPS = [attentive, counted, over_bins]
+"""Of many operators each; bench/streaming_graphs.py draws them, too, and tells apart what is ill-conditioned."""
 
 
 def draw(random: Random) -> onnx.ModelProto:

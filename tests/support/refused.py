@@ -49,6 +49,16 @@ def a_global_pool() -> ModelProto:
     return build([node("GlobalAveragePool")])
 
 
+def a_global_layer_norm() -> ModelProto:
+    mean = node("ReduceMean", "x", "culprit", "mean", axes=[1, 2])
+    return build([mean, node("Sub", "x mean", "centre", "y")])
+
+
+def a_level_of_the_clip_that_divides_it() -> ModelProto:
+    mean = node("ReduceMean", "x", "culprit", "mean", axes=[1, 2])
+    return build([mean, node("Add", "mean eps", "never", "level"), node("Div", "x level", "norm", "y")], eps=noise(1))
+
+
 def a_mean_over_time() -> ModelProto:
     return build([node("ReduceMean", axes=[2])])
 
@@ -169,6 +179,10 @@ def a_scan() -> ModelProto:
 
 def an_operator_of_onnxruntime() -> ModelProto:
     return foreign("com.microsoft", "FusedConv")
+
+
+def a_layer_quantised_as_it_runs() -> ModelProto:
+    return foreign("com.microsoft", "DynamicQuantizeLSTM")
 
 
 def an_operator_of_somebody() -> ModelProto:
@@ -360,6 +374,9 @@ REFUSED = {
     a_loop: r'"culprit" \(Loop\) runs a part of the graph in a loop.*as a recurrent layer',
     a_scan: r'"culprit" \(Scan\) runs backwards from the end.*scan forward',
     an_operator_of_onnxruntime: r'"culprit" \(FusedConv\) is an operator of "com.microsoft".*before onnxruntime optimi',
+    a_layer_quantised_as_it_runs: r'"culprit" \(DynamicQuantizeLSTM\) .* from the whole clip; quantise without it',
+    a_global_layer_norm: r'"culprit" \(ReduceMean\) takes statistics of the whole clip to normalise it.*running stat',
+    a_level_of_the_clip_that_divides_it: r'"culprit" \(ReduceMean\) takes statistics of the whole clip.*LayerNorm',
     an_operator_of_somebody: r'"culprit" \(Magic\) is an operator of "my.ops".*standard operators',
     an_integer_convolution: r'"culprit" \(ConvInteger\) is an integer convolution.*QDQ form',
     a_quantisation_by_the_clip: r'"culprit" \(DynamicQuantizeLinear\) takes its scale from the whole clip.*statically',

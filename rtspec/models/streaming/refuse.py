@@ -160,6 +160,13 @@ def branches(node: NodeProto) -> NotStreamable:
 
 def foreign(node: NodeProto) -> NotStreamable:
     """The refusal of operators that are no part of ONNX."""
+    if node.op_type.startswith("DynamicQuantize"):
+        remedy = (
+            f"quantise without it (op_types_to_quantize in quantize_dynamic), which leaves {node.op_type[15:]} whole"
+        )
+        return NotStreamable(
+            node, f'is an operator of "{node.domain}" that takes its scale from the whole clip', remedy
+        )
     remedy = (
         "give the file as it was before onnxruntime optimised it, and quantise it in QDQ form"
         if node.domain.startswith(("com.microsoft", "ai.onnxruntime"))

@@ -20,11 +20,27 @@ def reduction(stream: Stream, node: NodeProto) -> None:
     if axes is None:
         axes = [] if attribute(node, "noop_with_empty_axes", 0) else list(range(len(shape)))
     if flow.axis in axes:
-        raise pooled_over_time(node)
+        what = "takes statistics of the whole clip to normalise it (a global norm)"
+        raise normalised_over_time(node, what) if _normalises(stream, node.output[0]) else pooled_over_time(node)
     stream.emit(node, [name, *(stream.static(other, node) for other in node.input[1:] if other)])
     gone = 0 if attribute(node, "keepdims", 1) else sum(axis < flow.axis for axis in axes)
     quiet = flow.silent and "Log" not in node.op_type
     stream.flows[node.output[0]] = flow.but(axis=flow.axis - gone, silent=quiet, finite=flow.finite and quiet)
+
+
+ON_THE_WAY = words("Abs Add Cast Clip Div Identity Max Mul Pow Reciprocal Sqrt Sub")
+LONGEST_WAY = 6
+
+
+def _normalises(stream: Stream, statistic: str) -> bool:
+    """Whether a number of the clip is soon taken from its frames again, or divides them."""
+    reached = [statistic]
+    for _ in range(LONGEST_WAY):
+        readers = [reader for name in reached for reader in stream.consumers(name) if reader.op_type in ON_THE_WAY]
+        if any(name in stream.flows for reader in readers for name in reader.input):
+            return True
+        reached = [reader.output[0] for reader in readers]
+    return False
 
 
 @streams("ArgMax", "ArgMin")
