@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..buffers.step import Row, Stage
+from .beside import Beside, cores
 from .fading import delay_stage
 from .native import NativeStep
 from .plugin import Composite, Plugin
@@ -50,11 +51,11 @@ class MixProgram(Program):
     def __init__(self, chains: Sequence[Prepared], channels: int):
         self.chains, x, y = chains, audio_buffer(channels), audio_buffer(channels)
         delays = [_delay(chain) for chain in chains]
-        rows, own = [], []
-        for i, (chain, delay) in enumerate(zip(chains, delays, strict=True)):
-            more, place, stages = _side(chain, x, max(delays) - delay)
-            total = sum_stage(channels, first=i == 0)
-            rows, own = [*rows, *more, total.row(place, y)], [*own, *stages, total]
+        sides = [_side(chain, x, max(delays) - delay) for chain, delay in zip(chains, delays, strict=True)]
+        totals = [sum_stage(channels, first=i == 0) for i in range(len(chains))]
+        played, beside = _side_by_side([side[0] for side in sides], [_weight(chain) for chain in chains], x)
+        rows = [*played, *(total.row(place, y) for total, (_, place, _) in zip(totals, sides, strict=True))]
+        own = [*beside, *(stage for _, _, stages in sides for stage in stages), *totals]
         if not chains:
             own = [silence_stage(channels)]
             rows = [own[0].row(x, y)]
@@ -95,6 +96,25 @@ def _side(chain: Prepared, x: np.ndarray, lag: int) -> tuple[list[Row], np.ndarr
         rows, stages = [*rows, late.row(place, out)], [*stages, late]
         place = out
     return rows, place, stages
+
+
+def _side_by_side(sides: list[list[Row]], weights: list[int], x: np.ndarray) -> tuple[list[Row], list[Stage]]:
+    """The rows of all sides, and new stages: on two threads where two sides or more are heavy and there are cores."""
+    if cores() < 2 or sum(weight > 0 for weight in weights) < 2:
+        return [row for side in sides for row in side], []
+    shares: tuple[list[Row], list[Row]] = ([], [])
+    loads = [0, 0]
+    for weight, side in sorted(zip(weights, sides, strict=True), key=lambda both: -both[0]):
+        lighter = int(loads[1] < loads[0])
+        loads[lighter] += weight
+        shares[lighter].extend(side)
+    both = Beside(*shares)
+    return [both.row(x, x)], [both]
+
+
+def _weight(chain: Prepared) -> int:
+    """How many plugins in it are worth a thread: those that work on frames, and instruments."""
+    return sum(bool(program.latency_samples or program.inboxes) for _, program in chain)
 
 
 def _delay(chain: Prepared) -> int:

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_un
 @tried_thrice()
 @pytest.mark.parametrize("block", [64, 128, 256])
 @pytest.mark.parametrize(
-    "processor", ["rtspec.SpectralInversion()", "rtspec.OnnxProcessor('tilt-gate', tilt_db_per_octave=2.0)"]
+    "processor",
+    [
+        "rtspec.SpectralInversion()",
+        "rtspec.OnnxProcessor('tilt-gate', tilt_db_per_octave=2.0)",
+        "rtspec.Mix([rtspec.SpectralInversion(), rtspec.OnnxProcessor('tilt-gate'), None])",
+    ],
 )
 def test_what_plays_live_equals_render_sample_for_sample(block, processor):
     with JackServer(48000, block) as server:

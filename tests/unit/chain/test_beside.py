@@ -1,0 +1,98 @@
+"""Chains side by side on two threads: the same samples as on one, and no thread that outlives what it plays."""
+
+import gc
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pedalboard
+import pytest
+
+import rtspec
+from rtspec.chain import mix_program
+from rtspec.chain.beside import Beside
+
+RATE = 48000
+NAME = "rtspec-beside"
+
+
+def sound(n=9000):
+    return (0.2 * np.random.default_rng(3).standard_normal((2, n))).astype(np.float32)
+
+
+def sides():
+    inner = rtspec.Mix([rtspec.SpectralInversion(), [pedalboard.Delay(0.01), rtspec.OnnxProcessor("tilt-gate")]])
+    return [None, pedalboard.Gain(-6), rtspec.OnnxProcessor("identity", n_fft=512), inner, rtspec.SpectralInversion()]
+
+
+def program(monkeypatch, n_cores, plugins):
+    monkeypatch.setattr(mix_program, "cores", lambda: n_cores)
+    return rtspec.Mix(plugins).prepare(RATE, 2)
+
+
+def n_threads():
+    return sum(thread.name == NAME for thread in threading.enumerate())
+
+
+def n_beside(played):
+    return sum(isinstance(stage, Beside) for stage in played.stages)
+
+
+@pytest.mark.parametrize("block", [64, 100, 1024])
+def test_two_threads_give_what_one_gives_to_the_bit(monkeypatch, block):
+    two, one = program(monkeypatch, 2, sides()), program(monkeypatch, 1, sides())
+    assert (n_beside(two), n_beside(one)) == (2, 0)  # the mix and the mix inside it
+    wanted = one.run(sound(), 128)
+    assert np.abs(wanted).max() > 0.1
+    np.testing.assert_array_equal(two.run(sound(), block), wanted)
+    two.reset()
+    np.testing.assert_array_equal(two.run(sound(), 128), wanted)
+
+
+def test_light_chains_need_no_second_thread(monkeypatch):
+    light = [None, pedalboard.Gain(-6), rtspec.Equalizer(), rtspec.OnnxProcessor("identity", n_fft=512)]
+    assert n_beside(program(monkeypatch, 2, light)) == 0
+
+
+def test_a_thread_ends_with_what_it_plays(monkeypatch):
+    gc.collect()
+    before = n_threads()
+    played = program(monkeypatch, 2, sides())
+    played.run(sound(2000), 128)
+    assert n_threads() == before + 2
+    del played
+    gc.collect()
+    end = time.monotonic() + 10
+    while n_threads() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert n_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_child_made_by_fork_plays_it_alone(monkeypatch):
+    played = program(monkeypatch, 2, [rtspec.OnnxProcessor("identity", n_fft=512) for _ in range(2)])
+    wanted = played.run(sound(), 128)
+    played.reset()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # it would wait for ever for a thread that is not there
+        os._exit(0 if np.array_equal(played.run(sound(), 128), wanted) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_it_plays_live_what_one_thread_plays(monkeypatch):
+    source, heard = sound(24000), []
+    for n_cores in (2, 1):
+        monkeypatch.setattr(mix_program, "cores", lambda: n_cores)  # noqa: B023
+        with rtspec.AudioStream(
+            plugins=[rtspec.Mix(sides())],
+            source=source,
+            devices=rtspec.Devices(virtual=True, worker_samples=8192),
+            measuring=rtspec.Measuring(tape_seconds=2),
+        ) as stream:
+            assert stream.wait(30) and stream.statistics.underruns == 0
+            heard.append(stream.recorded[1][:, stream.latency.total_samples :][:, :20000])
+    assert np.abs(heard[0]).max() > 0.1
+    np.testing.assert_array_equal(*heard)
