@@ -21,6 +21,7 @@ LAST_S = 20.0
 
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _heard = threading.Event()
+_numbers: list[int] = []
 
 
 class Terminated(SystemExit):
@@ -48,7 +49,17 @@ def end_by_signals(last_words: Callable[[int, str], object], ignore: tuple[int, 
     threading.Thread(target=_watch, args=(waiting, last_words), name="rtspec signals", daemon=True).start()
 
 
+def signal_heard() -> int | None:
+    """The signal that this process was told to end by, once its handler has run.
+
+    What the handler raises may arrive as another exception: an extension module that is being imported makes an
+    ImportError of it.
+    """
+    return _numbers[0] if _numbers else None
+
+
 def _hear(number: int, _frame) -> None:
+    _numbers.append(number)
     _heard.set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt

@@ -72,9 +72,13 @@ def _check_there(kind: str, wanted: tuple[int, ...] | None, there: int, device: 
         )
 
 
-def unheard(outputs: np.ndarray, channels: int) -> str | None:
-    """A line where channels of the chain reach no output."""
-    lost = sorted(set(range(channels)) - set(outputs.tolist()))
+def unheard(outputs: np.ndarray, channels: int) -> list[int]:
+    """Channels of the chain, from 0, that reach no output."""
+    return sorted(set(range(channels)) - set(outputs.tolist()))
+
+
+def unheard_line(lost: list[int], channels: int) -> str | None:
+    """A line that names them, where there are any."""
     if not lost:
         return None
     named = ", ".join(str(c + 1) for c in lost)

@@ -9,8 +9,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from signal import Signals
 
-from ..ending import Terminated, end_by_signals
+from ..ending import Terminated, end_by_signals, signal_heard
 from ..errors import RtspecError
 from .failures import Failures, forget_stdout
 from .parser import BAD_USAGE, Parser
@@ -68,9 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return failures.ended(INTERRUPTED, "interrupted")
     except Terminated as end:
         return failures.ended(end.code, "ended by a signal")
-    except RtspecError as error:
-        return failures.tell(FAILED, type(error).__name__, str(error))
     except Exception as error:
+        number = signal_heard()
+        if number is not None:  # a signal in the midst of an import, which made another exception of it
+            return failures.ended(128 + number, f"ended by a signal ({Signals(number).name})")
+        if isinstance(error, RtspecError):
+            return failures.tell(FAILED, type(error).__name__, str(error))
         if os.environ.get("RTSPEC_TRACE") == "1":
             raise
         text = f"{type(error).__name__}: {str(error)[:200]} (RTSPEC_TRACE=1 shows where)"

@@ -10,6 +10,7 @@ from typing import Any
 from ..console import emit
 from .chain import add_chain_arguments, describe, make_chain
 from .live_view import TURN_S, View, make_view
+from .live_words import check_words
 from .sensor import is_sensor, silent_source
 
 EXAMPLE = "rtspec live --processor inversion --set bands=mel --processor onnx:tilt-gate --seconds 30"
@@ -122,6 +123,7 @@ def _add_end(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Play until the time is over, the source has ended or Ctrl-C; then print what happened."""
+    check_words(args)
     rate = args.rate or _own_rate(args)
     chain = make_chain(args)
     view = make_view(_view_kind(args), f"{describe(args)}, {rate:g} Hz")

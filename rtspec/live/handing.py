@@ -1,12 +1,14 @@
 """Sound that a program hands to a stream piece by piece, in place of the input, and input that it takes from it."""
 
+import threading
+
 import numpy as np
 
 from ..audio.exchange import Exchange
 from ..buffers.ring import Ring
 from ..chain.latency import Latency
 from ..errors import DroppedInput
-from .session import Settings
+from .session import Settings, resampled
 
 AHEAD_S = 0.5
 """What is written lies ready for so long at most."""
@@ -21,10 +23,16 @@ class Handing:
     Parameters
     ----------
     settings : Settings
+
+    Attributes
+    ----------
+    sample_rate : float
+        Hz, of what is handed over now.
     """
 
     def __init__(self, settings: Settings):
-        self._settings = settings
+        self.sample_rate, self._channels = settings.sample_rate, settings.channels
+        self._turning = threading.Lock()  # a device may come back, at another rate, while a program gives and takes
         self._given: Ring | None = None
         self._taken: tuple[Ring, Ring] | None = None
         self._n_dropped, self._at_end = 0, -1
@@ -39,13 +47,17 @@ class Handing:
         """Whether anything was read."""
         return self._taken is not None
 
-    def give(self, frames: np.ndarray, exchange: Exchange) -> int:
-        """Put interleaved frames, float32 (n, channels), where the device takes them; how many fitted."""
-        if self._given is None:
-            self._given = self._ring(AHEAD_S)
-            exchange.play_written(self._given)
-        self._at_end = -1
-        return self._given.write(frames)
+    def give(self, frames: np.ndarray, rate: float, exchange: Exchange) -> tuple[np.ndarray, float]:
+        """Put interleaved frames of `rate` Hz, float32 (n, channels), where the device takes them; those that did not
+        fit, and the rate that they have now."""
+        with self._turning:
+            if rate != self.sample_rate:
+                frames = resampled(frames, rate, self.sample_rate)
+            if self._given is None:
+                self._given = self._ring(AHEAD_S)
+                exchange.play_written(self._given)
+            self._at_end = -1
+            return frames[self._given.write(frames) :], self.sample_rate
 
     @property
     def has_room(self) -> bool:
@@ -63,13 +75,14 @@ class Handing:
 
     def take(self, n: int, exchange: Exchange) -> np.ndarray:
         """Up to `n` frames of input, (n, channels); all that wait where 0."""
-        if self._taken is None:
-            self._taken = self._ring(BEHIND_S), self._ring(BEHIND_S)
-            exchange.record_to(self._taken)
-        heard, played = self._taken
-        n = n or len(heard)
-        played.read(n)
-        return heard.read(n)
+        with self._turning:
+            if self._taken is None:
+                self._taken = self._ring(BEHIND_S), self._ring(BEHIND_S)
+                exchange.record_to(self._taken)
+            heard, played = self._taken
+            n = n or len(heard)
+            played.read(n)
+            return heard.read(n)
 
     @property
     def n_waiting(self) -> int:
@@ -90,13 +103,27 @@ class Handing:
                 " ignore_dropped_input"
             )
 
-    def go_on(self, exchange: Exchange) -> None:
-        """The device has come back with an exchange of its own."""
-        self._n_dropped = 0
-        if self._given is not None:
-            exchange.play_written(self._given)
-        if self._taken is not None:
-            exchange.record_to(self._taken)
+    def go_on(self, exchange: Exchange, sample_rate: float) -> None:
+        """The device has come back with an exchange of its own, at this rate, Hz: what waits goes with it."""
+        with self._turning:
+            before, self.sample_rate = self.sample_rate, sample_rate
+            self._n_dropped = 0
+            if self._given is not None:
+                self._given = self._moved(self._given, AHEAD_S, before)
+                exchange.play_written(self._given)
+            if self._taken is not None:
+                heard, played = self._taken
+                self._taken = self._moved(heard, BEHIND_S, before), self._moved(played, BEHIND_S, before)
+                exchange.record_to(self._taken)
 
-    def _ring(self, seconds: float) -> Ring:
-        return Ring(round(seconds * self._settings.sample_rate), self._settings.channels)
+    def _moved(self, ring: Ring, seconds: float, rate: float) -> Ring:
+        """A ring of `rate` Hz with what waits in it, at the present rate."""
+        if rate == self.sample_rate:
+            return ring
+        frames = resampled(ring.read(len(ring)), rate, self.sample_rate)
+        moved = self._ring(seconds, at_least=len(frames))
+        moved.write(frames)
+        return moved
+
+    def _ring(self, seconds: float, at_least: int = 0) -> Ring:
+        return Ring(max(at_least, round(seconds * self.sample_rate)), self._channels)

@@ -35,14 +35,14 @@ def opened(
     return LiveSession(settings, (reader, writer), plugins, say)
 
 
-def reopened(before: LiveSession, rate: float, plugins: Pedalboard, say: Callable[[str], None]) -> LiveSession:
+def reopened(before: LiveSession, plugins: Pedalboard, say: Callable[[str], None]) -> LiveSession:
     """A session in place of one whose device had vanished, on the device as it is now; where that refuses and has
-    another sample rate than `rate`, Hz, at its own."""
+    another sample rate than before, at its own."""
     reader, writer = (device and find_again(device) for device in before.devices)
     try:
         return LiveSession(before.settings, (reader, writer), plugins, say)
     except DeviceError:
-        if writer is None or writer.sample_rate == rate:
+        if writer is None or writer.sample_rate == before.settings.sample_rate:
             raise
         return LiveSession(before.settings.at_rate(writer.sample_rate), (reader, writer), plugins, say)
 

@@ -166,10 +166,10 @@ class Performance:
 
     def write(self, frames: np.ndarray) -> None:
         """Play interleaved frames, float32 (n, channels), in place of the input, as soon as there is room."""
-        done = 0
-        while done < len(frames):
-            done += self.handing.give(frames[done:], self.session.exchange)
-            if done < len(frames):
+        rate = self.handing.sample_rate
+        while len(frames):
+            frames, rate = self.handing.give(frames, rate, self.session.exchange)
+            if len(frames):
                 self.pause(lambda: self.handing.has_room)
 
     def read(self, n: int, ignore_dropped: bool) -> np.ndarray:
@@ -201,16 +201,22 @@ class Performance:
         return self.reopen
 
     def _seek(self) -> None:
-        before, died, pause_s = self.session, True, RETRY_S[0]
+        before, died, pause_s, told = self.session, True, RETRY_S[0], set[str]()
         before.stop()
         while self._watch.goes_on(pause_s):
             pause_s = min(2 * pause_s, RETRY_S[1])
-            with suppress(DeviceError):
+            try:
                 look_again(died)
                 died = False
-                self.session = reopened(before, self.session.settings.sample_rate, self.board, self.say)
+                self.session = reopened(before, self.board, self.say)
                 self._go_on_from(before)
                 return
+            except DeviceError:
+                pass  # not there yet
+            except Exception as error:  # a chain that cannot play at the rate that the device has now, say
+                if str(error) not in told:
+                    told.add(str(error))
+                    self.say(f"the audio device is there again, but this chain cannot play on it: {error}")
             if self.session is not before:
                 self.session.stop()  # it could be built, but not be started
 
@@ -234,7 +240,7 @@ class Performance:
         """Play on where the sound broke off."""
         self.session.go_on_from(before)
         self.takes.go_on(self.session, before.settings.sample_rate)
-        self.handing.go_on(self.session.exchange)
+        self.handing.go_on(self.session.exchange, self.session.settings.sample_rate)
         self.session.engine.start()
         self.session.device_stream.start()
         self._past.update(before.exchange.counters())

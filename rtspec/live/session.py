@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import numpy as np
 
-from ..audio.channels import input_map, output_map, repeated, unheard
+from ..audio.channels import input_map, output_map, repeated, unheard, unheard_line
 from ..audio.devices import Device
 from ..audio.exchange import Exchange
 from ..audio.feeding import Feeder, FileSource
@@ -81,12 +82,24 @@ class Settings:
     sensor: Sensor | None = None
 
     def at_rate(self, sample_rate: float) -> "Settings":
-        """The same at another sample rate, Hz: sounds and lengths go with it."""
-        source, inject = (_resampled(sound, self.sample_rate, sample_rate) for sound in (self.source, self.inject))
-        tape_frames = round(self.tape_frames * sample_rate / self.sample_rate)
-        sensor = self.sensor and self.sensor.at_rate(lambda sound: _resampled(sound, self.sample_rate, sample_rate))
-        sounds = {"source": source, "inject": inject, "sensor": sensor}
-        return replace(self, sample_rate=sample_rate, tape_frames=tape_frames, **sounds)
+        """The same at another sample rate, Hz: sounds and lengths go with it.
+
+        Spare time and spare latency become no shorter, neither in seconds nor in samples: a thread needs as long to
+        wake up at any rate, and a frame of a plugin may be so many samples at any.
+        """
+        ratio = sample_rate / self.sample_rate
+        source, inject = (resampled(sound, self.sample_rate, sample_rate) for sound in (self.source, self.inject))
+        sensor = self.sensor and self.sensor.at_rate(lambda sound: resampled(sound, self.sample_rate, sample_rate))
+        return replace(
+            self,
+            sample_rate=sample_rate,
+            worker_samples=ceil(self.worker_samples * max(1.0, ratio)),
+            reserve_samples=ceil(self.reserve_samples * max(1.0, ratio)),
+            source=source,
+            inject=inject,
+            tape_frames=round(self.tape_frames * ratio),
+            sensor=sensor,
+        )
 
 
 class LiveSession:
@@ -123,7 +136,7 @@ class LiveSession:
         self.exchange = self._new_exchange()
         self._sensor = self._heard()
         self.engine = Engine(self.exchange, settings.channels, self._block, self.player.program)
-        self.device_stream = self._opened()
+        self.device_stream = self._opened_or_closed()
         self._feeder = self._fed()
         plugins.play_on(self.engine, self.player)
         if self.device_stream.doubted:
@@ -138,7 +151,8 @@ class LiveSession:
         n = settings.channels
         inputs = input_map(settings.input_channels, n, reader.inputs, reader.name) if reader else None
         outputs = output_map(settings.output_channels, n, writer.outputs, writer.name) if writer else None
-        for line in (outputs is not None and unheard(outputs, n), inputs is not None and repeated(inputs, n)):
+        self._unheard = [] if outputs is None else unheard(outputs, n)
+        for line in (unheard_line(self._unheard, n), inputs is not None and repeated(inputs, n)):
             if line:
                 self._say(line)
         prefill = int(ready_frames(self._period, self._block)) + settings.worker_samples
@@ -185,8 +199,29 @@ class LiveSession:
 
     def go_on_from(self, before: "LiveSession") -> None:
         """Play the source on where another session broke off, whatever its sample rate was."""
-        source_at = int(before.exchange.record["source_at"][0])
-        self.go_on_at(round(source_at * self.settings.sample_rate / before.settings.sample_rate))
+        source_at, ratio = before.source_at, self.settings.sample_rate / before.settings.sample_rate
+        rounds, at = divmod(source_at, before.source_frames) if self.settings.loop else (0, source_at)
+        self.go_on_at(rounds * self.source_frames + round(at * ratio))
+
+    @property
+    def source_frames(self) -> int:
+        """Frames of the source; 0 where there is none."""
+        return int(self.exchange.record["source_frames"][0])
+
+    @property
+    def source_at(self) -> int:
+        """Frames of the source that were played; a looped one goes on counting."""
+        return int(self.exchange.record["source_at"][0])
+
+    def _opened_or_closed(self) -> Stream:
+        """The device; where it refuses, what was opened before it is closed, since it is asked again and again."""
+        try:
+            return self._opened()
+        except BaseException:
+            self.player.close()
+            if self._sensor is not None:
+                self._sensor.close()
+            raise
 
     def _opened(self) -> Stream:
         settings, (reader, writer) = self.settings, self.devices
@@ -265,6 +300,7 @@ class LiveSession:
         return Statistics(
             **{name: n + past[name] for name, n in self.exchange.counters().items()},
             reopened=reopened,
+            unheard_channels=len(self._unheard),
             bad_samples=engine.bad_samples,
             bad_frames=self.player.bad_frames,
             late_events=engine.events.late,
@@ -298,7 +334,7 @@ def _sensor_channels(settings: Settings) -> tuple[int, ...]:
     return (1, *((settings.sensor.channels if settings.sensor else None) or ()))
 
 
-def _resampled(frames, old_rate: float, new_rate: float):
+def resampled(frames, old_rate: float, new_rate: float) -> Any:
     """Interleaved frames, a file or nothing at another sample rate."""
     if frames is None or isinstance(frames, FileSource):
         return frames and frames.at_rate(new_rate)

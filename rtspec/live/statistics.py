@@ -11,11 +11,11 @@ class Statistics:
     A callback is late when it takes longer than its own period; an underrun is a callback for which the engine had not
     finished; the frames it lacked are concealed. An overrun loses input. A late event acts at once instead of at its
     sample; dropped ones found too many others on their way. Bad samples of the input and bad frames of a model were not
-    finite; silence replaces them. Unheard frames the sensor
-    did not give in time. `load` is the share of its time that the engine uses; where that is too high the
-    governor halves the iterations of phase methods: `governor_level` times now, `governor_steps` times in all.
-    `stuck_s` tells for how long a model has been hanging. Unrecorded frames found the disk too slow. Device xruns are
-    what the driver says that it missed. Reopened tells how often the device had vanished and came back.
+    finite; silence replaces them. Unheard frames the sensor did not give in time; unheard channels of the chain reach
+    no output. `load` is the share of its time that the engine uses; where that is too high the governor halves the
+    iterations of phase methods: `governor_level` times now, `governor_steps` times in all. `stuck_s` tells for how long
+    a model has been hanging. Unrecorded frames found the disk too slow. Device xruns are what the driver says that it
+    missed. Reopened tells how often the device had vanished and came back.
     Howls and limited samples are the guard's, where there is one.
     `native_plugins` tells, by place and name, how often each native plugin ran, what a call took on average (waiting
     for the GIL included), and how many failed.
@@ -29,6 +29,7 @@ class Statistics:
     unrecorded_frames: int
     unread_frames: int
     unheard_frames: int
+    unheard_channels: int
     device_xruns: int
     reopened: int
     bad_samples: int

@@ -11,12 +11,12 @@ REST_S = 1.0
 
 def source_frames(session: LiveSession) -> int:
     """Frames of the source; 0 where there is none."""
-    return int(session.exchange.record["source_frames"][0])
+    return session.source_frames
 
 
 def source_at(session: LiveSession) -> int:
     """The frame of the source that is played next."""
-    frames, at = source_frames(session), int(session.exchange.record["source_at"][0])
+    frames, at = session.source_frames, session.source_at
     return at % frames if frames and session.settings.loop else min(at, frames)
 
 

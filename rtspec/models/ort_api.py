@@ -5,6 +5,7 @@ Sessions are made here, from Python; compiled code then calls `Run` with tensors
 
 import ctypes
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
@@ -148,6 +149,15 @@ class OrtApi:
         """Free an object: a Status, Session, Value and so on."""
         ctypes.CFUNCTYPE(None, c_void_p)(self.address(f"Release{kind}"))(handle)
 
+    def release_with(self, owner: object, kind: str, *handles: int) -> None:
+        """Free objects when their owner goes; at the end of the interpreter, which takes ctypes and ours apart in any
+        order, the system does."""
+        weakref.finalize(owner, self._release_all, kind, handles).atexit = False
+
+    def _release_all(self, kind: str, handles: tuple[int, ...]) -> None:
+        for handle in handles:
+            self.release(kind, handle)
+
     def tensor(self, array: np.ndarray) -> int:
         """An OrtValue over a C-contiguous array, which the caller keeps alive; release it as "Value"."""
         shape = (c_int64 * array.ndim)(*array.shape)
@@ -199,12 +209,9 @@ class CSession:
             self.api.call("SetSessionLogSeverityLevel", options, c_int(_FATAL_ONLY))
             source = (c_void_p(self.api.env), c_char_p(model), c_size_t(len(model)))
             self.handle = self.api.made("CreateSessionFromArray", *source, options)
+            self.api.release_with(self, "Session", self.handle)
         finally:
             self.api.release("SessionOptions", options.value or 0)
-
-    def __del__(self):
-        if getattr(self, "handle", 0) and ctypes is not None:  # gone at the end of the interpreter
-            self.api.release("Session", self.handle)
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
         """Shapes of the outputs for one trial call, whose results are thrown away; :data:`TRIAL_S` at most."""
@@ -286,10 +293,7 @@ class RunOptions:
     def __init__(self):
         self._api = api()
         self.handle = self._api.made("CreateRunOptions")
-
-    def __del__(self):
-        if getattr(self, "handle", 0):
-            self._api.release("RunOptions", self.handle)
+        self._api.release_with(self, "RunOptions", self.handle)
 
     def end(self, ended: bool) -> None:
         """Let runs end at once, or go on again."""
@@ -303,10 +307,7 @@ class Values:
         self._arrays = arrays
         self._api = api()
         self.handles = [self._api.tensor(array) for array in arrays]
-
-    def __del__(self):
-        for handle in getattr(self, "handles", ()):
-            self._api.release("Value", handle)
+        self._api.release_with(self, "Value", *self.handles)
 
 
 def name_table(names: list[str]) -> tuple[np.ndarray, list[Any]]:

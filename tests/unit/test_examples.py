@@ -39,9 +39,11 @@ def test_every_script_is_run_by_a_test():
 
 
 @pytest.mark.parametrize("name", sorted(SAYS))
-def test_it_runs_and_says_what_it_promises(name):
+def test_it_runs_and_says_what_it_promises(name, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(Path(rtspec.__file__).parents[1])}
-    command = [sys.executable, f"examples/{name}.py"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    command = [sys.executable, ROOT / "examples" / f"{name}.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert re.search(SAYS[name], done.stdout.strip()), done.stdout

@@ -45,6 +45,13 @@ def test_text_tells_chain_latency_and_statistics(rtspec):
         (["--virtual", "--source", "nonsense.wav"], "nonsense.wav"),
         (["--output", "nonsense"], "output device"),
         (["--input", "nonsense", "--rate", "48000"], "input device"),
+        (["--virtual", "--loop"], "--loop does nothing without --source; add --source"),
+        (["--virtual", "--loop", "--source", "levels:day.csv"], "--loop does nothing for levels"),
+        (["--virtual", "--untimed"], "--untimed does nothing without --midi or --map"),
+        (["--virtual", "--osc-host", "0.0.0.0"], "--osc-host does nothing without --osc"),
+        (["--virtual", "--overwrite"], "--overwrite does nothing without --record"),
+        (["--input", "mic", "--source", "a.wav"], "--input is not heard beside --source"),
+        (["--input-channels", "2", "--source", "a.wav"], "--input-channels is not heard beside --source"),
     ],
 )
 def test_what_is_wrong_gives_one_line(rtspec, words, match):
