@@ -1,6 +1,7 @@
 """A session on the devices that are there now, whatever PortAudio found when it first looked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..audio.devices import Device, can_look_again, find_again, look_again
 from ..chain.board import Pedalboard
@@ -45,6 +46,20 @@ def reopened(before: LiveSession, plugins: Pedalboard, say: Callable[[str], None
         if writer is None or writer.sample_rate == before.settings.sample_rate:
             raise
         return LiveSession(before.settings.at_rate(writer.sample_rate), (reader, writer), plugins, say)
+
+
+@contextmanager
+def unfit_told(say: Callable[[str], None], told: set[str]) -> Iterator[None]:
+    """An attempt to play on: that the device is not there is no news, but that the chain cannot play on it, at its new
+    rate say, is told, once, or it would be silent for ever."""
+    try:
+        yield
+    except DeviceError:
+        return
+    except Exception as error:
+        if str(error) not in told:
+            told.add(str(error))
+            say(f"the audio device is there again, but this chain cannot play on it: {error}")
 
 
 def moved(

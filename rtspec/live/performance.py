@@ -23,7 +23,7 @@ from ..errors import DeviceError, InvalidValue
 from .arguments import panel_settings
 from .controllers import Controllers
 from .handing import Handing
-from .opening import DevicePair, moved, opened, reopened
+from .opening import DevicePair, moved, opened, reopened, unfit_told
 from .options import Control, Recording
 from .session import LiveSession, Settings
 from .statistics import Statistics
@@ -168,9 +168,8 @@ class Performance:
         """Play interleaved frames, float32 (n, channels), in place of the input, as soon as there is room."""
         rate = self.handing.sample_rate
         while len(frames):
+            self.pause(lambda: self.handing.has_room)
             frames, rate = self.handing.give(frames, rate, self.session.exchange)
-            if len(frames):
-                self.pause(lambda: self.handing.has_room)
 
     def read(self, n: int, ignore_dropped: bool) -> np.ndarray:
         """`n` frames of input, float32 (channels, n); what has come in where 0."""
@@ -205,18 +204,12 @@ class Performance:
         before.stop()
         while self._watch.goes_on(pause_s):
             pause_s = min(2 * pause_s, RETRY_S[1])
-            try:
+            with unfit_told(self.say, told):
                 look_again(died)
                 died = False
                 self.session = reopened(before, self.board, self.say)
                 self._go_on_from(before)
                 return
-            except DeviceError:
-                pass  # not there yet
-            except Exception as error:  # a chain that cannot play at the rate that the device has now, say
-                if str(error) not in told:
-                    told.add(str(error))
-                    self.say(f"the audio device is there again, but this chain cannot play on it: {error}")
             if self.session is not before:
                 self.session.stop()  # it could be built, but not be started
 

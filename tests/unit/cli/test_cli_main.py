@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -161,3 +162,28 @@ def test_a_live_stream_ends_cleanly_by_signal(number, status):
         raise AssertionError(f"it did not end: {child.communicate()[1]}") from None
     assert told(complaint) == [] and child.returncode == status
     assert ("callbacks" in out) == (status == 0)
+
+
+MADE_ANOTHER = """
+import os, signal, sys
+from rtspec import cli
+def run(parser):
+    try:
+        os.kill(os.getpid(), signal.{name})
+    except BaseException:
+        raise ImportError("an extension made this of it") from None
+sys.modules["rtspec.cli.devices"] = type(sys)("devices")
+sys.modules["rtspec.cli.devices"].__dict__.update(EXAMPLE="", add_arguments=lambda parser: None, run=run)
+sys.argv = ["rtspec", "devices", "--json"]
+sys.exit(cli.main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_that_an_import_made_another_error_of_still_ends_the_command(name):
+    number = getattr(signal, name)
+    heeded = partial(signal.signal, number, signal.SIG_DFL)
+    words = [sys.executable, "-c", MADE_ANOTHER.format(name=name)]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, preexec_fn=heeded)
+    assert (ran.returncode, ran.stderr) == (128 + number, "")
+    assert json.loads(ran.stdout)["error"]["kind"] == "Interrupted"

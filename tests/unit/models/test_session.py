@@ -1,5 +1,8 @@
 """A model's stage: frames through Run, states that go on, failures counted, reset to the bit, both ways to call Run."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from small_models import COUNT_STATE, SUM_STATE, doubling, failing, graph, halving, packaged, summing, tensor
@@ -218,3 +221,22 @@ def test_the_c_api_is_the_installed_onnxruntimes():
 
     assert ort_api.api().version == onnxruntime.__version__
     assert find("identity").is_file()
+
+
+HELD_TO_THE_END = """
+import ctypes, sys
+import numpy as np
+from rtspec.models import ort_api
+held = [ort_api.Values([np.zeros(4, np.float32)]), ort_api.RunOptions()]
+class Late:
+    def __del__(self):
+        held.clear()  # after ctypes and ours were taken apart
+sys.modules["late"] = Late()
+ort_api.ctypes = ort_api.c_void_p = None
+"""
+
+
+def test_nothing_complains_where_a_session_lives_to_the_end_of_the_interpreter():
+    words = [sys.executable, "-c", HELD_TO_THE_END]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
