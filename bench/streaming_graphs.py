@@ -10,6 +10,7 @@ from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
@@ -20,7 +21,7 @@ from rtspec.models.streaming.load import inputs_of
 from rtspec.models.streaming.run import StreamingRun, random_clip, run_offline
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "property"))
-graphs = import_module("test_streaming_graphs")
+graphs: Any = import_module("test_streaming_graphs")
 
 graphs.STEPS += graphs.LARGER_STEPS
 OPSETS = (11, 12, 13, 14, 15, 16, 17)
