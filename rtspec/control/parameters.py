@@ -193,6 +193,10 @@ class ParameterTable(Mapping[str, Parameter]):
         targets = self.targets if replaced is None else replaced(self)
         return address(targets) + 8 * list(self._parameters).index(name)
 
+    def own_address(self, name: str) -> int:
+        """Where the user's own value of `name` lies, a float64, whatever a driver puts in the place of the target."""
+        return address(self.targets) + 8 * list(self._parameters).index(name)
+
 
 _REPLACED: ContextVar[Callable[[ParameterTable], np.ndarray] | None] = ContextVar("targets", default=None)
 

@@ -4,9 +4,12 @@ import json
 import sys
 import time
 
+import mido
 import numpy as np
+import pedalboard
 
 import rtspec
+from rtspec.control.directory import processor_name
 from rtspec.live import transport
 
 RATE, SECONDS = 48000, 4.0
@@ -43,7 +46,52 @@ def play():
             "fresh": lambda: fresh(stream, chain),
         }
         for line in sys.stdin:
-            answer(asked[line.strip()]())
+            word, *rest = line.split()
+            answer(DOES[word](stream, *rest) if word in DOES else asked[word]())
+
+
+CHAINS = {
+    "level": lambda: [pedalboard.Clipping(-40), pedalboard.Gain(20)],
+    "filter": lambda: [pedalboard.LadderFilter(cutoff_hz=1000)],
+    "equalizer": lambda: [rtspec.Equalizer(bands="octave")],
+    "scene": lambda: [rtspec.SceneEqualizer()],
+    "inversion": lambda: [rtspec.SpectralInversion()],
+    "style": lambda: [rtspec.StyleTransfer("rain")],
+    "synth": lambda: [rtspec.TimbreSynth("organ", mix=1.0)],
+}
+
+
+def wear(stream, name):
+    """Play another chain, fresh; its titles."""
+    chain = CHAINS[name]()
+    stream.plugins[:] = chain
+    transport.seek(stream._session, 0)
+    stream.controllers.midi_map.cancel()
+    stream.controllers.midi_map.replace([])
+    stream.controllers.silence()
+    transport.pause(stream._session, False)
+    stream.settle(30)
+    return [processor_name(plugin) for plugin in chain]
+
+
+def feed(stream, number, value):
+    """A controller moves, as if by the MIDI port."""
+    stream.controllers.midi_map.feed(mido.Message("control_change", control=int(number), value=int(value)))
+
+
+def state(stream):
+    """What is not among the values: corners, rows of the map, block, place in the source, whether it rests."""
+    return {
+        "corners": list(stream.controllers.pad.corners),
+        "map": [each.as_dict() for each in stream.controllers.midi_map],
+        "block": stream.buffer_size,
+        "at_s": transport.source_at(stream._session) / RATE,
+        "paused": transport.is_paused(stream._session),
+        "saved": stream.controllers.bank.saved(),
+    }
+
+
+DOES = {"wear": wear, "feed": feed, "state": state}
 
 
 def fresh(stream, chain):
@@ -74,7 +122,8 @@ def sound(stream):
     power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
     hz = np.fft.rfftfreq(len(heard), 1 / RATE)
     octaves = [power[(hz >= f / 1.41) & (hz < f * 1.41)].sum() for f in 31.5 * 2.0 ** np.arange(10)]
-    return {"rms_db": decibels(np.mean(heard**2)), "octaves_db": [decibels(p) for p in octaves]}
+    found = {"rms_db": decibels(np.mean(heard**2)), "octaves_db": [decibels(p) for p in octaves]}
+    return {**found, "peak_hz": float(hz[np.argmax(power)])}
 
 
 def decibels(power):

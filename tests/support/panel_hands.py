@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 CHILD = Path(__file__).parent / "panel_child.py"
@@ -90,3 +91,162 @@ def by_keys(page, parameter, way):
 
 def by_switch(page, parameter):
     dial(page, parameter).click()
+
+
+# Three kinds of hands, each of which does the same --------------------------------------------------------------------
+
+
+class Mouse:
+    """Clicks and drags."""
+
+    is_keys = False
+
+    def __init__(self, page):
+        self.page = page
+
+    def press(self, target):
+        target.click()
+
+    def turn(self, target, way, steps):
+        """Move a dial by so many tenths of its travel or more."""
+        x, y = middle(target)
+        self._drag((x, y), (x, y - 24 * way * steps))
+
+    def place(self, field, x, y):
+        """Put a square's dot to a place, by a drag."""
+        self._drag(spot(field, x - 0.05 if x > 0.5 else x + 0.05, y), spot(field, x, y))
+
+    def slide(self, target, x):
+        """Move a range's thumb."""
+        self._drag(spot(target, 0.5, 0.5), spot(target, x, 0.5))
+
+    def choose(self, target, name):
+        target.select_option(label=name)
+
+    def carry(self, stage, title, over, way):
+        """Drag a card over another by its grip."""
+        grip = stage.page.get_by_role("button", name=f"Move {title}:")
+        self._drag(middle(grip), spot(stage.page.locator(f'.card[aria-label="{over}"]'), 0.4, 0.4))
+
+    @contextmanager
+    def key_held(self, note):
+        with self._held(spot(self.page.locator(f'[data-note="{note}"]'), 0.5, 0.9)):
+            yield
+
+    @contextmanager
+    def strip_at_top(self, strip):
+        with self._held(spot(strip, 0.5, 0.97)):
+            yield
+
+    @contextmanager
+    def _held(self, at):
+        self.page.mouse.move(*at)
+        self.page.mouse.down()
+        yield
+        self.page.mouse.up()
+
+    def _drag(self, start, end):
+        self.page.mouse.move(*start)
+        self.page.mouse.down()
+        self.page.mouse.move(*end, steps=3)
+        self.page.mouse.up()
+
+
+class Touch(Mouse):
+    """Fingers, one or several."""
+
+    def press(self, target):
+        target.tap()
+
+    def press_several(self, targets, hold=False):
+        """Several fingers at once."""
+        points = [{**dict(zip("xy", spot(target, 0.5, 0.9), strict=True)), "id": i} for i, target in enumerate(targets)]
+        self._send("touchStart", points)
+        if not hold:
+            self.lift()
+
+    def lift(self):
+        self._send("touchEnd", [])
+
+    @contextmanager
+    def _held(self, at):
+        self._send("touchStart", [dict(zip("xy", at, strict=True))])
+        yield
+        self.lift()
+
+    def _drag(self, start, end):
+        between = [start[i] + 0.5 * (end[i] - start[i]) for i in (0, 1)]
+        for kind, at in (("touchStart", start), ("touchMove", between), ("touchMove", end)):
+            self._send(kind, [dict(zip("xy", at, strict=True))])
+        self.lift()
+
+    def _send(self, kind, points):
+        self.page.touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+class Keys(Mouse):
+    """The tabulator's order, arrows, Enter and letters."""
+
+    is_keys = True
+
+    def press(self, target):
+        target.focus()
+        self.page.keyboard.press("Enter")
+
+    def turn(self, target, way, steps):
+        target.focus()
+        for _ in range(steps):
+            self.page.keyboard.press("PageUp" if way > 0 else "PageDown")
+
+    def place(self, field, x, y):
+        """As near as steps of a fiftieth come, from where the dot says that it is."""
+        field.focus()
+        for at, to, less, more in zip(
+            (0, 1), (x, y), ("ArrowLeft", "ArrowDown"), ("ArrowRight", "ArrowUp"), strict=True
+        ):
+            now = float(field.get_attribute("aria-valuetext").split(",")[at].strip(" %")) / 100
+            steps = round((to - now) / 0.02)
+            self._arrows((more if steps > 0 else less,), abs(steps))
+
+    def _arrows(self, names, *times):
+        for name, n in zip(names, times, strict=True):
+            for _ in range(n):
+                self.page.keyboard.press(name)
+
+    def slide(self, target, x):
+        target.focus()
+        self.page.keyboard.press("ArrowRight" if x > 0.5 else "ArrowLeft")
+
+    def choose(self, target, name):
+        """Type what the entry begins with."""
+        target.focus()
+        self.page.keyboard.type(name)
+        target.blur()
+
+    def carry(self, stage, title, over, way):
+        stage.page.get_by_role("button", name=f"Move {title}:").focus()
+        self.page.keyboard.press("ArrowRight" if way > 0 else "ArrowLeft")
+
+    @contextmanager
+    def key_held(self, note):
+        letter = "awsedftgyhujkolp"[note - 48]
+        self.page.keyboard.down(letter)
+        yield
+        self.page.keyboard.up(letter)
+
+    @contextmanager
+    def strip_at_top(self, strip):
+        strip.focus()
+        self._arrows(("ArrowUp",), 12)
+        yield
+        strip.blur()
+
+
+def middle(target):
+    return spot(target, 0.5, 0.5)
+
+
+def spot(target, x, y):
+    """A place on an element, from its left and lower edge, in shares of its size."""
+    box = target.bounding_box()
+    return box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]

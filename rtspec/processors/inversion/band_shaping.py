@@ -17,7 +17,7 @@ _NEPERS_PER_DB = np.log(10) / 10
 """Of power."""
 
 SHAPING_PARAMETERS = [
-    ParameterSpec("freeze", "", 0.0, 1.0, 0.0, description="above one half the levels stand still"),
+    ParameterSpec("freeze", "", 0.0, 1.0, 0.0, curve="switch", description="1: the levels stand still"),
     ParameterSpec("blur_ms", "ms", 0.0, 5000.0, 0.0, description="time constant with which the levels follow"),
     ParameterSpec("tilt_db_per_octave", "dB/octave", -12.0, 12.0, 0.0, description="of the levels, about 1 kHz"),
     *(

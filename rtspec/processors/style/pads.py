@@ -17,8 +17,8 @@ _NOTE_ON = 0x90
 PADS = Record(
     "Pads",
     counts="n",
-    addresses="inbox place strength channel",
-    constants="weights:i8[n]",
+    addresses="inbox place strength own_strength channel",
+    constants="weights:i8[n] own_weights:i8[n]",
     arrays="message:Message[1]",
     elements=(MESSAGE,),
 )
@@ -26,8 +26,11 @@ PADS = Record(
 
 @njit
 def _choose(s, which):
+    """The user's own values, as a hand would move them, and what the stages follow, at once."""
     for k in range(s.n):
-        store_double(s.weights[k], 1.0 if k == which else 0.0)
+        share = 1.0 if k == which else 0.0
+        store_double(s.own_weights[k], share)
+        store_double(s.weights[k], share)
 
 
 @step
@@ -40,6 +43,7 @@ def strike(state, x, n, y):
         heard = only == 0 or only == (message.status & 15) + 1
         if heard and message.status & 0xF0 == _NOTE_ON and message.data2 > 0 and 0 <= pad < N_PADS:
             _choose(s, pad % s.n)
+            store_double(s.own_strength, message.value)
             store_double(s.strength, message.value)
     return n
 
@@ -65,6 +69,8 @@ def pads_stage(table: ParameterTable, weights: list[str], inbox: Inbox) -> Stage
         place=address(message),
         message=message,
         strength=table.target_address("strength"),
+        own_strength=table.own_address("strength"),
         channel=table.target_address("pad_channel"),
         weights=aligned_copy(np.array([table.target_address(name) for name in weights], np.int64)),
+        own_weights=aligned_copy(np.array([table.own_address(name) for name in weights], np.int64)),
     )

@@ -61,7 +61,7 @@ _SPECS = [
     ParameterSpec("onset", "", 0.0, 1.0, 0.0, description="slows a note's beginning beside the instrument's own"),
     ParameterSpec("fade", "", 0.0, 1.0, 0.0, description="lets a held note die away, at 1 by 60 dB a second"),
     ParameterSpec("voices", "", 1.0, MAX_VOICES, MAX_VOICES, description="notes that sound at once", setup=True),
-    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, setup=True,
+    ParameterSpec("mpe", "", 0.0, 1.0, 0.0, curve="switch", setup=True,
                   description="1: each note on a channel of its own (MPE, lower zone)"),
     ParameterSpec("drums", "", 0.0, 1.0, 0.0, curve="switch", setup=True,
                   description="1: channel 10, General MIDI's drums, plays notes too"),

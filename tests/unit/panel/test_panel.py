@@ -299,3 +299,15 @@ def test_the_plane_of_anchors_holds_what_differs_most():
     mean, axes = principal(places)
     assert np.allclose(mean, places.mean(axis=0)) and np.allclose(axes @ axes.T, np.eye(2))
     assert abs(axes[0, 1]) > 0.99 and abs(axes[1, 3]) > 0.99
+
+
+def test_a_struck_pad_moves_the_users_own_table_in_a_stream():
+    """Streams let stages follow values of their own; what a pad chose was overwritten from the user's at once."""
+    import mido
+
+    style = rtspec.StyleTransfer("rain")
+    with rtspec.AudioStream(
+        plugins=[style], source=rtspec.Loop(tone(440)[None]), devices=rtspec.Devices(virtual=True)
+    ) as playing:
+        playing.send(mido.Message("note_on", note=36, velocity=127))
+        until(lambda: style.style == "bells" and style.strength == 1.0)

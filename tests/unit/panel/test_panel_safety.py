@@ -1,6 +1,7 @@
 """Who gets in, what is refused, and what clients that misbehave do to the sound: nothing."""
 
 import json
+import os
 import random
 import time
 from urllib.parse import urlsplit
@@ -16,6 +17,9 @@ from rtspec.panel.gate import Gate
 from rtspec.panel.verbs import VERBS
 
 pytestmark = pytest.mark.timeout(180)
+STOPPED_S = float(os.environ.get("RTSPEC_PANEL_STOPPED_S", "4"))
+"""How long a client does not read; 120 where there is time."""
+
 SOUND = 0.1 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000, dtype=np.float32)[None]
 
 
@@ -155,11 +159,11 @@ def _drain(client):
 def test_a_client_that_stops_reading_disturbs_nobody(stream):
     with panel_client(stream.panel_url, max_queue=1) as stopped, panel_client(stream.panel_url) as reading:
         state_of(reading)
-        before, pictures, end = stream.statistics, 0, time.monotonic() + 4.0
+        before, pictures, end = stream.statistics, 0, time.monotonic() + STOPPED_S
         while time.monotonic() < end:
             pictures += isinstance(reading.recv(timeout=2), bytes)
         after = stream.statistics
-        assert pictures > 60, "the one that reads gets its pictures"
+        assert pictures > 15 * STOPPED_S, "the one that reads gets its pictures"
         assert after.callbacks > before.callbacks and after.overruns == before.overruns
         tell(reading, "set", address=_first(stream), value=1.0)
         assert heard(reading, lambda message: not isinstance(message.get("picture"), type(None)))
