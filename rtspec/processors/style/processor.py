@@ -15,6 +15,7 @@ from ...frames.analysis import analysis_stage
 from ...frames.plan import FramePlan
 from ...frames.synthesis import synthesis_stage
 from ...models.manifest import Manifest
+from ...models.one_call.form import PRECISIONS, Precision
 from ...models.packages import load
 from ...models.session import model_stage
 from ..base import check_choice, specs_of
@@ -62,6 +63,9 @@ class StyleTransfer(FrameProcessor):
     model : str or Path
         A package of ``rtspec train style``.
     seed : int
+    precision : {"auto", "float"}
+        "auto" keeps large weights of a heavy network as float16 where that is proved within 70 dB of the file's own
+        answers; "float" never does.
     **weights
         Starting weights `style_1`, `style_2`, …, 0 to 1; what counts is their share in the sum.
 
@@ -99,9 +103,11 @@ class StyleTransfer(FrameProcessor):
         output_db: float = 0.0,
         model: str | Path = MODEL,
         seed: int = 0,
+        precision: Precision = "auto",
         **weights: float,
     ):
         self._model, self._seed = load(model), int(seed)
+        self._precision: Precision = check_choice("precision", precision, PRECISIONS)
         _check_model(self._model.manifest, self._model.fixed_bins)
         own = {"strength": strength, "noise": noise, "texture_db": texture_db, "follow": follow}
         super().__init__(
@@ -177,7 +183,7 @@ class StyleTransfer(FrameProcessor):
         spectrum, made = aligned(N_BINS, np.complex64), aligned(N_BINS, np.complex64)
         seen, answer = aligned(N_FEATURES + CONTROLS), aligned(N_BINS)
         own = {name: aligned(1) for name in ("noise", "strength", "texture_db", "follow")}
-        model = model_stage(self._model)
+        model = model_stage(self._model, precision=self._precision)
         places = {name: place.ctypes.data for name, place in own.items()}
         places |= {name: model.parameter_address(name) for name in self._weights}
         noise = own.pop("noise")
