@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from ..audio.jack import JackGraph
-from ..errors import DeviceError
+from ..errors import DeviceError, InvalidValue
 from .harness import Job, measured
 
 BLOCKS = (64, 128, 256)
@@ -31,9 +31,11 @@ def run(
     phases: Sequence[str] = ("",),
     sample_rate: int = 48000,
     report: Callable[[dict], None] = lambda row: None,
+    processor: str = "",
 ) -> list[dict]:
     """Measure the round trip for each block, plan and phase method (empty: the input's own), on JACK dummy servers
-    of this function's own.
+    of this function's own. A `processor`, by its name on the command line, is measured instead of the plans, where it
+    leaves the sound alone: at strength or amount 0.
 
     Returns
     -------
@@ -43,8 +45,9 @@ def run(
         moved.
     """
     rows = []
-    for phase, (n_fft, hop), block in product(phases, plans, blocks):
-        rows.append(_undisturbed(Job(__name__, "jack", block, sample_rate, 0.0, n_fft, hop, phase=phase)))
+    chain = (processor,) if processor else ()
+    for phase, (n_fft, hop), block in product(phases, plans[:1] if processor else plans, blocks):
+        rows.append(_undisturbed(Job(__name__, "jack", block, sample_rate, 0.0, n_fft, hop, phase=phase, chain=chain)))
         report(rows[-1])
     return rows
 
@@ -63,7 +66,8 @@ def measure(job: Job) -> dict:
     import rtspec
 
     options = {"phase": job.phase, "output_db": QUIET_DB} if job.phase else {}
-    processor = rtspec.OnnxProcessor("identity", n_fft=job.n_fft, hop=job.hop, **options)
+    identity = rtspec.OnnxProcessor("identity", n_fft=job.n_fft, hop=job.hop, **options)
+    processor = _left_alone(job.chain[0]) if job.chain else identity
     sent = _burst(job) if job.phase else _impulse(job)
     stream = rtspec.AudioStream(
         plugins=processor,
@@ -76,15 +80,25 @@ def measure(job: Job) -> dict:
         JackGraph(job.server).loop_back()
         _wait_for_tape(stream, TAPE_SECONDS * job.sample_rate)
     compared = _centres_compared(stream, sent[0], job.hop) if job.phase else _compared(stream, sent.shape[1] - 1)
-    about = {"phase": job.phase} if job.phase else {}
+    about = {"n_fft": job.n_fft, "hop": job.hop} | ({"phase": job.phase} if job.phase else {})
     return {
         "block": job.block,
-        "n_fft": job.n_fft,
-        "hop": job.hop,
-        **about,
+        **({"processor": job.chain[0]} if job.chain else about),
         **compared,
         "underruns": stream.statistics.underruns,
     }
+
+
+def _left_alone(name: str):
+    """A processor that gives its input, late."""
+    import rtspec
+
+    made = rtspec.processors.create(name)
+    for dial in ("strength", "amount"):
+        if dial in made.parameters:
+            made.parameters[dial].value = 0.0
+            return made
+    raise InvalidValue(f"processor {name!r} has no strength and no amount at which it gives its input; try style:rain")
 
 
 def _impulse(job: Job) -> np.ndarray:

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["latency"].add_argument(
         "--phase", action="append", metavar="METHOD", help="rebuild phases by this method; may be repeated"
     )
+    made["latency"].add_argument(
+        "--processor", metavar="NAME[:WORD]", help="measure this one, at strength 0; and style's pads"
+    )
     made["engine"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="for each block (default 60)")
     made["engine"].add_argument(
         "--processor", action="append", metavar="NAME[:MODEL]", help="of the chain (default inversion, onnx:tilt-gate)"
@@ -93,6 +96,8 @@ def _latency(args: argparse.Namespace) -> int:
     from ..benchmarks import latency as latency_benchmark
     from ..benchmarks import midi as midi_benchmark
 
+    if args.processor:
+        return _of_processor(args)
     options = {"phases": args.phase or ("",), "sample_rate": args.rate}
     rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, report=report, **options))
     shown = [{**{k: v for k, v in row.items() if k != "items"}, "items": _items(row["items"])} for row in rows]
@@ -101,6 +106,21 @@ def _latency(args: argparse.Namespace) -> int:
     data = {"sample_rate": args.rate, "rows": rows, "midi_to_sound": notes}
     emit(args, data, f"{table(shown)}\n\nMIDI to sound\n\n{table(listed)}")
     return 0 if all(row["equal"] for row in rows) and all(row["kept"] for row in notes if row["timed"]) else 1
+
+
+def _of_processor(args: argparse.Namespace) -> int:
+    from ..benchmarks import latency as latency_benchmark
+    from ..benchmarks import pads
+
+    options = {"sample_rate": args.rate, "processor": args.processor}
+    rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, report=report, **options))
+    shown = [{**{k: v for k, v in row.items() if k != "items"}, "items": _items(row["items"])} for row in rows]
+    text, data = table(shown), {"sample_rate": args.rate, "rows": rows}
+    if args.processor.partition(":")[0] == "style":
+        data["pads"] = _measured(args, lambda report: pads.run(args.blocks, args.rate, report=report))
+        text += f"\n\nPad to change\n\n{table([{k.replace('_', ' '): v for k, v in r.items()} for r in data['pads']])}"
+    emit(args, data, text)
+    return 0 if all(row["equal"] for row in rows) and all(row["kept"] for row in data.get("pads", [])) else 1
 
 
 def _items(items: dict[str, int]) -> str:

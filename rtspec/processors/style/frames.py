@@ -21,6 +21,8 @@ N_DRAWN = 32
 N_NOISE = N_DRAWN + N_BINS
 """Those, and one for each bin: by how much noise would be louder or softer there than its mean."""
 N_FEATURES = N_BINS + 1 + N_NOISE
+N_ANSWER = N_BINS + 1
+"""A magnitude for each bin, and how far the phases are those of noise."""
 CONTROLS = 2
 """Beside the features: the slow level and the quick one, as powers."""
 
@@ -64,8 +66,8 @@ def shares(frame_rate_hz: float) -> tuple[float, float]:
 LOOK = Record(
     "Look",
     counts="state=0 seed",
-    reals="slow=0 quick=0 slow_share quick_share reference",
-    shared="noise:f4[1] follow:f4[1]",
+    reals="slow=0 quick=0 slow_share quick_share reference hiss_power",
+    shared=f"hiss:c8[{N_BINS}] noise:f4[1] follow:f4[1]",
     constants=f"murmur:f4[{N_BINS}]",
 )
 
@@ -82,9 +84,9 @@ def _uniform(s):
 
 
 @njit
-def grain(uniform):
-    """Logarithm of the magnitude of a bin of noise, whose mean is 0."""
-    return 0.5 * np.log(1e-4 - np.log(uniform)) + 0.2885
+def grain(power):
+    """Logarithm of the magnitude of a bin of noise, whose mean is 0, from its power as a share of the mean."""
+    return 0.5 * np.log(1e-4 + power) + 0.2885
 
 
 @njit
@@ -93,8 +95,9 @@ def _draw(s, noise, amount):
     for k in range(0, N_DRAWN, 2):
         radius, turn = np.sqrt(-2.0 * np.log(_uniform(s))), 2.0 * np.pi * _uniform(s)
         noise[k], noise[k + 1] = amount * radius * np.cos(turn), amount * radius * np.sin(turn)
-    for k in range(N_DRAWN, N_NOISE):
-        noise[k] = amount * grain(_uniform(s))
+    for k in range(N_BINS):
+        value = s.hiss[k]
+        noise[N_DRAWN + k] = amount * grain((value.real**2 + value.imag**2) / s.hiss_power)
 
 
 @njit
@@ -129,12 +132,19 @@ def look(state, x, n, y):
     return n
 
 
-def look_stage(plan: FramePlan, noise: np.ndarray, follow: np.ndarray, seed: int = 0) -> Stage:
+def hiss_power(plan: FramePlan) -> float:
+    """Mean power of a bin of a frame of noise of variance 1."""
+    return float(np.sum(np.array(plan.analysis, np.float64) ** 2))
+
+
+def look_stage(plan: FramePlan, hiss: np.ndarray, noise: np.ndarray, follow: np.ndarray, seed: int = 0) -> Stage:
     """Features of frames, and the noise beside them, which begins anew at a reset.
 
     Parameters
     ----------
     plan : FramePlan
+    hiss : ndarray, complex64, shape (N_BINS,)
+        The frame of white noise of variance 1.
     noise : ndarray, float32, shape (1,)
         How strong the noise is, 0 to 1; read at each frame.
     follow : ndarray, float32, shape (1,)
@@ -150,9 +160,34 @@ def look_stage(plan: FramePlan, noise: np.ndarray, follow: np.ndarray, seed: int
         quick_share=quick,
         reference=reference_power(plan),
         murmur=_MURMUR,
+        hiss_power=hiss_power(plan),
+        hiss=hiss,
         noise=noise,
         follow=follow,
     )
+
+
+_OTHER = 0x5DEECE66D
+"""Turns a seed into that of numbers that have nothing to do with its own."""
+
+HISS = Record("Hiss", counts="state=0 seed")
+
+
+@step
+def draw_hiss(state, x, n, y):
+    """`n` hops of white noise of variance 1."""
+    s = HISS(state)
+    hops = float_rows(y, n, HOP)
+    for t in range(n):
+        for k in range(0, HOP, 2):
+            radius, turn = np.sqrt(-2.0 * np.log(_uniform(s))), 2.0 * np.pi * _uniform(s)
+            hops[t, k], hops[t, k + 1] = radius * np.cos(turn), radius * np.sin(turn)
+    return n
+
+
+def hiss_stage(seed: int = 0) -> Stage:
+    """White noise, a hop at a time; it begins anew at a reset."""
+    return Stage(draw_hiss, HISS, seed=seed ^ _OTHER)
 
 
 def seen_of(spectrum: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +227,8 @@ RETELL = Record(
     "Retell",
     counts="seed=0 state=0",
     reals="reference",
-    shared=f"spectrum:c8[{N_BINS}] levels:f4[{CONTROLS}] strength:f4[1] texture_db:f4[1] follow:f4[1]",
+    shared=f"spectrum:c8[{N_BINS}] hiss:c8[{N_BINS}] levels:f4[{CONTROLS}]"
+    " noise:f4[1] strength:f4[1] texture_db:f4[1] follow:f4[1]",
     arrays=f"made:f4[{N_BINS}]",
 )
 
@@ -208,33 +244,40 @@ def _magnitudes(s, answer, level):
 
 
 @njit
-def _phase(s, value, size, least):
-    """The input's own phase; a random one where the input is nothing but the window's side lobes, whose phases agree
-    so well that they would make a pulse of every frame."""
+def _phase(s, k, size, least, share):
+    """The input's own phase, as far as it is not `share` that of noise; a random one where the input is nothing but the
+    window's side lobes, whose phases agree so well that they would make a pulse of every frame."""
+    if share > 0.0:
+        noise = s.hiss[k] / (np.float32(abs(s.hiss[k])) + np.float32(TINY))
+        if share < 1.0 and least < size < LOUDEST:
+            noise = np.float32(1.0 - share) * (s.spectrum[k] / np.float32(size)) + np.float32(share) * noise
+            noise /= np.float32(abs(noise)) + np.float32(TINY)
+        return noise
     if least < size < LOUDEST:
-        return value / np.float32(size)
+        return s.spectrum[k] / np.float32(size)
     turn = 2.0 * np.pi * _uniform(s)
     return np.complex64(complex(np.cos(turn), np.sin(turn)))
 
 
 @step
 def retell(state, x, n, y):
-    """An answer → the spectrum: the texture's magnitudes, by `strength`, on the input's phases."""
+    """An answer → the spectrum: the texture's magnitudes, by `strength`, on the input's phases or those of noise."""
     s = RETELL(state)
-    answers, out = float_rows(x, n, N_BINS), complex_rows(y, n, N_BINS)
+    answers, out = float_rows(x, n, N_ANSWER), complex_rows(y, n, N_BINS)
     spectrum, strength, follow = s.spectrum, float(s.strength[0]), float(s.follow[0])
     gain = 10.0 ** (s.texture_db[0] / 20.0)
     slow, level = float(s.levels[0]), _mixed_level(float(s.levels[1]), s.reference, follow)
     room, least = ROOM * level, np.sqrt(FLOOR * slow)
     for t in range(n):
         power = _magnitudes(s, answers[t], level)
+        share = min(max(answers[t, N_BINS], 0.0), 1.0) * s.noise[0] * strength
         scale = gain * (1.0 if power <= room else np.sqrt(room / power))
         for k in range(N_BINS):
             size = abs(spectrum[k])
             wanted = scale * s.made[k]
             if strength < 1.0:
                 wanted = wanted**strength * np.sqrt(size * size + FLOOR * slow) ** (1.0 - strength)
-            out[t, k] = np.float32(wanted) * _phase(s, spectrum[k], size, least)
+            out[t, k] = np.float32(wanted) * _phase(s, k, size, least, share)
             if strength == 0.0 and size < LOUDEST:
                 out[t, k] = spectrum[k]
     return n
@@ -252,7 +295,9 @@ def retell_stage(
     plan: FramePlan,
     spectrum: np.ndarray,
     levels: np.ndarray,
+    hiss: np.ndarray,
     *,
+    noise: np.ndarray,
     strength: np.ndarray,
     texture_db: np.ndarray,
     follow: np.ndarray,
@@ -266,7 +311,9 @@ def retell_stage(
         Of the frame, as it came.
     levels : ndarray, float32, shape (CONTROLS,)
         Of the frame.
-    strength, texture_db, follow : ndarray, float32, shape (1,)
+    hiss : ndarray, complex64, shape (N_BINS,)
+        The frame of noise.
+    noise, strength, texture_db, follow : ndarray, float32, shape (1,)
         The processor's parameters.
     """
     return Stage(
@@ -276,6 +323,8 @@ def retell_stage(
         made=aligned(N_BINS),
         spectrum=spectrum,
         levels=levels,
+        hiss=hiss,
+        noise=noise,
         strength=strength,
         texture_db=texture_db,
         follow=follow,

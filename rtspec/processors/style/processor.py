@@ -20,7 +20,7 @@ from ...models.packages import load
 from ...models.session import model_stage
 from ..base import check_choice, specs_of
 from ..frame_processor import FrameProcessor
-from .frames import CONTROLS, N_BINS, N_FEATURES, N_FFT, look_stage, retell_stage
+from .frames import CONTROLS, HOP, N_ANSWER, N_BINS, N_FEATURES, N_FFT, hiss_stage, look_stage, retell_stage
 from .pads import pads_stage
 
 MODEL = "style-live"
@@ -41,7 +41,8 @@ class StyleTransfer(FrameProcessor):
     """Tell live sound in the texture of another: what is played goes on, made of rain, of bells, of a crowd.
 
     A causal network hears each frame's magnitudes, and noise, and says the magnitudes that the style has there; the
-    phases are the input's own. Styles are weights, so between them lies what no style is.
+    phases are the input's own, or, of styles that keep no chords, those of the noise. Styles are weights, so
+    between them lies what no style is.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ class StyleTransfer(FrameProcessor):
     strength : float
         0 to 1; how far each bin goes from the input's level (0) to the texture's (1), in dB.
     noise : float
-        0 to 1; how much the texture varies by itself. It comes from `seed`, and begins anew at a reset.
+        0 to 1; how much the texture varies by itself, and how far its phases may be those of noise. It comes
+        from `seed`, and begins anew at a reset.
     texture_db : float
         -24 to 12 dB.
     follow : float
@@ -73,7 +75,7 @@ class StyleTransfer(FrameProcessor):
     -----
     An effect that takes MIDI: notes 36 to 51, the usual pads, choose a style, and the velocity is the strength.
     Controllers 20 and those after it move the weights. With `texture_db` at 0 or below no frame has more than twice the
-    input's power (+ 3 dB).
+    power (+ 3 dB) of a level that rises with the input at once and falls towards it by up to 72 dB a second.
 
     References
     ----------
@@ -179,27 +181,29 @@ class StyleTransfer(FrameProcessor):
         return Program(rows, [pads, *made.stages], made.x, made.y, made.latency, keep=(made, inbox), inboxes=[inbox])
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        """Analysis, features and noise, model, texture, overlap-add."""
-        spectrum, made = aligned(N_BINS, np.complex64), aligned(N_BINS, np.complex64)
-        seen, answer = aligned(N_FEATURES + CONTROLS), aligned(N_BINS)
+        """Analysis of sound and of noise, features, model, texture, overlap-add."""
+        spectrum, hiss, made = (aligned(N_BINS, np.complex64) for _ in range(3))
+        seen, answer, drawn = aligned(N_FEATURES + CONTROLS), aligned(N_ANSWER), aligned(HOP)
         own = {name: aligned(1) for name in ("noise", "strength", "texture_db", "follow")}
         model = model_stage(self._model, precision=self._precision)
         places = {name: place.ctypes.data for name, place in own.items()}
         places |= {name: model.parameter_address(name) for name in self._weights}
-        noise = own.pop("noise")
         ramps = ramp_stage(self.parameters, places, plan.frame_rate_hz)
+        noise, of_noise = hiss_stage(self._seed), analysis_stage(plan)
         analysis, synthesis = analysis_stage(plan), synthesis_stage(plan)
-        look = look_stage(plan, noise, own["follow"], self._seed)
-        retell = retell_stage(plan, spectrum, seen[N_FEATURES:], **own)
+        look = look_stage(plan, hiss, own["noise"], own["follow"], self._seed)
+        retell = retell_stage(plan, spectrum, seen[N_FEATURES:], hiss, **own)
         rows = [
             analysis.row(inbox, spectrum),
+            noise.row(inbox, drawn),
+            of_noise.row(drawn, hiss),
             ramps.row(spectrum, spectrum),
             look.row(spectrum, seen),
             model.row(seen, answer),
             retell.row(answer, made),
             synthesis.row(made, outbox),
         ]
-        return rows, [analysis, ramps, look, model, retell, synthesis]
+        return rows, [analysis, noise, of_noise, ramps, look, model, retell, synthesis]
 
 
 def _check_model(manifest: Manifest, n_features: int | None) -> None:

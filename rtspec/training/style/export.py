@@ -75,7 +75,7 @@ def _weight(k: int, name: str) -> dict:
 def golden_input() -> np.ndarray:
     """Features of decaying noise and tones, float32 of shape (1, 48, N_FEATURES)."""
     spectrum = stft(golden_sound(PLAN.sample_rate), PLAN)[:, :_GOLDEN_FRAMES]
-    return seen_of(spectrum, drawn(np.random.default_rng(0), _GOLDEN_FRAMES))[0][np.newaxis]
+    return seen_of(spectrum, drawn(np.random.default_rng(0), _GOLDEN_FRAMES)[0])[0][np.newaxis]
 
 
 def _card(args: argparse.Namespace) -> str:

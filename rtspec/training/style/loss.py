@@ -6,12 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...processors.style.frames import LEAST, MOST, PLAN, ROOM, TINY
+from ...processors.style.frames import LEAST, MOST, N_BINS, PLAN, ROOM, TINY
 from ..enhancement.live import overlap_added
 from .judges import Judge, content_kept, levelled, resampled, spectrogram
 from .sounds import EDGE, N_JUDGED
 
-GOALS = {"envelope": 0.8, "onset": 0.93, "chroma": 0.6}
+GOALS = {"envelope": 0.78, "onset": 0.92, "chroma": 0.6}
 """Correlations with the content beyond which nothing more is asked."""
 LEVEL_WEIGHT = 0.3
 NEAR = 0.02
@@ -20,22 +20,25 @@ NEAR = 0.02
 
 class Batch(NamedTuple):
     """features (batch, n_frames, N_FEATURES), spectrum (batch, n_frames, N_BINS), levels (batch, n_frames, 2),
-    weights (batch, n_styles), style (batch, n_samples) at the judges' rate, and the judge's seed."""
+    weights (batch, n_styles), style (batch, n_samples) at the judges' rate, hiss as spectrum, and the judge's seed."""
 
     features: Tensor
     spectrum: Tensor
     levels: Tensor
     weights: Tensor
     style: Tensor
+    hiss: Tensor
     seed: Tensor
 
 
-def retold(answer: Tensor, spectrum: Tensor, levels: Tensor) -> Tensor:
+def retold(answer: Tensor, spectrum: Tensor, levels: Tensor, hiss: Tensor) -> Tensor:
     """What the compiled stage ``retell`` makes of an answer at full strength, for whole clips and differentiable."""
-    made = torch.exp(answer.clamp(LEAST, MOST)) * levels[..., 1:].sqrt()
+    made = torch.exp(answer[..., :N_BINS].clamp(LEAST, MOST)) * levels[..., 1:].sqrt()
     power, room = made.square().mean(-1, keepdim=True), ROOM * levels[..., 1:]
     made = made * (torch.clamp(room / (power + TINY), max=1.0) + 1e-12).sqrt()  # of 0 it has no slope
-    return made * spectrum / (spectrum.abs() + 1e-12)
+    share = answer[..., N_BINS:]
+    phase = (1 - share) * spectrum / (spectrum.abs() + 1e-12) + share * hiss / (hiss.abs() + 1e-12)
+    return made * phase / (phase.abs() + 1e-12)
 
 
 def heard(spectrum: Tensor) -> Tensor:
@@ -71,7 +74,7 @@ class StyleLoss:
         each = Batch(*batch)
         with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
             answer = network(each.features, each.weights)
-        spectrum = retold(answer.float(), each.spectrum, each.levels)
+        spectrum = retold(answer.float(), each.spectrum, each.levels, each.hiss)
         made, content, style = heard(spectrum), heard(each.spectrum), spectrogram(levelled(each.style))
         with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
             near, far, size = Judge(int(each.seed), self.n_filters).judge(made, style, content)

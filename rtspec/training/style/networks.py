@@ -49,6 +49,11 @@ class StyleNetwork(nn.Module):
         Their dilations double from 1 to 8 and begin again.
     embedding : int
         Numbers that a style is, beside its spectrum.
+
+    Attributes
+    ----------
+    hissing : Tensor, shape (n_styles, 1)
+        1 for styles whose phases are those of noise, 0 for those that keep the input's; not learnt.
     """
 
     def __init__(self, n_styles: int, width: int = 192, n_blocks: int = 5, embedding: int = 32):
@@ -58,6 +63,7 @@ class StyleNetwork(nn.Module):
         self.spectra = nn.Parameter(torch.zeros(n_styles, N_BINS))
         self.kept = nn.Parameter(torch.full((n_styles, N_BINS), 0.2 / GAIN))
         self.rough = nn.Parameter(torch.full((n_styles, N_BINS), 0.6 / GAIN))
+        self.register_buffer("hissing", torch.zeros(n_styles, 1), persistent=False)
         self.enter = nn.Linear(N_BINS + 1 + N_DRAWN, width)
         self.blocks = nn.ModuleList(Block(width, 5, 2 ** (k % 4), embedding) for k in range(n_blocks))
         self.norm = nn.LayerNorm(width)
@@ -66,7 +72,7 @@ class StyleNetwork(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
-        """(batch, n_frames, N_FEATURES), (batch or 1, n_styles) → (batch, n_frames, N_BINS)."""
+        """(batch, n_frames, N_FEATURES), (batch or 1, n_styles) → (batch, n_frames, N_ANSWER)."""
         shares = (weights / weights.sum(-1, keepdim=True).clamp(min=LEAST_WEIGHT)).unsqueeze(1)
         style = torch.matmul(shares, self.styles)
         x = torch.relu(self.enter(features[..., : N_FEATURES - N_BINS]))
@@ -75,4 +81,5 @@ class StyleNetwork(nn.Module):
         heard = (features[..., :N_BINS] / SHRINK - math.log(FLOOR) / 2) / 2
         said = torch.matmul(shares, self.spectra) + torch.matmul(shares, self.kept) * heard
         said = said + torch.matmul(shares, self.rough) * features[..., N_FEATURES - N_BINS :]
-        return self.leave(self.norm(x)) + GAIN * said
+        share = torch.matmul(shares, self.hissing) + 0.0 * features[..., :1]
+        return torch.cat([self.leave(self.norm(x)) + GAIN * said, share], -1)

@@ -9,7 +9,7 @@ from scipy.signal import resample_poly
 
 from ...errors import InvalidValue
 from ...frames import stft
-from ...processors.style.frames import HOP, N_DRAWN, N_NOISE, PLAN, SAMPLE_RATE, grain, seen_of
+from ...processors.style.frames import HOP, N_DRAWN, PLAN, SAMPLE_RATE, grain, hiss_power, seen_of
 from ..data.folders import FACTS, Clip, chances, clips, tracks
 from ..data.packages import DataError
 
@@ -84,10 +84,14 @@ def _texture(name: str, sound: np.ndarray) -> np.ndarray:
     return sound * np.float32(0.1 / level)
 
 
-def drawn(rng: np.random.Generator, n_frames: int) -> np.ndarray:
-    """Noise as the stage draws it, from another generator: float32 of shape (n_frames, N_NOISE)."""
-    normal, uniform = rng.standard_normal((n_frames, N_DRAWN)), 1.0 - rng.random((n_frames, N_NOISE - N_DRAWN))
-    return np.concatenate([normal, grain(uniform)], 1).astype(np.float32)
+def drawn(rng: np.random.Generator, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise as the stages draw it, from another generator: what the network is shown of it, float32 of shape
+    (n_frames, N_NOISE), and its spectra, complex64 of shape (n_frames, N_BINS)."""
+    sound = rng.standard_normal(n_frames * HOP + PLAN.length).astype(np.float32)
+    hiss = np.ascontiguousarray(stft(sound, PLAN)[:, -n_frames:].T)
+    power = (hiss.real**2 + hiss.imag**2) / hiss_power(PLAN)
+    shown = np.concatenate([rng.standard_normal((n_frames, N_DRAWN)), grain(power)], 1)
+    return shown.astype(np.float32), hiss
 
 
 def split(style: Style, share: float = 0.6) -> tuple[Style, Style]:
@@ -177,7 +181,7 @@ class Batches:
         self._only = list(range(len(styles))) if only is None else list(only)
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
-        """Features, spectra, levels, weights and sounds of styles, and the judge's seed."""
+        """Features, spectra, levels, weights, sounds of styles and spectra of noise, and the judge's seed."""
         order = np.concatenate([rng.permutation(self._only) for _ in range(-(-n // len(self._only)))])[:n]
         items = [self._item(rng, int(which)) for which in order]
         return (*(np.stack(part) for part in zip(*items, strict=True)), np.array(int(rng.integers(1 << 31))))
@@ -185,10 +189,11 @@ class Batches:
     def _item(self, rng: np.random.Generator, which: int) -> tuple[np.ndarray, ...]:
         sound = self.contents.draw(rng, N_FRAMES * HOP)
         spectrum = stft(sound, PLAN)[:, :N_FRAMES]
-        features, levels = seen_of(spectrum, drawn(rng, N_FRAMES))
+        noise, hiss = drawn(rng, N_FRAMES)
+        features, levels = seen_of(spectrum, noise)
         weights = np.zeros(len(self.styles), np.float32)
         weights[which] = 1
-        return features, np.ascontiguousarray(spectrum.T), levels, weights, self._excerpt(rng, which)
+        return features, np.ascontiguousarray(spectrum.T), levels, weights, self._excerpt(rng, which), hiss
 
     def _excerpt(self, rng: np.random.Generator, which: int) -> np.ndarray:
         sound, n = self._judged[which], round(STYLE_S * RATE)

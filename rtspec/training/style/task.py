@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tonal",
         default=",".join(TONAL),
         metavar="A,B",
-        help=f"styles that keep the chords (default {','.join(TONAL)})",
+        help=f"styles that keep the chords, and with them the input's phases (default {','.join(TONAL)})",
     )
     parser.add_argument("--width", type=int, default=192, help="of the network's layers (default 192)")
     parser.add_argument("--content-weight", type=float, default=4.0, metavar="W", help="default 4")
@@ -65,12 +65,13 @@ def run(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> Fitted:
     """Train a network of all these styles, of which each is `own` from itself."""
+    tonal = torch.tensor([float(style.name in args.tonal.split(",")) for style in styles])
     network = make(styles, args.width, args.seed)
+    network.hissing.copy_(1 - tonal[:, None])  # what keeps its chords keeps the phases, which make them
     if args.start:
         start_styles(network, [style.name for style in styles], args.start)
     if args.frozen:
         freeze(network)
-    tonal = torch.tensor([float(style.name in args.tonal.split(",")) for style in styles])
     loss, draw = StyleLoss(tonal, args.content_weight, own=own), Batches(styles, Contents(args.contents))
     recipe = Recipe(
         args.steps,

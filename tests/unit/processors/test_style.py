@@ -1,14 +1,20 @@
 """StyleTransfer: live sound in the texture of another, and an effect that takes MIDI."""
 
+from itertools import accumulate
+
 import mido
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.signal import firwin, oaconvolve
 
 import rtspec
 from rtspec.control.controlled import instruments, listeners
 from rtspec.control.factory import factory_presets
 from rtspec.control.pad import Pad
+from rtspec.control.parameters import redirected
 from rtspec.errors import InvalidValue
+from rtspec.processors.style.frames import HOP, fallen, shares
 
 RATE = 48000
 
@@ -41,7 +47,7 @@ def test_it_ships_eight_styles_that_sound_apart(live):
             assert one == other or np.abs(spectra[one] - spectra[other]).mean() > 0.1, (one, other)
 
 
-def test_delay_is_as_stated_and_below_35_ms_with_the_device(live):
+def test_delay_is_as_stated(live):
     x = np.zeros((1, RATE), np.float32)
     x[0, 20000] = 0.5
     live.strength = 0.0
@@ -50,7 +56,6 @@ def test_delay_is_as_stated_and_below_35_ms_with_the_device(live):
     finally:
         live.strength = 1.0
     assert int(np.argmax(np.abs(y[0]))) - 20000 == live.latency(RATE)["window"] == 1024
-    assert (live.latency(RATE)["window"] + 3 * 128) / RATE < 0.035
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 441, 8192])
@@ -68,6 +73,14 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others(live):
     assert not np.array_equal(once, other(x, RATE))
     other.seed = 0
     assert np.array_equal(once, other(x, RATE))
+
+
+def test_halves_of_weights_are_near_to_the_whole_and_a_precision_is_known():
+    x = sound(0.5)
+    one, other = (rtspec.StyleTransfer("rain", precision=word)(x, RATE) for word in ("auto", "float"))
+    assert level(one - other) < 10 ** (-50 / 20) * level(other)
+    with pytest.raises(InvalidValue, match="int4"):
+        rtspec.StyleTransfer(precision="int4")  # type: ignore[arg-type]
 
 
 def test_without_noise_the_seed_says_nothing():
@@ -91,6 +104,19 @@ def test_it_is_no_louder_than_3_db_above_the_input(live, style):
     t = np.arange(RATE) / RATE
     tone = (0.3 * np.sin(2 * np.pi * 220 * t)).astype(np.float32)[None]
     assert level(live(tone, RATE)) <= 1.42 * level(tone)
+
+
+@pytest.mark.parametrize("style", ["rain", "bells", "crowd"])
+def test_no_moment_is_louder_than_3_db_above_the_level_that_falls_behind_the_input(live, style):
+    """Any 50 ms, beside the loudest in a window's reach, which falls towards the input as the stage's quick level."""
+    x, window = sound(2.0, 1), 2400
+    x[:, RATE:] *= 0.01  # and stops at once
+    live.style = style
+    y = live(x, RATE)
+    heard, given = (uniform_filter1d(each[0].astype(float) ** 2, window, mode="constant") for each in (y, x))
+    near, share = maximum_filter1d(given, 2 * 1024 + 1)[::HOP], shares(RATE / HOP)[1]
+    level = np.array(list(accumulate(near, lambda before, now: fallen(before, now, share))))
+    assert (heard[::HOP] <= 2.0 * level + 1e-12).all()
 
 
 def test_dc_full_scale_and_what_is_no_number_do_no_harm(live):
@@ -159,6 +185,19 @@ def test_pads_choose_a_style_and_velocity_is_the_strength():
     assert processor.strength == pytest.approx(64 / 127)
 
 
+def test_pads_move_the_table_that_a_stream_follows_with_targets_of_its_own():
+    processor, kept = rtspec.StyleTransfer("rain"), []
+
+    def others(table):
+        kept.append(table.targets.copy())
+        return kept[-1]
+
+    with redirected(others):
+        struck(processor, mido.Message("note_on", note=36, velocity=64))
+    assert processor.style == processor.styles[0]
+    assert processor.strength == pytest.approx(64 / 127)
+
+
 def test_other_notes_note_offs_and_other_channels_choose_nothing():
     processor = rtspec.StyleTransfer("rain")
     wrong = [("note_on", 35, 100), ("note_on", 52, 100), ("note_on", 36, 0), ("note_off", 36, 64)]
@@ -171,22 +210,58 @@ def test_other_notes_note_offs_and_other_channels_choose_nothing():
     assert processor.style == processor.styles[0]
 
 
-def test_a_style_is_there_within_100_ms_and_without_a_click():
-    x = np.tile(np.random.default_rng(0).standard_normal(4 * RATE).astype(np.float32) * 0.05, (1, 1))
-    settled = {name: rtspec.StyleTransfer(name, noise=0.0)(x, RATE) for name in ("rain", "bells")}
-    processor = rtspec.StyleTransfer("rain", noise=0.0)
-    program, at = processor.prepare(RATE, 1), 2 * RATE
-    first = program.run(np.ascontiguousarray(x[:, :at]))
-    program.inboxes[0].push(mido.Message("note_on", note=36 + processor.styles.index("bells"), velocity=127))
-    y = np.concatenate([first, program.run(np.ascontiguousarray(x[:, at:]))], axis=1)
-    late = at + round(0.1 * RATE)
-    wanted = np.concatenate([np.zeros((1, 1024), np.float32), settled["bells"]], axis=1)[:, : y.shape[1]]
-    plan = processor.plan(RATE)
-    spectra = [
-        np.log(np.abs(rtspec.frames.stft(part[0, late : late + RATE // 2], plan)).mean(1) + 1e-6)
-        for part in (y, wanted, np.concatenate([np.zeros((1, 1024), np.float32), settled["rain"]], axis=1))
-    ]
-    assert np.abs(spectra[0] - spectra[1]).mean() < 0.1 * np.abs(spectra[2] - spectra[1]).mean()
+def swapped(x: np.ndarray, style: str, then: str | None = None) -> np.ndarray:
+    """What is played of a sound, where a pad is struck after a second."""
+    processor = rtspec.StyleTransfer(style)
+    program = processor.prepare(RATE, len(x))
+    first = program.run(np.ascontiguousarray(x[:, :RATE]))
+    if then:
+        pad = 36 + processor.styles.index(then)
+        program.inboxes[0].push(mido.Message("note_on", note=pad, velocity=127))
+    return np.concatenate([first, program.run(np.ascontiguousarray(x[:, RATE:]))], axis=1)
+
+
+def bands(sound: np.ndarray, start: int) -> np.ndarray:
+    """Levels of bands in a window's length, means over channels, natural logarithms."""
+    power = np.abs(np.fft.rfft(sound[:, start : start + 1024] * np.hanning(1024))) ** 2
+    edges = np.unique(np.geomspace(1, 400, 25).astype(int))
+    return np.log(np.add.reduceat(power.mean(0), edges) + 1e-12)
+
+
+@pytest.mark.parametrize("styles", [("rain", "bells"), ("choir", "fire")])
+def test_nine_tenths_of_a_style_are_there_100_ms_after_its_pad(styles):
+    x = 0.05 * np.random.default_rng(0).standard_normal((8, round(1.3 * RATE))).astype(np.float32)
+    old, new, made = (swapped(x, *which) for which in ((styles[0],), (styles[1],), styles))
+    late = RATE + round(0.1 * RATE)
+    left, whole = (np.abs(bands(each, late) - bands(new, late)).mean() for each in (made, old))
+    assert left < 0.1 * whole
+
+
+CLICK, ABOVE_HZ = 1e-3, 20000.0
+"""Peak of a click of -60 dB; where it is heard beside textures that have nothing there, and sweeps of tones neither."""
+
+
+def clicks(sound: np.ndarray) -> float:
+    """Peak of the loudest click, as a share of :data:`CLICK`, about the second at which pads are struck."""
+    taps = firwin(255, ABOVE_HZ, pass_zero=False, fs=RATE, window=("kaiser", 12))
+    heard = oaconvolve(sound[0], taps, "same")[RATE - 2000 : RATE + 8000]
+    return float(np.abs(heard).max() / (CLICK * np.abs(taps).max()))
+
+
+@pytest.mark.parametrize("styles", [("rain", "fire"), ("fire", "water"), ("birds", "rain"), ("water", "birds")])
+def test_no_click_above_minus_60_db_when_a_style_is_chosen(styles):
+    t = np.arange(round(1.3 * RATE)) / RATE
+    x = (0.1 * np.sin(2 * np.pi * 220 * t) + 0.05 * np.sin(2 * np.pi * 1234 * t)).astype(np.float32)[None]
+    old, new, made = (swapped(x, *which) for which in ((styles[0],), (styles[1],), styles))
+    assert max(clicks(old), clicks(new)) < 0.7
+    assert clicks(made) < 1
+    assert clicks(np.concatenate([old[:, : RATE + 1024], new[:, RATE + 1024 :]], axis=1)) > 2  # a cut is one
+    made[0, RATE + 2000] += CLICK
+    assert clicks(made) > 0.9
+
+
+def test_a_style_that_is_chosen_in_silence_is_silent():
+    assert not swapped(np.zeros((1, round(1.3 * RATE)), np.float32), "rain", "bells").any()
 
 
 def test_it_takes_messages_but_is_no_instrument(live):

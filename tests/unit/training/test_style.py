@@ -12,13 +12,19 @@ import rtspec  # noqa: E402
 from rtspec.audio import files  # noqa: E402
 from rtspec.cli import main  # noqa: E402
 from rtspec.frames import stft  # noqa: E402
+from rtspec.frames.analysis import analysis_stage  # noqa: E402
 from rtspec.processors.style.frames import (  # noqa: E402
     CONTROLS,
     FLOOR,
+    HOP,
+    N_ANSWER,
     N_BINS,
+    N_DRAWN,
     N_FEATURES,
     N_NOISE,
     PLAN,
+    hiss_power,
+    hiss_stage,
     look_stage,
     retell_stage,
     seen_of,
@@ -31,7 +37,7 @@ from rtspec.training.style.judges import Judge, correlation, distance, levelled,
 from rtspec.training.style.judges import content_kept as judges_content_kept  # noqa: E402
 from rtspec.training.style.loss import StyleLoss, retold  # noqa: E402
 from rtspec.training.style.networks import StyleNetwork  # noqa: E402
-from rtspec.training.style.sounds import Batches, Contents, Style, made_up, read_styles, split  # noqa: E402
+from rtspec.training.style.sounds import Batches, Contents, Style, drawn, made_up, read_styles, split  # noqa: E402
 from rtspec.training.style.starting import OF_A_STYLE, freeze, start_styles  # noqa: E402
 from rtspec.training.style.task import make  # noqa: E402
 from rtspec.training.weights import load_package_weights  # noqa: E402
@@ -47,7 +53,7 @@ def spectrum() -> np.ndarray:
 
 
 def test_training_sees_what_the_stage_sees(spectrum):
-    stage = look_stage(PLAN, np.zeros(1, np.float32), np.ones(1, np.float32))
+    stage = look_stage(PLAN, np.zeros(N_BINS, np.complex64), np.zeros(1, np.float32), np.ones(1, np.float32))
     frames = np.ascontiguousarray(spectrum.T)
     seen = np.zeros((len(frames), N_FEATURES + CONTROLS), np.float32)
     stage.run(frames, len(frames), seen)
@@ -56,39 +62,56 @@ def test_training_sees_what_the_stage_sees(spectrum):
     assert seen[:, N_FEATURES:] == pytest.approx(levels, rel=1e-5)
 
 
-def test_training_hears_what_the_stage_makes(spectrum):
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_training_hears_what_the_stage_makes(spectrum, share):
     rng = np.random.default_rng(1)
-    answers = rng.uniform(-8, 3, spectrum.T.shape).astype(np.float32)
+    answers = rng.uniform(-8, 3, (spectrum.shape[1], N_ANSWER)).astype(np.float32)
+    answers[:, N_BINS] = share
+    hisses = drawn(rng, spectrum.shape[1])[1]
     _, levels = seen_of(spectrum, np.zeros((spectrum.shape[1], N_NOISE), np.float32))
-    parts = [torch.as_tensor(np.ascontiguousarray(each)[None]) for each in (answers, spectrum.T, levels)]
+    parts = [torch.as_tensor(np.ascontiguousarray(each)[None]) for each in (answers, spectrum.T, levels, hisses)]
     wanted = retold(*parts)[0].numpy()
-    now, level = np.zeros(N_BINS, np.complex64), np.zeros(CONTROLS, np.float32)
+    now, hiss, level = np.zeros(N_BINS, np.complex64), np.zeros(N_BINS, np.complex64), np.zeros(CONTROLS, np.float32)
     dials = {
+        "noise": np.ones(1, np.float32),
         "strength": np.ones(1, np.float32),
         "texture_db": np.zeros(1, np.float32),
         "follow": np.ones(1, np.float32),
     }
-    stage, made = retell_stage(PLAN, now, level, **dials), np.zeros(N_BINS, np.complex64)
+    stage, made = retell_stage(PLAN, now, level, hiss, **dials), np.zeros(N_BINS, np.complex64)
     for t in range(spectrum.shape[1]):
-        now[:], level[:] = spectrum[:, t], levels[t]
+        now[:], level[:], hiss[:] = spectrum[:, t], levels[t], hisses[t]
         stage.run(answers[t], 1, made)
         heard = np.abs(now) > 1.01 * np.sqrt(FLOOR * level[0])
         assert np.abs(made - wanted[t])[heard].max(initial=0) <= 1e-4 * np.abs(wanted).max()
 
 
 def test_noise_is_normal_and_begins_anew():
-    stage, frames = (
-        look_stage(PLAN, np.ones(1, np.float32), np.ones(1, np.float32)),
-        np.zeros((500, N_BINS), np.complex64),
-    )
-    seen = [np.zeros((500, N_FEATURES + CONTROLS), np.float32) for _ in range(2)]
-    for each in seen:
-        stage.run(frames, 500, each)
-        stage.reset()
-    noise, grains = seen[0][:, N_BINS + 1 : N_FEATURES - N_BINS], seen[0][:, N_FEATURES - N_BINS :]
+    source, one = hiss_stage(3), np.ones(1, np.float32)
+    analysis, hiss = analysis_stage(PLAN), np.zeros(N_BINS, np.complex64)
+    stage, nothing, hop = look_stage(PLAN, hiss, one, one, 3), np.zeros(N_BINS, np.complex64), np.zeros(HOP, np.float32)
+    seen, sound = np.zeros((2, 500, N_FEATURES + CONTROLS), np.float32), np.zeros((2, 500, HOP), np.float32)
+    for k in range(2):
+        for t in range(500):
+            source.run(hop, 1, sound[k, t])
+            analysis.run(sound[k, t], 1, hiss)
+            stage.run(nothing, 1, seen[k, t])
+        for each in (source, analysis, stage):
+            each.reset()
+    noise, grains = seen[0][:, N_BINS + 1 : N_FEATURES - N_BINS], seen[0][8:, N_FEATURES - N_BINS :]
+    assert (sound.mean(), sound.std()) == pytest.approx((0, 1), abs=0.02)
     assert (grains.mean(), grains.std()) == pytest.approx((0, 0.64), abs=0.02)
     assert (noise.mean(), noise.std()) == pytest.approx((0, 1), abs=0.03)
-    assert np.array_equal(seen[0], seen[1])
+    assert abs(np.corrcoef(noise[:, 0], sound[0][:, 0])[0, 1]) < 0.15
+    assert np.array_equal(seen[0], seen[1]) and np.array_equal(sound[0], sound[1])
+
+
+def test_training_draws_noise_as_the_stage_does():
+    shown, hiss = drawn(np.random.default_rng(0), 400)
+    assert (shown.shape, hiss.shape) == ((400, N_NOISE), (400, N_BINS))
+    grains = shown[:, N_DRAWN:]
+    assert (grains.mean(), grains.std()) == pytest.approx((0, 0.64), abs=0.02)
+    assert np.mean(np.abs(hiss) ** 2) == pytest.approx(hiss_power(PLAN), rel=0.02)
 
 
 # Judges ---------------------------------------------------------------------------------------------------------------
@@ -209,6 +232,7 @@ def test_other_styles_start_from_what_all_styles_share(textures, tmp_path):
 def test_a_package_gives_its_weights_back():
     package = Path(rtspec.models.models()["style-live"])
     network = StyleNetwork(8)
+    network.hissing[[1, 3, 4, 5, 6, 7]] = 1
     load_package_weights(network, package)
     weights = np.zeros((1, 8), np.float32)
     weights[0, 0] = 1
