@@ -56,6 +56,8 @@ class StyleNetwork(nn.Module):
         1 for styles whose phases are those of noise, 0 for those that keep the input's; not learnt.
     """
 
+    hissing: Tensor
+
     def __init__(self, n_styles: int, width: int = 192, n_blocks: int = 5, embedding: int = 32):
         super().__init__()
         self.n_styles, self.width = n_styles, width

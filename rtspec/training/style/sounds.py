@@ -89,7 +89,7 @@ def drawn(rng: np.random.Generator, n_frames: int) -> tuple[np.ndarray, np.ndarr
     (n_frames, N_NOISE), and its spectra, complex64 of shape (n_frames, N_BINS)."""
     sound = rng.standard_normal(n_frames * HOP + PLAN.length).astype(np.float32)
     hiss = np.ascontiguousarray(stft(sound, PLAN)[:, -n_frames:].T)
-    power = (hiss.real**2 + hiss.imag**2) / hiss_power(PLAN)
+    power = np.abs(hiss) ** 2 / hiss_power(PLAN)
     shown = np.concatenate([rng.standard_normal((n_frames, N_DRAWN)), grain(power)], 1)
     return shown.astype(np.float32), hiss
 

@@ -243,7 +243,7 @@ CLICK, ABOVE_HZ = 1e-3, 20000.0
 
 def clicks(sound: np.ndarray) -> float:
     """Peak of the loudest click, as a share of :data:`CLICK`, about the second at which pads are struck."""
-    taps = firwin(255, ABOVE_HZ, pass_zero=False, fs=RATE, window=("kaiser", 12))
+    taps = firwin(255, ABOVE_HZ, pass_zero=False, fs=RATE, window="blackmanharris")
     heard = oaconvolve(sound[0], taps, "same")[RATE - 2000 : RATE + 8000]
     return float(np.abs(heard).max() / (CLICK * np.abs(taps).max()))
 
