@@ -3,6 +3,7 @@
 import mido
 import numpy as np
 import pytest
+from taggers import LoudOrNot
 
 import rtspec
 from rtspec.chain.automated import AutomatedPlayback
@@ -42,38 +43,6 @@ def test_the_inputs_level_moves_a_parameter_with_attack_and_release():
     assert np.abs(out[0, RATE // 2 : RATE]).mean() > 10 * np.abs(sound[0, RATE // 2 : RATE]).mean() * 10 ** (-24 / 20)
     late, later = (np.abs(out[0, a : a + 2400] / sound[0, a : a + 2400]).mean() for a in (RATE + 9600, 2 * RATE - 2400))
     assert late > 2 * later
-
-
-class LoudOrNot:
-    """A tagger that tells two scenes apart by the level."""
-
-    labels: tuple[str, ...] = ("street", "park")
-
-    def stages(self, sample_rate, probabilities):
-        from rtspec.buffers.step import Stage
-
-        return [Stage(_tag, _TAG, probabilities=probabilities)]
-
-
-def _made_tag():
-    from rtspec.buffers.record import Record
-    from rtspec.buffers.step import step
-    from rtspec.buffers.views import float_rows
-
-    record = Record("LevelTag", shared="probabilities:f8[2]")
-
-    @step
-    def tag(state, x, n, y):
-        s = record(state)
-        loud = abs(float_rows(x, 1, n)[0, n - 1]) > 0.5
-        s.probabilities[0] = 0.9 if loud else 0.1
-        s.probabilities[1] = 0.1 if loud else 0.9
-        return n
-
-    return record, tag
-
-
-_TAG, _tag = _made_tag()
 
 
 def matrix_board():

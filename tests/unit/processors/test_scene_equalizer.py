@@ -6,6 +6,7 @@ import numpy as np
 import pedalboard
 import pytest
 import soundfile
+from taggers import LoudOrNot
 
 import rtspec
 from rtspec.errors import InvalidValue, ModelError
@@ -239,48 +240,16 @@ def test_a_curve_written_as_automation_repeats_the_concert(tmp_path, music, room
     assert eq.amount == 1.0
 
 
-class Doubtful:
-    """A tagger that knows two scenes, and is told which of them it hears by the level."""
-
-    labels: tuple[str, ...] = ("street", "park")
-
-    def stages(self, sample_rate, probabilities):
-        from rtspec.buffers.step import Stage
-
-        return [Stage(_tag, _TAG, probabilities=probabilities)]
-
-
-def _made_tag():
-    from rtspec.buffers.record import Record
-    from rtspec.buffers.step import step
-    from rtspec.buffers.views import float_rows
-
-    record = Record("LevelTag", shared="probabilities:f8[2]")
-
-    @step
-    def tag(state, x, n, y):
-        s = record(state)
-        loud = abs(float_rows(x, 1, n)[0, n - 1]) > 0.5
-        s.probabilities[0] = 0.9 if loud else 0.1
-        s.probabilities[1] = 0.1 if loud else 0.9
-        return n
-
-    return record, tag
-
-
-_TAG, _tag = _made_tag()
-
-
 def test_curves_of_scenes_are_mixed_by_probability(music):
-    eq = rtspec.SceneEqualizer("scene", model=Doubtful(), curves={"street": {1000: 10}, "park": {1000: -5}})
+    eq = rtspec.SceneEqualizer("scene", model=LoudOrNot(), curves={"street": {1000: 10}, "park": {1000: -5}})
     eq(music, RATE, sensor=np.full(6 * RATE, 0.6, np.float32))
     assert eq.scene == "street" and eq.scenes == {"street": 0.9, "park": 0.1}
     assert eq.curve_db[np.argmin(np.abs(eq.centres_hz - 1000))] == pytest.approx(0.9 * 10 - 0.1 * 5, abs=0.5)
-    unsure = rtspec.SceneEqualizer("scene", model=Doubtful(), curves={"street": {1000: 10}}, confidence=0.95)
+    unsure = rtspec.SceneEqualizer("scene", model=LoudOrNot(), curves={"street": {1000: 10}}, confidence=0.95)
     assert np.array_equal(unsure(music, RATE, sensor=np.full(6 * RATE, 0.6, np.float32)), music)
     assert unsure.scene == "unknown"
     with pytest.raises(InvalidValue, match="unknown scene 'bus'"):
-        rtspec.SceneEqualizer("scene", model=Doubtful(), curves={"bus": {63: 3}})
+        rtspec.SceneEqualizer("scene", model=LoudOrNot(), curves={"bus": {63: 3}})
 
 
 def test_the_tagger_that_ships_listens_by_name(music, room):
