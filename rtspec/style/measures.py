@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..frames.bands import mel_bands
+from ..frames.plan import FramePlan
 from .judging import levelled, magnitudes
 from .spectra import PLAN, RATE
 
@@ -44,7 +46,7 @@ def _envelope(spectrum: np.ndarray) -> np.ndarray:
 
 def _onsets(spectrum: np.ndarray) -> np.ndarray:
     """How much the bands' levels rise from frame to frame."""
-    power = mel_bands(N_BANDS, PLAN.n_fft) @ spectrum**2
+    power = mel_weights(N_BANDS, PLAN.n_fft) @ spectrum**2
     level = np.log(np.maximum(power, ONSET_FLOOR * power.max()) + 1e-10)
     return np.maximum(0, np.diff(level, axis=1)).mean(axis=0)
 
@@ -55,13 +57,10 @@ def _chroma(spectrum: np.ndarray) -> np.ndarray:
 
 
 @cache
-def mel_bands(n_bands: int, n_fft: int) -> np.ndarray:
+def mel_weights(n_bands: int, n_fft: int) -> np.ndarray:
     """Triangles, even on the mel scale, float32 of shape (n_bands, n_bins); each sums to 1."""
-    edges = 700 * np.expm1(np.linspace(0, np.log1p(RATE / 2 / 700), n_bands + 2))
-    hz = np.arange(n_fft // 2 + 1) * RATE / n_fft
-    rise, fall = (hz - edges[:-2, None]) / np.diff(edges)[:-1, None], (edges[2:, None] - hz) / np.diff(edges)[1:, None]
-    weights = np.maximum(0, np.minimum(rise, fall))
-    return (weights / (weights.sum(axis=1, keepdims=True) + 1e-9)).astype(np.float32)
+    weights = mel_bands(FramePlan(sample_rate=RATE, n_fft=n_fft, hop=n_fft // 4), n_bands, "htk", norm=None).weights
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 @cache
@@ -90,7 +89,7 @@ def texture_statistics(sound: np.ndarray) -> list[np.ndarray]:
     frames = np.lib.stride_tricks.sliding_window_view(levelled(sound), _STATISTICS_N_FFT)[::_STATISTICS_HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_STATISTICS_N_FFT) / _STATISTICS_N_FFT)
     power = np.abs(np.fft.rfft(frames * window, axis=1).T) ** 2
-    envelopes = (mel_bands(_STATISTICS_BANDS, _STATISTICS_N_FFT) @ power + 1e-9) ** 0.15
+    envelopes = (mel_weights(_STATISTICS_BANDS, _STATISTICS_N_FFT) @ power + 1e-9) ** 0.15
     mean, deviation = envelopes.mean(1), envelopes.std(1) + 1e-6
     normal = (envelopes - mean[:, None]) / deviation[:, None]
     return [mean, deviation / mean, (normal**3).mean(1), np.corrcoef(normal), _modulations(normal)]

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...style.judging import LEVEL
-from ...style.measures import N_BANDS, ONSET_FLOOR, mel_bands, pitch_classes
+from ...style.measures import N_BANDS, ONSET_FLOOR, mel_weights, pitch_classes
 from ...style.networks import random_filters
 from ...style.spectra import PLAN
 
@@ -102,7 +102,7 @@ def _envelope(magnitudes: Tensor) -> Tensor:
 
 def _onsets(magnitudes: Tensor) -> Tensor:
     """How much the bands' levels in dB rise from frame to frame."""
-    bands = torch.matmul(torch.as_tensor(mel_bands(N_BANDS, PLAN.n_fft)).to(magnitudes.device), magnitudes.square())
+    bands = torch.matmul(torch.as_tensor(mel_weights(N_BANDS, PLAN.n_fft)).to(magnitudes.device), magnitudes.square())
     loudest = bands.amax((1, 2), keepdim=True)
     level = torch.log(torch.maximum(bands, ONSET_FLOOR * loudest) + 1e-10)
     return torch.relu(level.diff(dim=2)).mean(1)
