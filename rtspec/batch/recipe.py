@@ -1,12 +1,14 @@
 """How files are rendered, in a form that goes from one process to another."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from ..plain import AsDict
 
 
 @dataclass
-class Recipe:
-    """A chain and what goes with it, in words and numbers.
+class Recipe(AsDict):
+    """A chain and what goes with it, in words and numbers; ``Recipe(**recipe.as_dict())`` is the same again.
 
     Attributes
     ----------
@@ -36,7 +38,3 @@ class Recipe:
     picture: bool = False
     sensor: str | None = None
     modulate: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON; ``Recipe(**recipe.as_dict())`` is the same again."""
-        return asdict(self)

@@ -1,10 +1,12 @@
 """What a stream counts and times while it plays."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+from ..plain import AsDict
 
 
 @dataclass(frozen=True)
-class Statistics:
+class Statistics(AsDict):
     """What happened so far. Durations are µs: callback_us of the audio callback, frame_us of the engine's turn on a
     block.
 
@@ -46,7 +48,3 @@ class Statistics:
     frame_us: dict[str, float]
     real_time: bool
     native_plugins: dict[str, dict[str, float]]
-
-    def as_dict(self) -> dict:
-        """For JSON."""
-        return asdict(self)

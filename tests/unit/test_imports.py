@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "rtspec"
 
 LAYERS = (
     ("errors", "telemetry"),
-    ("storage", "checks"),
+    ("storage", "checks", "plain"),
     ("cache", "console", "ending"),
     ("buffers",),
     ("frames",),

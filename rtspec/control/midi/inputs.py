@@ -11,10 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ...buffers.priority import become_real_time
+from ...plain import AsDict
 from . import ports
 from .delta_clock import DeltaClock
 from .jack import JackMidiInput
@@ -42,7 +43,7 @@ _ACTIVE_SENSING = [0xFE]
 
 
 @dataclass
-class MidiStatistics:
+class MidiStatistics(AsDict):
     """What an input has seen. `garbage` are bytes that made no message, `dropped` messages that nobody read in time,
     `overflows` polls that found the back end's queue full, `lost` messages that came on JACK while it was late,
     `failed` messages whose listener raised."""
@@ -55,10 +56,6 @@ class MidiStatistics:
     failed: int = 0
     lost_ports: int = 0
     connections: int = 0
-
-    def as_dict(self) -> dict:
-        """For JSON."""
-        return asdict(self)
 
 
 class MidiInput:

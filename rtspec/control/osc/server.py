@@ -23,10 +23,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InvalidValue
+from ...plain import AsDict
 from ..directory import Directory
 from ..mapping import role_of
 from ..parameters import Parameter
@@ -61,7 +62,7 @@ Verb = Callable[[list], list[Answer]]
 
 
 @dataclass
-class OscStatistics:
+class OscStatistics(AsDict):
     """What a server has seen. Each datagram that came holds messages or is garbage; each message was applied (a value
     set), answered (a question, a subscription, a button let go), refused (a wrong value) or unknown (no such address).
     `echoes` are values applied to nothing, since the server itself had told them a moment before."""
@@ -73,10 +74,6 @@ class OscStatistics:
     refused: int = 0
     unknown: int = 0
     echoes: int = 0
-
-    def as_dict(self) -> dict:
-        """For JSON."""
-        return asdict(self)
 
 
 class OscServer(Listener):
