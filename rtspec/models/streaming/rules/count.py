@@ -74,22 +74,40 @@ def with_counters(stream: Stream, node: NodeProto) -> NodeProto:
     copy.CopyFrom(node)
     for i, name in enumerate(node.input):
         value = stream.shapes.constant(name) if name not in stream.flows else None
-        clock = clocks.get(value.size) if value is not None and value.size in value.shape else None
-        if value is not None and clock is not None and clock.rate == 1 and value.size > 1:
-            copy.input[i] = _counter(stream, name, value, Clock(extra=clock.extra))
+        counted = [axis for axis, size in enumerate(value.shape) if size in clocks] if value is not None else []
+        for axis in counted if value is not None else []:
+            clock = clocks[value.shape[axis]]
+            if clock.rate == 1 and _counts(value, axis):
+                copy.input[i] = _counter(stream, name, value, axis, Clock(extra=clock.extra))
+                break
     return copy
 
 
-def _counter(stream: Stream, name: str, value: np.ndarray, clock: Clock) -> str:
-    """A counter in place of a constant that counts the frames in whole numbers; else the constant."""
-    flat = value.reshape(-1).astype(np.float64)
-    if not np.array_equal(flat, flat[0] + np.arange(flat.size)) or flat[0] != round(flat[0]):
-        return name
-    axis, made = value.shape.index(value.size), stream.writer.name(f"{name}.counted")
+def _counts(value: np.ndarray, axis: int) -> bool:
+    """Whether numbers count the frames along an axis by one whole step, and are the same across all others."""
+    lines = np.moveaxis(value, axis, 0).reshape(value.shape[axis], -1).astype(np.float64)
+    if len(lines) < MOST_DIMS or np.any(lines != lines[:, :1]):
+        return False
+    start, step = lines[0, 0], lines[1, 0] - lines[0, 0]
+    whole = start == round(start) and step == round(step) and step != 0
+    return bool(whole and np.array_equal(lines[:, 0], start + step * np.arange(len(lines))))
+
+
+def _counter(stream: Stream, name: str, value: np.ndarray, axis: int, clock: Clock) -> str:
+    """A counter in place of a constant that counts the frames along an axis."""
+    first, second = np.moveaxis(value, axis, 0).reshape(value.shape[axis], -1)[:2, 0]
+    made = stream.writer.name(f"{name}.counted")
     line = stream.writer.name(f"{made}.flat")
-    _write_counter(stream, line, Flow(0, clock), value.reshape(-1)[0], value.reshape(-1)[1] - value.reshape(-1)[0])
+    _write_counter(stream, line, Flow(0, clock), first, second - first)
     shape = stream.writer.constant([-1 if i == axis else 1 for i in range(value.ndim)], "shape")
-    stream.writer.node("Reshape", [line, shape], made, exact=True)
+    others = tuple(1 if i == axis else size for i, size in enumerate(value.shape))
+    if max(others) == 1:
+        stream.writer.node("Reshape", [line, shape], made, exact=True)
+    else:  # a table of equal rows: what it meets may have but one
+        upright = stream.writer.node("Reshape", [line, shape], f"{made}.line")
+        stream.writer.node(
+            "Mul", [upright, stream.writer.constant(np.ones(others, value.dtype), "rows")], made, exact=True
+        )
     stream.shapes.declare(made, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
     stream.flows[made] = Flow(axis, clock)
     return made
