@@ -18,12 +18,12 @@ from rtspec.errors import RtspecError
 SOURCE = np.full((1, 48000), 0.1, np.float32)
 
 
-def stream(board, **options):
+def stream(board, tape_seconds=3.0, **options):
     return rtspec.AudioStream(
         plugins=board,
         source=rtspec.Loop(SOURCE),
         devices=rtspec.Devices(virtual=True),
-        measuring=rtspec.Measuring(tape_seconds=3),
+        measuring=rtspec.Measuring(tape_seconds=tape_seconds),
         **options,
     )
 
@@ -73,7 +73,7 @@ def until_level(playing, wanted_db):
 
 def test_osc_makes_changes_and_ends_routes_of_the_modulation():
     board = rtspec.Pedalboard([rtspec.OnnxProcessor("identity", n_fft=256, output_db=-20)])
-    with stream(board, control=rtspec.Control(osc_port=0)) as playing:
+    with stream(board, 60.0, control=rtspec.Control(osc_port=0)) as playing:
         surface = Surface(playing.controllers.osc)
         surface.ask("/rtspec/modulation/add", "envelope", "output_db", 0.5)
         assert surface.hear() == [

@@ -34,6 +34,28 @@ def test_a_constant_that_counts_the_frames_counts_on():
     assert run.manifest["clip_frames"] == FRAMES
 
 
+def test_a_table_of_equal_rows_that_counts_by_any_whole_step_counts_on():
+    nodes = [helper.make_node("CumSum", ["x", "axis"], ["sum"]), helper.make_node("Div", ["sum", "count"], ["y"])]
+    count = np.tile(33 * np.arange(1, FRAMES + 1, dtype=np.float32), (4, 1))  # FullSubNet's entry count
+    run = StreamingRun(make_streaming(model_of(nodes, [1, 4, FRAMES], axis=np.int64(2), count=count), {"x": 2}))
+    clip = noise(3 * FRAMES)
+    wanted = np.cumsum(clip["x"], 2) / (33 * np.arange(1, 3 * FRAMES + 1))
+    for frames in (1, 5):
+        assert np.abs(run.clip(clip, frames)["y"] - wanted).max() < 1e-6
+
+
+def test_a_table_of_equal_rows_alone_keeps_its_rows():
+    """Where it meets one row, there are as many rows behind it as it has."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["one"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["one", "count"], ["y"]),
+    ]
+    count = np.tile(np.arange(FRAMES, dtype=np.float32), (4, 1))
+    model = model_of(nodes, [1, 4, FRAMES], count=count)
+    run, clip = StreamingRun(make_streaming(model, {"x": 2})), noise(FRAMES)
+    assert np.abs(run.clip(clip, 3)["y"] - run_offline(model, clip)["y"]).max() < 1e-5
+
+
 def test_a_constant_that_counts_in_other_steps_stays_refused():
     with pytest.raises(NotStreamable, match='per-frame parameters: "count"'):
         make_streaming(mean_so_far(first=0.5), {"x": 2})
