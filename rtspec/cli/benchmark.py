@@ -35,17 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["latency"].add_argument(
         "--processor", metavar="NAME[:WORD]", help="measure this one, at strength 0; and style's pads"
     )
-    made["engine"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="for each block (default 60)")
-    made["engine"].add_argument(
-        "--processor", action="append", metavar="NAME[:MODEL]", help="of the chain (default inversion, onnx:tilt-gate)"
-    )
-    made["engine"].add_argument("--cutoff", type=float, default=0.0, metavar="HZ", help="low-pass the test sound there")
-    made["engine"].add_argument(
-        "--device",
-        choices=("jack", "default", "virtual"),
-        default="jack",
-        help="a JACK dummy server started for it (default), the default device, or the virtual one",
-    )
+    _add_engine_arguments(made["engine"])
     made["panel"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="with and without (default 60)")
     made["scene"].add_argument("--seconds", type=float, default=20.0, metavar="N", help="of sound (default 20)")
     made["scene"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
@@ -60,6 +50,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["model"].add_argument("models", nargs="*", metavar="MODEL", help="files or names (default: all that ship)")
     made["phase"].add_argument("--audio", metavar="FOLDER", help="measure on these sound files")
     made["phase"].add_argument("--picture", metavar="FILE", help="draw quality against latency and cost, as PNG")
+
+
+def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="N", help="for each block (default 60)")
+    parser.add_argument(
+        "--processor", action="append", metavar="NAME[:MODEL]", help="of the chain (default inversion, onnx:tilt-gate)"
+    )
+    parser.add_argument("--cutoff", type=float, default=0.0, metavar="HZ", help="low-pass the test sound there")
+    parser.add_argument(
+        "--device",
+        choices=("jack", "default", "virtual"),
+        default="jack",
+        help="a JACK dummy server started for it (default), the default device, or the virtual one",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

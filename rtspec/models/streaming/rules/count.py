@@ -74,10 +74,9 @@ def with_counters(stream: Stream, node: NodeProto) -> NodeProto:
     copy.CopyFrom(node)
     for i, name in enumerate(node.input):
         value = stream.shapes.constant(name) if name not in stream.flows else None
-        counted = [axis for axis, size in enumerate(value.shape) if size in clocks] if value is not None else []
-        for axis in counted if value is not None else []:
-            clock = clocks[value.shape[axis]]
-            if clock.rate == 1 and _counts(value, axis):
+        for axis, size in enumerate(() if value is None else value.shape):
+            clock = clocks.get(size)
+            if value is not None and clock is not None and clock.rate == 1 and _counts(value, axis):
                 copy.input[i] = _counter(stream, name, value, axis, Clock(extra=clock.extra))
                 break
     return copy
