@@ -24,9 +24,9 @@ def server():
         yield running
 
 
-def run(server, *words) -> subprocess.CompletedProcess:
+def run(server, *words, limit_s=LIMIT_S) -> subprocess.CompletedProcess:
     command = [*COMMAND, *map(str, words)]
-    return subprocess.run(command, env=server.environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return subprocess.run(command, env=server.environment, capture_output=True, text=True, timeout=limit_s, check=False)
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_a_device_that_vanishes_ends_live_with_one_line():
     assert "rtspec: the audio device vanished" in complaint.splitlines()[-1]
 
 
-@tried_thrice(120)
+@tried_thrice(220)
 def test_the_measured_round_trip_is_the_itemised_latency_for_every_block_and_plan(server):
-    ran = run(server, "benchmark", "latency", "--json")
+    ran = run(server, "benchmark", "latency", "--json", limit_s=200)  # 70 s, and kernels that may have to be compiled
     rows = json.loads(ran.stdout)["rows"]
     assert [(row["block"], row["n_fft"]) for row in rows] == [(b, n) for n in (1024, 512) for b in (64, 128, 256)]
     assert all(row["measured_samples"] == row["stated_samples"] for row in rows), rows

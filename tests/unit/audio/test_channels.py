@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtspec.audio.callback import exchange
-from rtspec.audio.channels import checked_channels, input_map, output_map, repeated, unheard
+from rtspec.audio.channels import checked_channels, input_map, output_map, repeated, unheard, unheard_line
 from rtspec.audio.exchange import Exchange
 from rtspec.audio.refusals import refusal
 from rtspec.buffers.memory import address, aligned
@@ -67,10 +67,10 @@ def test_chosen_inputs_reach_the_chain_and_chosen_outputs_play_it():
 
 
 def test_a_chain_wider_than_the_device_says_what_is_unheard():
-    assert unheard(output_map(None, 4, 2, ""), 4) == (
-        "unheard: channel 3, 4 of the chain's 4; 2 reach the device's outputs"
-    )
-    assert unheard(output_map(None, 2, 2, ""), 2) is None
+    lost = unheard(output_map(None, 4, 2, ""), 4)
+    assert lost == [2, 3]
+    assert unheard_line(lost, 4) == "unheard: channel 3, 4 of the chain's 4; 2 reach the device's outputs"
+    assert unheard_line(unheard(output_map(None, 2, 2, ""), 2), 2) is None
     assert repeated(input_map(None, 4, 2, ""), 4) == "channel 3 to 4 of the chain hear the same input as channel 2"
 
 
