@@ -18,6 +18,7 @@ from ..buffers.record import Record
 from ..buffers.semaphore import Semaphore, sem_post, sem_wait
 from ..buffers.step import ROW, Row, Stage, run_rows, step, table
 from ..buffers.views import place_of
+from .program import Program
 
 HIRED, ITEMS = 0, 1
 """What an order says: whether there is a thread for it, and how many items the rows get."""
@@ -130,6 +131,12 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def threads_of(program: Program) -> list[Beside]:
+    """What plays on other threads in a program and in those that it was joined from."""
+    inner = [beside for part in program.parts for beside in threads_of(part)]
+    return [*inner, *(stage for stage in program.stages if isinstance(stage, Beside))]
 
 
 def cores() -> int:

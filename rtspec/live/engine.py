@@ -22,7 +22,7 @@ from ..buffers.priority import become_real_time
 from ..buffers.ring import readable, take, write
 from ..buffers.semaphore import Semaphore, sem_post, sem_wait
 from ..buffers.step import run_rows
-from ..chain.beside import Beside
+from ..chain.beside import threads_of
 from ..chain.program import STRIDE, Program
 from .governor import Governor, apply_level, govern
 from .memory_lock import lock_memory, unlock_memory
@@ -243,9 +243,9 @@ class Engine:
         `after_samples`. While the engine runs, :meth:`settle` before the next call."""
         last = None if following is None else _entry(following)
         entry = _entry(program, last, after_samples)
-        for stage in [*program.stages, *(following.stages if following else ())]:
-            if isinstance(stage, Beside):
-                stage.hurry(PRIORITY)
+        for each in [program, *([following] if following else [])]:
+            for beside in threads_of(each):
+                beside.hurry(PRIORITY)
         self._kept = [*(self._kept if self.running else ()), program, entry, following, last]
         self._goal = address(entry if last is None else last)
         if not self.running:
