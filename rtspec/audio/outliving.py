@@ -27,10 +27,10 @@ class _Before:
 
 def _aborted(number: int) -> None:
     """Runs inside abort(), in the thread that called it: one of ours stays here for ever; any other goes on to die."""
-    told = _guarded.get(threading.get_ident())
-    if told is None:
+    aborted = _guarded.get(threading.get_ident())
+    if aborted is None:
         return
-    told.set()
+    aborted.set()
     pause = ctypes.CDLL(None).pause
     while True:
         pause()
@@ -39,13 +39,13 @@ def _aborted(number: int) -> None:
 _handler = _HANDLER(_aborted)
 
 
-def _guard(told: threading.Event) -> None:
+def _guard(aborted: threading.Event) -> None:
     signals = ctypes.CDLL(None).signal
     signals.restype, signals.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
     with _lock:
         if not _guarded:
             _Before.handler = signals(signal.SIGABRT, ctypes.cast(_handler, ctypes.c_void_p))
-        _guarded[threading.get_ident()] = told
+        _guarded[threading.get_ident()] = aborted
 
 
 def _unguard(thread: int | None) -> None:
@@ -64,10 +64,10 @@ def outlived(call: Callable[[], object], alive: Callable[[], bool] = lambda: Tru
     alive : callable, optional
         Whether what it needs is there; where it is not, a tenth of the patience is enough.
     """
-    told, done = threading.Event(), threading.Event()
+    aborted, done = threading.Event(), threading.Event()
 
     def run() -> None:
-        _guard(told)
+        _guard(aborted)
         try:
             call()
         finally:
@@ -76,7 +76,7 @@ def outlived(call: Callable[[], object], alive: Callable[[], bool] = lambda: Tru
     thread = threading.Thread(target=run, name="rtspec close", daemon=True)
     thread.start()
     waited = 0.0
-    while not done.wait(POLL_S) and not told.is_set():
+    while not done.wait(POLL_S) and not aborted.is_set():
         waited += POLL_S if alive() else 10 * POLL_S
         if waited >= PATIENCE_S:
             break

@@ -29,10 +29,10 @@ def fingerprint(recipe: Recipe) -> str:
     start), and the version; 16 hexadecimal digits."""
     from .. import __version__
 
-    told = recipe.as_dict()
-    files = sorted({path for value in _texts(told) if (path := _file(value)) is not None})
+    settings = recipe.as_dict()
+    files = sorted({path for value in _texts(settings) if (path := _file(value)) is not None})
     contents = [[str(path), _digest(path)] for path in files] + [[str(path), stamp(path)] for path in _shipped(recipe)]
-    text = json.dumps([__version__, told, contents], sort_keys=True, default=str)
+    text = json.dumps([__version__, settings, contents], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -188,5 +188,5 @@ def stamp(path: Any) -> list[int] | None:
 
 def _short(record: Record) -> dict[str, Any]:
     """What a record says beyond its names, where it says something."""
-    told = {name: value for name, value in asdict(record).items() if value}
-    return {name: value for name, value in told.items() if name not in ("input", "output")}
+    fields = {name: value for name, value in asdict(record).items() if value}
+    return {name: value for name, value in fields.items() if name not in ("input", "output")}

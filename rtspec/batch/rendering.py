@@ -279,12 +279,12 @@ def _automation(recipe: Recipe, board: Pedalboard) -> AutomationOf | None:
     from ..control.mapping import MidiMap, read_assignments
 
     midi_map = MidiMap(board, read_assignments(recipe.midi_map)) if recipe.midi_map else None
-    given = read_automation(recipe.automation, board, midi_map) if recipe.automation else Automation([], [])
+    automation = read_automation(recipe.automation, board, midi_map) if recipe.automation else Automation([], [])
 
     def of(source: Path, seconds: float) -> Automation | None:
         played = _score(source, board, midi_map) if is_score(source) else Automation([], [])
         swept = tour(board, recipe.sweep, seconds) if recipe.sweep else []
-        changes, messages = [*given.changes, *played.changes, *swept], [*given.messages, *played.messages]
+        changes, messages = [*automation.changes, *played.changes, *swept], [*automation.messages, *played.messages]
         moves = sorted(changes, key=lambda change: change.time_s), sorted(messages, key=lambda timed: timed[0])
         return Automation(*moves, played.notes) if changes or messages else None
 

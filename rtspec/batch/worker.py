@@ -66,12 +66,12 @@ def _tell(line: str) -> None:
 
 
 def _serve(renderer, job: dict[str, str], talk: IO[str], is_watched: bool) -> None:
-    told = 0
+    reported = 0
 
     def advance(done: int, total: int) -> None:
-        nonlocal told
-        if is_watched and done * PROGRESS // total > told:
-            told = done * PROGRESS // total
+        nonlocal reported
+        if is_watched and done * PROGRESS // total > reported:
+            reported = done * PROGRESS // total
             _say(talk, advance=[done, total])
 
     try:

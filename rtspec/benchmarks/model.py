@@ -76,9 +76,9 @@ def _difference(model, n_bins: int, frames: np.ndarray, precision: Precision) ->
     axis = model.manifest.output.time_axis
     frames = np.concatenate([frames] * (1 + stage.delay // len(frames)))
     wanted = np.concatenate([*(plain.process(frame) for frame in frames), plain.flush()], axis)
-    given = np.zeros((len(frames), wanted.size // wanted.shape[axis]), np.float32)
-    for frame, row in zip(frames, given, strict=True):
+    streamed = np.zeros((len(frames), wanted.size // wanted.shape[axis]), np.float32)
+    for frame, row in zip(frames, streamed, strict=True):
         stage.run(frame.reshape(-1), 1, row)
-    live = given[stage.delay :]
+    live = streamed[stage.delay :]
     offline = np.moveaxis(wanted, axis, 0).reshape(wanted.shape[axis], -1)
     return float(np.abs(live - offline[: len(live)]).max() / max(1e-30, np.abs(offline).max()))

@@ -111,7 +111,7 @@ def _looked_at(stream, seconds: float) -> dict[str, float]:
     began, used = time.monotonic(), time.clock_gettime(clock)
     time.sleep(max(0.1, seconds - _VISIT_S))
     share = (time.clock_gettime(clock) - used) / (time.monotonic() - began)
-    return {**_told(visitor, seconds), "panel_share": share}
+    return {**_figures(visitor, seconds), "panel_share": share}
 
 
 def _turned(job: Job, seconds: float) -> list[float]:
@@ -131,7 +131,7 @@ def _turned(job: Job, seconds: float) -> list[float]:
     ) as stream:
         visitor = _visitor("turn", str(stream.panel_url), seconds)
         clock = clock_readings(stream, seconds + 3.0)
-        turns, stated_s = _told(visitor, seconds), stream.latency.total_ms / 1000.0
+        turns, stated_s = _figures(visitor, seconds), stream.latency.total_ms / 1000.0
         heard = stream.recorded[1][0]
     return [1000.0 * (late - stated_s) for late in _delays(heard, np.array(turns), clock, job.block)]
 
@@ -153,7 +153,7 @@ def _visitor(kind: str, url: str, seconds: float) -> subprocess.Popen:
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def _told(visitor: subprocess.Popen, seconds: float) -> Any:
+def _figures(visitor: subprocess.Popen, seconds: float) -> Any:
     out, complaint = visitor.communicate(timeout=60 + 2 * seconds)
     if visitor.returncode:
         last = (complaint.strip().splitlines() or ["it said nothing"])[-1]

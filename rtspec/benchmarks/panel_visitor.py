@@ -75,9 +75,9 @@ def turn(url: str, seconds: float) -> list[float]:
 
 def _chain(socket) -> list[dict]:
     while True:
-        told = socket.recv(timeout=5)
-        if isinstance(told, str) and "chain" in json.loads(told).get("state", {}):
-            return json.loads(told)["state"]["chain"]
+        message = socket.recv(timeout=5)
+        if isinstance(message, str) and "chain" in json.loads(message).get("state", {}):
+            return json.loads(message)["state"]["chain"]
 
 
 def _read_until(socket, end_s: float) -> None:

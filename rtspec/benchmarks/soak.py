@@ -290,10 +290,10 @@ def _dry_delay(stream, board) -> int | None:
     time.sleep(0.5)
     stream.rewind()
     time.sleep(1.2)
-    given, heard = stream.recorded
+    played, heard = stream.recorded
     for plugin in board:
         plugin.bypass = 0.0
     n = 4096
-    piece = given[0, :n]
+    piece = played[0, :n]
     lags = [lag for lag in range(heard.shape[1] - n) if heard[0, lag] == piece[0]]
     return next((lag for lag in lags if np.array_equal(heard[0, lag : lag + n], piece)), None)

@@ -83,12 +83,12 @@ def made(instructions: Recipe):
     """The plugin of a recipe."""
     import pedalboard
 
-    name, given, inner = instructions
+    name, state, inner = instructions
     if name == "Convolution":
-        return pedalboard.Convolution(given["path"], given["mix"])
+        return pedalboard.Convolution(state["path"], state["mix"])
     kind = _classes()[name]
     plugin = kind() if inner is None else kind([None if child is None else made(child) for child in inner])
-    for key, value in given.items():
+    for key, value in state.items():
         setattr(plugin, key, value)
     return plugin
 

@@ -35,8 +35,12 @@ def _wrapped(stream: Any, kind: type[io.TextIOWrapper]) -> Any:
     buffer = stream.buffer
     if kind is StandardOutput:
         buffer = open(os.dup(stream.fileno()), "wb", 0 if stream.write_through else -1)  # noqa: SIM115 (for good)
-    told = {"encoding": stream.encoding, "line_buffering": stream.line_buffering, "write_through": stream.write_through}
-    return kind(buffer, errors="rtspec", **told)
+    options = {
+        "encoding": stream.encoding,
+        "line_buffering": stream.line_buffering,
+        "write_through": stream.write_through,
+    }
+    return kind(buffer, errors="rtspec", **options)
 
 
 def in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:

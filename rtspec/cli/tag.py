@@ -52,9 +52,9 @@ def _tagged(file: str, args: argparse.Namespace) -> dict:
 
     tagger = Tagger(args.model, args.confidence)
     sound = read(file, PLAN.sample_rate)[0].mean(axis=0)
-    told = tagger.process(np.concatenate([sound, np.zeros(max(0, PLAN.length - len(sound)), np.float32)]))
-    mean = np.mean([p for _, p in told], axis=0)
-    names = [scene for scene, _ in told]
+    decisions = tagger.process(np.concatenate([sound, np.zeros(max(0, PLAN.length - len(sound)), np.float32)]))
+    mean = np.mean([p for _, p in decisions], axis=0)
+    names = [scene for scene, _ in decisions]
     sure = int(np.argmax(mean))
     scene = tagger.labels[sure] if mean[sure] >= args.confidence else "unknown"
     shares = {label: float(p) for label, p in zip(tagger.labels, mean, strict=True)}

@@ -20,7 +20,7 @@ from ..errors import AudioFileError
 from ..metrics import distances as metrics
 from ..pictures.spectrograms import spectrograms
 from ..storage import WholeFile
-from .baselines.neighbours import own_taps
+from .baselines.neighbours import oracle_taps
 from .baselines.sbr import copy_up
 
 Method = Callable[[np.ndarray, int], np.ndarray]
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
             methods = {"copied up": _copier(condition), **processors}
             for track, original, wall_hz in _sounds(args, condition):
                 bar.update(task, description=f"{name}: {track}")
-                known = {"best taps": partial(own_taps, original)} if args.oracle else {}
+                known = {"best taps": partial(oracle_taps, original)} if args.oracle else {}
                 ways = {"unprocessed": _unprocessed, **known, **methods}
                 rows += _measure(args, name, replace(condition, wall_hz=wall_hz), track, original, ways)
     data = {"means": _means(rows), "harmless": harmless(args.models.split(",")[0])}

@@ -235,8 +235,8 @@ def overall(rows: list[dict]) -> list[dict]:
         line = {"method": method, "plan": f"{n_fft}/{hop}", "spectral RMSE": _spread(group, "rmse", 5)}
         line |= {"of pinv": round(float(mean / pinv), 3), "of pinv, scene by scene": round(_mean(group, "of_pinv"), 3)}
         line |= {"in bands alone": round(_mean(group, "of_pinv_in_bands"), 3)}
-        told = ("scene", "label", "method", "n_fft", "hop", "rmse", "of_pinv", "of_pinv_in_bands")
-        names = [key for key in group[0] if key not in told]
+        columns = ("scene", "label", "method", "n_fft", "hop", "rmse", "of_pinv", "of_pinv_in_bands")
+        names = [key for key in group[0] if key not in columns]
         lines.append(line | {name.replace("_", " "): _spread(group, name, 2) for name in names})
     return lines
 

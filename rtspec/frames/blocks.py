@@ -62,7 +62,11 @@ def gain_block(state, x, n, y):
 
 
 def block_gains_stage(
-    plan: FramePlan, block: np.ndarray, n_gains: int, taken: tuple[float, float], given: tuple[float, float]
+    plan: FramePlan,
+    block: np.ndarray,
+    n_gains: int,
+    input_scaling: tuple[float, float],
+    output_scaling: tuple[float, float],
 ) -> Stage:
     """Gains on samples as a stage: (n_gains,) float32 → (hop,) float32.
 
@@ -72,7 +76,7 @@ def block_gains_stage(
         Where the newest block lies, as the model took it.
     n_gains : int
         1 or the hop.
-    taken, given : tuple of float
+    input_scaling, output_scaling : tuple of float
         Offset and scale of the block and of the gains.
     """
     return Stage(
@@ -82,16 +86,16 @@ def block_gains_stage(
         hop=plan.hop,
         n_gains=n_gains,
         block=block,
-        taken_offset=taken[0],
-        taken_scale=taken[1],
-        offset=given[0],
-        scale=given[1],
+        taken_offset=input_scaling[0],
+        taken_scale=input_scaling[1],
+        offset=output_scaling[0],
+        scale=output_scaling[1],
     )
 
 
 ADDING = Record(
     "Adding",
-    counts="length hop n_given",
+    counts="length hop n_samples",
     constants="window:f4[length]",
     arrays="sum:f4[length]",
     reals="offset scale",
@@ -100,12 +104,12 @@ ADDING = Record(
 
 @step
 def add_blocks(state, x, n, y):
-    """`n` blocks of n_given float32 → `n` hops; a block shorter than the window holds its newest samples."""
+    """`n` blocks of n_samples float32 → `n` hops; a block shorter than the window holds its newest samples."""
     s = ADDING(state)
-    blocks, hops = float_rows(x, n, s.n_given), float_rows(y, n, s.hop)
-    kept, first = s.length - s.hop, s.length - s.n_given
+    blocks, hops = float_rows(x, n, s.n_samples), float_rows(y, n, s.hop)
+    kept, first = s.length - s.hop, s.length - s.n_samples
     for t in range(n):
-        for i in range(s.n_given):
+        for i in range(s.n_samples):
             s.sum[first + i] += np.float32((blocks[t][i] / s.scale - s.offset) * s.window[first + i])
         copy(hops[t], s.sum)
         copy(part(s.sum, 0, kept), part(s.sum, s.hop, kept))
@@ -113,8 +117,8 @@ def add_blocks(state, x, n, y):
     return n
 
 
-def adding_stage(plan: FramePlan, n_given: int, offset: float = 0.0, scale: float = 1.0) -> Stage:
-    """Blocks of one channel added together as a stage: (n_given,) float32 → (hop,) float32.
+def adding_stage(plan: FramePlan, n_samples: int, offset: float = 0.0, scale: float = 1.0) -> Stage:
+    """Blocks of one channel added together as a stage: (n_samples,) float32 → (hop,) float32.
 
     The hop that comes out with block t holds samples ``[t·hop - (length - hop), t·hop - (length - 2·hop))``, as that
     of :func:`rtspec.frames.synthesis.synthesis_stage` does.
@@ -124,7 +128,7 @@ def adding_stage(plan: FramePlan, n_given: int, offset: float = 0.0, scale: floa
         ADDING,
         length=plan.length,
         hop=plan.hop,
-        n_given=n_given,
+        n_samples=n_samples,
         window=plan.synthesis,
         sum=aligned(plan.length),
         offset=offset,

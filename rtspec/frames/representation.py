@@ -148,9 +148,9 @@ def encoding_stage(
 
 DECODING = Record(
     "Decoding",
-    counts=f"{_LAYOUT} keep_phase keep_rest n_held at=0",
+    counts=f"{_LAYOUT} keep_phase keep_rest n_history at=0",
     shared="spectrum:c8[n_bins]",
-    arrays="history:c8[n_held,n_bins]",
+    arrays="history:c8[n_history,n_bins]",
     reals=_NUMBERS,
 )
 
@@ -159,53 +159,53 @@ DECODING = Record(
 def _recall(s):
     """Put the newest input spectrum into the history; gives the one that belongs to the model's present output."""
     copy(s.history[s.at], s.spectrum)
-    s.at = (s.at + 1) % s.n_held
+    s.at = (s.at + 1) % s.n_history
     return s.history[s.at]
 
 
 @njit
-def _magnitude(value, given, kind, log, exponent):
-    """The linear magnitude that the model means by `value`, where the input has magnitude `given`."""
+def _magnitude(value, original, kind, log, exponent):
+    """The linear magnitude that the model means by `value`, where the input has magnitude `original`."""
     if kind == POWER:
         return np.sqrt(max(0.0, value))
     if kind == LOG_MAGNITUDE:
         value = _exponential(value, log)
     wanted = _raised(max(0.0, value), exponent)
-    return wanted * given if kind == GAIN else wanted
+    return wanted * original if kind == GAIN else wanted
 
 
 @njit
-def _number(s, values, k, given):
+def _number(s, values, k, original):
     """The complex number of bin `k`, for models that give both parts; a complex gain multiplies the input's."""
     at = k * s.bin_step
     re, im = values[at] / s.scale - s.offset, values[at + s.part_step] / s.scale - s.offset
     number = complex(re, im)
     if s.exponent != 1.0:
         number = number * _stretch(abs(number), s.exponent)
-    return number * np.complex128(given) if s.kind == COMPLEX_GAIN else number
+    return number * np.complex128(original) if s.kind == COMPLEX_GAIN else number
 
 
 @njit
-def _decode_bin(s, values, k, given, y):
-    """Write bin `k` of the tensor, where the input has the complex number `given`."""
+def _decode_bin(s, values, k, original, y):
+    """Write bin `k` of the tensor, where the input has the complex number `original`."""
     at = s.first_bin + k
     if s.kind == COMPLEX or s.kind == COMPLEX_GAIN:
-        complexes(y, s.n_bins)[at] = np.complex64(_number(s, values, k, given))
+        complexes(y, s.n_bins)[at] = np.complex64(_number(s, values, k, original))
         return
-    size = np.sqrt(np.float64(given.real) ** 2 + np.float64(given.imag) ** 2)
+    size = np.sqrt(np.float64(original.real) ** 2 + np.float64(original.imag) ** 2)
     wanted = _magnitude(values[k] / s.scale - s.offset, size, s.kind, s.log, s.exponent)
     if not s.keep_phase:
         floats(y, s.n_bins)[at] = wanted
     elif size > 0.0:
-        complexes(y, s.n_bins)[at] = np.complex64(given * (wanted / size))
+        complexes(y, s.n_bins)[at] = np.complex64(original * (wanted / size))
     else:
         complexes(y, s.n_bins)[at] = np.complex64(wanted)
 
 
 @njit
-def _fill_bin(s, k, given, y):
+def _fill_bin(s, k, original, y):
     """Write a bin that the tensor does not hold: the input's, or zero."""
-    number = given if s.keep_rest else np.complex64(0)
+    number = original if s.keep_rest else np.complex64(0)
     if s.keep_phase:
         complexes(y, s.n_bins)[k] = number
     else:
@@ -216,14 +216,14 @@ def _fill_bin(s, k, given, y):
 def decode(state, x, n, y):
     """The model's frame → a complex64 frame with the input's phase (`keep_phase`), else float32 magnitudes."""
     s = DECODING(state)
-    given = _recall(s)
+    original = _recall(s)
     values = floats(x, 2 * s.n_used if s.kind == COMPLEX or s.kind == COMPLEX_GAIN else s.n_used)
     for k in range(s.first_bin):
-        _fill_bin(s, k, given[k], y)
+        _fill_bin(s, k, original[k], y)
     for k in range(s.n_used):
-        _decode_bin(s, values, k, given[s.first_bin + k], y)
+        _decode_bin(s, values, k, original[s.first_bin + k], y)
     for k in range(s.first_bin + s.n_used, s.n_bins):
-        _fill_bin(s, k, given[k], y)
+        _fill_bin(s, k, original[k], y)
     return n
 
 
@@ -265,7 +265,7 @@ def decoding_stage(
         keep_rest=keep_rest,
         spectrum=spectrum,
         history=aligned((delay + 1, plan.n_bins), np.complex64),
-        n_held=delay + 1,
+        n_history=delay + 1,
         offset=offset,
         scale=scale,
         **replace(layout, exponent=1.0 / layout.exponent).fields(plan.n_bins),

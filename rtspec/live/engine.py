@@ -226,7 +226,7 @@ class Engine:
         self.play(program)
         self._warm()
         self._thread: threading.Thread | None = None
-        self._progress, self._told = (0, time.monotonic()), (0, False)
+        self._progress, self._reported = (0, time.monotonic()), (0, False)
         self._ready = threading.Event()
 
     def _hear(self, exchange: Exchange, block: int) -> None:
@@ -317,8 +317,8 @@ class Engine:
         blocks = read(self._words, _BLOCKS)
         if blocks != self._progress[0]:
             self._progress = (blocks, time.monotonic())
-        before, now = self._told, (self.governor.level, self.stuck_s > 0.0)
-        self._told, lines = now, []
+        before, now = self._reported, (self.governor.level, self.stuck_s > 0.0)
+        self._reported, lines = now, []
         if now[0] != before[0]:
             change = "more than it can do: fewer" if now[0] > before[0] else "time again: more"
             lines.append(f"the engine has {change} iterations, 1/{2 ** now[0]} of all")

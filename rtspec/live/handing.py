@@ -33,14 +33,14 @@ class Handing:
     def __init__(self, settings: Settings):
         self.sample_rate, self._channels = settings.sample_rate, settings.channels
         self._turning = threading.Lock()  # a device may come back, at another rate, while a program gives and takes
-        self._given: Ring | None = None
+        self._input: Ring | None = None
         self._taken: tuple[Ring, Ring] | None = None
         self._n_dropped, self._at_end = 0, -1
 
     @property
     def has_written(self) -> bool:
         """Whether anything was written."""
-        return self._given is not None
+        return self._input is not None
 
     @property
     def has_taken(self) -> bool:
@@ -53,20 +53,20 @@ class Handing:
         with self._turning:
             if rate != self.sample_rate:
                 frames = resampled(frames, rate, self.sample_rate)
-            if self._given is None:
-                self._given = self._ring(AHEAD_S)
-                exchange.play_written(self._given)
+            if self._input is None:
+                self._input = self._ring(AHEAD_S)
+                exchange.play_written(self._input)
             self._at_end = -1
-            return frames[self._given.write(frames) :], self.sample_rate
+            return frames[self._input.write(frames) :], self.sample_rate
 
     @property
     def has_room(self) -> bool:
         """Whether more can be written."""
-        return self._given is None or len(self._given) < self._given.capacity
+        return self._input is None or len(self._input) < self._input.capacity
 
     def is_heard(self, exchange: Exchange, latency: Latency) -> bool:
         """Whether all that was written has come out of the chain: asked again and again."""
-        if self._given is None or len(self._given):
+        if self._input is None or len(self._input):
             return False
         now = exchange.clock()[0]
         if self._at_end < 0:
@@ -108,9 +108,9 @@ class Handing:
         with self._turning:
             before, self.sample_rate = self.sample_rate, sample_rate
             self._n_dropped = 0
-            if self._given is not None:
-                self._given = self._moved(self._given, AHEAD_S, before)
-                exchange.play_written(self._given)
+            if self._input is not None:
+                self._input = self._moved(self._input, AHEAD_S, before)
+                exchange.play_written(self._input)
             if self._taken is not None:
                 heard, played = self._taken
                 self._taken = self._moved(heard, BEHIND_S, before), self._moved(played, BEHIND_S, before)

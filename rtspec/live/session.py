@@ -142,7 +142,7 @@ class LiveSession:
         if self.device_stream.doubted:
             say(self.device_stream.doubted)
         self._looked = time.monotonic()
-        self._told = (self._period, 0, self._period)
+        self._reported = (self._period, 0, self._period)
         if self._period != self.buffer_size:
             say(f"the device decides: it asks for {self._period} samples at once, not {self.buffer_size}")
 
@@ -239,7 +239,7 @@ class LiveSession:
     def period_news(self) -> str | None:
         """A line where the device's period is not what was asked for, or has changed, since this was last called."""
         made, asked = self.exchange, self.exchange.asked or self.exchange.period
-        known, self._told = self._told, (made.period, made.widened, asked)
+        known, self._reported = self._reported, (made.period, made.widened, asked)
         if made.widened != known[1]:
             grown, total = made.widened - known[1], self.latency
             now = asked if asked < JACK_SPLIT else made.period

@@ -117,12 +117,12 @@ class FrameModel:
         InvalidValue
             If the shape does not fit the model.
         """
-        given = self._checked(frames)
-        counts = {given[name].shape[axis] for name, axis in self._flow.inputs.items()}
+        arrays = self._checked(frames)
+        counts = {arrays[name].shape[axis] for name, axis in self._flow.inputs.items()}
         if len(counts) != 1:
             raise InvalidValue(f"the inputs have {sorted(counts)} frames; give as many of each")
         self._seen += counts.pop()
-        self._feed(given)
+        self._feed(arrays)
         return self._taken()
 
     def flush(self) -> Any:
@@ -155,9 +155,9 @@ class FrameModel:
         missing = [name for name in known if name not in {**self._still, **frames}]
         if missing:
             raise InvalidValue(f'input "{missing[0]}" is missing; give frames as a mapping with {", ".join(known)}')
-        given = {name: self._fitting(name, np.asarray(array)) for name, array in frames.items()}
-        self._still.update({name: given[name] for name in self._flow.still if name in given})
-        return given
+        arrays = {name: self._fitting(name, np.asarray(array)) for name, array in frames.items()}
+        self._still.update({name: arrays[name] for name in self._flow.still if name in arrays})
+        return arrays
 
     def _fitting(self, name: str, array: np.ndarray) -> np.ndarray:
         dtype, sizes = self._inputs.tensors[name]
@@ -181,11 +181,11 @@ class FrameModel:
         shape[self._flow.inputs[name]] = n_frames
         return np.zeros(shape, self._waiting[name].dtype)
 
-    def _feed(self, given: Mapping[str, np.ndarray]) -> None:
+    def _feed(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Add frames to those that wait, and run the model on whole periods of them."""
         for name, axis in self._flow.inputs.items():
             before = self._waiting.get(name)
-            self._waiting[name] = given[name] if before is None else np.concatenate([before, given[name]], axis)
+            self._waiting[name] = arrays[name] if before is None else np.concatenate([before, arrays[name]], axis)
         name, axis = next(iter(self._flow.inputs.items()))
         ready = self._waiting[name].shape[axis] // self._step * self._step
         size = self._step if self._fixed else ready
@@ -249,7 +249,7 @@ class _Output:
 
     def __init__(self, timing: _Timing):
         self._timing, self._waiting = timing, None
-        self._to_drop, self._given = timing.delay_frames, 0
+        self._to_drop, self._n_out = timing.delay_frames, 0
 
     @property
     def ran(self) -> bool:
@@ -266,9 +266,9 @@ class _Output:
     def take(self, n_frames: int) -> np.ndarray:
         """All that belongs to a clip of at least `n_frames`."""
         axis, waiting = self._timing.axis, existing(self._waiting)
-        ready = min(self._timing.length.of(n_frames) - self._given, waiting.shape[axis])
+        ready = min(self._timing.length.of(n_frames) - self._n_out, waiting.shape[axis])
         taken, self._waiting = _part(waiting, axis, 0, ready), _part(waiting, axis, ready, None)
-        self._given += ready
+        self._n_out += ready
         return taken
 
 

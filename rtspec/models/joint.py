@@ -17,7 +17,7 @@ from .session import ModelStage
 JOINT = Record(
     "Joint",
     counts="lanes in_bytes out_bytes",
-    addresses="entry stage taken given",
+    addresses="entry stage model_in model_out",
     constants="sources:i8[lanes] goals:i8[lanes]",
 )
 
@@ -31,10 +31,10 @@ def run_joint(state, x, n, y):
     s = JOINT(state)
     sources, goals = s.sources, s.goals
     for lane in range(s.lanes):
-        memmove(s.taken + lane * s.in_bytes, sources[lane], s.in_bytes)
-    made = call_step(s.entry, s.stage, s.taken, 1, s.given)
+        memmove(s.model_in + lane * s.in_bytes, sources[lane], s.in_bytes)
+    made = call_step(s.entry, s.stage, s.model_in, 1, s.model_out)
     for lane in range(s.lanes):
-        memmove(goals[lane], s.given + lane * s.out_bytes, s.out_bytes)
+        memmove(goals[lane], s.model_out + lane * s.out_bytes, s.out_bytes)
     return made
 
 
@@ -80,19 +80,19 @@ def _together(rows: Sequence[Row]) -> tuple[Row, ModelStage]:
     """The joint call as a row, and the model's stage for all lanes."""
     alone = [row.held[0] for row in rows]
     stage = alone[0].together(alone)
-    taken, given = stage.tensors
+    model_in, model_out = stage.tensors
     joint = Stage(
         run_joint,
         JOINT,
         keep=(stage, *rows),
         lanes=len(rows),
-        in_bytes=taken.nbytes // len(rows),
-        out_bytes=given.nbytes // len(rows),
+        in_bytes=model_in.nbytes // len(rows),
+        out_bytes=model_out.nbytes // len(rows),
         entry=stage.step.address,
         stage=address(stage.record),
-        taken=address(taken),
-        given=address(given),
+        model_in=address(model_in),
+        model_out=address(model_out),
         sources=aligned_copy(np.array([row.x for row in rows], np.int64)),
         goals=aligned_copy(np.array([row.y for row in rows], np.int64)),
     )
-    return joint.row(taken, given), stage
+    return joint.row(model_in, model_out), stage

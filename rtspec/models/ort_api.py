@@ -232,10 +232,10 @@ class CSession:
                 self.api.release("Value", value)
 
     def _run(self, names: list[str], values: list[int], outputs: list[str], made: Any) -> None:
-        given = (c_void_p * len(values))(*values)
+        handles = (c_void_p * len(values))(*values)
         texts = [(c_char_p * len(each))(*(name.encode() for name in each)) for each in (names, outputs)]
         named = [ctypes.cast(each, c_void_p) for each in texts]
-        inputs = (named[0], ctypes.cast(given, c_void_p), c_size_t(len(values)))
+        inputs = (named[0], ctypes.cast(handles, c_void_p), c_size_t(len(values)))
         wanted = (named[1], c_size_t(len(outputs)), ctypes.cast(made, c_void_p))
         with self._limited() as options:
             self.api.call("Run", c_void_p(self.handle), options, *inputs, *wanted)

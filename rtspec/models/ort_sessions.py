@@ -73,7 +73,7 @@ class _ApiSession(ort_api.CSession):
     form: CallForm
 
     def caller(self, inputs: list[str], outputs: list[str], phases: list, why: str | None) -> RunCall:
-        values = [ort_api.Values([*given, *made]) for given, made in phases]
+        values = [ort_api.Values([*inputs, *made]) for inputs, made in phases]
         table = constant_copy(np.array([each.handles for each in values], np.int64))
         run, message, release = map(self.api.address, ("Run", "GetErrorMessage", "ReleaseStatus"))
         options = ort_api.RunOptions()

@@ -46,12 +46,12 @@ class StageParts:
         known = {m.valid_input: np.ones(self.period, np.float32)} if m.valid_input else {}
         frame = np.zeros(shape, np.float32)
         axis = m.input.layout.index(model.lane_axis) if model.lane_axis in m.input.layout else None
-        given = {m.input.name: frame, **self.controls, **{s.input: aligned_copy(s.value()) for s in m.states}}
-        call = Call(m.input.name, axis, given, known, self._output_names, m.states, self._check)
+        feeds = {m.input.name: frame, **self.controls, **{s.input: aligned_copy(s.value()) for s in m.states}}
+        call = Call(m.input.name, axis, feeds, known, self._output_names, m.states, self._check)
         session, why = open_session(model, session_path, call, as_it_is, precision)
         self.session, self.form = session, session.form
         self._valid = {name: aligned_copy(value) for name, value in known.items() if name not in self.form.known}
-        shapes = session.shapes({name: {**given, **known}[name] for name in self._input_names}, self._output_names)
+        shapes = session.shapes({name: {**feeds, **known}[name] for name in self._input_names}, self._output_names)
         self._check(shapes)
         self._allocate(self._laned([shape], [m.input.name])[0], self._laned(shapes, self._output_names))
         self.caller = session.caller(self._input_names, self._output_names, self._phases(), why)

@@ -81,9 +81,9 @@ def _reference(case: Case, clip: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return run_offline(case.offline, {name: value for name, value in clip.items() if name in names})
 
 
-def _error(wanted: dict[str, np.ndarray], given: dict[str, np.ndarray]) -> float:
+def _error(wanted: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> float:
     """Greatest error over all outputs; a wrong length is an infinite one."""
-    pairs = [(value, given[name]) for name, value in wanted.items() if name in given]
+    pairs = [(value, found[name]) for name, value in wanted.items() if name in found]
     if not pairs or any(a.shape != b.shape for a, b in pairs):
         return float("inf")
     errors = [difference(a, b)[0] for a, b in pairs]

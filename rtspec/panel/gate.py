@@ -118,8 +118,8 @@ class Gate:
         return f"http://{shown}:{self.port}/#{self.token}"
 
 
-def _equal(given: object, secret: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), secret.encode())
+def _equal(answer: object, secret: str) -> bool:
+    return isinstance(answer, str) and hmac.compare_digest(answer.encode(errors="replace"), secret.encode())
 
 
 def is_own_path(path: str) -> bool:

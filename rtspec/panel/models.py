@@ -77,8 +77,8 @@ def _guessed(proto: Any, path: Path) -> dict[str, Any]:
     ports = {f"{s}.representation": made.fields.get(s, {}).get("representation") for s in ("input", "output")}
     fields = {**{name: made.fields.get(name) for name in plain}, **ports}
     missing = [] if chosen else ["sample_rate", "window"]
-    told = {"found": made.found, "doubts": made.doubts, "missing": missing}
-    return {**found, "fields": fields, "streaming": offline, **told}
+    findings = {"found": made.found, "doubts": made.doubts, "missing": missing}
+    return {**found, "fields": fields, "streaming": offline, **findings}
 
 
 def make(path: str, target: str, like: str | None, fields: dict[str, Any], streaming: bool) -> dict[str, Any]:

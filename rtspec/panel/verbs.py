@@ -106,5 +106,5 @@ def plain(where: str, field: str, value: Any) -> Any:
         return word(where, field, value)
     if isinstance(value, bool):
         return value
-    given = number(where, field, value)
-    return round(given) if given == round(given) else given
+    found = number(where, field, value)
+    return round(found) if found == round(found) else found

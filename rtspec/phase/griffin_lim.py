@@ -55,13 +55,13 @@ def _misfit(state):
     s = RTISI(state)
     wrong, right = 0.0, 0.0
     for t in range(s.rows):
-        found, given = floats(s.analyses[t], 2 * s.n_bins), s.magnitudes[t]
-        missed, whole = f32(0), f32(0)
+        found, target = floats(s.analyses[t], 2 * s.n_bins), s.magnitudes[t]
+        missed, total = f32(0), f32(0)
         for m in range(s.n_bins):
-            apart = np.sqrt(found[2 * m] * found[2 * m] + found[2 * m + 1] * found[2 * m + 1]) - given[m]
+            apart = np.sqrt(found[2 * m] * found[2 * m] + found[2 * m + 1] * found[2 * m + 1]) - target[m]
             missed += apart * apart
-            whole += given[m] * given[m]
-        wrong, right = wrong + missed, right + whole
+            total += target[m] * target[m]
+        wrong, right = wrong + missed, right + total
     return wrong, right
 
 

@@ -11,7 +11,7 @@ from ..buffers.step import Stage
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .choices import CHOICES, resolve
-from .given import blend_stage, input_stage, random_stage, zero_stage
+from .inputs import blend_stage, input_stage, random_stage, zero_stage
 from .rtisi import gsrtisi_stage, rtisi_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage
@@ -116,8 +116,8 @@ def phase_stage(
     """
     method, options = resolve(method, plan, options)
     chosen = method_named(method)
-    given = {"input_spectrum": input_spectrum} if "input_spectrum" in chosen.options else {}
-    stage = chosen.build(plan, **given, **accepted(method, chosen.options, options))
+    inputs = {"input_spectrum": input_spectrum} if "input_spectrum" in chosen.options else {}
+    stage = chosen.build(plan, **inputs, **accepted(method, chosen.options, options))
     return stage if blend is None else _blended(stage, plan, input_spectrum, blend)
 
 

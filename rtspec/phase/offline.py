@@ -31,13 +31,13 @@ class OfflineMethod:
 def stream_all(frames: np.ndarray, plan: FramePlan, method: str, input_spectrum=None, **options) -> np.ndarray:
     """All frames, (n_frames, n_bins), through a fresh stage of a streaming method; silence follows the last, the delay
     is removed."""
-    given = None if input_spectrum is None else np.ascontiguousarray(input_spectrum, np.complex64)
-    stage = phase_stage(method, plan, input_spectrum=given, **options)
+    spectrum = None if input_spectrum is None else np.ascontiguousarray(input_spectrum, np.complex64)
+    stage = phase_stage(method, plan, input_spectrum=spectrum, **options)
     padded = np.concatenate([frames, np.zeros((stage.delay, plan.n_bins), np.float32)])
     out = np.empty(padded.shape, np.complex64)
     stage.run(padded, len(frames), out)
-    if given is not None:
-        np.copyto(given, 0)
+    if spectrum is not None:
+        np.copyto(spectrum, 0)
     for t in range(len(frames), len(padded) if len(frames) else 0):  # one by one: the input may have fewer frames
         stage.run(padded[t:], 1, out[t:])
     return out[stage.delay :]

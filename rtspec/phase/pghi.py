@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from ..frames.plan import FramePlan
-from .given import centre_turns
+from .direct import centre_turns
 
 TOLERANCE = 1e-6
 """Bins this far below the loudest get random phases."""

@@ -35,7 +35,7 @@ from ..errors import InvalidValue
 from ..frames.fft import execute, real_fft
 from ..frames.plan import FramePlan
 from .arithmetic import ZERO, angles, clean, f32, in_order, kernel, sizes
-from .given import BlendStage, centre_turns, input_stage
+from .direct import BlendStage, centre_turns, input_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage
 

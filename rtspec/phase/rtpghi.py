@@ -36,7 +36,7 @@ from ..buffers.views import complex_rows, copy, float_rows, part
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import ONE, SMALLEST, ZERO, cosine_sine, f32, kernel, polar, random_turns, turns_of, wrap
-from .given import centre_turns
+from .direct import centre_turns
 from .gradients import DEAD, GRADIENTS, find_spread, gradient_fields, quiet_floor, take_frame
 
 _ROWS = "phase slope below chosen past settled"

@@ -19,7 +19,7 @@ from ..buffers.step import Stage, step
 from ..buffers.views import complex_rows, float_rows
 from ..frames.plan import FramePlan
 from .arithmetic import ZERO, f32, kernel, log2, polar, wrap
-from .given import centre_turns
+from .direct import centre_turns
 from .gradients import GRADIENTS, find_spread, gradient_fields, quiet_floor, take_frame
 
 SPSI = Record(

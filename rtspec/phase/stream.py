@@ -47,7 +47,7 @@ class Reconstructor:
         uses_input = method == "input" or options.get("blend") is not None or options.get("start") == "input"
         lanes = [dict(options, input_spectrum=self._input[c]) if uses_input else options for c in range(channels)]
         self._stages = [phase_stage(method, plan, **lane) for lane in lanes]
-        self._given = 0
+        self._n_pushed = 0
 
     @property
     def latency_frames(self) -> int:
@@ -78,8 +78,8 @@ class Reconstructor:
         self._magnitude[...] = magnitude
         for stage, x, y in zip(self._stages, self._magnitude, self._frame, strict=True):
             stage.run(x, 1, y)
-        self._given += 1
-        return self._frame.copy() if self._given > self.latency_frames else None
+        self._n_pushed += 1
+        return self._frame.copy() if self._n_pushed > self.latency_frames else None
 
     def flush(self) -> list[np.ndarray]:
         """The frames still due, oldest first, as if silence followed; then the state is fresh again."""
@@ -93,7 +93,7 @@ class Reconstructor:
         """Back to the state of a fresh object, to the bit."""
         for stage in self._stages:
             stage.reset()
-        self._given = 0
+        self._n_pushed = 0
 
     def _checked(self, name: str, frame: np.ndarray) -> np.ndarray:
         frame = np.asarray(frame)

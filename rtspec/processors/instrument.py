@@ -103,8 +103,8 @@ class Instrument(Processor):
     def _mastered(self, audio: np.ndarray, sample_rate: float, remarks: list[str]) -> np.ndarray:
         """A whole song that does not clip, as `render` on the command line makes it."""
         audio, most_db = limited(audio, sample_rate)
-        told = [f"limited to {CEILING_DB:g} dBTP: {most_db:.1f} dB at most; output_db = -6 keeps its dynamics"]
-        self.remarks = (*remarks, *(told if most_db > 0 else ()))
+        remark = [f"limited to {CEILING_DB:g} dBTP: {most_db:.1f} dB at most; output_db = -6 keeps its dynamics"]
+        self.remarks = (*remarks, *(remark if most_db > 0 else ()))
         return audio
 
 

@@ -301,7 +301,7 @@ class Section:
             self.curve.append(value)
             return value, slope.ravel().astype(np.float64)
 
-        def told(_: np.ndarray) -> None:
+        def count_iteration(_: np.ndarray) -> None:
             self._done += 1
             if self._progress:
                 self._progress(min(1.0, self._done / self._rounds))
@@ -309,6 +309,12 @@ class Section:
         options = {"maxiter": rounds, "maxfun": 2 * rounds, "ftol": 0.0, "gtol": 0.0}
         bounds = None if least is None else Bounds(least, np.inf)
         found = minimize(
-            evaluated, start.ravel(), jac=True, method="L-BFGS-B", bounds=bounds, callback=told, options=options
+            evaluated,
+            start.ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            callback=count_iteration,
+            options=options,
         )
         return found.x.reshape(start.shape).astype(np.float32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from .content import Content
-from .views import Given, Span, View
+from .views import Bytes, Span, View
 from .wav import MAX_CHUNKS, UNTOLD, chunks
 
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
@@ -47,8 +47,8 @@ def container(file: BinaryIO, start: int, end: int) -> Content:
     elif found.is_untold:
         content.notes.append("its header does not say where the sound ends; it is read to the file's end")
         behind = found.size_at + struct.calcsize(found.size_form)
-        told = [Span(file, start, found.size_at), Given(found.true_size()), Span(file, behind, end)]
-        content.view = View(told) if found.there > 0 else content.view
+        spans = [Span(file, start, found.size_at), Bytes(found.true_size()), Span(file, behind, end)]
+        content.view = View(spans) if found.there > 0 else content.view
     elif found.promised > 0:
         content.missing = f"its header promises {found.promised} bytes of sound, {max(0, found.there)} are there"
     return content

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from .content import Content, Refused
 from .flac_frames import CRC16, Info, crc16, frame_span
 from .flac_mending import mended
-from .views import Given, Span, View
+from .views import Bytes, Span, View
 from .wav import UNTOLD
 
 _TAIL = 1 << 20
@@ -55,7 +55,7 @@ def flac(file: BinaryIO, start: int, end: int) -> Content:
         raise Refused(f"its frames count to {n_samples} samples, more than a FLAC can hold")
     md5 = info.md5 if n_samples == info.n_samples else bytes(16)
     true = replace(info, n_samples=n_samples, md5=md5, frame_bytes=bytes(6))
-    view, mend = View([Given(true.pack()), Span(file, at, stop)]), partial(mended, file, true, at, stop)
+    view, mend = View([Bytes(true.pack()), Span(file, at, stop)]), partial(mended, file, true, at, stop)
     return Content(view, n_samples, missing=missing, notes=notes, mended=mend)
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from .content import Content
 from .flac_frames import Info, crc8, crc16, frame_span, number_code
-from .views import Given, Span, View
+from .views import Bytes, Span, View
 
 _READ = 1 << 20
 _HEADER = 16
@@ -44,7 +44,7 @@ class Frame(NamedTuple):
 
 def mended(file: BinaryIO, info: Info, at: int, end: int) -> Content:
     """The sound of the frames from byte `at` to `end`, silent where they are damaged or missing."""
-    pieces, n, silent, places = list[Span | Given](), 0, 0, 0
+    pieces, n, silent, places = list[Span | Bytes](), 0, 0, 0
     start = stop = at
     left = _CUT_OUT + (end - at) // _SHORTEST
     for frame in _whole_frames(file, info, at, end):
@@ -53,11 +53,11 @@ def mended(file: BinaryIO, info: Info, at: int, end: int) -> Content:
         if gap < 0 or lost > left:
             continue
         if lost or frame.start != stop:
-            pieces += [Span(file, start, stop), Given(_silence(info, n, gap, frame.varies))]
+            pieces += [Span(file, start, stop), Bytes(_silence(info, n, gap, frame.varies))]
             start, left, silent, places = frame.start, left - lost, silent + gap, places + (gap > 0)
         n, stop = frame.past, frame.stop
     pieces.append(Span(file, start, stop))
-    header = Given(replace(info, n_samples=n, md5=bytes(16)).pack())
+    header = Bytes(replace(info, n_samples=n, md5=bytes(16)).pack())
     return Content(View([header, *(p for p in pieces if p.size)]), n, silent=silent, silent_places=places)
 
 

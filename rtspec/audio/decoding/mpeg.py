@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from ...errors import existing
 from .content import Content, Refused
-from .views import Given, Span, View
+from .views import Bytes, Span, View
 
 DECODER_DELAY = 529
 """Samples by which every decoder's output lags behind: 528 of the filter bank and one."""
@@ -256,9 +256,9 @@ def mpeg(file: BinaryIO, start: int, end: int) -> Content:
     file.seek(way.spans[0][0])
     head = file.read(4)
     n_bytes = sum(b - a for a, b in way.spans)
-    pieces: list[Span | Given] = [Span(file, a, b) for a, b in way.spans]
+    pieces: list[Span | Bytes] = [Span(file, a, b) for a, b in way.spans]
     if way.first.kind[1] == 3:
-        pieces.insert(0, Given(own_info(head, way.frames, n_bytes)))
+        pieces.insert(0, Bytes(own_info(head, way.frames, n_bytes)))
     return _measured(way, Content(View(pieces), talks=True), at - start)
 
 

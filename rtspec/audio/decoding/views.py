@@ -20,7 +20,7 @@ class Span:
         return self._file.read(min(n, self.size - offset))
 
 
-class Given:
+class Bytes:
     """Bytes that are in memory."""
 
     def __init__(self, data: bytes):
@@ -42,7 +42,7 @@ class View(io.RawIOBase):
         What the disk said while a decoder, which has no ears for exceptions, read.
     """
 
-    def __init__(self, pieces: Sequence[Span | Given]):
+    def __init__(self, pieces: Sequence[Span | Bytes]):
         self._pieces = pieces
         self._ends = list(accumulate(piece.size for piece in pieces))
         self.size, self._at = self._ends[-1] if self._ends else 0, 0

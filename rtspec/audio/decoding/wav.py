@@ -13,7 +13,7 @@ from typing import BinaryIO
 from ...frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from .content import Content, Refused
 from .mpeg import mpeg
-from .views import Given, Span, View
+from .views import Bytes, Span, View
 
 PCM, MS_ADPCM, FLOAT, ALAW, MULAW, IMA_ADPCM, GSM, MP2, MP3, EXTENSIBLE = 1, 2, 3, 6, 7, 17, 49, 80, 85, 0xFFFE
 MAX_CHANNELS = 64
@@ -194,7 +194,7 @@ def _blocks(file: BinaryIO, form: Form, at: int, length: int) -> Content:
     parts = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + struct.pack("<4sII", b"fact", 4, blocks * a_block)
     header = struct.pack("<4sI", b"RIFF", len(parts) + 8 + size) + parts + struct.pack("<4sI", b"data", size)
     pad = b"\0" * (size % 2)
-    return Content(View([Given(header), Span(file, at, at + size), Given(pad)]), blocks * a_block)
+    return Content(View([Bytes(header), Span(file, at, at + size), Bytes(pad)]), blocks * a_block)
 
 
 def _block_samples(form: Form) -> tuple[int, bytes]:

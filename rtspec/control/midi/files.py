@@ -242,8 +242,8 @@ def endings(at_s: float) -> list[tuple[float, Any]]:
     """Messages that let all go that a score leaves held."""
     from mido import Message
 
-    told = [(c, number) for c in range(16) for number in _LET_GO]
-    return [(at_s, Message("control_change", channel=c, control=number, value=0)) for c, number in told]
+    resets = [(c, number) for c in range(16) for number in _LET_GO]
+    return [(at_s, Message("control_change", channel=c, control=number, value=0)) for c, number in resets]
 
 
 def _check_length(name: str, seconds: float) -> None:

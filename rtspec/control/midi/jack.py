@@ -183,13 +183,13 @@ class Arrivals:
         for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():
             self._record[name] = value
         self._words, self._last_us, self._in_sysex = self._record.view(np.int64), 0, False
-        self._told_lost, self.last_time_s = 0, 0.0
+        self._reported_lost, self.last_time_s = 0, 0.0
         self.address = address(self._record)
 
     def losses(self) -> int:
         """Messages since the last call that could not be had, since the client was late, or found the queue full."""
-        total, before = read(self._words, _LOST), self._told_lost
-        self._told_lost = total
+        total, before = read(self._words, _LOST), self._reported_lost
+        self._reported_lost = total
         return total - before
 
     def wait(self, timeout_s: float) -> None:

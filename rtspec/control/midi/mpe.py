@@ -43,7 +43,7 @@ class _Channel:
     bend: float = 0.0
     bend_range: float = DEFAULT_RANGE
     parameter: int = _NO_PARAMETER
-    told_range: int = int(DEFAULT_RANGE)
+    announced_range: int = int(DEFAULT_RANGE)
 
 
 @dataclass
@@ -168,7 +168,7 @@ class MpeZones:
     def _begin(self, channel: int) -> None:
         """A channel that is new in its zone, or out of one; the instrument is told whatever it was told before."""
         state = self._channels[channel]
-        state.bend, state.told_range = 0.0, -1
+        state.bend, state.announced_range = 0.0, -1
         state.bend_range = DEFAULT_RANGE if self.master_of(channel) is None else MEMBER_RANGE
 
     def _widen(self, channel: int, semitones: float) -> Iterator[Any]:
@@ -193,8 +193,8 @@ class MpeZones:
         from mido import Message
 
         state, wanted = self._channels[channel], self._full_range(channel)
-        if wanted != state.told_range:
-            state.told_range = wanted
+        if wanted != state.announced_range:
+            state.announced_range = wanted
             selected = (_RPN, state.parameter >> 7), (_RPN_FINE, state.parameter & 127)
             for number, value in ((_RPN, 0), (_RPN_FINE, 0), (_DATA, wanted), (_DATA_FINE, 0), *selected):
                 yield Message("control_change", channel=channel - 1, control=number, value=value)

@@ -61,7 +61,7 @@ class Readings:
         if not self._followers or time.monotonic() < self._next:
             return []
         self._next, now = time.monotonic() + EVERY_S, self._now()
-        new = [(who, at, v) for who, told in self._followers.items() for at, v in now.items() if told.get(at) != v]
+        new = [(who, at, v) for who, sent in self._followers.items() for at, v in now.items() if sent.get(at) != v]
         self._followers = dict.fromkeys(self._followers, now)
         return new
 

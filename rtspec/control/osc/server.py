@@ -116,7 +116,7 @@ class OscServer(Listener):
         self.statistics, self._verbs = OscStatistics(), verbs or {}
         self._subscribers: dict[Address, None] = {}
         self._readings = Readings(self.directory, ROOT)
-        self._told = self._values()
+        self._sent = self._values()
         self._setters: dict[str, tuple[Address, float]] = {}
         self._echo_at = 0.0
         self._closer_at = 0.0
@@ -288,12 +288,12 @@ class OscServer(Listener):
         """Send what has changed to all controllers but the one that set it; readings to those that follow them."""
         for follower, address, value in self._readings.due():
             self._send(follower, address, [value])
-        before, self._told = self._told, self._values()
-        for address, value in self._told.items():
+        before, self._sent = self._sent, self._values()
+        for address, value in self._sent.items():
             if before.get(address) != value:
                 setter, was_set = self._setters.get(address, (None, None))
                 if self._subscribers:
-                    self._note_told(address, value, setter if was_set == value else None)
+                    self._note_sent(address, value, setter if was_set == value else None)
                 for controller in self._subscribers:
                     if controller != setter or was_set != value:
                         self._tell(controller, address, value)
@@ -301,13 +301,13 @@ class OscServer(Listener):
     def _is_echo(self, found: str, value: float, raw: bool, sender: Address) -> bool:
         """Whether a value was told a moment ago, and comes from another than who had set it."""
         parameter, now = self.directory[found], time.monotonic()
-        for at, told, setter in self._recent.get(found, ()):
-            same = _single(_raw_of(parameter, told)) if raw else _single(told)
+        for at, sent, setter in self._recent.get(found, ()):
+            same = _single(_raw_of(parameter, sent)) if raw else _single(sent)
             if now - at < ECHO_S and same == _single(value) and setter != sender:
                 return True
         return False
 
-    def _note_told(self, address: str, value: float, setter: Address | None) -> None:
+    def _note_sent(self, address: str, value: float, setter: Address | None) -> None:
         self._recent.setdefault(address, deque(maxlen=64)).append((time.monotonic(), value, setter))
 
     def _tell(self, controller: Address, address: str, value: float) -> None:

@@ -8,7 +8,7 @@ _SHRINK = 1e-3
 """Share of the neighbours' mean power that is added to each, so that empty bins give no weights."""
 
 
-def own_taps(original: np.ndarray, sound: np.ndarray, sample_rate: int) -> np.ndarray:
+def oracle_taps(original: np.ndarray, sound: np.ndarray, sample_rate: int) -> np.ndarray:
     """The sound, each of its bins replaced by the weighted sum of itself and its eight neighbours in frequency and time
     that comes nearest to the original: an oracle, for the weights are the original's.
 
@@ -22,14 +22,14 @@ def own_taps(original: np.ndarray, sound: np.ndarray, sample_rate: int) -> np.nd
     ndarray, float32, shape of `sound`
     """
     plan = FramePlan(sample_rate=sample_rate, n_fft=1024, hop=256)
-    wanted, given = (np.atleast_3d(stft(np.atleast_2d(x), plan)) for x in (original, sound))
-    made = np.stack([_fitted(*pair) for pair in zip(wanted, given, strict=True)])
+    wanted, degraded = (np.atleast_3d(stft(np.atleast_2d(x), plan)) for x in (original, sound))
+    made = np.stack([_fitted(*pair) for pair in zip(wanted, degraded, strict=True)])
     return istft(made, plan, length=sound.shape[-1])
 
 
-def _fitted(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
+def _fitted(wanted: np.ndarray, degraded: np.ndarray) -> np.ndarray:
     """Spectra (n_bins, n_frames) → the same."""
-    padded, (n_bins, n_frames) = np.pad(given, 1), given.shape
+    padded, (n_bins, n_frames) = np.pad(degraded, 1), degraded.shape
     near = [padded[i : i + n_bins, j : j + n_frames] for i in range(3) for j in range(3)]
     return np.stack([_nearest(np.stack(parts, 1), goal) for *parts, goal in zip(*near, wanted, strict=True)])
 

@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> None:
     draw(picture, stops)
     rows = _rows(stops)
     seconds = audio.shape[1] / SAMPLE_RATE
-    told = {"audio": str(out), "picture": str(picture), "seconds": round(seconds, 2), "stops": rows}
-    emit(args, told, f"{table(rows)}\n\n{seconds:.0f} s in {out}, drawn in {picture}")
+    result = {"audio": str(out), "picture": str(picture), "seconds": round(seconds, 2), "stops": rows}
+    emit(args, result, f"{table(rows)}\n\n{seconds:.0f} s in {out}, drawn in {picture}")
 
 
 def _morph_makers(synth: TimbreSynth) -> list:

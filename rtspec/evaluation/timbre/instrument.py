@@ -81,11 +81,11 @@ def run(args: argparse.Namespace) -> None:
     names = _names(args.anchor, synth)
     pairs = list(_pairs(synth, font, names, args))
     rows = [pair.row() for pair in pairs]
-    told = rows if args.notes else anchor_rows(rows)
+    shown = rows if args.notes else anchor_rows(rows)
     extra = [_played_row(synth, name, pairs) for name in names]
     songs = _songs(args, font) if args.midi else []
     result = {"notes": rows, "anchors": anchor_rows(rows), "playing": extra, "summary": summary(rows), "songs": songs}
-    parts = [table(_rounded(part)) for part in (told, extra, result["summary"], songs) if part]
+    parts = [table(_rounded(part)) for part in (shown, extra, result["summary"], songs) if part]
     emit(args, result, "\n\n".join(parts))
 
 
@@ -148,9 +148,9 @@ def _anchor_row(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
             return float("nan")
         return float(np.exp(np.log(np.maximum(values, 1e-3)).mean()) if "×" in key else values.mean())
 
-    told = {key: mean(key) for key in rows[0] if key not in ("anchor", "key", "velocity", "course dB", "peak")}
+    means = {key: mean(key) for key in rows[0] if key not in ("anchor", "key", "velocity", "course dB", "peak")}
     worst = {"course dB": max(row["course dB"] for row in rows), "peak": max(row["peak"] for row in rows)}
-    return {"anchor": name, "notes": len(rows), **worst, **told}
+    return {"anchor": name, "notes": len(rows), **worst, **means}
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

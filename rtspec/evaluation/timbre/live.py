@@ -99,7 +99,7 @@ def _chords(job: Job, n_voices: int) -> dict[str, Any]:
             for note in notes:
                 stream.send((0x80, note, 0))
             step += 1
-        return _told(job, stream)
+        return _figures(job, stream)
 
 
 def _parts(job: Job) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _parts(job: Job) -> dict[str, Any]:
                 s.send(message)
             time.sleep(_PART_GAP_S)
             step += 1
-        return _told(job, s)
+        return _figures(job, s)
 
 
 def part_messages(step: int) -> list[tuple[int, int, int]]:
@@ -142,7 +142,7 @@ def _morphed(job: Job) -> dict[str, Any]:
         while time.monotonic() < end:
             morph.amount = 0.5 + 0.5 * np.sin(time.monotonic())
             time.sleep(0.05)
-        return _told(job, stream)
+        return _figures(job, stream)
 
 
 def _equal_to_render(job: Job) -> dict[str, Any]:
@@ -153,11 +153,11 @@ def _equal_to_render(job: Job) -> dict[str, Any]:
     settings, tape = _settings(job, morph, channels=1), rtspec.Measuring(tape_seconds=job.seconds + 2.0)
     with rtspec.AudioStream(**settings, source=source, measuring=tape) as stream:
         stream.wait(job.seconds + 10.0)
-        out, told = stream.recorded[1], _told(job, stream)
+        out, figures = stream.recorded[1], _figures(job, stream)
         delay = stream.latency.total_samples - stream.latency.items["device"]
     whole = morph(source, job.sample_rate)
     equal = bool(np.array_equal(out[:, delay : delay + source.shape[1]], whole))
-    return {**told, "equal": equal, "level": float(np.abs(whole).max())}
+    return {**figures, "equal": equal, "level": float(np.abs(whole).max())}
 
 
 def _settings(job: Job, plugin, channels: int | None = None) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _scale(seconds: float) -> np.ndarray:
     return rtspec.TimbreSynth("violin")(notes + ends, duration=seconds, sample_rate=SAMPLE_RATE, num_channels=1)
 
 
-def _told(job: Job, stream) -> dict[str, Any]:
+def _figures(job: Job, stream) -> dict[str, Any]:
     seen = stream.statistics.as_dict()
     return {
         "what": job.chain[0],
@@ -207,12 +207,12 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
             time.sleep(0.5)
             sender.begin("notes", count=round((job.seconds - 2.0) / GAP_S / 1.1), gap_s=GAP_S)
             clock = clock_readings(stream, job.seconds - 1.5)
-            sent, told = sender.result()["moments"], _told(job, stream)
+            sent, figures = sender.result()["moments"], _figures(job, stream)
             device_s = stream.latency.items["device"] / job.sample_rate
             heard = moments_taken(_onsets(stream.recorded[1][0]), clock, job.block) + device_s
     delays_ms = 1000.0 * _delays(np.array(sent), heard)
     return {
-        **told,
+        **figures,
         "presses": len(sent),
         "heard": len(delays_ms),
         "key to sound ms p50": round(float(np.median(delays_ms)), 2),

@@ -33,7 +33,7 @@ class TestNote:
     audio: np.ndarray
 
 
-def told_again(note: TestNote, model: FrameModel) -> np.ndarray:
+def resynthesised(note: TestNote, model: FrameModel) -> np.ndarray:
     """Encode every frame of a note, decode it, and sound it at its key: as long as the note."""
     hop = _SOUND_PLAN.hop
     times = np.arange(len(note.audio) // hop + 1) * hop / SAMPLE_RATE
@@ -49,9 +49,9 @@ def sounded(amplitudes: np.ndarray, whole: np.ndarray, hz: float) -> np.ndarray:
     stage, hop = sound_stage(_SOUND_PLAN, heard), _SOUND_PLAN.hop
     frame, out = aligned(N_LEVELS), np.empty(len(amplitudes) * hop, np.float32)
     piece = aligned(hop)
-    for t, (told, level) in enumerate(zip(amplitudes, whole, strict=True)):
+    for t, (partials, level) in enumerate(zip(amplitudes, whole, strict=True)):
         heard[:] = hz, level, 1.0
-        frame[:] = told
+        frame[:] = partials
         stage.run(frame, 1, piece)
         out[t * hop : (t + 1) * hop] = piece
     return out

@@ -83,11 +83,11 @@ def tables(rows: list[dict[str, Any]]) -> str:
 def playable_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Notes told again frame by frame, and as the instrument plays them from 16 latents; then the instrument alone."""
     notes, synth, model = _notes(args), TimbreSynth(model=args.synth), FrameModel(args.morph)
-    told = playable.scores(notes, lambda note: playable.told_again(note, model))
+    by_frame = playable.scores(notes, lambda note: playable.resynthesised(note, model))
     played = playable.scores(notes, lambda note: playable.played(note, synth))
     if args.note_in:
-        write_map(args.note_in, replace(synth.latent_map, f1=by_instrument(told)))
-    rows = [_row("frame by frame", told), _row("played from 16 latents", played)]
+        write_map(args.note_in, replace(synth.latent_map, f1=by_instrument(by_frame)))
+    rows = [_row("frame by frame", by_frame), _row("played from 16 latents", played)]
     return rows if args.only_notes else [*rows, *instrument_rows(synth)]
 
 
@@ -170,8 +170,8 @@ def _folder_name(variant) -> str:
     usual, settings = asdict(BASELINE), asdict(variant)
     if not (variant.kernel or variant.activity):
         settings["norm"] = usual["norm"]
-    told = [f"{key}-{settings[key]}" for key in usual if key != "name" and settings[key] != usual[key]]
-    return "-".join(told) or "baseline"
+    changed = [f"{key}-{settings[key]}" for key in usual if key != "name" and settings[key] != usual[key]]
+    return "-".join(changed) or "baseline"
 
 
 def paper_model_row(args: argparse.Namespace) -> dict[str, Any]:

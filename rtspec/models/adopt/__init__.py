@@ -180,7 +180,7 @@ def _refuse_unconverted(facts: Facts, file: str, sure: bool) -> None:
         )
 
 
-def _judge(made: Proposal, figures: Mapping[str, Any], file: str, as_it_is: bool, told: str | None) -> None:
+def _judge(made: Proposal, figures: Mapping[str, Any], file: str, as_it_is: bool, stated: str | None) -> None:
     """What the trial says of the proposal."""
     if figures["remembers"] and not as_it_is:
         raise ModelError(
@@ -189,11 +189,11 @@ def _judge(made: Proposal, figures: Mapping[str, Any], file: str, as_it_is: bool
         )
     if not figures["finite"]:
         made.doubts.append("noise gives NaN or infinite numbers")
-    if told != "known":  # a recipe was tried on the authors' own file; gains of noise grow, too
-        _judge_output(made, figures["growth"], told is not None)
+    if stated != "known":  # a recipe was tried on the authors' own file; gains of noise grow, too
+        _judge_output(made, figures["growth"], stated is not None)
 
 
-def _judge_output(made: Proposal, growth: float | None, told: bool) -> None:
+def _judge_output(made: Proposal, growth: float | None, stated: bool) -> None:
     """A gain stays as it is where the input grows, a spectrum grows with it."""
     port = made.fields["output"]
     gain, spectrum = ("complex-gain", "complex") if port["representation"] in COMPLEX else ("gain", "magnitude")
@@ -206,7 +206,7 @@ def _judge_output(made: Proposal, growth: float | None, told: bool) -> None:
         return
     seems = gain if growth < GAIN_BELOW else spectrum if growth > SPECTRUM_ABOVE else None
     grows = f"the output grows with the input to the power {growth:.2f} (a gain: 0, a spectrum: 1)"
-    if told:
+    if stated:
         if seems and seems != port["representation"]:
             made.doubts.append(f"output.representation={port['representation']} was told, but {grows}")
         return

@@ -19,7 +19,7 @@ from .bands import KINDS, band_weights, spread_of
 from .builder import Builder, floats
 
 TAKEN = ("magnitude", "power", "log-magnitude", "phase", "real", "imaginary", "complex", "bands")
-GIVEN = ("gain", "magnitude", "power", "log-magnitude", "phase", "complex-gain", "complex")
+PRODUCED = ("gain", "magnitude", "power", "log-magnitude", "phase", "complex-gain", "complex")
 CANONICAL = ("batch", "channels", "time", "bins")
 SPECTRUM, ENHANCED = "spectrum", "enhanced"
 PREFIX = "network/"
@@ -85,18 +85,18 @@ def with_ports(
         If a port does not fit the network.
     """
     taken = [_port(TAKEN)(f"input[{k}]", dict(each)) for k, each in enumerate(inputs)]
-    given = [_port(GIVEN)(f"output[{k}]", dict(each)) for k, each in enumerate(outputs)]
+    made_ports = [_port(PRODUCED)(f"output[{k}]", dict(each)) for k, each in enumerate(outputs)]
     _check_names("input", [port.name for port in taken], [value.name for value in network.graph.input])
-    _check_names("output", [port.name for port in given], [value.name for value in network.graph.output])
+    _check_names("output", [port.name for port in made_ports], [value.name for value in network.graph.output])
     plan = FramePlan(sample_rate=sample_rate, n_fft=n_fft, hop=n_fft, window="rectangular")
     graph = Builder([network])
     made = graph.embed(network, PREFIX, {port.name: _feature(graph, port, plan) for port in taken})
     spectrum = SPECTRUM
-    for port in given:
+    for port in made_ports:
         spectrum = _applied(graph, port, _canonical(graph, port, made[port.name], plan), spectrum, plan)
     graph.named(spectrum, ENHANCED)
     kept = _others(network.graph.input, {port.name for port in taken} | {t.name for t in network.graph.initializer})
-    more = _others(network.graph.output, {port.name for port in given})
+    more = _others(network.graph.output, {port.name for port in made_ports})
     frames = _frames(network, taken[0])
     sizes = (1, 2, frames, plan.n_bins)
     name = network.graph.name or "network"

@@ -49,10 +49,10 @@ def kept_form(key: str, content: bytes) -> CallForm | None:
     try:
         found = (folder / key).read_bytes() if folder else b""
         head, _, played = found.partition(b"\n")
-        told = json.loads(head)
-        if told.pop("digest") != _digest(played).hex():
+        header = json.loads(head)
+        if header.pop("digest") != _digest(played).hex():
             return None
-        return CallForm(played or content, frozenset(told.pop("known")), **told)
+        return CallForm(played or content, frozenset(header.pop("known")), **header)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -61,7 +61,7 @@ def keep_form(key: str, form: CallForm) -> None:
     """Keep a form, where a folder can be written."""
     folder = data_folder("forms")
     played = b"" if form.why_as_it_is else form.content
-    told = {
+    header = {
         "digest": _digest(played).hex(),
         "known": sorted(form.known),
         "lanes": dict(form.lanes),
@@ -73,7 +73,7 @@ def keep_form(key: str, form: CallForm) -> None:
         return
     with suppress(OSError):
         with WholeFile(folder / key) as file:
-            file.write(json.dumps(told).encode() + b"\n" + played)
+            file.write(json.dumps(header).encode() + b"\n" + played)
         for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-MOST]:
             old.unlink(missing_ok=True)
 

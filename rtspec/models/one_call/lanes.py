@@ -23,8 +23,8 @@ class Axes(dict[str, int]):
 
     open: frozenset[str] = frozenset()
 
-    def __init__(self, *given, **_):
-        super().__init__(*given)
+    def __init__(self, *arguments, **_):
+        super().__init__(*arguments)
         self.wanted: dict[str, int] = {}
 
     def asked(self, name: str, axis: int) -> int:
@@ -160,10 +160,10 @@ def _own_axis(default: int):
 
 
 def _slice_axes(graph: "CallGraph", node: NodeProto) -> list[int]:
-    given = graph.value(node.input[3]) if len(node.input) > 3 and node.input[3] else None
-    if given is None:
+    value = graph.value(node.input[3]) if len(node.input) > 3 and node.input[3] else None
+    if value is None:
         raise NoLanes("Slice with axes that are not known")
-    return given.tolist()
+    return value.tolist()
 
 
 def _pad_axes(graph: "CallGraph", node: NodeProto) -> list[int]:
@@ -187,27 +187,27 @@ def _normal_axes(graph: "CallGraph", node: NodeProto) -> list[int]:
 
 
 def _reduce(graph: "CallGraph", node: NodeProto, axes: Axes) -> dict[str, int]:
-    rank, given = len(graph.dims(node.input[0])), reduced_axes(graph, node)
-    gone = [] if given is None else [axis % rank for axis in given]
+    rank, reduced = len(graph.dims(node.input[0])), reduced_axes(graph, node)
+    gone = [] if reduced is None else [axis % rank for axis in reduced]
     axis = axes.get(node.input[0], -1)
-    _apart(given is None or axis in gone, node)
+    _apart(reduced is None or axis in gone, node)
     kept = attributes(node).get("keepdims", 1)
     return _all_outputs(node, axis if kept else axis - sum(each < axis for each in gone))
 
 
 def _squeeze(graph: "CallGraph", node: NodeProto, axes: Axes) -> dict[str, int]:
-    rank, given = len(graph.dims(node.input[0])), reduced_axes(graph, node)
-    gone = [] if given is None else [axis % rank for axis in given]
+    rank, reduced = len(graph.dims(node.input[0])), reduced_axes(graph, node)
+    gone = [] if reduced is None else [axis % rank for axis in reduced]
     axis = axes[node.input[0]]
-    _apart(given is None or axis in gone, node)
+    _apart(reduced is None or axis in gone, node)
     return _all_outputs(node, axis - sum(each < axis for each in gone))
 
 
 def _unsqueeze(graph: "CallGraph", node: NodeProto, axes: Axes) -> dict[str, int]:
-    rank, given = len(graph.dims(node.output[0])), reduced_axes(graph, node)
-    if given is None:
+    rank, reduced = len(graph.dims(node.output[0])), reduced_axes(graph, node)
+    if reduced is None:
         raise NoLanes("Unsqueeze of axes that are not known")
-    new = {axis % rank for axis in given}
+    new = {axis % rank for axis in reduced}
     old = [axis for axis in range(rank) if axis not in new]
     return _all_outputs(node, old[axes[node.input[0]]])
 
@@ -240,10 +240,10 @@ def _batched(graph: "CallGraph", node: NodeProto, axes: Axes) -> dict[str, int]:
 
 def _recurrent(graph: "CallGraph", node: NodeProto, axes: Axes) -> dict[str, int]:
     """Lanes are the batch of sequences; lengths that differ are not looked into."""
-    given = list(node.input) + [""] * 8
-    states = [name for name in given[5:7] if name]
-    wrong = axes.get(given[0]) != 1 or given[4] or any(axes.asked(name, 1) != 1 for name in states)
-    _apart(bool(wrong) or any(name in axes for name in (*given[1:4], *given[7:])), node)
+    names = list(node.input) + [""] * 8
+    states = [name for name in names[5:7] if name]
+    wrong = axes.get(names[0]) != 1 or names[4] or any(axes.asked(name, 1) != 1 for name in states)
+    _apart(bool(wrong) or any(name in axes for name in (*names[1:4], *names[7:])), node)
     _apart(attributes(node).get("layout", 0) != 0 or attributes(node).get("direction", b"forward") != b"forward", node)
     return {name: 2 if i == 0 else 1 for i, name in enumerate(node.output) if name}
 

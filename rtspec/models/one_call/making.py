@@ -84,12 +84,12 @@ def _made(proto: ModelProto, call: Call, wanted: _Try) -> CallForm:
     joined_views(graph)
     lanes = {name: axis for name, axis in graph.lanes.items() if name in (*graph.inputs, *graph.outputs)}
     free = {name: _free(shapes[name], lanes[name]) for name in shapes if name in lanes}
-    told = frozenset(call.known), lanes, None, why_alone
+    rest = frozenset(call.known), lanes, None, why_alone
     if not wanted.weights:
-        return CallForm(graph.proto(free).SerializeToString(), *told)
+        return CallForm(graph.proto(free).SerializeToString(), *rest)
     graph.look()
     program = Assembly(graph, half=wanted.weights == "float16").program(_types(proto))
-    return CallForm(program.content(), *told, wanted.weights)
+    return CallForm(program.content(), *rest, wanted.weights)
 
 
 def _types(proto: ModelProto) -> dict[str, int]:
@@ -120,9 +120,9 @@ def _disproved(plain: Any, made: Any, form: CallForm, call: Call, exact: bool) -
     together = _together(made, form, call, frames)
     for k, name in enumerate(call.outputs if exact else call.outputs[:1]):
         wanted = np.array([_stacked([each[t][k] for each in alone], form.lanes.get(name)) for t in range(_FRAMES)])
-        given = np.array([results[k] for results in together])
-        if not (_heard_same(given, wanted) if form.weights == "float16" else _same(given, wanted, exact)):
-            return f'"{name}" would be another by {np.abs(given - wanted).max():.3g} of {np.abs(wanted).max():.3g}'
+        found = np.array([results[k] for results in together])
+        if not (_heard_same(found, wanted) if form.weights == "float16" else _same(found, wanted, exact)):
+            return f'"{name}" would be another by {np.abs(found - wanted).max():.3g} of {np.abs(wanted).max():.3g}'
     return None
 
 
@@ -171,18 +171,18 @@ def _stacked(arrays: list[np.ndarray], axis: int | None) -> np.ndarray:
     return arrays[0] if axis is None else np.concatenate(arrays, axis)
 
 
-def _same(given: np.ndarray, wanted: np.ndarray, exact: bool) -> bool:
-    if given.shape != wanted.shape or given.dtype != wanted.dtype or not np.isfinite(wanted).all():
+def _same(found: np.ndarray, wanted: np.ndarray, exact: bool) -> bool:
+    if found.shape != wanted.shape or found.dtype != wanted.dtype or not np.isfinite(wanted).all():
         return False
     if exact or wanted.dtype.kind != "f":
-        return np.array_equal(given, wanted)
-    return float(np.abs(given - wanted).max(initial=0)) <= CLOSE * float(np.abs(wanted).max(initial=0))
+        return np.array_equal(found, wanted)
+    return float(np.abs(found - wanted).max(initial=0)) <= CLOSE * float(np.abs(wanted).max(initial=0))
 
 
-def _heard_same(given: np.ndarray, wanted: np.ndarray) -> bool:
-    if given.shape != wanted.shape or not np.isfinite(wanted).all():
+def _heard_same(found: np.ndarray, wanted: np.ndarray) -> bool:
+    if found.shape != wanted.shape or not np.isfinite(wanted).all():
         return False
-    noise, signal = (float(np.square(each, dtype=np.float64).sum()) for each in (given - wanted, wanted))
+    noise, signal = (float(np.square(each, dtype=np.float64).sum()) for each in (found - wanted, wanted))
     return noise * 10 ** (CLOSE_HALVES_DB / 10) <= signal
 
 

@@ -126,13 +126,13 @@ def _window(graph: CallGraph, node: NodeProto):
         return None
     weights = graph.value(node.input[1])
     bias = graph.value(node.input[2]) if len(node.input) > 2 and node.input[2] else None
-    given = attributes(node)
-    plain = not any(given.get("pads", [])) and given.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
+    options = attributes(node)
+    plain = not any(options.get("pads", [])) and options.get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
     if weights is None or weights.ndim != 3 or weights.dtype != np.float32 or not plain:
         return None
     if graph.dims(node.output[0])[2] != 1:
         return None
-    taps = np.arange(weights.shape[2]) * given.get("dilations", [1])[0]
+    taps = np.arange(weights.shape[2]) * options.get("dilations", [1])[0]
     return node.input[0], weights, bias, taps
 
 

@@ -160,14 +160,14 @@ def _unary(a: Assembly, node: NodeProto) -> None:
 
 
 def _clip(a: Assembly, node: NodeProto) -> None:
-    given, bounds = attributes(node), [-np.inf, np.inf]
+    options, bounds = attributes(node), [-np.inf, np.inf]
     for i, name in enumerate(("min", "max")):
         if len(node.input) > i + 1 and node.input[i + 1]:
             value = a.graph.value(node.input[i + 1])
             if value is None:
                 raise NoSteps("Clip by what changes")
             bounds[i] = float(value.reshape(-1)[0])
-        bounds[i] = given.get(name, bounds[i])
+        bounds[i] = options.get(name, bounds[i])
     low, high = (a.constant(np.array([bound])) for bound in bounds)
     n = a.size(node.output[0])
     a.step(Code.CLIP, a.made(node.output[0]), a.read(node.input[0]), low, high, numbers=(n,))
@@ -254,9 +254,9 @@ def _sum(a: Assembly, node: NodeProto) -> None:
 
 
 def _running(a: Assembly, node: NodeProto) -> None:
-    shape, given, axis = a.graph.dims(node.input[0]), attributes(node), a.graph.value(node.input[1])
+    shape, options, axis = a.graph.dims(node.input[0]), attributes(node), a.graph.value(node.input[1])
     sized = [i for i, n in enumerate(shape) if n > 1]
-    if any(given.values()) or axis is None or sized not in ([], [int(axis.reshape(-1)[0]) % len(shape)]):
+    if any(options.values()) or axis is None or sized not in ([], [int(axis.reshape(-1)[0]) % len(shape)]):
         raise NoSteps("a CumSum over several axes")
     a.step(Code.RUNNING, a.made(node.output[0]), a.read(node.input[0]), numbers=(prod(shape),))
 
@@ -277,11 +277,11 @@ def _where(a: Assembly, node: NodeProto) -> None:
 
 
 def _layer_norm(a: Assembly, node: NodeProto) -> None:
-    shape, given = a.graph.dims(node.input[0]), attributes(node)
-    n = prod(shape[given.get("axis", -1) % len(shape) :])
+    shape, options = a.graph.dims(node.input[0]), attributes(node)
+    n = prod(shape[options.get("axis", -1) % len(shape) :])
     if n != prod(shape) or len(node.input) != 3 or len([name for name in node.output if name]) != 1:
         raise NoSteps("a LayerNormalization of several rows")
-    epsilon = a.constant(np.array([given.get("epsilon", 1e-5)]))
+    epsilon = a.constant(np.array([options.get("epsilon", 1e-5)]))
     reads = [a.operand(name, node.input[0])[0] for name in node.input[1:]]
     a.step(Code.LAYER_NORM, a.made(node.output[0]), a.read(node.input[0]), *reads, epsilon, numbers=(n,))
 
@@ -306,12 +306,12 @@ def product(a: Assembly, y: int, x: int, weights: np.ndarray) -> None:
 
 def _gru(a: Assembly, node: NodeProto) -> None:
     """Its two products with their biases, and what its gates make of them."""
-    given, n = attributes(node), a.size(node.input[5])
-    plain = set(given) <= {"hidden_size", "linear_before_reset", "direction", "layout"} and not node.input[4]
+    options, n = attributes(node), a.size(node.input[5])
+    plain = set(options) <= {"hidden_size", "linear_before_reset", "direction", "layout"} and not node.input[4]
     values = [a.graph.value(name) for name in node.input[1:4]]
-    if not plain or not given.get("linear_before_reset") or given.get("layout") or any(v is None for v in values):
+    if not plain or not options.get("linear_before_reset") or options.get("layout") or any(v is None for v in values):
         raise NoSteps("a GRU of another kind")
-    if given.get("direction", b"forward") != b"forward" or a.size(node.output[0] or node.output[1]) != n:
+    if options.get("direction", b"forward") != b"forward" or a.size(node.output[0] or node.output[1]) != n:
         raise NoSteps("a GRU over several frames")
     w, r, b = (np.asarray(value) for value in values)
     like, biases = node.output[0] or node.output[1], b.reshape(2, -1)

@@ -14,12 +14,12 @@ from .program import BLOCK, COLUMNS, Code
 
 RUN = Record(
     "Run",
-    counts="n_steps n_rows n_lanes n_given n_made",
-    constants=f"steps:i8[n_steps,{COLUMNS}] apart:i8[n_rows] given:i8[n_given] made:i8[n_made]",
+    counts="n_steps n_rows n_lanes n_inputs n_made",
+    constants=f"steps:i8[n_steps,{COLUMNS}] apart:i8[n_rows] inputs:i8[n_inputs] made:i8[n_made]",
     arrays="places:i8[n_rows]",
     addresses="memory data said",
 )
-"""`places`: where each row begins; `apart`: bytes from one lane's to the next one's, 0 where all share it; `given` and
+"""`places`: where each row begins; `apart`: bytes from one lane's to the next one's, 0 where all share it; `inputs` and
 `made`: the rows of the graph's inputs and outputs, whose places the caller says anew each time; `said`: the text of a
 run that was ended.""" ""
 
@@ -249,9 +249,9 @@ def run(session, options, names, values, n_values, wanted, n_wanted, made):
     s = RUN(session)
     if integers(options, 1)[0] != 0:
         return s.said
-    given, results = integers(values, n_values), integers(made, n_wanted)
-    for k in range(s.n_given):
-        s.places[s.given[k]] = given[k]
+    inputs, results = integers(values, n_values), integers(made, n_wanted)
+    for k in range(s.n_inputs):
+        s.places[s.inputs[k]] = inputs[k]
     for k in range(s.n_made):
         s.places[s.made[k]] = results[k]
     run_steps(s)

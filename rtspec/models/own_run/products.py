@@ -72,14 +72,14 @@ def _product(lanes: int, element: ir.Type):
             [_phi(builder, _VECTOR, ir.Constant(_VECTOR, [0.0] * WIDTH), before) for _ in range(lanes)]
             for _ in range(BLOCK // WIDTH)
         ]
-        given = [_spread(builder, _at(builder, x, (i, 4), (x_lane, lane))) for lane in range(lanes)]
+        spread = [_spread(builder, _at(builder, x, (i, 4), (x_lane, lane))) for lane in range(lanes)]
         size = 4 if element is _FLOAT else 2
         for j, row in enumerate(sums):
             place = _at(builder, w, (i, BLOCK * size), (ir.Constant(_I64, WIDTH * size), j))
             weights = _load(builder, place, ir.VectorType(element, WIDTH), size * WIDTH)
             weights = weights if element is _FLOAT else builder.fpext(weights, _VECTOR)
             for lane, total in enumerate(row):
-                added = _fma(builder, given[lane], weights, total)
+                added = _fma(builder, spread[lane], weights, total)
                 total.add_incoming(added, loop)
         following = builder.add(i, ir.Constant(_I64, 1))
         i.add_incoming(following, loop)

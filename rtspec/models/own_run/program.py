@@ -61,7 +61,7 @@ class Program:
 
     def content(self) -> bytes:
         """All of it as bytes."""
-        told = {
+        header = {
             "steps": self.steps.tolist(),
             "sizes": list(self.sizes),
             "laned": [int(each) for each in self.laned],
@@ -69,17 +69,17 @@ class Program:
             "inputs": [(name, *vars(place).values()) for name, place in self.inputs.items()],
             "outputs": [(name, *vars(place).values()) for name, place in self.outputs.items()],
         }
-        return MAGIC + json.dumps(told).encode() + b"\n" + self.data
+        return MAGIC + json.dumps(header).encode() + b"\n" + self.data
 
 
 def program_of(content: bytes) -> Program:
     """What :meth:`Program.content` gave."""
     head, _, data = content[len(MAGIC) :].partition(b"\n")
-    told = json.loads(head)
+    header = json.loads(head)
     inputs, outputs = (
-        {name: Place(row, tuple(shape), lanes) for name, row, shape, lanes in told[side]}
+        {name: Place(row, tuple(shape), lanes) for name, row, shape, lanes in header[side]}
         for side in ("inputs", "outputs")
     )
-    steps = np.array(told["steps"], np.int64).reshape(-1, COLUMNS)
-    laned = [bool(each) for each in told["laned"]]
-    return Program(steps, told["sizes"], laned, dict(told["constants"]), data, inputs, outputs)
+    steps = np.array(header["steps"], np.int64).reshape(-1, COLUMNS)
+    laned = [bool(each) for each in header["laned"]]
+    return Program(steps, header["sizes"], laned, dict(header["constants"]), data, inputs, outputs)

@@ -58,10 +58,10 @@ class OwnSession:
 
     def results(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
         """The outputs of one call."""
-        given = [aligned_copy(np.asarray(feeds[name], np.float32)) for name in self.program.inputs]
+        inputs = [aligned_copy(np.asarray(feeds[name], np.float32)) for name in self.program.inputs]
         made = [aligned(shape) for shape in self.shapes(feeds, outputs)]
-        call = self.caller(list(self.program.inputs), outputs, [(given, made)] * 2, None)
-        values, n, i64 = address(call.values), len(given), ctypes.c_int64
+        call = self.caller(list(self.program.inputs), outputs, [(inputs, made)] * 2, None)
+        values, n, i64 = address(call.values), len(inputs), ctypes.c_int64
         run = ctypes.CFUNCTYPE(i64, *[i64] * 8)(call.run)
         run(call.session, call.options.handle, 0, values, n, 0, len(made), values + 8 * n)
         return made
@@ -69,8 +69,8 @@ class OwnSession:
 
 def lanes_of(places: Mapping[str, Place], names: Sequence[str], arrays: Sequence[np.ndarray]) -> int:
     """How many lanes tensors have."""
-    given = dict(zip(names, arrays, strict=True))
-    found = {given[name].shape[p.lanes] for name, p in places.items() if p.lanes is not None and name in given}
+    inputs = dict(zip(names, arrays, strict=True))
+    found = {inputs[name].shape[p.lanes] for name, p in places.items() if p.lanes is not None and name in inputs}
     return max(found, default=1)
 
 
@@ -101,11 +101,11 @@ class _Rows:
             n_steps=len(program.steps),
             n_rows=len(sizes),
             n_lanes=lanes,
-            n_given=len(inputs),
+            n_inputs=len(inputs),
             n_made=len(outputs),
             steps=session._steps,
             apart=constant_copy(apart),
-            given=constant_copy(np.array(outside, np.int64)),
+            inputs=constant_copy(np.array(outside, np.int64)),
             made=constant_copy(np.array(made, np.int64)),
             places=places,
             memory=address(self.memory),

@@ -165,8 +165,8 @@ class _Trial:
     def report(self, cut: Rewritten, method: str) -> dict[str, Any]:
         """What the manifest says of a cut: errors are those of the first output, relative to its peak."""
         name, wanted = next(iter(self._wanted.items()))
-        given = run_streaming(cut.model(), self._clip, 16 * cut.period())
-        peak, rms = difference(wanted, given[name])
+        streamed = run_streaming(cut.model(), self._clip, 16 * cut.period())
+        peak, rms = difference(wanted, streamed[name])
         return {"method": method, "exact_delay_frames": self._delay, "error_peak": peak, "error_rms": rms}
 
 

@@ -131,11 +131,13 @@ def _differ_in_all(original: ModelProto, run: StreamingRun, clips: list[dict[str
     period, number = run.manifest["period"], narrowest(original)
     wrong: np.ndarray | None = None
     for clip in clips:
-        wanted, given = run_offline(original, clip), run.clip(clip, [n * period for n in CALLS])
+        wanted, streamed = run_offline(original, clip), run.clip(clip, [n * period for n in CALLS])
         axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
-        if any(wanted[name].shape != given[name].shape for name in axes):
+        if any(wanted[name].shape != streamed[name].shape for name in axes):
             return True
-        frames = np.concatenate([wrong_frames(wanted[name], given[name], axis, number) for name, axis in axes.items()])
+        frames = np.concatenate(
+            [wrong_frames(wanted[name], streamed[name], axis, number) for name, axis in axes.items()]
+        )
         wrong = frames if wrong is None else wrong & frames
         if not wrong.any():
             return False
@@ -153,22 +155,22 @@ def narrowest(model: ModelProto) -> str:
     return "float16" if half else "float32"
 
 
-def wrong_frames(wanted: np.ndarray, given: np.ndarray, axis: int, number: str = "float32") -> np.ndarray:
+def wrong_frames(wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str = "float32") -> np.ndarray:
     """Which frames along an axis hold other numbers than they should, beyond rounding to them or to `number` inside."""
     others = tuple(i for i in range(wanted.ndim) if i != axis)
     if wanted.dtype.kind != "f":
-        return np.asarray((wanted != given).any(others))
+        return np.asarray((wanted != streamed).any(others))
     finite = np.isfinite(wanted)
     peak = float(np.abs(wanted[finite]).max(initial=0)) or 1.0
-    near = np.abs(np.where(finite, wanted, 0).astype(np.float64) - np.where(finite, given, 0))
+    near = np.abs(np.where(finite, wanted, 0).astype(np.float64) - np.where(finite, streamed, 0))
     step = "float16" if number == "float16" else wanted.dtype.name
     allowed = TOLERANCE_STEPS[step] * float(np.finfo(step).eps) * peak
-    same = np.where(finite, near <= allowed, _alike(wanted, given))
+    same = np.where(finite, near <= allowed, _alike(wanted, streamed))
     return np.asarray((~same).any(others))
 
 
-def _alike(wanted: np.ndarray, given: np.ndarray) -> np.ndarray:
-    return (wanted == given) | (np.isnan(wanted) & np.isnan(given))
+def _alike(wanted: np.ndarray, streamed: np.ndarray) -> np.ndarray:
+    return (wanted == streamed) | (np.isnan(wanted) & np.isnan(streamed))
 
 
 def _first_that_differs(
@@ -184,17 +186,17 @@ def _first_that_differs(
     run, everything = StreamingRun(stream.model()), with_outputs(offline, list(stream.outputs))
     wrong: set[str] | None = None
     for clip in clips:
-        wanted, given = run_offline(everything, clip), run.clip(clip, [n * stream.period() for n in CALLS])
+        wanted, streamed = run_offline(everything, clip), run.clip(clip, [n * stream.period() for n in CALLS])
         axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
         number = narrowest(original)
-        apart = {name for name, axis in axes.items() if _apart(wanted[name], given[name], axis, number)}
+        apart = {name for name, axis in axes.items() if _apart(wanted[name], streamed[name], axis, number)}
         wrong = apart if wrong is None else wrong & apart
     found = (node for node in offline.graph.node if wrong and any(name in wrong for name in node.output))
     return next(found, original.graph.node[-1])
 
 
-def _apart(wanted: np.ndarray, given: np.ndarray, axis: int, number: str) -> bool:
-    return wanted.shape != given.shape or bool(wrong_frames(wanted, given, axis, number).any())
+def _apart(wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str) -> bool:
+    return wanted.shape != streamed.shape or bool(wrong_frames(wanted, streamed, axis, number).any())
 
 
 def _prime_after(n: int) -> int:

@@ -217,22 +217,24 @@ def _visit_again(longer: Stream, node: NodeProto, stream: Stream) -> None:
     written = stream.writer.written_since(start)
     if [stream.flows.get(name) for name in names] != [longer.flows.get(name) for name in names]:
         raise follows_clip_length(node)
-    if _told(stream, written) != _told(longer, longer.writer.written_since(start)):
+    if _descriptions(stream, written) != _descriptions(longer, longer.writer.written_since(start)):
         raise follows_clip_length(node)
 
 
-def _told(stream: Stream, written: list) -> list:
+def _descriptions(stream: Stream, written: list) -> list:
     """What was written for one node, constants by their values."""
     values = {tensor.name: tensor.raw_data for tensor in stream.writer.initializers}
-    told = []
+    described = []
     for item in written:
         if isinstance(item, NodeProto):
             attributes = [a.SerializeToString(deterministic=True) for a in item.attribute]
-            told.append((item.op_type, [values.get(name, name) for name in item.input], list(item.output), attributes))
+            described.append(
+                (item.op_type, [values.get(name, name) for name in item.input], list(item.output), attributes)
+            )
         else:
             shape = [size for axis, size in enumerate(item.shape) if axis != item.axis]
-            told.append((item.tensor, item.axis, shape, list(item.requests)))
-    return told
+            described.append((item.tensor, item.axis, shape, list(item.requests)))
+    return described
 
 
 def _check_lengths(stream: Stream, node: NodeProto) -> None:

@@ -140,10 +140,10 @@ def random_clip(model: ModelProto, inputs: Inputs, n_frames: int, rng: np.random
     return clip
 
 
-def difference(wanted: np.ndarray, given: np.ndarray) -> tuple[float, float]:
+def difference(wanted: np.ndarray, found: np.ndarray) -> tuple[float, float]:
     """Greatest and root-mean-square difference, both relative to the peak of what was wanted."""
     peak = float(np.abs(wanted).max(initial=0)) or 1.0
-    apart = np.abs(wanted.astype(np.float64) - given)
+    apart = np.abs(wanted.astype(np.float64) - found)
     return float(apart.max(initial=0)) / peak, float(np.sqrt((apart**2).mean())) / peak
 
 

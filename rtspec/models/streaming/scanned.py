@@ -10,14 +10,14 @@ def scanned(
     node: NodeProto, types: Mapping[str, TypeProto], imports: Sequence[OperatorSetIdProto]
 ) -> dict[str, TypeProto]:
     """Types of its outputs: states as they went in, and the body's outputs one after the other."""
-    given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    n_inputs = given["num_scan_inputs"]
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    n_inputs = attributes["num_scan_inputs"]
     n_states = len(node.input) - n_inputs
-    axes = list(given.get("scan_input_axes", [0] * n_inputs))
+    axes = list(attributes.get("scan_input_axes", [0] * n_inputs))
     steps = [_sizes(types[name]) for name in node.input[n_states:]]
     frames = steps[0][axes[0]]
     body = onnx.GraphProto()
-    body.CopyFrom(given["body"])
+    body.CopyFrom(attributes["body"])
     sliced = [size[: axis % len(size)] + size[axis % len(size) + 1 :] for size, axis in zip(steps, axes, strict=True)]
     shapes = [_sizes(types[name]) for name in node.input[:n_states]] + sliced
     for value, name, shape in zip(list(body.input), node.input, shapes, strict=True):
@@ -31,7 +31,7 @@ def scanned(
         value.type.tensor_type.ClearField("shape")
     model = helper.make_model(body, opset_imports=list(imports), ir_version=onnx.IR_VERSION_2023_5_5)
     made = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output
-    ends = list(given.get("scan_output_axes", [0] * (len(node.output) - n_states)))
+    ends = list(attributes.get("scan_output_axes", [0] * (len(node.output) - n_states)))
     found = {name: types[source] for name, source in zip(node.output[:n_states], node.input, strict=False)}
     for name, value, axis in zip(node.output[n_states:], made[n_states:], ends, strict=True):
         sizes = _sizes(value.type)

@@ -42,8 +42,8 @@ def _kernel(shapes: Shapes, node: NodeProto) -> tuple[np.ndarray, int] | None:
     ]
     step, window, length = values[:3]
     signal = shapes.shape(node.input[0])
-    given = all(value is not None for name, value in zip(node.input[1:], values, strict=False) if name)
-    if not given or step is None or signal[-1] != REAL_SIGNAL or (window is None and length is None):
+    are_known = all(value is not None for name, value in zip(node.input[1:], values, strict=False) if name)
+    if not are_known or step is None or signal[-1] != REAL_SIGNAL or (window is None and length is None):
         return None
     n_fft = int(length.reshape(-1)[0]) if length is not None else len(window if window is not None else ())
     window = np.ones(n_fft) if window is None else window.astype(np.float64)
@@ -67,6 +67,6 @@ def _written(model: ModelProto, node: NodeProto, taps: np.ndarray, step: int) ->
         ("Transpose", [f"{output}/apart"], output, {"perm": [0, 3, 2, 1]}),
     ]
     return [
-        helper.make_node(op, given, [made], name=made if made != output else node.name or output, **options)
-        for op, given, made, options in steps
+        helper.make_node(op, are_known, [made], name=made if made != output else node.name or output, **options)
+        for op, are_known, made, options in steps
     ]

@@ -105,8 +105,8 @@ class Walk:
 
     def optional(self, node: NodeProto, index: int) -> np.ndarray | None:
         """Value of an optional input that must be constant, None where it is left out."""
-        given = index < len(node.input) and node.input[index]
-        return self.constant(node, index) if given else None
+        is_present = index < len(node.input) and node.input[index]
+        return self.constant(node, index) if is_present else None
 
     def constant(self, node: NodeProto, index: int) -> np.ndarray:
         """Value of an input that must be constant."""

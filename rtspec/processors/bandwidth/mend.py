@@ -17,8 +17,8 @@ from ...frames.plan import FramePlan
 from .sizes import ANSWER, CONTROLS, GROUP, LARGEST_FILL, LOW, N_BINS, SMALLEST_FILL, TAPS, TONAL, UNITS
 
 _HELD: dict[str, Any] = {
-    "counts": "n_held at=0 delay_frames repair",
-    "arrays": f"history:c8[n_held,{N_BINS}] past:f4[n_held,{CONTROLS}]",
+    "counts": "n_history at=0 delay_frames repair",
+    "arrays": f"history:c8[n_history,{N_BINS}] past:f4[n_history,{CONTROLS}]",
     "constants": f"air_shape:f4[{N_BINS}]",
 }
 _PLACES = f"spectrum:c8[{N_BINS}] controls:f4[{CONTROLS}] amount:f4[1] air_db:f4[1]"
@@ -32,14 +32,14 @@ def _remember(s):
     copy(s.history[s.at], s.spectrum)
     copy(s.past[s.at], s.controls)
     newest = s.at
-    s.at = (s.at + 1) % s.n_held
+    s.at = (s.at + 1) % s.n_history
     return newest
 
 
 @njit
-def _held(s, newest, age):
+def _earlier(s, newest, age):
     """The spectrum of `age` frames ago."""
-    return s.history[(newest - age) % s.n_held]
+    return s.history[(newest - age) % s.n_history]
 
 
 @njit
@@ -85,14 +85,14 @@ def mend(state, x, n, y):
     answer, out = floats(x, ANSWER.length), complexes(y, N_BINS)
     newest = _remember(s)
     age = s.delay_frames
-    controls = s.past[(newest - age) % s.n_held]
+    controls = s.past[(newest - age) % s.n_history]
     edge, level, gate = int(controls[0]), controls[1], controls[2]
     share = _fade_repair(s, controls[3] > 0) * gate
     for k in range(N_BINS):
         out[k] = 0
     if gate > 0:
-        now, ahead = _held(s, newest, age), _held(s, newest, age - 1)
-        _mend_low(answer, now, ahead, _held(s, newest, age + 1), _held(s, newest, age + 2), share, edge, out)
+        now, ahead = _earlier(s, newest, age), _earlier(s, newest, age - 1)
+        _mend_low(answer, now, ahead, _earlier(s, newest, age + 1), _earlier(s, newest, age + 2), share, edge, out)
         _fill(s, answer, s.hiss, level, gate, share, edge, out)
     return n
 
@@ -119,22 +119,22 @@ def mend_stage(plan: FramePlan, *, delay: int, repair: bool, hiss: np.ndarray, *
         MEND,
         repair=repair,
         ramp=1 / (_REPAIR_FADE_S * plan.frame_rate_hz),
-        **_held_fields(plan, delay, {**places, "hiss": hiss}),
+        **_history_fields(plan, delay, {**places, "hiss": hiss}),
     )
 
 
-def _held_fields(plan: FramePlan, delay: int, places: dict[str, np.ndarray]) -> dict:
+def _history_fields(plan: FramePlan, delay: int, places: dict[str, np.ndarray]) -> dict:
     """What both kinds of difference need: where the newest frame and the parameters lie, and rings of earlier ones."""
     octaves = np.log2(np.maximum(plan.frequencies_hz, 1.0) / 8000.0) / np.log2(1.5)
     shape = aligned(N_BINS)
     shape[:] = np.clip(octaves, 0, 1)
     shape.flags.writeable = False
-    n_held = delay + TAPS
+    n_history = delay + TAPS
     return {
         "delay_frames": delay,
-        "n_held": n_held,
-        "history": aligned((n_held, N_BINS), np.complex64),
-        "past": aligned((n_held, CONTROLS)),
+        "n_history": n_history,
+        "history": aligned((n_history, N_BINS), np.complex64),
+        "past": aligned((n_history, CONTROLS)),
         "air_shape": shape,
         **places,
     }
@@ -148,14 +148,14 @@ def replace(state, x, n, y):
     """One spectrum that a network gives for the input's → what the input lacks of it, N_BINS complex64."""
     s = REPLACE(state)
     newest = _remember(s)
-    controls = s.past[(newest - s.delay_frames) % s.n_held]
+    controls = s.past[(newest - s.delay_frames) % s.n_history]
     edge, gate = int(controls[0]), controls[2]
-    given, made, out = _held(s, newest, s.delay_frames), complexes(x, N_BINS), complexes(y, N_BINS)
+    original, made, out = _earlier(s, newest, s.delay_frames), complexes(x, N_BINS), complexes(y, N_BINS)
     amount, air, shape = s.amount[0], np.log(10.0) / 20 * s.air_db[0], s.air_shape
     for k in range(N_BINS):
         above = min(1.0, max(0.0, (k - edge) / 4.0 + 0.5))
         part = gate * (above * amount * np.exp(air * shape[k]) + (1.0 - above) * s.repair)
-        out[k] = np.complex64(part) * (made[k] - given[k]) if part > 0 else np.complex64(0)
+        out[k] = np.complex64(part) * (made[k] - original[k]) if part > 0 else np.complex64(0)
     return n
 
 
@@ -164,4 +164,4 @@ def replace_stage(plan: FramePlan, *, delay: int, repair: bool, **places: np.nda
 
     Parameters are those of :func:`mend_stage`, but for the hiss.
     """
-    return Stage(replace, REPLACE, repair=repair, **_held_fields(plan, delay, places))
+    return Stage(replace, REPLACE, repair=repair, **_history_fields(plan, delay, places))

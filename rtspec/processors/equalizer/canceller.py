@@ -69,7 +69,7 @@ CANCELLER = Record(
     addresses="fft fft_plan ifft ifft_plan look_fft look_plan",
     constants=f"window:f4[{LOOK}] look_weights:f4[n_bands,{LOOK_BINS}] error_weights:f4[n_bands,{N_BINS}]"
     " look_from:i8[n_bands] look_to:i8[n_bands] error_from:i8[n_bands] error_to:i8[n_bands] edges:i8[9]",
-    arrays=f"heard:f4[{BLOCK}] given:f4[{BLOCK}] played:f4[references,{N_FFT}] residual:f4[{LOOK}]"
+    arrays=f"heard:f4[{BLOCK}] cleaned:f4[{BLOCK}] played:f4[references,{N_FFT}] residual:f4[{LOOK}]"
     f" microphone:f4[{LOOK}] most:f8[n_bands]"
     f" variance:f4[n_filters,{N_BINS}] noise:f4[{N_BINS}] uncertain:f4[{N_BINS}] denominator:f4[{N_BINS}]"
     " cross:f8[8] own:f8[8] remains:f8[8] believed:f8[8]",
@@ -106,7 +106,7 @@ def _spectrum_of(s, q):
 
 @njit(cache=True)
 def _cancel(s):
-    """Residual of the newest block into `given`, its spectrum into `error`, that of what was foretold into `bins`."""
+    """Residual of the newest block into `cleaned`, its spectrum into `error`, that of what was foretold into `bins`."""
     for k in range(N_BINS):
         s.bins[k] = 0.0
         s.uncertain[k] = 0.0
@@ -120,10 +120,10 @@ def _cancel(s):
     for t in range(BLOCK):
         s.time[t] = 0.0
         s.time[BLOCK + t] /= np.float32(N_FFT)
-        s.given[t] = s.heard[t] - s.time[BLOCK + t]
+        s.cleaned[t] = s.heard[t] - s.time[BLOCK + t]
     execute(s.fft, s.fft_plan, s.time, s.bins)
     for t in range(BLOCK):
-        s.time[BLOCK + t] = s.given[t]
+        s.time[BLOCK + t] = s.cleaned[t]
     execute(s.fft, s.fft_plan, s.time, s.error)
 
 
@@ -260,7 +260,7 @@ def _watch(s):
     heard, left = 0.0, 0.0
     for t in range(BLOCK):
         heard += s.heard[t] * s.heard[t]
-        left += s.given[t] * s.given[t]
+        left += s.cleaned[t] * s.cleaned[t]
     s.microphone_power = LEVEL_KEEP * s.microphone_power + (1 - LEVEL_KEEP) * heard / BLOCK
     s.residual_power = LEVEL_KEEP * s.residual_power + (1 - LEVEL_KEEP) * left / BLOCK
     s.worse = s.worse + 1 if left > WORSE * heard + 1e-12 else 0
@@ -288,7 +288,7 @@ def _look(s, history, newest, powers):
 def _measure(s):
     """Levels of the residual's bands, and how much of them may be music."""
     _look(s, s.microphone, s.heard, s.most)
-    _look(s, s.residual, s.given, s.remaining)
+    _look(s, s.residual, s.cleaned, s.remaining)
     room_sum, left_sum = 0.0, 0.0
     for b in range(s.n_bands):
         power, left = s.remaining[b], 0.0
@@ -314,7 +314,7 @@ def _tell(s, room_sum, left_sum, fit):
 @njit(cache=True)
 def cancel_block(s):
     """One block of 512 samples in `heard`, and of each reference in the second half of `played` → the residual in
-    `given`, levels in `room` and `left`."""
+    `cleaned`, levels in `room` and `left`."""
     fit = _is_fit(s)
     _transform_played(s)
     _cancel(s)
@@ -322,7 +322,7 @@ def cancel_block(s):
         _begin_anew(s)
         s.state[RESTARTS] += 1.0
         for t in range(BLOCK):
-            s.given[t] = s.heard[t]
+            s.cleaned[t] = s.heard[t]
     elif fit:
         _compare(s)
         _learn(s)
@@ -339,7 +339,7 @@ def cancel(state, x, n, y):
     s = CANCELLER(state)
     came, gone = float_rows(x, 1 + s.references, STRIDE), float_rows(y, 1, STRIDE)
     for t in range(n):
-        gone[0, t] = s.given[s.at]
+        gone[0, t] = s.cleaned[s.at]
         s.heard[s.at] = came[0, t]
         for r in range(s.references):
             z = came[1 + r, t]

@@ -107,7 +107,7 @@ def _memory(references: int) -> dict[str, Any]:
     """What the filters keep and work in."""
     n_filters = references * PARTITIONS
     shapes: dict[str, Any] = {
-        **dict.fromkeys(("heard", "given"), BLOCK),
+        **dict.fromkeys(("heard", "cleaned"), BLOCK),
         **dict.fromkeys(("noise", "uncertain", "denominator"), N_BINS),
         "played": (references, N_FFT),
         "residual": LOOK,

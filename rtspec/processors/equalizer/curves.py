@@ -50,12 +50,12 @@ def _read(path: Path) -> Any:
         raise InvalidValue(f"curves: {path} cannot be read ({error}); write JSON: {{'street': {{'63': 3}}}}") from None
 
 
-def _curve(scene: str, given: Any) -> np.ndarray:
+def _curve(scene: str, points_db: Any) -> np.ndarray:
     """A curve of 31 bands; a single frequency raises its own band and half of its neighbours."""
     try:
-        points = sorted((float(hz), float(db)) for hz, db in given.items())
+        points = sorted((float(hz), float(db)) for hz, db in points_db.items())
     except (AttributeError, TypeError, ValueError):
-        raise InvalidValue(f"curves[{scene!r}]={given!r} must be a dict of Hz to dB; try {{63: 3}}") from None
+        raise InvalidValue(f"curves[{scene!r}]={points_db!r} must be a dict of Hz to dB; try {{63: 3}}") from None
     for hz, db in points:
         if not (10.0 <= hz <= 24000.0 and abs(db) <= MOST_DB):
             raise InvalidValue(

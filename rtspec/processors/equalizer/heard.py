@@ -39,7 +39,7 @@ class Heard:
     sample_rate: float
     is_live: bool
     news: list[str]
-    _told: np.ndarray = field(default_factory=lambda: np.zeros(4, int))
+    _reported: np.ndarray = field(default_factory=lambda: np.zeros(4, int))
 
     @property
     def is_playing(self) -> bool:
@@ -50,7 +50,7 @@ class Heard:
     def fresh_news(self) -> list[str]:
         """What there is to tell since the last call."""
         onsets = self.ear.fields["status"][ONSETS : ONSETS + 4].astype(int)
-        fresh, self._told = onsets - self._told, onsets
+        fresh, self._reported = onsets - self._reported, onsets
         news, self.news = self.news, []
         return news + [f"scene equalizer: {FAULTS[k]}: flat until it is well again" for k in FAULTS if fresh[k] > 0]
 

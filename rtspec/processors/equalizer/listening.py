@@ -280,9 +280,9 @@ def _hear_without_music(s):
     Outside its bands the music's share is taken to be that of its outermost band. Levels that may not be believed are
     no higher than the floor so far: as loud as what the sensor hears the room is at most, so that it can only fall.
     """
-    told = doubles(s.canceller, 6)
-    s.status[LOWERED] = told[CANCELLED]
-    if told[BLOCKS] == 0 or told[ERROR] >= DOUBTFUL_DB:
+    canceller = doubles(s.canceller, 6)
+    s.status[LOWERED] = canceller[CANCELLED]
+    if canceller[BLOCKS] == 0 or canceller[ERROR] >= DOUBTFUL_DB:
         return _bound_by_floor(s)
     room = doubles(s.cancelled, s.n_cancelled)
     first, last = s.first_cancelled, s.first_cancelled + s.n_cancelled - 1

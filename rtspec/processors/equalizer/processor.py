@@ -111,15 +111,15 @@ class Equalizer(SampleProcessor):
     ):
         self._bands = check_choice("bands", bands, (*LAYOUTS, PARAMETRIC))
         self._shapes = check_shapes(shapes)
-        self._unheard, self._told, self._made_for = list[str](), list[str](), 0.0
+        self._unheard, self._reported, self._made_for = list[str](), list[str](), 0.0
         if bands == PARAMETRIC and gains_db is not None:
             raise InvalidValue("gains_db belongs to a graphic equalizer; set band_1_db and so on, or bands='octave'")
         if bands != PARAMETRIC and self._shapes != DEFAULT:
             raise InvalidValue(f"shapes belong to a parametric equalizer, not to bands={bands!r}; say 'parametric'")
         graphic = bands != PARAMETRIC
-        given = named_gains(bands, gains_db) if graphic else {}
+        by_name = named_gains(bands, gains_db) if graphic else {}
         specs = gain_specs(bands, SMOOTHING_MS) if graphic else band_specs(self._shapes)
-        super().__init__(specs, {**given, **parameters, "mix": mix, "output_db": output_db})
+        super().__init__(specs, {**by_name, **parameters, "mix": mix, "output_db": output_db})
 
     @property
     def bands(self) -> str:
@@ -130,14 +130,14 @@ class Equalizer(SampleProcessor):
         """Gains and frequencies that are set and cannot be heard, a line the first time."""
         if self._bands == PARAMETRIC:
             return self._news_of_bands()
-        lost = [name for name in self._unheard if self.parameters[name].value != 0.0 and name not in self._told]
-        self._told = [*self._told, *lost]
+        lost = [name for name in self._unheard if self.parameters[name].value != 0.0 and name not in self._reported]
+        self._reported = [*self._reported, *lost]
         return [_lost_line(lost, self._made_for)] if lost else []
 
     def _news_of_bands(self) -> list[str]:
         highest = NYQUIST_SHARE * self._made_for
         over = [n for n, p in self.parameters.items() if n.endswith("_hz") and self._made_for and p.value > highest]
-        new, self._told = [name for name in over if name not in self._told], over
+        new, self._reported = [name for name in over if name not in self._reported], over
         where = f"equalizer: {', '.join(new)}: played at {highest:.0f} Hz, since above it there is nothing"
         return [f"{where} at {self._made_for:g} Hz; play at a higher sample rate"] if new else []
 

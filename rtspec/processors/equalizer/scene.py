@@ -129,8 +129,8 @@ class SceneEqualizer(ListeningProcessor):
         self._labels = tuple(self._tagger.labels) if self._tagger else ()
         self._curves = curves_for(curves, self._labels)
         self._heard = AllHeard()
-        gains, given = gain_specs(bands, SMOOTHING_MS), named_gains(bands, gains_db)
-        super().__init__([*_OWN, *gains], {**given, **parameters, "mix": mix, "output_db": output_db})
+        gains, by_name = gain_specs(bands, SMOOTHING_MS), named_gains(bands, gains_db)
+        super().__init__([*_OWN, *gains], {**by_name, **parameters, "mix": mix, "output_db": output_db})
 
     @property
     def bands(self) -> str:

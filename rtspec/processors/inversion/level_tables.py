@@ -210,8 +210,8 @@ def _in_order(time: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return time[fresh], levels[fresh], int(np.sum(~fresh)), disordered
 
 
-def _period(time: np.ndarray, told: float | None) -> float:
-    period = told or (float(np.median(np.diff(time))) if len(time) > 1 else FAST_S)
+def _period(time: np.ndarray, stated: float | None) -> float:
+    period = stated or (float(np.median(np.diff(time))) if len(time) > 1 else FAST_S)
     if not SHORTEST_PERIOD_S <= period <= LONGEST_PERIOD_S:
         raise LevelError(f"rows are {period:g} s apart, they must be {SHORTEST_PERIOD_S} to {LONGEST_PERIOD_S:g} s")
     return period

@@ -94,7 +94,7 @@ class SensorStream(LevelSource, Listener):
         centres = default_centres(n_bands) if centres_hz is None else np.asarray(centres_hz, float)
         LevelSource.__init__(self, centres, period_s, full_scale_db, weighting)
         Listener.__init__(self, "levels", port, host, report)
-        self.n_bands, self.statistics, self._told = n_bands, SensorStatistics(), set[str]()
+        self.n_bands, self.statistics, self._reported = n_bands, SensorStatistics(), set[str]()
         self._last_db, self._last_index, self._last_time = np.full(n_bands, SILENCE_DB), -1, float("nan")
         self._arrivals = deque[float](maxlen=64)
         self._lock = threading.Lock()
@@ -193,8 +193,8 @@ class SensorStream(LevelSource, Listener):
 
     def _once(self, kind: str, line: str) -> None:
         """Say something the first time that it happens."""
-        if kind not in self._told:
-            self._told.add(kind)
+        if kind not in self._reported:
+            self._reported.add(kind)
             self._say(f"sensor: {line}")
 
 

@@ -63,12 +63,12 @@ class Levels:
         return {name: _packed(getattr(self, name)) for name in ("levels_db", "falls_db_per_s", "releases_s")}
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any], n: int) -> "Levels":
+    def from_dict(cls, fields: dict[str, Any], n: int) -> "Levels":
         """What :meth:`to_dict` made of `n` instruments; models of earlier versions tell nothing of releases."""
         shape = (n, len(COURSE_KEYS))
         usual = _packed(np.full(shape, USUAL_RELEASE_S, np.float32))
-        levels = _unpacked(told["levels_db"]).reshape(*shape, len(LEVEL_S))
-        falls, releases = (_unpacked(text) for text in (told["falls_db_per_s"], told.get("releases_s", usual)))
+        levels = _unpacked(fields["levels_db"]).reshape(*shape, len(LEVEL_S))
+        falls, releases = (_unpacked(text) for text in (fields["falls_db_per_s"], fields.get("releases_s", usual)))
         return cls(levels, falls.reshape(shape), releases.reshape(shape))
 
     @classmethod
@@ -103,12 +103,12 @@ class Courses:
         return {**own, "programs": self.programs.to_dict()} if len(self.programs.levels_db) else own
 
     @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> "Courses":
+    def from_dict(cls, fields: dict[str, Any]) -> "Courses":
         """What :meth:`to_dict` made; ValueError where shapes do not agree."""
-        names = tuple(told["names"])
-        programs = Levels.from_dict(told["programs"], N_PROGRAMS) if "programs" in told else Levels.of_nobody()
-        drifts = _unpacked(told["drifts"]).reshape(len(names), len(COURSE_KEYS), len(MOMENT_S), -1)
-        return cls(names, Levels.from_dict(told, len(names)), drifts, programs)
+        names = tuple(fields["names"])
+        programs = Levels.from_dict(fields["programs"], N_PROGRAMS) if "programs" in fields else Levels.of_nobody()
+        drifts = _unpacked(fields["drifts"]).reshape(len(names), len(COURSE_KEYS), len(MOMENT_S), -1)
+        return cls(names, Levels.from_dict(fields, len(names)), drifts, programs)
 
 
 def nobody(n_latents: int) -> Courses:

@@ -19,7 +19,7 @@ FEW = Record(
     "Few",
     counts="n_sizes n_voices in_bytes out_bytes",
     addresses="entry wanted",
-    constants="sizes:i8[n_sizes] stages:i8[n_sizes] taken:i8[n_sizes] given:i8[n_sizes]",
+    constants="sizes:i8[n_sizes] stages:i8[n_sizes] model_in:i8[n_sizes] model_out:i8[n_sizes]",
 )
 
 
@@ -41,16 +41,16 @@ def ask_few(state, x, n, y):
     if count == 0:
         return n
     k, row = _smallest(s.sizes, count), 0
-    taken, given = s.taken[k], s.given[k]
+    model_in, model_out = s.model_in[k], s.model_out[k]
     for i in range(s.n_voices):
         if wanted[i]:
-            memmove(taken + row * s.in_bytes, x + i * s.in_bytes, s.in_bytes)
+            memmove(model_in + row * s.in_bytes, x + i * s.in_bytes, s.in_bytes)
             row += 1
-    call_step(s.entry, s.stages[k], taken, 1, given)
+    call_step(s.entry, s.stages[k], model_in, 1, model_out)
     row = 0
     for i in range(s.n_voices):
         if wanted[i]:
-            memmove(y + i * s.out_bytes, given + row * s.out_bytes, s.out_bytes)
+            memmove(y + i * s.out_bytes, model_out + row * s.out_bytes, s.out_bytes)
             row += 1
     return n
 
@@ -85,8 +85,8 @@ def asking_stages(model: PackagedModel, full: ModelStage, wanted: np.ndarray) ->
         wanted=address(wanted),
         sizes=_constants([call.tensors[0].nbytes // single.tensors[0].nbytes for call in calls]),
         stages=_constants([address(call.record) for call in calls]),
-        taken=_constants([address(call.tensors[0]) for call in calls]),
-        given=_constants([address(call.tensors[1]) for call in calls]),
+        model_in=_constants([address(call.tensors[0]) for call in calls]),
+        model_out=_constants([address(call.tensors[1]) for call in calls]),
     )
     return [asking, *calls]
 

@@ -35,15 +35,15 @@ def refined(
     -------
     ndarray, float32, shape (n_latents,), each from -1 to 1
     """
-    told = _Told(model, moments[0], key, velocity / 127)
+    decoder = _Decoder(model, moments[0], key, velocity / 127)
     wanted, heard = np.maximum(moments[1], _FLOOR_DB), 1.0 / (1.0 + np.exp(-(np.maximum(moments[2], -90) + 35.0) / 5.0))
     shifts = np.vstack([np.zeros(len(place)), _STEP * np.eye(len(place))])
     best, damping = place.astype(np.float64), _DAMPING
-    rows = told.at(best + shifts)
+    rows = decoder.at(best + shifts)
     cost = _cost(rows[0], wanted, heard, best - place)
     for _ in range(_TURNS):
         tried = np.clip(best + _step(rows, wanted, heard, best - place, damping), -1.0, 1.0)
-        found = told.at(tried + shifts)
+        found = decoder.at(tried + shifts)
         now = _cost(found[0], wanted, heard, tried - place)
         if now < cost:
             best, rows, cost, damping = tried, found, now, damping / 3
@@ -85,7 +85,7 @@ def _frame_model(proto: bytes) -> FrameModel:
     return FrameModel(onnx.load_from_string(proto))
 
 
-class _Told:
+class _Decoder:
     """What the instrument tells of many places at all times, in calls of sixteen voices."""
 
     def __init__(self, model: PackagedModel, times_s: np.ndarray, key: float, velocity: float):

@@ -72,7 +72,7 @@ SYNTH = Record(
     constants=f"rows:i8[2,{ROW}]",
     shared=f"controls:f4[{len(CONTROLS)}]",
     arrays=f"message:Message[1] voices:Voice[{MAX_VOICES}] hands:Hand[{N_CHANNELS}] course:f8[{MAX_VOICES}]"
-    f" wanted:i8[{MAX_VOICES}] asked:f4[{MAX_VOICES},{ASKED}] told:f4[{MAX_VOICES},{N_LEVELS}]",
+    f" wanted:i8[{MAX_VOICES}] model_in:f4[{MAX_VOICES},{ASKED}] model_out:f4[{MAX_VOICES},{N_LEVELS}]",
     transformed=f"tables:f4[{MAX_VOICES},3,{TABLE}]",
     reals="sample_rate lfo=0",
     elements=(MESSAGE, VOICE, HAND),
@@ -127,25 +127,25 @@ def _follow_course(s, voice):
 
 
 @njit
-def _shift(asked, axis, amount):
+def _shift(model_in, axis, amount):
     """Move a latent, numbered from 1."""
     i = int(np.round(axis)) - 1
     if 0 <= i < N_LATENTS:
-        asked[i] += amount
+        model_in[i] += amount
 
 
 @njit
 def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
-    """What the network is asked for voice `i`, struck at a key and bent to another; its course is weighed then."""
-    asked = s.asked[i]
-    lay_place(s, voice, i, asked)
+    """What the network is model_in for voice `i`, struck at a key and bent to another; its course is weighed then."""
+    model_in = s.model_in[i]
+    lay_place(s, voice, i, model_in)
     weigh_courses(s, s.latents, s.shifts[i])
-    course_drift(s, struck, age / s.sample_rate, part(asked, N_LATENTS + 3, s.n_course_latents))
-    _shift(asked, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
-    _shift(asked, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
-    _shift(asked, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
-    _shift(asked, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * slide_of(s, all_hands, voice.channel))
-    asked[N_LATENTS], asked[N_LATENTS + 1], asked[N_LATENTS + 2] = key, velocity, age / s.sample_rate
+    course_drift(s, struck, age / s.sample_rate, part(model_in, N_LATENTS + 3, s.n_course_latents))
+    _shift(model_in, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
+    _shift(model_in, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
+    _shift(model_in, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
+    _shift(model_in, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * slide_of(s, all_hands, voice.channel))
+    model_in[N_LATENTS], model_in[N_LATENTS + 1], model_in[N_LATENTS + 2] = key, velocity, age / s.sample_rate
 
 
 @njit
@@ -170,7 +170,7 @@ def _ask_all(s, control, all_voices, all_hands):
 @njit
 def _go_on(s, control, all_hands, voice, i):
     """The hop to come of a voice that sounds: from where it is to what the network told."""
-    told = s.told[i]
+    model_out = s.model_out[i]
     glide = glide_of(all_hands[voice.channel], control[_GLIDE])
     share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
     voice.pitch += share * (voice.key - voice.pitch)
@@ -178,9 +178,9 @@ def _go_on(s, control, all_hands, voice, i):
     course = s.course[i]
     voice.gain, voice.next_gain = voice.next_gain, course * _loudness(s, control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
-    fill_table(s, told, max(voice.frequency, voice.next_frequency), s.tables[i, voice.b])
+    fill_table(s, model_out, max(voice.frequency, voice.next_frequency), s.tables[i, voice.b])
     if s.noise_at == 0:
-        add_noise(s, part(told, N_PARTIALS, N_BANDS), voice.next_gain * voice.level * voice.fade)
+        add_noise(s, part(model_out, N_PARTIALS, N_BANDS), voice.next_gain * voice.level * voice.fade)
 
 
 @njit
@@ -220,12 +220,12 @@ def _prepare_new(s, control, all_voices, all_hands):
         voice = all_voices[i]
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
-            fill_table(s, s.told[i], _hz(key), s.tables[i, voice.fresh])
+            fill_table(s, s.model_out[i], _hz(key), s.tables[i, voice.fresh])
 
 
 @njit
 def _half_way(s, control, all_voices, all_hands):
-    """In the middle of a hop the network is asked only where a note waits, which is then ready on its sample."""
+    """In the middle of a hop the network is model_in only where a note waits, which is then ready on its sample."""
     waiting = False
     for i in range(MAX_VOICES):
         waiting = waiting or all_voices[i].wait > 0
@@ -297,8 +297,8 @@ def _sound(s, control, all_hands, voice, i, out, n):
     hand = all_hands[voice.channel]
     rise = 1000.0 / (control[_ATTACK] * hand.attack * s.sample_rate)
     fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * hand.decay * s.sample_rate))
-    told = control[_RELEASE]
-    own_ms = told if told >= LEAST_RELEASE_MS else USUAL_RELEASE_MS * voice.release
+    set_ms = control[_RELEASE]
+    own_ms = set_ms if set_ms >= LEAST_RELEASE_MS else USUAL_RELEASE_MS * voice.release
     release = np.exp(-6900.0 / (min(own_ms * hand.release, MOST_RELEASE_MS) * s.sample_rate))
     for j in range(n):
         if voice.busy:
@@ -340,7 +340,7 @@ def _end_hop(s, all_voices):
         voice = all_voices[i]
         if voice.busy and voice.wait == 0:
             gain = voice.next_gain * voice.level * voice.fade
-            add_partials(s, s.told[i], voice.next_frequency, gain)
+            add_partials(s, s.model_out[i], voice.next_frequency, gain)
     finish_frame(s)
     run_rows(place_of(s.frame_rows), s.n_frame_rows, 1)
 

@@ -70,10 +70,10 @@ def voices_stage(
     phase : PhaseChoice or None
         A method that makes phases for magnitudes; None: oscillators, which know them.
     """
-    asked, told = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
+    model_in, model_out = aligned((MAX_VOICES, ASKED)), aligned((MAX_VOICES, N_LEVELS))
     wanted = aligned(MAX_VOICES, np.int64)
     asking = asking_stages(package, model, wanted)
-    rows: list[Row] = [ramps.row(controls, controls), asking[0].row(asked, told)]
+    rows: list[Row] = [ramps.row(controls, controls), asking[0].row(model_in, model_out)]
     frames, stages, kept = frame_fields(phase, rate, hop)
     voices_played = Stage(
         play_voices,
@@ -83,7 +83,7 @@ def voices_stage(
         channels=channels,
         inbox=inbox.address,
         rows=_fixed(table(rows)),
-        **_arrays(asked, told, wanted, controls),
+        **_arrays(model_in, model_out, wanted, controls),
         **{f"{name}_target": table_of.target_address(name) for name in ("voices", "mpe", "drums")},
         **_times(hop, rate),
         **_memory(),
@@ -95,9 +95,11 @@ def voices_stage(
     return [voices_played, ramps, *asking, *stages]
 
 
-def _arrays(asked: np.ndarray, told: np.ndarray, wanted: np.ndarray, controls: np.ndarray) -> dict[str, np.ndarray]:
-    """What the network is asked and tells, whose answers are wanted, and the parameters."""
-    return {"asked": asked, "told": told, "wanted": wanted, "controls": controls}
+def _arrays(
+    model_in: np.ndarray, model_out: np.ndarray, wanted: np.ndarray, controls: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What the network is model_in and tells, whose answers are wanted, and the parameters."""
+    return {"model_in": model_in, "model_out": model_out, "wanted": wanted, "controls": controls}
 
 
 def _fixed(rows: np.ndarray) -> np.ndarray:

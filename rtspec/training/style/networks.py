@@ -31,9 +31,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """(batch, n_frames, width), (batch or 1, 1, embedding) → (batch, n_frames, width)."""
         past = functional.pad(x.transpose(1, 2), (self.past, 0))
-        told = self.style(style)
+        scale_and_shift = self.style(style)
         mixed = (
-            self.norm(self.over_time(past).transpose(1, 2)) * (1 + told[..., : self.width]) + told[..., self.width :]
+            self.norm(self.over_time(past).transpose(1, 2)) * (1 + scale_and_shift[..., : self.width])
+            + scale_and_shift[..., self.width :]
         )
         return x + self.narrow(torch.relu(self.widen(mixed)))
 

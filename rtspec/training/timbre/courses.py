@@ -83,8 +83,8 @@ def with_levels(courses: Courses, font: FluidFont, programs: dict[str, int]) -> 
 def _program_levels(font: FluidFont, program: int) -> tuple:
     """Levels, fall and release of all keys; a release that is not heard is the program's middle one."""
     levels, falls, releases = zip(*_filled([_key_levels(font, program, int(key)) for key in COURSE_KEYS]), strict=True)
-    told = [seconds for seconds in releases if seconds is not None]
-    middle = float(np.median(told)) if told else USUAL_RELEASE_S
+    known = [seconds for seconds in releases if seconds is not None]
+    middle = float(np.median(known)) if known else USUAL_RELEASE_S
     return levels, falls, [middle if seconds is None else seconds for seconds in releases]
 
 
@@ -113,13 +113,13 @@ def _drift(audio: np.ndarray, sample_rate: int, key: int, place: np.ndarray, net
     levels, whole_db = note_levels(audio, sample_rate, key, times.ravel())
     n, k = times.size, len(MOMENT_S)
     with torch.no_grad():
-        given = torch.full((n,), float(key)), torch.full((n,), VELOCITY / 127)
-        found = encoder(torch.from_numpy(levels), *given).numpy().reshape(*times.shape, -1).mean(1)
+        note = torch.full((n,), float(key)), torch.full((n,), VELOCITY / 127)
+        found = encoder(torch.from_numpy(levels), *note).numpy().reshape(*times.shape, -1).mean(1)
         inside = instrument.within_hull(torch.from_numpy(place)[None]).expand(k, -1)
-        told = instrument.performer(inside, given[0][:k], torch.from_numpy(MOMENT_S.astype(np.float32))).numpy()
+        performed = instrument.performer(inside, note[0][:k], torch.from_numpy(MOMENT_S.astype(np.float32))).numpy()
     heard = whole_db.reshape(times.shape).mean(1) > whole_db.max() - _HEARD_DB
     last = int(np.flatnonzero(heard)[-1])  # what is not heard stays as it was
-    return np.where((np.arange(k) > last)[:, None], found[last], found) - told
+    return np.where((np.arange(k) > last)[:, None], found[last], found) - performed
 
 
 def _filled(courses: list) -> list:

@@ -124,9 +124,9 @@ class StackedAutoencoder(nn.Module):
         """
         self.encoder.load_state_dict(below.encoder.state_dict())
         self.decoder.load_state_dict(below.decoder.state_dict())
-        told = torch.cat([below.encode(some) for some in pictures.split(32)])
-        mean = told.mean(0)
-        _, _, axes = torch.linalg.svd(told - mean, full_matrices=False)
+        codes = torch.cat([below.encode(some) for some in pictures.split(32)])
+        mean = codes.mean(0)
+        _, _, axes = torch.linalg.svd(codes - mean, full_matrices=False)
         axes = nn.functional.pad(axes[: self.variant.latent], (0, 0, 0, max(0, self.variant.latent - len(axes))))
         for layer, weight, bias in ((self.shrink, axes, -axes @ mean), (self.grow, axes.T, mean)):
             layer.load_state_dict({"weight": weight, "bias": bias})

@@ -63,12 +63,12 @@ def moment_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     z_b = autoencoder.encoder(levels_b, key_b, velocity_b)
     shaken_a, shaken_b = (z + SHAKE * torch.randn_like(z) for z in (z_a, z_b))
     a, b = (key_a, velocity_a), (key_b, velocity_b)
-    own = _told(autoencoder, shaken_a, a, levels_a, weight) + _told(autoencoder, shaken_b, b, levels_b, weight)
-    other = _told(autoencoder, shaken_b, a, levels_a, weight) + _told(autoencoder, shaken_a, b, levels_b, weight)
+    own = _loss_of(autoencoder, shaken_a, a, levels_a, weight) + _loss_of(autoencoder, shaken_b, b, levels_b, weight)
+    other = _loss_of(autoencoder, shaken_b, a, levels_a, weight) + _loss_of(autoencoder, shaken_a, b, levels_b, weight)
     return own + 0.2 * other + 1e-3 * (z_a**2 + z_b**2).mean()
 
 
-def _told(network: Autoencoder, z: Tensor, note: tuple[Tensor, Tensor], levels: Tensor, weight: Tensor) -> Tensor:
+def _loss_of(network: Autoencoder, z: Tensor, note: tuple[Tensor, Tensor], levels: Tensor, weight: Tensor) -> Tensor:
     return level_loss(network.decoder(z, *note), levels, weight)
 
 
@@ -87,11 +87,11 @@ def moment_validation(levels: NoteLevels, chosen: np.ndarray, n: int = 8192) -> 
     note, time = note[picked], time[picked]
     wanted = levels.levels[note, time].astype(np.float32)
     key, velocity = levels.notes[note, 1].astype(np.float32), (levels.notes[note, 2] / 127).astype(np.float32)
-    given = tuple(map(torch.from_numpy, (wanted, key, velocity)))
+    inputs = tuple(map(torch.from_numpy, (wanted, key, velocity)))
 
     def validate(network: nn.Module) -> float:
         autoencoder = of_kind(network, Autoencoder)
-        made = brought_to_unit(autoencoder.decoder(autoencoder.encoder(*given), *given[1:])).numpy()
+        made = brought_to_unit(autoencoder.decoder(autoencoder.encoder(*inputs), *inputs[1:])).numpy()
         return float(1.0 - partial_f1(made[:, :96], wanted[:, :96]).mean())
 
     return validate
@@ -126,8 +126,8 @@ def paths(network: Autoencoder, levels: NoteLevels) -> Paths:
     timbre = np.empty((len(levels.notes), len(TIMES_S), N_LATENTS), np.float32)
     for t in range(len(TIMES_S)):
         with torch.no_grad():
-            given = map(torch.from_numpy, (levels.levels[:, t].astype(np.float32), key, velocity))
-            timbre[:, t] = network.encoder(*given).numpy()
+            inputs = map(torch.from_numpy, (levels.levels[:, t].astype(np.float32), key, velocity))
+            timbre[:, t] = network.encoder(*inputs).numpy()
     return Paths(levels.notes, timbre, note_latents(timbre, levels.whole_db), levels.whole_db)
 
 
@@ -200,7 +200,7 @@ def path_loss(decoder: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], T
         with torch.no_grad():
             wanted = brought_to_unit(decoder(timbre, key, velocity))
         heard = torch.sigmoid((whole_db + 40.0) / 5.0)
-        told = level_loss(decoder(made, key, velocity), wanted, heard)
-        return told + 0.2 * ((made - timbre) ** 2).mean()
+        loss = level_loss(decoder(made, key, velocity), wanted, heard)
+        return loss + 0.2 * ((made - timbre) ** 2).mean()
 
     return loss

@@ -54,16 +54,16 @@ _SHARED = {
 
 
 def _ship(
-    network: nn.Module, inputs: dict, given: str, folder: Path, card: str, *, layout: Sequence[str], **told
+    network: nn.Module, inputs: dict, output: str, folder: Path, card: str, *, layout: Sequence[str], **fields
 ) -> Path:
-    """Package a network from tensor to tensor of the same layout: from the first of `inputs` to `given`."""
-    taken, time = next(iter(inputs)), layout.index("time")
+    """Package a network from tensor to tensor of the same layout: from the first of `inputs` to `output`."""
+    first, time = next(iter(inputs)), layout.index("time")
     ports = {
         side: {"name": name, "representation": "tensor", "layout": list(layout)}
-        for side, name in (("input", taken), ("output", given))
+        for side, name in (("input", first), ("output", output))
     }
-    manifest = {"name": folder.name, **_SHARED, **told, **ports}
-    return ship(network.eval(), inputs, manifest, folder, time_axes={taken: time, given: time}, card=card)
+    manifest = {"name": folder.name, **_SHARED, **fields, **ports}
+    return ship(network.eval(), inputs, manifest, folder, time_axes={first: time, output: time}, card=card)
 
 
 def ship_instrument(instrument: Instrument, paths: Paths, places: LatentMap, folder: Path, card: str) -> Path:
@@ -138,10 +138,10 @@ def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
     note, time = np.nonzero(levels.heard)
     picked = generator.integers(len(note), size=n_frames)
     notes = levels.notes[note[picked]].astype(np.float32)
-    told = levels.levels[note[picked], time[picked]].astype(np.float32)
-    if told.shape[1] != N_LEVELS:
-        raise InvalidValue(f"{told.shape[1]} levels a note must be {N_LEVELS}; prepare the data anew")
-    return np.concatenate([told, notes[:, 1:2], notes[:, 2:] / 127], axis=1)
+    parts = levels.levels[note[picked], time[picked]].astype(np.float32)
+    if parts.shape[1] != N_LEVELS:
+        raise InvalidValue(f"{parts.shape[1]} levels a note must be {N_LEVELS}; prepare the data anew")
+    return np.concatenate([parts, notes[:, 1:2], notes[:, 2:] / 127], axis=1)
 
 
 def ship_paper(network: StackedAutoencoder, pictures: np.ndarray, folder: Path, card: str) -> Path:

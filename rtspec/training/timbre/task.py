@@ -104,10 +104,10 @@ def train_playable(args: argparse.Namespace) -> dict[str, float]:
     levels, out = notes_cache.read_all(args.data), Path(args.out)
     moments = fit_moments(levels, args, out / "moments")
     autoencoder = of_kind(moments.network, Autoencoder)
-    share, told = onto_principal_axes(autoencoder, levels)
-    performers = fit_paths(autoencoder, told, levels, args, out / "paths")
+    share, paths = onto_principal_axes(autoencoder, levels)
+    performers = fit_paths(autoencoder, paths, levels, args, out / "paths")
     if args.export:
-        _export(autoencoder, performers.network, levels, told, share, args)
+        _export(autoencoder, performers.network, levels, paths, share, args)
     return {"moments": moments.best, "paths": performers.best}
 
 
@@ -140,30 +140,30 @@ def weights_of(package: str) -> dict[str, np.ndarray]:
 
 
 def fit_paths(
-    autoencoder: Autoencoder, told: Paths, levels: notes_cache.NoteLevels, args: argparse.Namespace, folder: Path
+    autoencoder: Autoencoder, paths: Paths, levels: notes_cache.NoteLevels, args: argparse.Namespace, folder: Path
 ) -> Fitted:
     """The performer, judged by how its notes sound through the decoder."""
     torch.manual_seed(args.seed + 1)
     loss, held = path_loss(autoencoder.decoder), levels.is_validation
     steps = PATH_STEPS if args.steps is None else args.steps
     recipe = Recipe(steps, 768, 2e-3, validate_every=500, average=0.999, **recipe_settings(args))
-    drawn = PathBatches(told, held if held.any() else ~held).draw(np.random.default_rng(5), 4096)
+    drawn = PathBatches(paths, held if held.any() else ~held).draw(np.random.default_rng(5), 4096)
     batch = tuple(map(torch.as_tensor, drawn))
 
     def validate(network: nn.Module) -> float:
         torch.manual_seed(0)
         return float(loss(network, batch))
 
-    batches = PathBatches(told, ~held)
+    batches = PathBatches(paths, ~held)
     return fit(Performer(), batches.draw, loss, recipe, folder, validate=validate, **computing(args))
 
 
 def _export(
-    autoencoder: Autoencoder, performer: nn.Module, levels, told: Paths, share: np.ndarray, args: argparse.Namespace
+    autoencoder: Autoencoder, performer: nn.Module, levels, paths: Paths, share: np.ndarray, args: argparse.Namespace
 ) -> None:
     font = _font(args.data)
-    places = latent_map(told, share, {program: font.name(program) for program in PROGRAMS})
-    instrument = Instrument.inside(autoencoder, of_kind(performer, Performer), told.latents)
+    places = latent_map(paths, share, {program: font.name(program) for program in PROGRAMS})
+    instrument = Instrument.inside(autoencoder, of_kind(performer, Performer), paths.latents)
     card, folder = _card(args), Path(args.export)
     with progress(args.json) as bar:
         task = bar.add_task("courses of the anchors", total=len(ANCHORS))
@@ -171,7 +171,7 @@ def _export(
         courses = measured_courses(fluid, ANCHORS, places.anchors, networks, lambda: bar.advance(task))
     ship_encoder(autoencoder, levels, folder / "timbre-encoder", card)
     ship_morph(autoencoder, levels, places, folder / "timbre-morph", card)
-    ship_instrument(instrument, told, replace(places, courses=courses.to_dict()), folder / "timbre-synth", card)
+    ship_instrument(instrument, paths, replace(places, courses=courses.to_dict()), folder / "timbre-synth", card)
 
 
 def _run_courses(args: argparse.Namespace) -> None:
@@ -182,8 +182,8 @@ def _run_courses(args: argparse.Namespace) -> None:
     places = read_map(load(path))
     courses = with_levels(Courses.from_dict(places.courses), FluidFont(_font(args.data).path), ANCHORS)
     write_map(path, replace(places, courses=courses.to_dict()))
-    told = {"package": str(path), "anchors": len(courses.names), "programs": len(courses.programs.levels_db)}
-    emit(args, told, f"courses of {told['anchors']} anchors and {told['programs']} programs are kept in {path}")
+    result = {"package": str(path), "anchors": len(courses.names), "programs": len(courses.programs.levels_db)}
+    emit(args, result, f"courses of {result['anchors']} anchors and {result['programs']} programs are kept in {path}")
 
 
 def _font(data: str) -> SoundFont:
@@ -229,14 +229,14 @@ def _run_paper(args: argparse.Namespace) -> None:
     pictures = log_mel.read(Path(args.data) / "train")
     network = train_paper(variant, args, pictures).network
     scores = reconstruction_scores(network, pictures.pictures[pictures.parts()[2]])
-    told = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in scores.items())
     if args.export:
         autoencoder = of_kind(network, StackedAutoencoder)
-        ship_paper(autoencoder, pictures.pictures, Path(args.export) / "timbre-paper", _paper_card(args, told))
-    emit(args, {"variant": args.variant, **scores}, f"{args.variant}, on the notes kept for the test: {told}")
+        ship_paper(autoencoder, pictures.pictures, Path(args.export) / "timbre-paper", _paper_card(args, figures))
+    emit(args, {"variant": args.variant, **scores}, f"{args.variant}, on the notes kept for the test: {figures}")
 
 
-def _paper_card(args: argparse.Namespace, told: str) -> str:
+def _paper_card(args: argparse.Namespace, scores: str) -> str:
     first, more, loss = "", "", "the mean square error"
     if args.start:
         first, more = "rtspec train timbre --model paper --data NOTES --out FIRST && ", " --start FIRST"
@@ -249,7 +249,7 @@ square error alone"""
         f"rtspec train timbre --model paper --variant {args.variant}{more} --data NOTES --out RUN --export exports"
     )
     made = f"""with `rtspec data notes --out NOTES && {first}{command}`. The loss is {loss}. On the tenth of these notes
-that was kept for the test: {told}. `rtspec evaluate timbre --paper` measures it on a sound font that it never heard."""
+kept for the test: {scores}. `rtspec evaluate timbre --paper` measures it on a sound font that it has not heard."""
     return f"""The weights are CC0-1.0; the paper's autoencoder without a dense layer: three convolutions of kernel 4
 and stride 2 with tanh, each followed by max pooling, a mirrored decoder, and a linear output clipped to 0 to 1. Trained
 on 80 % of some 3 700 notes of MIDI 60 rendered from

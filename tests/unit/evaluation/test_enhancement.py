@@ -7,7 +7,7 @@ import pytest
 
 from rtspec.audio.files import write
 from rtspec.cli import main
-from rtspec.evaluation.baselines.neighbours import own_taps
+from rtspec.evaluation.baselines.neighbours import oracle_taps
 from rtspec.evaluation.baselines.sbr import copy_up
 from rtspec.evaluation.enhancement import CONDITIONS
 from rtspec.metrics import distances as metrics
@@ -44,9 +44,9 @@ def test_no_common_gain_is_nearer_to_the_original_than_taps_fitted_to_it():
     rng, original = np.random.default_rng(1), music()
     coded = 0.8 * original + 0.05 * original.std() * rng.standard_normal(original.shape).astype(np.float32)
     gain = np.sum(original * coded) / np.sum(coded**2)
-    reached = metrics.snr_db(original, own_taps(original, coded, RATE))
+    reached = metrics.snr_db(original, oracle_taps(original, coded, RATE))
     assert metrics.snr_db(original, gain * coded) < reached < metrics.snr_db(original, gain * coded) + 3
-    np.testing.assert_allclose(own_taps(original, np.zeros_like(original), RATE), 0, atol=1e-9)
+    np.testing.assert_allclose(oracle_taps(original, np.zeros_like(original), RATE), 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -81,8 +81,8 @@ def _silent(stream: Stream, node: NodeProto, inputs: list[str]) -> bool:
 
 def _clip_keeps_zero(stream: Stream, node: NodeProto) -> bool:
     low, high = (stream.shapes.constant(name) if name else None for name in [*node.input[1:], "", ""][:2])
-    given = [name for name in node.input[1:] if name]
-    if len(given) != sum(bound is not None for bound in (low, high)):
+    bounds = [name for name in node.input[1:] if name]
+    if len(bounds) != sum(bound is not None for bound in (low, high)):
         return False
     return (low is None or float(low) <= 0) and (high is None or float(high) >= 0)
 

@@ -145,9 +145,9 @@ def _bounds(stream: Stream, node: NodeProto) -> list[tuple[int, int, int, int]]:
     """(axis, start, end, step) of a Slice, all counted from the front."""
     shape = stream.shapes.shape(node.input[0])
     starts, ends = (stream.constant(node, i).tolist() for i in (1, 2))
-    given = [stream.optional(node, i) for i in (3, 4)]
-    axes = range(len(starts)) if given[0] is None else given[0].tolist()
-    steps = [1] * len(starts) if given[1] is None else given[1].tolist()
+    axes_and_steps = [stream.optional(node, i) for i in (3, 4)]
+    axes = range(len(starts)) if axes_and_steps[0] is None else axes_and_steps[0].tolist()
+    steps = [1] * len(starts) if axes_and_steps[1] is None else axes_and_steps[1].tolist()
     found = []
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         axis = positive(axis, len(shape))

@@ -76,9 +76,9 @@ def _resized(stream: Stream, node: NodeProto, name: str, flow: Flow, times: int)
     # Rounded up, so that floor(size · scale) is the size wanted.
     scales = np.nextafter(np.divide(after, before).astype(np.float32), np.float32(np.inf))
     scales = np.where(np.equal(before, after), np.float32(1), scales)
-    given = stream.optional(node, 2)
-    if given is not None and given.size == len(before):
-        scales = given.astype(np.float32)
+    constant = stream.optional(node, 2)
+    if constant is not None and constant.size == len(before):
+        scales = constant.astype(np.float32)
     scales[flow.axis] = times
     inputs = [name, stream.writer.no_region(), stream.writer.constant(scales, "scales")]
     stream.emit(node, inputs, axes=None, keep_aspect_ratio_policy=None)

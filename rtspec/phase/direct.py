@@ -10,15 +10,15 @@ from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import ONE, SMALLEST, clean, f32, kernel, polar, random_phases
 
-GIVEN = Record(
-    "Given", counts="n_bins draws", arrays="magnitudes:f4[n_bins] phase:f4[n_bins]", constants="centre:f4[n_bins]"
+DIRECT = Record(
+    "Direct", counts="n_bins draws", arrays="magnitudes:f4[n_bins] phase:f4[n_bins]", constants="centre:f4[n_bins]"
 )
 
 
 @step
 def zero(state, x, n, y):
     """`n` magnitude frames → complex64 frames whose phase is zero at the window's middle."""
-    s = GIVEN(state)
+    s = DIRECT(state)
     magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
         clean(magnitudes[t], s.magnitudes, s.n_bins)
@@ -29,7 +29,7 @@ def zero(state, x, n, y):
 @step
 def random(state, x, n, y):
     """`n` magnitude frames → complex64 frames of independent, evenly spread phases."""
-    s = GIVEN(state)
+    s = DIRECT(state)
     magnitudes, frames = float_rows(x, n, s.n_bins), complex_rows(y, n, s.n_bins)
     for t in range(n):
         s.draws += 1
@@ -45,10 +45,10 @@ def centre_turns(plan: FramePlan) -> np.ndarray:
     return aligned_copy((np.arange(plan.n_bins) * plan.length / (2 * plan.n_fft)) % 1, np.float32)
 
 
-def _given(kernel, plan: FramePlan, seed: int) -> Stage:
+def _direct(kernel, plan: FramePlan, seed: int) -> Stage:
     return Stage(
         kernel,
-        GIVEN,
+        DIRECT,
         n_bins=plan.n_bins,
         draws=seed << 16,
         magnitudes=aligned(plan.n_bins),
@@ -59,12 +59,12 @@ def _given(kernel, plan: FramePlan, seed: int) -> Stage:
 
 def zero_stage(plan: FramePlan) -> Stage:
     """Zero phase as a stage: every frame a pulse in the middle of its window. No delay."""
-    return _given(zero, plan, 0)
+    return _direct(zero, plan, 0)
 
 
 def random_stage(plan: FramePlan, *, seed: int = 0) -> Stage:
     """Random phase as a stage; equal seeds give equal phases. No delay."""
-    return _given(random, plan, seed)
+    return _direct(random, plan, seed)
 
 
 BLEND = Record(
@@ -78,10 +78,10 @@ BLEND = Record(
 
 
 @kernel
-def turn_towards(frame, given, share, n):
-    """Turn the complex64 bins of `frame` by `share` (0 to 1) of the way to the phases of `given`; sizes stay, and bins
-    where `given` has no phase."""
-    ours, theirs = floats(frame, 2 * n), floats(given, 2 * n)
+def turn_towards(frame, target, share, n):
+    """Turn the complex64 bins of `frame` by `share` (0 to 1) of the way to the phases of `target`; sizes stay, and bins
+    where `target` has no phase."""
+    ours, theirs = floats(frame, 2 * n), floats(target, 2 * n)
     for m in range(n):
         a, b, c, d = ours[2 * m], ours[2 * m + 1], theirs[2 * m], theirs[2 * m + 1]
         size, reference = np.sqrt(a * a + b * b), np.sqrt(c * c + d * d)

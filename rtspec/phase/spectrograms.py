@@ -49,8 +49,8 @@ def reconstruct(
     magnitude = _magnitudes(magnitude, plan)
     _check_alike(magnitude, input_spectrum)
     if magnitude.ndim == 3:
-        given = [None] * len(magnitude) if input_spectrum is None else input_spectrum
-        lanes = zip(magnitude, given, strict=True)
+        spectra = [None] * len(magnitude) if input_spectrum is None else input_spectrum
+        lanes = zip(magnitude, spectra, strict=True)
         return np.stack([_one_channel(m, plan, method, g, options) for m, g in lanes])
     return _one_channel(magnitude, plan, method, input_spectrum, options)
 
@@ -62,8 +62,8 @@ def _one_channel(magnitude, plan, method, input_spectrum, options) -> np.ndarray
             frames = np.where((frames >= SMALLEST) & (frames <= LARGEST), frames, 0).astype(np.float32)
         out = OFFLINE[method].run(frames, plan, **accepted(method, OFFLINE[method].options, options))
     else:
-        given = None if input_spectrum is None else np.transpose(input_spectrum)
-        out = stream_all(frames, plan, method, given, **options)
+        spectra = None if input_spectrum is None else np.transpose(input_spectrum)
+        out = stream_all(frames, plan, method, spectra, **options)
     return np.ascontiguousarray(out.T)
 
 
