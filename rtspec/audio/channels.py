@@ -48,7 +48,8 @@ def _numbers(word: str | int) -> Sequence[int]:
 
 
 def input_map(wanted: tuple[int, ...] | None, channels: int, there: int, device: str) -> np.ndarray:
-    """For each channel of the chain the device's, from 0, int64; where the chain has more, the last one again."""
+    """For each channel of the chain the device's, from 0, int64; where the chain has more, the last one again. Shape
+    (channels,)."""
     _check_there("input", wanted, there, device)
     chosen = wanted or tuple(range(1, min(channels, there) + 1))
     return np.array([chosen[min(c, len(chosen) - 1)] - 1 for c in range(channels)], np.int64)
@@ -56,7 +57,7 @@ def input_map(wanted: tuple[int, ...] | None, channels: int, there: int, device:
 
 def output_map(wanted: tuple[int, ...] | None, channels: int, there: int, device: str) -> np.ndarray:
     """For each channel of the device that is opened the chain's, from 0, or :data:`SILENT`, int64; where the device has
-    more than the chain, the last one again."""
+    more than the chain, the last one again. Shape (device channels,)."""
     _check_there("output", wanted, there, device)
     chosen = wanted or tuple(range(1, min(max(channels, 2), there) + 1))
     found = np.full(max(chosen), SILENT, np.int64)
@@ -73,7 +74,7 @@ def _check_there(kind: str, wanted: tuple[int, ...] | None, there: int, device: 
 
 
 def unheard(outputs: np.ndarray, channels: int) -> list[int]:
-    """Channels of the chain, from 0, that reach no output."""
+    """Channels of the chain, from 0, that reach no output; `outputs` is int64 of shape (device channels,)."""
     return sorted(set(range(channels)) - set(outputs.tolist()))
 
 
@@ -86,7 +87,8 @@ def unheard_line(lost: list[int], channels: int) -> str | None:
 
 
 def repeated(inputs: np.ndarray, channels: int) -> str | None:
-    """A line where channels of the chain hear the same input, though nobody asked for it."""
+    """A line where channels of the chain hear the same input, though nobody asked for it. `inputs` is what
+    :func:`input_map` gives, int64 of shape (channels,)."""
     there = len(set(inputs.tolist()))
     if there in (1, channels):
         return None

@@ -111,7 +111,7 @@ def sensing_callback():
 
 
 def sensing_record(ring: Ring) -> np.ndarray:
-    """What that callback works on; keep it while it may be called."""
+    """What that callback works on; keep it while it may be called. A record array of dtype SENSING, shape (1,)."""
     record = aligned(1, SENSING)
     record["ring"], record["sensors"] = ring.address, ring.channels
     return record

@@ -32,11 +32,11 @@ class Mastering:
         self._held, self.n_samples = np.zeros((channels, 0), np.float32), 0
 
     def process(self, audio: np.ndarray) -> np.ndarray:
-        """The next piece."""
+        """The next piece. float32, (channels, n_samples) in, (channels, n_samples or fewer) out."""
         return self._sounding(self._limiter.process(audio))
 
     def finish(self) -> np.ndarray:
-        """The rest; where it still sounds after all its time, it fades."""
+        """The rest; where it still sounds after all its time, it fades. float32, (channels, n_samples)."""
         rest = self._sounding(self._limiter.flush())
         n = min(rest.shape[1], round(FADE_S * self._rate))
         if n and not self._held.shape[1]:

@@ -88,7 +88,8 @@ def measure(job: Job) -> dict:
 
 
 def test_sound(seconds: float, sample_rate: int, cutoff_hz: float = 0.0) -> np.ndarray:
-    """Stereo float32 that is never silent and never repeats: noise through slow swells, with a wandering tone."""
+    """Stereo float32 that is never silent and never repeats: noise through slow swells, with a wandering tone. Shape
+    (2, n_samples)."""
     n = round(seconds * sample_rate)
     t = np.arange(n) / sample_rate
     noise = np.random.default_rng(_SEED).standard_normal((2, n)).astype(np.float32)

@@ -85,7 +85,7 @@ def measured(job: Job) -> dict:
 
 
 def clock_readings(stream, seconds: float) -> np.ndarray:
-    """How many frames had come into a stream, and when, again and again for some seconds: (readings, 2)."""
+    """How many frames had come into a stream, and when, again and again for some seconds: float64, (n_readings, 2)."""
     readings, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         readings.append(stream.clock)
@@ -96,7 +96,8 @@ def clock_readings(stream, seconds: float) -> np.ndarray:
 def moments_taken(frames: np.ndarray, clock: np.ndarray, block: int) -> np.ndarray:
     """When the device took these frames of the output, monotonic seconds.
 
-    A frame that came in at some moment left room for one that went out a block before it was counted.
+    A frame that came in at some moment left room for one that went out a block before it was counted. `frames` are
+    counts of frames, int64 of shape (n,); `clock` pairs of count and seconds, float64 of shape (m, 2).
     """
     return np.interp(frames + block, *clock.T)
 

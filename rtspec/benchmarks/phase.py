@@ -43,7 +43,7 @@ class Candidate:
         return {name: value(overlap) if callable(value) else value for name, value in self.options.items()}
 
     def signal(self, magnitude: np.ndarray, plan: FramePlan, length: int) -> np.ndarray:
-        """Magnitudes (n_bins, n_frames) to `length` samples."""
+        """Magnitudes (n_bins, n_frames) to `length` samples. Both float32."""
         if self.foreign:
             return self.foreign(magnitude, plan)[:length]
         options = self.options_at(plan.n_fft // plan.hop)
@@ -205,7 +205,8 @@ def measure(candidate: Candidate, overlap: int, sounds: dict[str, Clip]) -> Row:
 
 
 def quality_db(candidate: Candidate, overlap: int, samples: np.ndarray, sample_rate: int) -> float:
-    """Spectral convergence on one clip, padded with n_fft zeros on both sides."""
+    """Spectral convergence on one clip, padded with n_fft zeros on both sides. `samples` is mono, float32 of shape
+    (n_samples,)."""
     plan = FramePlan(sample_rate, n_fft=QUALITY_N_FFT, hop=QUALITY_N_FFT // overlap)
     x = np.pad(samples, QUALITY_N_FFT)
     magnitude = np.abs(stft(x, plan))
@@ -238,7 +239,8 @@ def _time_frames(entry, state, x, x_bytes, y, n, marks):
 
 
 def frame_times_us(stage: Stage, frames: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Each frame's time, µs: the least of several runs from a fresh state."""
+    """Each frame's time, µs: the least of several runs from a fresh state. Float64 of shape (n_frames,), of `frames`
+    float32 (n_frames, n_bins) and the place `out` of one, complex64 (n_bins,)."""
     entry, state, x, y = stage.row(frames, out)[:4]
     marks, best = np.zeros((len(frames) + 1, 2), np.int64), np.full(len(frames), np.inf)
     for _ in range(REPEATS):
@@ -261,7 +263,8 @@ def loads(plan: FramePlan, music: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def streaming_us(stage: Stage, plan: FramePlan, music: np.ndarray) -> tuple[float, float, float]:
-    """Median and 99th percentile on music, and the largest ratio of both on any load."""
+    """Median and 99th percentile on music, and the largest ratio of both on any load. In µs a frame; `music` is mono,
+    float32 of shape (n_samples,)."""
     out = np.zeros(plan.n_bins, np.complex64)
     times = {name: frame_times_us(stage, frames, out)[2:] for name, frames in loads(plan, music).items()}
     spread = {name: np.percentile(t, [50, 99]) for name, t in times.items()}
@@ -269,7 +272,7 @@ def streaming_us(stage: Stage, plan: FramePlan, music: np.ndarray) -> tuple[floa
 
 
 def offline_us(candidate: Candidate, plan: FramePlan, music: np.ndarray) -> float:
-    """Time a frame of a whole spectrogram, µs, the least of three."""
+    """Time a frame of a whole spectrogram, µs, the least of three. `music` is mono, float32 of shape (n_samples,)."""
     frames = loads(plan, music)["music"]
     times = []
     for _ in range(3):

@@ -58,15 +58,16 @@ def _publish_double(location, value):
 
 
 def publish(array: np.ndarray, index: int, value: int) -> None:
-    """Release-store `value` into an int64 array, so that all that was written before is seen by who acquires it."""
+    """Release-store `value` into an int64 array, so that all that was written before is seen by who acquires it. Its
+    shape is (n,)."""
     _publish(address(array) + 8 * index, value)
 
 
 def publish_double(array: np.ndarray, index: int, value: float) -> None:
-    """Release-store `value` into a float64 array."""
+    """Release-store `value` into a float64 array. Its shape is (n,)."""
     _publish_double(address(array) + 8 * index, value)
 
 
 def read(array: np.ndarray, index: int) -> int:
-    """Acquire-load from an int64 array."""
+    """Acquire-load from an int64 array. Its shape is (n,)."""
     return _read(address(array) + 8 * index)

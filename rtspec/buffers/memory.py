@@ -42,14 +42,14 @@ def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> 
 
 
 def aligned_copy(values: np.ndarray, dtype: npt.DTypeLike | None = None) -> np.ndarray:
-    """`values` copied into an :func:`aligned` array."""
+    """`values` copied into an :func:`aligned` array. Of any shape; of `dtype`, or the values' own."""
     out = aligned(values.shape, dtype or values.dtype)
     out[...] = values
     return out
 
 
 def address(array: np.ndarray) -> int:
-    """The address of the array's first byte; the caller keeps the array alive."""
+    """The address of the array's first byte; the caller keeps the array alive. Of any shape and dtype."""
     return array.ctypes.data
 
 

@@ -258,7 +258,8 @@ class Made:
 
     @property
     def state(self) -> list[np.ndarray]:
-        """The record itself and the arrays that a reset restores."""
+        """The record itself and the arrays that a reset restores. Record arrays of shape (1,), and arrays of the shapes
+        and dtypes that were declared."""
         groups = {name: member.group for name, member in self.declared.members.items()}
         mine = [v for n, v in self.values.items() if groups[n] in ("arrays", "transformed") and v is not None]
         return [self.record, *mine]

@@ -95,16 +95,17 @@ class Stage:
             np.copyto(array, initial)
 
     def kept_state(self) -> list[np.ndarray]:
-        """What the stage holds now, for :meth:`restore`."""
+        """What the stage holds now, for :meth:`restore`. Copies of shape and dtype as declared."""
         return [array.copy() for array in self._owned]
 
     def restore(self, state: list[np.ndarray]) -> None:
-        """Back to what :meth:`kept_state` gave."""
+        """Back to what :meth:`kept_state` gave. Arrays of the same shapes and dtypes."""
         for array, then in zip(self._owned, state, strict=True):
             np.copyto(array, then)
 
     def row(self, x: np.ndarray | int, y: np.ndarray | int) -> "Row":
-        """This stage as a row of a table, reading at `x` and writing at `y` (arrays or addresses)."""
+        """This stage as a row of a table, reading at `x` and writing at `y` (arrays or addresses). Shape and
+        dtype are the step's matter, most often float32."""
         entry = self.step.address if isinstance(self.step, Step) else self.step
         return Row(entry, address(self.record), _location(x), _location(y), (self, x, y))
 
@@ -115,7 +116,8 @@ class Stage:
         return (address(self.record) + fields[name][1], int(initial[name][0])) if name in fields else None
 
     def run(self, x: np.ndarray, n: int, y: np.ndarray) -> int:
-        """Run the step once from Python, without the GIL: `n` items from array `x` to array `y`."""
+        """Run the step once from Python, without the GIL: `n` items from array `x` to array `y`. Shape and
+        dtype are the step's matter, most often float32."""
         entry, state, x_at, y_at, _ = self.row(x, y)
         return _run_step(entry, state, x_at, n, y_at)
 

@@ -177,7 +177,8 @@ class Pedalboard(_List):
 
         `sensor` is what a microphone hears meanwhile, at the same sample rate, laid out as any sound. Callers in
         several threads wait for each other. The end of a sound that came in pieces (`reset=False`) is what
-        :meth:`flush` gives.
+        :meth:`flush` gives. The sound is float32 or float64 of shape (n_samples,) or (channels, n_samples), or the
+        other way round; float32 comes back in the same layout.
         """
         rate, block, alone = check_sample_rate(sample_rate), check_block(buffer_size), check_reset(reset)
         with self._calling:
@@ -202,7 +203,8 @@ class Pedalboard(_List):
     def flush(self) -> np.ndarray:
         """The end of a sound that came in pieces, float32, laid out as those; the next piece begins a new sound.
 
-        All pieces and this one, joined, are as long as what went in.
+        All pieces and this one, joined, are as long as what went in. Its shape is (channels, n_samples) or what the
+        pieces had.
         """
         with self._calling:
             if self._sensed.is_playing and self._form is not None:

@@ -71,7 +71,8 @@ class Cells:
         self.x, self.y = audio_buffer(channels), audio_buffer(channels)
 
     def around(self, rows: list[Row], x: np.ndarray, y: np.ndarray) -> tuple[Row, Stage]:
-        """One row from :attr:`x` to :attr:`y` that runs `rows`, which read at `x` and write at `y`, cell by cell."""
+        """One row from :attr:`x` to :attr:`y` that runs `rows`, which read at `x` and write at `y`, cell by cell. Both
+        float32 of shape (channels, STRIDE)."""
         inner = table(rows)
         inner.flags.writeable = False
         stage = Stage(

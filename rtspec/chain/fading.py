@@ -60,5 +60,6 @@ def delay_stage(channels: int, lag: int) -> Stage:
 
 
 def fade_stage(new: np.ndarray, wait: int, length: int) -> Stage:
-    """A cross-fade to the sound in the buffer `new` (channels, STRIDE) that begins after `wait` samples."""
+    """A cross-fade to the sound in the buffer `new` (channels, STRIDE) that begins after `wait` samples. It is
+    float32."""
     return Stage(cross_fade, FADE, channels=len(new), wait=wait, length=length, new=new)

@@ -108,7 +108,7 @@ class Limiter:
         return (out * gains.astype(np.float32))[:, skipped:]
 
     def flush(self) -> np.ndarray:
-        """What is still inside."""
+        """What is still inside. Float32 of shape (channels, n_samples)."""
         return self.process(np.zeros_like(self._held))
 
 

@@ -75,7 +75,8 @@ class MixNode:
 
     @property
     def early(self) -> np.ndarray:
-        """The sum of what all chains give before the sound's start, the shorter ones delayed."""
+        """The sum of what all chains give before the sound's start, the shorter ones delayed. Float32 of shape
+        (channels, n_samples)."""
         total = np.zeros((self._channels, self._lead + self.latency), np.float32)
         for early in (side.chain.early for side in self._sides):
             total[:, total.shape[1] - early.shape[1] :] += early
@@ -86,11 +87,13 @@ class MixNode:
         return [program for side in self._sides for program in side.chain.programs]
 
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         self.reset()
         n = audio.shape[1] - self.owed
         return self._sum([side.chain.passed(audio, block)[:, :n] for side in self._sides], n)
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """The next piece of a sound: float32, (channels, n_samples), in and out."""
         self._inside += audio.shape[1]
         for side in self._sides:
             side.put(side.chain.piece(audio, block))

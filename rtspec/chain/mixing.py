@@ -75,8 +75,8 @@ def mix_and_level(state, x, n, y):
 
 
 def mix_stage(table: ParameterTable, dry: np.ndarray, delay: int, sample_rate: float) -> Stage:
-    """Mix and level as a stage: the dry audio at `dry` (channels, STRIDE) is delayed by `delay` samples to meet the
-    wet."""
+    """Mix and level as a stage: the dry audio at `dry`, float32 (channels, STRIDE), is delayed by `delay` samples
+    to meet the wet."""
     channels = len(dry)
     return Stage(
         mix_and_level,

@@ -38,14 +38,17 @@ class Node(Protocol):
     def owed(self) -> int: ...
 
     @property
-    def early(self) -> np.ndarray: ...
+    def early(self) -> np.ndarray:
+        """What comes out before the sound's start: float32, (channels, n_samples)."""
 
     def lie(self, lead: int, before: "Node | None") -> None:
         """In a stream the sound gets here `lead` samples late, from the node `before`; None where that was silent."""
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray: ...
+    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
 
-    def piece(self, audio: np.ndarray, block: int) -> np.ndarray: ...
+    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
 
     def reset(self) -> None: ...
 
@@ -82,10 +85,12 @@ class ProgramNode:
         self._begun, self._to_skip = True, self.latency
 
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         self.reset()
         return self.piece(audio, block)
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
         if not audio.size:
             return audio
         if not self._begun:
@@ -123,7 +128,7 @@ class NativeNode:
 
     @property
     def early(self) -> np.ndarray:
-        """Silence: it begins with the sound."""
+        """Silence: it begins with the sound. Float32 of shape (channels, n_samples)."""
         return np.zeros((self._channels, self._lead + self.latency), np.float32)
 
     def lie(self, lead: int, before: Node | None) -> None:
@@ -133,6 +138,7 @@ class NativeNode:
         self._begun = False
 
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         self._check()
         if audio.shape[1] == 0:
             return audio
@@ -151,6 +157,7 @@ class NativeNode:
         return self._plugin.process(padded, self._rate, buffer_size=block, reset=True)[:, : audio.shape[1]]
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
+        """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
         self._check()
         if self._feed is None:
             how = feeding(self._plugin, self._rate, self._channels)
@@ -227,7 +234,8 @@ class OfflineChain:
 
     @property
     def early(self) -> np.ndarray:
-        """What it gives in a stream before the sound's own start, where its first node heard what it was told of."""
+        """What it gives in a stream before the sound's own start, where its first node heard what it was told of.
+        Float32 of shape (channels, n_samples)."""
         if self._nodes:
             return self.nodes[-1].early
         return np.zeros((self.channels, self._lead), np.float32) if self._before is None else self._before.early
@@ -240,7 +248,7 @@ class OfflineChain:
         return sound
 
     def drained(self) -> np.ndarray:
-        """All that it still holds of a sound."""
+        """All that it still holds of a sound. Float32 of shape (channels, n_samples)."""
         out, self._rest = np.concatenate([self._rest, self._drained(0, len(self._nodes))], axis=1), self._rest[:, :0]
         return out
 
@@ -276,7 +284,8 @@ class OfflineChain:
         return self.passed(np.concatenate([audio, end], axis=1), block)
 
     def passed(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A whole sound and as much silence as is owed; without that it comes out."""
+        """A whole sound and as much silence as is owed; without that it comes out. Float32 of shape (channels,
+        n_samples), in and out."""
         self._rest = self._rest[:, :0]
         self._lay_out()
         for node in self.nodes:
@@ -284,14 +293,16 @@ class OfflineChain:
         return np.ascontiguousarray(audio)
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """The next piece of a sound: fewer samples come out while the delay fills, then as many."""
+        """The next piece of a sound: fewer samples come out while the delay fills, then as many. Float32 of shape
+        (channels, n_samples)."""
         for node in self.nodes:
             audio = node.piece(audio, block)
         out, self._rest = np.concatenate([self._rest, audio], axis=1), self._rest[:, :0]
         return out
 
     def flush(self) -> np.ndarray:
-        """The end of a sound that came in pieces; the next piece begins a new one."""
+        """The end of a sound that came in pieces; the next piece begins a new one. Float32 of shape (channels,
+        n_samples)."""
         out = self.drained()
         self.reset()
         return out

@@ -107,11 +107,12 @@ class Program:
             inbox.clear()
 
     def kept_state(self) -> list[list[np.ndarray]]:
-        """What its stages hold now, for :meth:`restore`."""
+        """What its stages hold now, for :meth:`restore`. Lists of arrays, their shapes and dtypes as each stage
+        declares them."""
         return [stage.kept_state() for stage in self.stages]
 
     def restore(self, state: list[list[np.ndarray]]) -> None:
-        """Back to what :meth:`kept_state` gave."""
+        """Back to what :meth:`kept_state` gave. Arrays of the same shapes and dtypes."""
         for stage, then in zip(self.stages, state, strict=True):
             stage.restore(then)
 
@@ -167,7 +168,8 @@ class Playback:
 
     def played(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
         """The next piece of what an instrument plays, as long as `audio` and without the delay: pieces joined are what
-        one piece would be, to the bit. Events that are due later wait for the next."""
+        one piece would be, to the bit. Events that are due later wait for the next. Float32 of shape (channels,
+        n_samples)."""
         n = audio.shape[1]
         due = sorted([*self._waiting, *events], key=lambda event: event.time)
         self._waiting = [event._replace(time=event.time - n) for event in due if event.time >= n]
@@ -182,13 +184,15 @@ class Playback:
         self, audio: np.ndarray, block: int, events: Iterable[Event] = (), heard: np.ndarray | None = None
     ) -> np.ndarray:
         """The next piece of a sound: fewer samples come out while the delay fills, then as many; `events` act at their
-        sample of the piece, and `heard` is what the sensor hears meanwhile."""
+        sample of the piece, and `heard` is what the sensor hears meanwhile. Float32 of shape (channels, n_samples),
+        `heard` of shape (sensors, n_samples)."""
         skipped = min(self._to_skip, audio.shape[1])
         self._to_skip -= skipped
         return self.program.run(audio, block, events, heard)[:, skipped:]
 
     def flush(self) -> np.ndarray:
-        """The end of a sound that came in pieces; the next piece begins a new one."""
+        """The end of a sound that came in pieces; the next piece begins a new one. Float32 of shape (channels,
+        n_samples)."""
         silence = np.zeros((self.program.channels, self.program.latency_samples), np.float32)
         rest = self.program.run(silence)[:, self._to_skip :]
         self.reset()

@@ -46,7 +46,8 @@ class SensedPlayback:
         return np.ascontiguousarray(out)
 
     def piece(self, audio: np.ndarray, rate: float, block: int, sensor=None) -> np.ndarray:
-        """The next piece: fewer samples come out while the delay fills, then as many."""
+        """The next piece: fewer samples come out while the delay fills, then as many. Float32 of shape (channels,
+        n_samples)."""
         heard = planar_sensor(sensor, audio.shape[1])
         sensors = 0 if heard is None else len(heard)
         key = (rate, len(audio), sensors, tuple((id(p), version_of(p)) for p in self._board.flat()))
@@ -63,7 +64,7 @@ class SensedPlayback:
         return out
 
     def flush(self) -> np.ndarray:
-        """The end of a sound that came in pieces."""
+        """The end of a sound that came in pieces. Float32 of shape (channels, n_samples)."""
         self._key, playback = None, self._playback
         if playback is None:
             return np.zeros((2, 0), np.float32)

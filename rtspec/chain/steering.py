@@ -76,7 +76,7 @@ class Steering:
         self._moves, self._of = moves, dict[int, tuple[ParameterTable, np.ndarray, Stage]]()
 
     def targets(self, table: ParameterTable) -> np.ndarray:
-        """For :func:`rtspec.control.parameters.redirected`."""
+        """For :func:`rtspec.control.parameters.redirected`. Float64 of shape (n_parameters,)."""
         if id(table) not in self._of:
             targets = aligned(len(table.targets), np.float64)
             targets[:] = table.targets

@@ -65,7 +65,8 @@ class Wiring:
         self.x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
 
     def rows(self, units: Sequence[Unit], place: np.ndarray) -> Joined:
-        """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is."""
+        """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is. It is
+        float32 of shape (channels, STRIDE)."""
         rows = []
         for unit in units:
             steers = [stage.row(place, place) for stage in unit.steers]

@@ -204,7 +204,7 @@ _REPLACED: ContextVar[Callable[[ParameterTable], np.ndarray] | None] = ContextVa
 @contextmanager
 def redirected(targets: Callable[[ParameterTable], np.ndarray]) -> Iterator[None]:
     """What is prepared inside follows the targets that `targets` gives for each table, which the caller keeps up to
-    date and alive, and not the table's own."""
+    date and alive, and not the table's own. Those are float64 of shape (n_parameters,)."""
     token = _REPLACED.set(targets)
     try:
         yield

@@ -62,7 +62,7 @@ def _played(processor: Any, sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 def test_sound(sample_rate: int) -> np.ndarray:
-    """Three seconds, mono float32: syllables of a voice-like harmonic sound, and soft noise."""
+    """Three seconds, mono float32: syllables of a voice-like harmonic sound, and soft noise. Shape (n_samples,)."""
     t = np.arange(int(SECONDS * sample_rate)) / sample_rate
     pitch = 130 + 25 * np.sin(2 * np.pi * 0.7 * t)
     phase = 2 * np.pi * np.cumsum(pitch) / sample_rate
@@ -73,13 +73,14 @@ def test_sound(sample_rate: int) -> np.ndarray:
 
 
 def level_db(sound: np.ndarray) -> float | None:
-    """RMS level, dB below full scale; None for silence."""
+    """RMS level, dB below full scale; None for silence. Float32 of any shape."""
     power = float(np.mean(np.square(np.nan_to_num(sound), dtype=np.float64)))
     return 10 * float(np.log10(power)) if power > 0 else None
 
 
 def delay_of(sound: np.ndarray, played: np.ndarray) -> tuple[int, float]:
-    """Samples by which `played` lags behind `sound`, and how alike they are there (0 to 1), by cross-correlation."""
+    """Samples by which `played` lags behind `sound`, and how alike they are there (0 to 1), by cross-correlation. Both
+    float32 of shape (n_samples,)."""
     n = 2 * max(sound.size, played.size)
     spectra = np.fft.rfft(sound, n), np.fft.rfft(np.nan_to_num(played), n)
     product = np.fft.irfft(np.conj(spectra[0]) * spectra[1], n)[: n // 2]

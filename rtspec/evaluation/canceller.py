@@ -53,14 +53,15 @@ def music(seconds: float, channels: int, rng: np.random.Generator) -> np.ndarray
 
 
 def noise(n: int, exponent: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise of root mean square 1 whose magnitudes fall with the frequency to the `exponent`."""
+    """Noise of root mean square 1 whose magnitudes fall with the frequency to the `exponent`. Float64 of shape (n,)."""
     f = np.maximum(np.fft.rfftfreq(n, 1 / SAMPLE_RATE), 30.0)
     made = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) * f**-exponent, n)
     return made / np.sqrt(np.mean(made**2))
 
 
 def cancelled(microphone: np.ndarray, played: np.ndarray) -> dict[str, np.ndarray]:
-    """Through the canceller: "residual" (n_samples,), "room" and "left" (n_blocks, n_bands), "state" (n_blocks, 6)."""
+    """Through the canceller: "residual" (n_samples,), "room" and "left" (n_blocks, n_bands), "state" (n_blocks, 6).
+    Float32 in, `microphone` of shape (n_samples,) and `played` (channels, n_samples)."""
     stage = canceller_stage(len(played))
     x, y = np.zeros((1 + len(played), STRIDE), np.float32), np.zeros((1, STRIDE), np.float32)
     kept: dict[str, list[np.ndarray]] = {"residual": [], "room": [], "left": [], "state": []}
@@ -76,7 +77,8 @@ def cancelled(microphone: np.ndarray, played: np.ndarray) -> dict[str, np.ndarra
 def scene(
     room: Room, exponent: float, channels: int, music_db: float, seed: tuple, sound: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is played, what of it reaches the microphone, and the noise there: float64, at 16 kHz."""
+    """What is played, what of it reaches the microphone, and the noise there: float64, at 16 kHz. Shapes (channels,
+    n_samples), (n_samples,) and (n_samples,)."""
     rng = np.random.default_rng(seed)
     played = music(LENGTH_S, channels, rng) if sound is None else sound
     before, after = (paths(room, SAMPLE_RATE, len(played), rng) for _ in range(2))

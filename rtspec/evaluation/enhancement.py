@@ -227,7 +227,8 @@ def _measure(args, name: str, condition: Condition, track: str, original: np.nda
 
 def figures(original: np.ndarray, made: np.ndarray, condition: Condition) -> dict[str, float]:
     """What needs no package: SNR, log-spectral distance whole, below and above the edge, envelope correlation; the
-    distances whole and above once more without what lies beyond the original's own wall."""
+    distances whole and above once more without what lies beyond the original's own wall. Both float32 of shape
+    (channels, n_samples)."""
     low, high = (0.0, condition.edge * 0.98), (condition.edge * 1.02, 1.0)
     top = max(condition.wall, condition.edge * 1.1)
     return {

@@ -60,7 +60,8 @@ class Inverter:
         return band_filters(TRAINED_ON, self.plan)
 
     def magnitudes(self, spectrum: np.ndarray) -> np.ndarray:
-        """What it makes of the band levels of a complex spectrogram."""
+        """What it makes of the band levels of a complex spectrogram. Complex of shape (n_bins, n_frames) in, float32 of
+        that shape out."""
         return self.apply(self.filters, self.filters.apply(np.abs(spectrum)))
 
 
@@ -192,14 +193,16 @@ def measured(sound: np.ndarray, inverters: list[Inverter], quick: bool = False, 
 
 
 def best_gains(target: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """Magnitudes (n_bins, n_frames) times a constant for each bin, that which brings them nearest to the target: what
-    a network could reach at best that knew each bin's mean level in this very scene, though bands do not tell it."""
+    """Magnitudes (n_bins, n_frames) times a constant for each bin, that which brings them nearest to the target: what a
+    network could reach at best that knew each bin's mean level in this very scene, though bands do not tell it.
+    Float32."""
     gains = np.sum(target * base, axis=1) / np.maximum(np.sum(base**2, axis=1), 1e-20)
     return gains[:, np.newaxis] * base
 
 
 def spectral_rmse(target: np.ndarray, made: np.ndarray, plan: FramePlan) -> float:
-    """Root mean squared error of magnitudes, a full-scale sine being 1 (the paper's first metric)."""
+    """Root mean squared error of magnitudes, a full-scale sine being 1 (the paper's first metric). Both float32 of
+    shape (n_bins, n_frames)."""
     scale = 2 / float(np.sum(plan.analysis, dtype=np.float64))
     return float(scale * np.sqrt(np.mean(np.square(target - made, dtype=np.float64))))
 

@@ -33,14 +33,15 @@ NOISES = {
 
 
 def spectrum(points: tuple[tuple[float, float], ...], level_db: float) -> np.ndarray:
-    """Levels of the bands that add up to `level_db`."""
+    """Levels of the bands that add up to `level_db`. Float64 of shape (n_bands,), dB SPL."""
     hz, db = np.array(points, np.float64).T
     levels = np.interp(np.log(CENTRES_HZ), np.log(hz), db)
     return levels + level_db - 10 * np.log10(np.sum(10 ** (levels / 10)))
 
 
 def pair(music_db: np.ndarray, noise_db: np.ndarray, max_rise_db: float = 6.0) -> dict[str, float]:
-    """Errors of one pair: flat, the curve, and volume at the curve's A-weighted level; the rise in dB."""
+    """Errors of one pair: flat, the curve, and volume at the curve's A-weighted level; the rise in dB. Levels are
+    float64 of shape (n_bands,), dB SPL."""
     gains = gains_for(CENTRES_HZ, music_db, noise_db, max_rise_db=max_rise_db)
     rise = rise_db(music_db, gains)
     error = lambda g: loudness_error(CENTRES_HZ, music_db, noise_db, g)  # noqa: E731
@@ -49,7 +50,7 @@ def pair(music_db: np.ndarray, noise_db: np.ndarray, max_rise_db: float = 6.0) -
 
 
 def rise_db(music_db: np.ndarray, gains_db: np.ndarray) -> float:
-    """By how much gains raise the A-weighted level."""
+    """By how much gains raise the A-weighted level. Both float64 of shape (n_bands,), dB."""
     weighted = 10 ** ((music_db + ear_tables(CENTRES_HZ)[1]) / 10)
     return float(10 * np.log10(np.sum(weighted * 10 ** (gains_db / 10)) / np.sum(weighted)))
 

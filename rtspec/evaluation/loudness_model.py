@@ -46,12 +46,12 @@ LINES = 10
 
 
 def cams_to_hz(cams: np.ndarray) -> np.ndarray:
-    """Centre frequencies of ERB numbers."""
+    """Centre frequencies of ERB numbers. Float64, Hz, of the same shape."""
     return (10 ** (cams / 21.366) - 1) / 0.004368
 
 
 def erb_hz(hz: np.ndarray) -> np.ndarray:
-    """Equivalent rectangular bandwidth of the filter at a frequency, Hz."""
+    """Equivalent rectangular bandwidth of the filter at a frequency, Hz. Float64 of the same shape."""
     return 24.673 * (0.004368 * hz + 1)
 
 
@@ -61,7 +61,8 @@ def _of_hz(table: tuple, hz: np.ndarray) -> np.ndarray:
 
 
 def excitation(centres_hz: np.ndarray, levels_db: np.ndarray) -> np.ndarray:
-    """Excitation at :data:`CAMS`, powers re the reference, float64, of third-octave levels in dB SPL."""
+    """Excitation at :data:`CAMS`, powers re the reference, float64, of third-octave levels in dB SPL. Shape
+    (len(CAMS),), from arrays of shape (n_bands,)."""
     offsets = (np.arange(LINES) + 0.5) / LINES - 0.5
     f = (centres_hz[:, None] * 2 ** (offsets / 3)).ravel()
     level = np.repeat(levels_db, LINES) - 10 * np.log10(LINES) + _of_hz(_FREE_FIELD, f) + _of_hz(_MIDDLE_EAR, f)
@@ -78,7 +79,8 @@ def excitation(centres_hz: np.ndarray, levels_db: np.ndarray) -> np.ndarray:
 
 
 def specific_loudness(signal: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
-    """Sones a cam at :data:`CAMS`, of a signal's excitation, partial where there is a noise (eqs. 17 to 20)."""
+    """Sones a cam at :data:`CAMS`, of a signal's excitation, partial where there is a noise (eqs. 17 to 20). Float64
+    arrays of shape (len(CAMS),)."""
     hz = np.maximum(cams_to_hz(CAMS), 50.0)
     threshold_db = _of_hz(_THRESHOLD, hz)
     quiet, gain_db = 10 ** (threshold_db / 10), 3.63 - threshold_db
@@ -96,13 +98,15 @@ def specific_loudness(signal: np.ndarray, noise: np.ndarray | None = None) -> np
 
 
 def loudness(centres_hz: np.ndarray, levels_db: np.ndarray, noise_db: np.ndarray | None = None) -> float:
-    """Sones of third-octave levels, in quiet or in a noise."""
+    """Sones of third-octave levels, in quiet or in a noise. Centres in Hz and levels in dB SPL are float64 of shape
+    (n_bands,)."""
     noise = None if noise_db is None else excitation(centres_hz, noise_db)
     return float(specific_loudness(excitation(centres_hz, levels_db), noise).sum() * 0.1)
 
 
 def loudness_error(centres_hz: np.ndarray, music_db: np.ndarray, noise_db: np.ndarray, gains_db: np.ndarray) -> float:
-    """How far specific loudness in the noise is from what it is in quiet, as a share of the latter."""
+    """How far specific loudness in the noise is from what it is in quiet, as a share of the latter. Centres in Hz,
+    levels in dB SPL and gains in dB are float64 of shape (n_bands,)."""
     wanted = specific_loudness(excitation(centres_hz, music_db))
     noise = excitation(centres_hz, noise_db)
     heard = specific_loudness(excitation(centres_hz, music_db + gains_db), noise)

@@ -82,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def understood(sounds: list[np.ndarray], words: list[tuple], recognise: "Recogniser") -> tuple[list, list]:
-    """The sounds and words of those utterances that the recogniser understands when they are clean."""
+    """The sounds and words of those utterances that the recogniser understands when they are clean. Sounds are mono
+    float32 of shape (n_samples,)."""
     pairs = zip(sounds, words, strict=True)
     kept = [(s, w) for s, w in pairs if 1 - edits(w, recognise(s)) / max(1, len(w)) >= UNDERSTOOD]
     if not kept:
@@ -104,7 +105,7 @@ def conditions(inverters: Sequence[str] | None, phase: str) -> Iterable[tuple[st
 
 
 def noisy(sound: np.ndarray) -> np.ndarray:
-    """With white noise as loud as the speech."""
+    """With white noise as loud as the speech. Mono float32 of shape (n_samples,)."""
     noise = np.random.default_rng(0).standard_normal(len(sound))
     gain = np.sqrt(np.mean(np.square(sound))) * 10 ** (-NOISE_SNR_DB / 20)
     return (sound + gain * noise).astype(np.float32)
@@ -194,7 +195,7 @@ def edits(spoken: Sequence[str], heard: Sequence[str]) -> int:
 
 
 def intelligibility(clean: list[np.ndarray], made: list[np.ndarray], words: list[tuple], recognise: Recogniser) -> dict:
-    """Mean STOI, and word accuracy over all utterances together."""
+    """Mean STOI, and word accuracy over all utterances together. Sounds are mono float32 of shape (n_samples,)."""
     wrong = sum(edits(spoken, recognise(sound)) for spoken, sound in zip(words, made, strict=True))
     scores = [stoi(before, after, SAMPLE_RATE) for before, after in zip(clean, made, strict=True)]
     accuracy = max(0.0, 1 - wrong / sum(map(len, words)))

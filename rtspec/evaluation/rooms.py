@@ -64,6 +64,8 @@ def heard(music: np.ndarray, responses: np.ndarray) -> np.ndarray:
 
 
 def moving(music: np.ndarray, before: np.ndarray, after: np.ndarray, at: int, fade: int) -> np.ndarray:
-    """As :func:`heard`, the microphone being carried from one place to another within `fade` samples from `at`."""
+    """As :func:`heard`, the microphone being carried from one place to another within `fade` samples from `at`. `music`
+    is float64 of shape (channels, n_samples), `before` and `after` are responses of shape (channels, n_taps);
+    (n_samples,) comes back."""
     share = np.clip((np.arange(music.shape[1]) - at) / fade, 0, 1)
     return heard(music, before) * np.cos(np.pi / 2 * share) + heard(music, after) * np.sin(np.pi / 2 * share)

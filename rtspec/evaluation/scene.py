@@ -38,7 +38,8 @@ def probabilities(model: str, sound: np.ndarray) -> np.ndarray:
 
 
 def judged(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """Top-1 and top-3 accuracy and the expected calibration error of (n_clips, n_classes) probabilities."""
+    """Top-1 and top-3 accuracy and the expected calibration error of (n_clips, n_classes) probabilities. They are
+    float32, and `targets` the right classes, int64 of shape (n_clips,)."""
     order = np.argsort(-answers, axis=1)
     right = order[:, 0] == targets
     sure = answers.max(axis=1)
@@ -51,14 +52,16 @@ def judged(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 
 
 def calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
-    """Mean distance of probability and share of right answers over equal bins of probability, by their clips."""
+    """Mean distance of probability and share of right answers over equal bins of probability, by their clips. `sure` is
+    float32, `right` bool, both of shape (n_clips,)."""
     which = np.minimum((sure * bins).astype(int), bins - 1)
     parts = [(which == k) for k in range(bins) if np.any(which == k)]
     return float(sum(abs(sure[p].mean() - right[p].mean()) * p.mean() for p in parts))
 
 
 def confusion(answers: np.ndarray, targets: np.ndarray, labels: list[str]) -> list[dict]:
-    """A row for each true class: the share of its clips that was called what."""
+    """A row for each true class: the share of its clips that was called what. `answers` are float32 of shape (n_clips,
+    n_classes), `targets` int64 of shape (n_clips,)."""
     called = answers.argmax(axis=1)
     rows = []
     for k, label in enumerate(labels):

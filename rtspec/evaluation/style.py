@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def pair(content: np.ndarray, style_file: Path, wishes: Wishes) -> list[dict[str, Any]]:
-    """A row for each way of one pair; the content is at :data:`rtspec.evaluation.style_live.SOUND_RATE`."""
+    """A row for each way of one pair; the content is at :data:`rtspec.evaluation.style_live.SOUND_RATE`. It is mono
+    float32 of shape (n_samples,)."""
     reference = as_heard(*files.read(style_file), "style")[0][: round(MOST_STYLE_S * RATE)]
     heard = as_heard(content, SOUND_RATE, "content")[0]
     section = Section(network_named(wishes.network), reference, heard, wishes)
@@ -105,7 +106,8 @@ def _timed(make: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
 
 
 def crossed(content: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """The style, repeated, its bands as loud in each frame as the content's: what a vocoder would do."""
+    """The style, repeated, its bands as loud in each frame as the content's: what a vocoder would do. Mono float32 of
+    shape (n_samples,), both at the judges' rate."""
     theirs, ours = frames_of(np.resize(style, len(content))), frames_of(content)
     gains = [np.sqrt(np.add.reduceat(np.abs(each) ** 2, _BANDS[:-1], axis=0) + 1e-9) for each in (ours, theirs)]
     gain = np.repeat(gains[0] / gains[1], np.diff(_BANDS), axis=0)

@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def measured(model: str, styles: list[Style], sounds: list[np.ndarray]) -> list[dict]:
-    """A row a style: means over the contents."""
+    """A row a style: means over the contents. They are mono float32 of shape (n_samples,)."""
     networks = unseen_networks(KERNELS, SEEDS)
     return [_row(model, style, sounds, networks) for style in styles]
 
 
 def contents(folder: str | Path, n: int, seconds: float) -> Iterator[np.ndarray]:
-    """The loudest stretch of each of `n` sounds of a folder, mono, float32, at 48 kHz."""
+    """The loudest stretch of each of `n` sounds of a folder, mono, float32, at 48 kHz. Shape (n_samples,)."""
     root = Path(folder)
     prepared = any(root.glob(f"*/{FACTS}"))
     found = clips(root) if prepared else tracks(root)

@@ -23,5 +23,6 @@ def wait(state, x, n, y):
 
 
 def lag_stage(frame: np.ndarray, lag: int) -> Stage:
-    """A delay as a stage: frames of the size of the array `frame` → the same, `lag` frames later."""
+    """A delay as a stage: frames of the size of the array `frame` → the same, `lag` frames later. Its shape and dtype
+    may be any."""
     return Stage(wait, LAG, delay=lag, n_bytes=frame.nbytes, lag=lag, line=aligned((lag + 1, frame.nbytes), np.uint8))

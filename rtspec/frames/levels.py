@@ -48,7 +48,8 @@ def level_db(powers: np.ndarray, plan: FramePlan, full_scale_db: float = FULL_SC
 
 
 def power_of_level(level: np.ndarray, plan: FramePlan, full_scale_db: float = FULL_SCALE_DB) -> np.ndarray:
-    """The inverse of :func:`level_db`: dB to band powers, float32; nothing for -inf and at most SILENCE_DB."""
+    """The inverse of :func:`level_db`: dB to band powers, float32; nothing for -inf and at most SILENCE_DB. Any shape,
+    which stays."""
     level = np.asarray(level, np.float64)
     power = 10 ** (np.minimum(level - full_scale_db, 60.0) / 10) / mean_square_per_power(plan)
     return np.where(level > SILENCE_DB, power, 0).astype(np.float32)
@@ -134,7 +135,8 @@ def mfcc(log_bands: np.ndarray, n_coefficients: int = 20) -> np.ndarray:
 
 
 def log_bands_of_mfcc(coefficients: np.ndarray, n_bands: int) -> np.ndarray:
-    """Log band powers from their first cepstral coefficients, float32; the higher ones count as zero."""
+    """Log band powers from their first cepstral coefficients, float32; the higher ones count as zero. Shapes
+    (n_coefficients, n_frames) and (n_bands, n_frames), or without frames."""
     return (cosines(n_bands, len(coefficients)).T @ np.asarray(coefficients, np.float64)).astype(np.float32)
 
 

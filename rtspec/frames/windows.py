@@ -88,7 +88,8 @@ def window(shape: str | Sequence[float], length: int, symmetric: bool = False) -
 
 
 def closest_gamma(values: np.ndarray) -> float:
-    """γ of the Gaussian ``exp(-π n²/γ)`` that is closest to a window by least squares, over the window's length²."""
+    """γ of the Gaussian ``exp(-π n²/γ)`` that is closest to a window by least squares, over the window's length². The
+    window is float64 of shape (length,)."""
     n = (np.arange(len(values)) - np.average(np.arange(len(values)), weights=values**2)) / len(values)
     shape = values / np.linalg.norm(values)
     tried = np.geomspace(0.02, GAMMA["rectangular"], 400)
@@ -98,13 +99,15 @@ def closest_gamma(values: np.ndarray) -> float:
 
 
 def overlap_sum(product: np.ndarray, hop: int) -> np.ndarray:
-    """Sum of all shifts of `product` by multiples of `hop`, at every index of `product`; same shape."""
+    """Sum of all shifts of `product` by multiples of `hop`, at every index of `product`; same shape. Float64 of shape
+    (length,)."""
     padded = np.pad(product, (0, -len(product) % hop)).reshape(-1, hop)
     return np.tile(padded.sum(axis=0), len(padded))[: len(product)]
 
 
 def dual(analysis: np.ndarray, synthesis: np.ndarray, hop: int) -> np.ndarray:
-    """`synthesis` scaled so that analysis and overlap-add give the input back: ``Σ_t analysis·dual(n - t·hop) = 1``."""
+    """`synthesis` scaled so that analysis and overlap-add give the input back: ``Σ_t analysis·dual(n - t·hop) = 1``.
+    Windows are float64 of shape (length,)."""
     total = overlap_sum(analysis * synthesis, hop)
     if total.min() < 1e-3 * total.max():
         raise InvalidValue(

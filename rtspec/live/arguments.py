@@ -40,7 +40,8 @@ def spread(planar, channels: int) -> Any:
 
 
 def natural_channels(source: np.ndarray | FileSource | None, devices: DevicePair) -> int:
-    """Those of the source, else of the devices, at most 2."""
+    """Those of the source, else of the devices, at most 2. A source is a FileSource or float32 of shape (n_samples,
+    channels)."""
     if isinstance(source, FileSource):
         return source.channels
     if source is not None:

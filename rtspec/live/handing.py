@@ -74,7 +74,7 @@ class Handing:
         return now >= self._at_end + latency.total_samples
 
     def take(self, n: int, exchange: Exchange) -> np.ndarray:
-        """Up to `n` frames of input, (n, channels); all that wait where 0."""
+        """Up to `n` frames of input, float32 (n, channels); all that wait where 0."""
         with self._turning:
             if self._taken is None:
                 self._taken = self._ring(BEHIND_S), self._ring(BEHIND_S)

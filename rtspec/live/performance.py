@@ -256,8 +256,7 @@ class Performance:
         self.session.control(message, time_s)
 
     def set(self, parameter: Parameter, value: float, time_s: float | None = None) -> bool:
-        """Move a parameter at a moment, as :meth:`send` does messages; False where too many events are on their
-        way."""
+        """Move a parameter at a moment, as :meth:`send` does messages; False where too many events wait."""
         return self.session.set(parameter, value, time_s)
 
     def record(self, path: str | Path) -> tuple[Path, Path]:

@@ -17,12 +17,12 @@ class Piecewise(Looking):
     def write(self, audio: np.ndarray, sample_rate: float | None = None) -> None:
         """Play a sound through the chain, in place of the input and right behind what was written before.
 
-        Returns when the last of it is on its way, half a second before it is heard at most; :meth:`wait`, or the end
-        of `with`, waits until it is. A stream that does not run is started.
+        Returns when the last of it is on its way, half a second before it is heard at most; :meth:`wait`, or the end of
+        `with`, waits until it is. A stream that does not run is started.
 
         Parameters
         ----------
-        audio : ndarray, float32 or float64
+        audio : ndarray, float32 or float64, shape (n_samples,), (channels, n_samples) or (n_samples, channels)
             By the rules of all sounds; one channel goes to all of the chain's.
         sample_rate : float, optional
             Hz; must be the stream's.

@@ -213,7 +213,8 @@ class AudioStream(Piecewise):
     def play(
         audio: np.ndarray, sample_rate: float, output_device_name: str | int | None = None, *, virtual: bool = False
     ) -> None:
-        """Play a sound on an output device; returns when it has been heard."""
+        """Play a sound on an output device; returns when it has been heard. It is float32 or float64 of shape
+        (n_samples,), (channels, n_samples) or (n_samples, channels)."""
         with AudioStream(
             None, output_device_name, [], sample_rate, source=audio, devices=Devices(virtual=virtual)
         ) as stream:

@@ -18,6 +18,8 @@ PESQ_RATE, STOI_RATE, VISQOL_RATE = 16000, 10000, 48000
 def snr_db(original: np.ndarray, made: np.ndarray) -> float:
     """Signal-to-noise ratio ``10·log10(‖original‖² / ‖original - made‖²)`` over all channels; inf where equal.
 
+    Both float32 of shape (channels, n_samples) or (n_samples,).
+
     References
     ----------
     Deshpande et al., equation 4.
@@ -97,7 +99,7 @@ def envelope_correlation(original: np.ndarray, made: np.ndarray, edge: float, ra
 
 def pesq(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
     """Wide-band PESQ (ITU-T P.862.2), -0.5 to 4.64, of the channels' mean at 16 kHz; saturated for coded music, least
-    where it hears no utterance."""
+    where it hears no utterance. Both float32 of shape (channels, n_samples) or (n_samples,)."""
     from pesq import PesqError
     from pesq import pesq as measure
 
@@ -106,7 +108,8 @@ def pesq(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
 
 
 def stoi(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
-    """Short-time objective intelligibility (Taal et al. 2011), 0 to 1, of the channels' mean at 10 kHz."""
+    """Short-time objective intelligibility (Taal et al. 2011), 0 to 1, of the channels' mean at 10 kHz. Both float32 of
+    shape (channels, n_samples) or (n_samples,)."""
     from pystoi import stoi as measure
 
     a, b = (_at(sound, sample_rate, STOI_RATE) for sound in (original, made))
@@ -114,7 +117,8 @@ def stoi(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
 
 
 def visqol(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
-    """ViSQOL in audio mode, 1 to 5, of the channels' mean at 48 kHz. Never judge phase with it."""
+    """ViSQOL in audio mode, 1 to 5, of the channels' mean at 48 kHz. Never judge phase with it. Both float32 of shape
+    (channels, n_samples) or (n_samples,)."""
     a, b = (_at(sound, sample_rate, VISQOL_RATE).astype(np.float64) for sound in (original, made))
     return float(_visqol().measure_from_arrays(a, b, VISQOL_RATE).moslqo)
 

@@ -80,7 +80,8 @@ def heard(audio: np.ndarray, key: int, held_s: float = HELD_S) -> Heard:
 
 
 def levels_db(audio: np.ndarray, key: int) -> tuple[np.ndarray, np.ndarray]:
-    """Level each millisecond over whole periods of at least 5 ms: times in seconds, decibels."""
+    """Level each millisecond over whole periods of at least 5 ms: times in seconds, decibels. Float64 of shape
+    (n_times,) each, of mono float32 (n_samples,)."""
     period = 1.0 / float(key_hz(key))
     half = round(0.5 * period * np.ceil(0.005 / period) * SAMPLE_RATE)
     total = np.r_[np.zeros(half + 1), np.cumsum(audio.astype(np.float64) ** 2)]
@@ -117,7 +118,8 @@ def _release(times: np.ndarray, level: np.ndarray, held_s: float) -> float:
 
 
 def spectrum(audio: np.ndarray) -> np.ndarray:
-    """Mean power of each bin in the note's first one and a half seconds."""
+    """Mean power of each bin in the note's first one and a half seconds. Float64 of shape (n_bins,), of mono float32
+    (n_samples,)."""
     low, high = (round(t * SAMPLE_RATE) for t in _SPECTRUM_S)
     starts = range(low, max(low + 1, min(high, len(audio)) - _N_FFT), _N_FFT // 4)
     window = np.hanning(_N_FFT)
@@ -154,7 +156,8 @@ def ratio(ours: float, theirs: float, least: float = 0.0) -> float:
 
 
 def click_db(audio: np.ndarray, at_s: float, background_s: tuple[float, float]) -> float:
-    """Level above 6 kHz in the 10 ms after a moment, relative to the loudest such 10 ms in a span of background."""
+    """Level above 6 kHz in the 10 ms after a moment, relative to the loudest such 10 ms in a span of background. Mono
+    float32 of shape (n_samples,)."""
     above = np.asarray(sosfilt(butter(4, _CLICK_HZ, "high", fs=SAMPLE_RATE, output="sos"), audio.astype(np.float64)))
     n = SAMPLE_RATE // 100
 

@@ -28,12 +28,13 @@ class Found:
 
 
 def rmse(made: np.ndarray, wanted: np.ndarray) -> float:
-    """Root of the mean square difference."""
+    """Root of the mean square difference. Arrays of one shape, float32 or float64."""
     return float(np.sqrt(np.mean((made.astype(np.float64) - wanted) ** 2)))
 
 
 def ssim(made: np.ndarray, wanted: np.ndarray) -> float:
-    """Structural similarity of two pictures with values 0 to 1: windows of 7 × 7, as scikit-image computes it.
+    """Structural similarity of two pictures, float32 (height, width) with values 0 to 1: windows of 7 × 7, as
+    scikit-image computes it.
 
     Z. Wang et al.: "Image quality assessment: from error visibility to structural similarity", 2004, equation 13.
     """
@@ -80,7 +81,8 @@ def found(made: np.ndarray, wanted: np.ndarray, frequencies_hz: np.ndarray) -> F
 
 
 def near(marked: np.ndarray, frequencies_hz: np.ndarray) -> np.ndarray:
-    """Which bins have a marked one within ±3 % of their frequency."""
+    """Which bins have a marked one within ±3 % of their frequency. Bool of shape (n_bins, n_frames), frequencies
+    float64 of shape (n_bins,)."""
     low = np.searchsorted(frequencies_hz, frequencies_hz * (1 - TOLERANCE), "left")
     high = np.searchsorted(frequencies_hz, frequencies_hz * (1 + TOLERANCE), "right")
     sums = np.concatenate([np.zeros((1, marked.shape[1]), np.int64), np.cumsum(marked, 0)])
@@ -90,7 +92,8 @@ def near(marked: np.ndarray, frequencies_hz: np.ndarray) -> np.ndarray:
 def picture_scores(
     made: np.ndarray, wanted: np.ndarray, frequencies_hz: np.ndarray, range_db: float
 ) -> dict[str, float]:
-    """All of the paper's measures for one log-mel picture with values 0 to 1, which stand for `range_db`."""
+    """All of the paper's measures for one log-mel picture with values 0 to 1, which stand for `range_db`. Pictures are
+    float32 of shape (n_bands, n_frames), frequencies float64 of shape (n_bands,)."""
     pair = [peaks(range_db * x.astype(np.float64)) & (x > 0) for x in (made, wanted)]
     again = found(pair[0], pair[1], frequencies_hz)
     return {

@@ -28,7 +28,8 @@ def spectral_convergence_db(signal: np.ndarray, magnitude: np.ndarray, plan: Fra
 
 
 def pre_echo_db(signal: np.ndarray, onset: int) -> float:
-    """Energy before sample `onset`, where the original is silent, relative to all energy; dB, -inf if there is none."""
+    """Energy before sample `onset`, where the original is silent, relative to all energy; dB, -inf if there is none.
+    Mono float32 of shape (n_samples,)."""
     energy = np.asarray(signal, float) ** 2
     early, whole = energy[:onset].sum(), energy.sum()
     return float(10 * np.log10(early / whole)) if early and whole else -np.inf

@@ -159,7 +159,8 @@ class OrtApi:
             self.release(kind, handle)
 
     def tensor(self, array: np.ndarray) -> int:
-        """An OrtValue over a C-contiguous array, which the caller keeps alive; release it as "Value"."""
+        """An OrtValue over a C-contiguous array, which the caller keeps alive; release it as "Value". Its shape may be
+        any, its dtype one of ELEMENT_TYPES."""
         shape = (c_int64 * array.ndim)(*array.shape)
         memory, data = c_void_p(self.memory), c_void_p(address(array))
         kind = c_int(ELEMENT_TYPES[array.dtype.name])
@@ -167,7 +168,7 @@ class OrtApi:
         return self.made("CreateTensorWithDataAsOrtValue", memory, data, c_size_t(array.nbytes), *sizes, kind)
 
     def array_of(self, value: int) -> np.ndarray:
-        """A copy of a tensor that Run made."""
+        """A copy of a tensor that Run made. Of its shape and dtype."""
         info, kind = self.made("GetTensorTypeAndShape", c_void_p(value)), c_int()
         self.call("GetTensorElementType", c_void_p(info), ctypes.pointer(kind))
         self.release("TensorTypeAndShapeInfo", info)
@@ -214,11 +215,13 @@ class CSession:
             self.api.release("SessionOptions", options.value or 0)
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
-        """Shapes of the outputs for one trial call, whose results are thrown away; :data:`TRIAL_S` at most."""
+        """Shapes of the outputs for one trial call, whose results are thrown away; :data:`TRIAL_S` at most. `feeds` are
+        arrays by input name, of the model's shapes and dtypes."""
         return self._tried(feeds, outputs, self.api.shape_of)
 
     def results(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
-        """The outputs of one trial call; :data:`TRIAL_S` at most."""
+        """The outputs of one trial call; :data:`TRIAL_S` at most. `feeds` are arrays by input name, and results are in
+        the order of `outputs`, of the model's shapes and dtypes."""
         return self._tried(feeds, outputs, self.api.array_of)
 
     def _tried(self, feeds: dict[str, np.ndarray], outputs: list[str], look: Callable[[int], Any]) -> list[Any]:
@@ -311,7 +314,8 @@ class Values:
 
 
 def name_table(names: list[str]) -> tuple[np.ndarray, list[Any]]:
-    """Names as the array of C strings that `Run` takes, read-only int64, and what must be kept alive with it."""
+    """Names as the array of C strings that `Run` takes, read-only int64, and what must be kept alive with it. The
+    table's shape is (n_names,)."""
     strings = [ctypes.create_string_buffer(name.encode()) for name in names]
     table = np.array([ctypes.addressof(string) for string in strings], np.int64)
     table.flags.writeable = False

@@ -24,7 +24,7 @@ class RunCall:
 
 
 def constant_copy(values: np.ndarray) -> np.ndarray:
-    """An aligned copy that nobody writes to."""
+    """An aligned copy that nobody writes to. Of the same shape and dtype."""
     out = aligned_copy(values)
     out.flags.writeable = False
     return out

@@ -62,7 +62,8 @@ class ModelStage(Stage):
 
     @property
     def tensors(self) -> tuple[np.ndarray, np.ndarray]:
-        """What the model reads a frame of all lanes from, and where it writes its answer."""
+        """What the model reads a frame of all lanes from, and where it writes its answer. Both float32 of the shapes
+        that the model has, time being 1."""
         parts = self._kept[0][1]
         return parts.input, parts.output
 
@@ -113,6 +114,8 @@ class ModelStage(Stage):
 
     def row(self, x: np.ndarray | int, y: np.ndarray | int) -> Row:
         """This stage as a row of a table.
+
+        Both are float32 of :attr:`input_shape` and :attr:`output_shape`.
 
         Raises
         ------

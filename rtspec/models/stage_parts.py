@@ -165,7 +165,8 @@ def frame_shape(port: Port, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def placing(side: str, port: Port, tensor: np.ndarray) -> dict[str, int]:
-    """Where frames lie in a tensor: its address, pieces before time, bytes after it (one piece where time is 1)."""
+    """Where frames lie in a tensor: its address, pieces before time, bytes after it (one piece where time is 1). It is
+    float32 of the model's shape."""
     outer, inner = prod(tensor.shape[: port.time_axis]), 4 * prod(tensor.shape[port.time_axis + 1 :])
     if tensor.shape[port.time_axis] == 1:
         outer, inner = 1, outer * inner
@@ -173,7 +174,8 @@ def placing(side: str, port: Port, tensor: np.ndarray) -> dict[str, int]:
 
 
 def tensor_block(wanted: Sequence[tuple[tuple[int, ...], str]]) -> tuple[np.ndarray, list[np.ndarray]]:
-    """One aligned array of bytes and the tensors inside it, each on a cache line of its own."""
+    """One aligned array of bytes and the tensors inside it, each on a cache line of its own. The memory is uint8 of
+    shape (n_bytes,); the tensors have the shapes and dtypes that were wanted."""
     sizes = [prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted]
     starts = np.cumsum([0, *(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)])
     memory = aligned(int(starts[-1]), np.dtype(np.uint8))

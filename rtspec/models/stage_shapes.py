@@ -47,7 +47,8 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
 
 
 def control_arrays(m: Manifest, inputs: Signature) -> dict[str, np.ndarray]:
-    """An aligned array for each tensor of parameters, float32 and filled with the defaults, and for each constant."""
+    """An aligned array for each tensor of parameters, float32 and filled with the defaults, and for each constant.
+    Their shapes are the model's."""
     arrays = {name: aligned(_sizes(inputs, name)) for name in sorted({p.tensor for p in m.controls})}
     for p in m.controls:
         arrays[p.tensor].reshape(-1)[p.index] = p.default

@@ -33,7 +33,7 @@ def validate(
         A file made by `make_streaming` or `package`.
     against : str or Path, optional
         The offline model that it was made from. Without it the stream is compared with itself in one call.
-    audio : ndarray, optional
+    audio : ndarray, float32, shape (n_samples,), optional
         Mono samples, whose spectrogram is the real input; plucked notes with pauses otherwise.
     hop_ms : float, optional
         Time between frames, where the manifest does not tell it.

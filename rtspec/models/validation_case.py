@@ -44,7 +44,7 @@ class Case:
         return -(-CLIP_FRAMES // self.period) * self.period
 
     def noise(self, n_frames: int | None = None) -> dict[str, np.ndarray]:
-        """Noise in every input; parameters keep their defaults."""
+        """Noise in every input; parameters keep their defaults. Arrays by name, of the model's shapes and dtypes."""
         clip = random_clip(self.model, self.inputs, n_frames or self.n_frames, np.random.default_rng(0))
         return clip | self.controls
 
@@ -132,7 +132,8 @@ def case_summary(case: Case) -> str:
 
 
 def real_clip(case: Case) -> dict[str, np.ndarray]:
-    """Magnitudes of a sound, as many bins as each input has, laid along its time axis."""
+    """Magnitudes of a sound, as many bins as each input has, laid along its time axis. Arrays by name, float32 of the
+    model's shapes."""
     clip = case.noise()
     for name, axis in case.inputs.time_axes.items():
         value = clip[name]

@@ -154,7 +154,8 @@ def blend_stage(inner: Stage, plan: FramePlan, input_spectrum: np.ndarray, share
 
 
 def input_stage(plan: FramePlan, *, input_spectrum: np.ndarray | None) -> Stage:
-    """The input's own phase under new magnitudes, as a stage; zero phase where the input is silent. No delay."""
+    """The input's own phase under new magnitudes, as a stage; zero phase where the input is silent. No delay. That
+    spectrum is complex64 of shape (n_bins,), refilled for each frame."""
     if input_spectrum is None:
         raise InvalidValue("method 'input' needs the input's phase; pass input_spectrum, or choose another method")
     return blend_stage(zero_stage(plan), plan, input_spectrum, 1.0)

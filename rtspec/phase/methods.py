@@ -11,7 +11,7 @@ from ..buffers.step import Stage
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .choices import CHOICES, resolve
-from .inputs import blend_stage, input_stage, random_stage, zero_stage
+from .direct import blend_stage, input_stage, random_stage, zero_stage
 from .rtisi import gsrtisi_stage, rtisi_stage
 from .rtpghi import rtpghi_stage
 from .spsi import spsi_stage

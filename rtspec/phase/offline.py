@@ -29,8 +29,8 @@ class OfflineMethod:
 
 
 def stream_all(frames: np.ndarray, plan: FramePlan, method: str, input_spectrum=None, **options) -> np.ndarray:
-    """All frames, (n_frames, n_bins), through a fresh stage of a streaming method; silence follows the last, the delay
-    is removed."""
+    """All frames, float32 (n_frames, n_bins), through a fresh stage of a streaming method; silence follows the last,
+    the delay is removed."""
     spectrum = None if input_spectrum is None else np.ascontiguousarray(input_spectrum, np.complex64)
     stage = phase_stage(method, plan, input_spectrum=spectrum, **options)
     padded = np.concatenate([frames, np.zeros((stage.delay, plan.n_bins), np.float32)])

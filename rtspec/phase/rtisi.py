@@ -193,7 +193,8 @@ def weights(plan: FramePlan, frames_after: int, own: bool = True) -> np.ndarray:
 
 
 def estimating(plan: FramePlan, weight: np.ndarray, noise: float) -> np.ndarray:
-    """The analysis window for sound of which only this weight is known, float32."""
+    """The analysis window for sound of which only this weight is known, float32. Window and weight have shape
+    (length,)."""
     return (plan.analysis * weight * (1 + noise**2) / (weight**2 + noise**2)).astype(np.float32)
 
 

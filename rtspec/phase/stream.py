@@ -82,7 +82,8 @@ class Reconstructor:
         return self._frame.copy() if self._n_pushed > self.latency_frames else None
 
     def flush(self) -> list[np.ndarray]:
-        """The frames still due, oldest first, as if silence followed; then the state is fresh again."""
+        """The frames still due, oldest first, as if silence followed; then the state is fresh again. Complex64 of shape
+        (n_bins,) or (channels, n_bins) each."""
         shape = self._frame.shape if self.channels > 1 else (self.plan.n_bins,)
         frames = [self._advance(0) for _ in range(self.latency_frames)]
         due = [frame.reshape(shape) for frame in frames if frame is not None]

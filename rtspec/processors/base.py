@@ -127,7 +127,8 @@ class Processor(Plugin, ABC):
 
     def flush(self) -> np.ndarray:
         """The end of a sound that came in pieces (`reset=False`), float32, laid out as those; the next piece begins a
-        new sound. All pieces and this one, joined, are as long as what went in."""
+        new sound. All pieces and this one, joined, are as long as what went in. The shape is (channels, n_samples) or
+        what the pieces had."""
         with self._calling:
             if self._playback is None:
                 return np.zeros((2, 0), np.float32)

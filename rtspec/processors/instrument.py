@@ -50,7 +50,8 @@ class Instrument(Processor):
         return {}
 
     def process(self, input_array, *arguments: Any, **options: Any) -> np.ndarray:
-        """Messages are played (:meth:`render`); an array is processed like any processor's."""
+        """Messages are played (:meth:`render`); an array is processed like any processor's. Float32 of shape (channels,
+        n_samples) comes back."""
         method = super().process if isinstance(input_array, np.ndarray) else self.render
         return method(input_array, *arguments, **options)
 

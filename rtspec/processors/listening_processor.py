@@ -26,6 +26,9 @@ class ListeningProcessor(SampleProcessor):
     ) -> np.ndarray:
         """Process audio: see :meth:`rtspec.processors.base.Processor.process`.
 
+        Sounds are float32 or float64 of shape (n_samples,), (channels, n_samples) or (n_samples, channels); float32
+        comes back.
+
         Parameters
         ----------
         input_array, sample_rate, buffer_size, reset
@@ -51,7 +54,8 @@ class ListeningProcessor(SampleProcessor):
             self._sensed.reset()
 
     def flush(self) -> np.ndarray:
-        """The end of a sound that came in pieces: see :meth:`rtspec.processors.base.Processor.flush`."""
+        """The end of a sound that came in pieces: see :meth:`rtspec.processors.base.Processor.flush`. Float32 of shape
+        (channels, n_samples) or what the pieces had."""
         with self._calling:
             rest = self._sensed.flush()
             return rest if self._form is None else self._form.restore(rest)

@@ -105,6 +105,7 @@ class OnnxProcessor(FrameProcessor):
         return {"model": self._model.stage_delay_frames, "phase": phase}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        """From a hop to a hop, both float32 of shape (hop,)."""
         way = Way(plan, self.manifest.input, self.manifest.output)
         n_bins = self.manifest.input.frame_layout.used(plan.n_bins)
         model = model_stage(self._model, n_bins, precision=self._precision)

@@ -46,7 +46,7 @@ class Way:
         self.stages: list[Stage] = []
 
     def lay(self, stage: Stage, x: np.ndarray, y: np.ndarray) -> None:
-        """The next stage."""
+        """The next stage. It reads at `x` and writes at `y`, of the shapes and dtypes that the stage says."""
         self.rows.append(stage.row(x, y))
         self.stages.append(stage)
 
@@ -57,7 +57,7 @@ class Way:
 
 
 def lay_entry(way: Way, inbox: np.ndarray) -> None:
-    """From a hop to the model's frame."""
+    """From a hop to the model's frame. The hop is float32 of shape (hop,)."""
     port = way.source
     if port.representation == "samples":
         way.lay(framing_stage(way.plan, port.offset, port.scale), inbox, way.features)
@@ -70,7 +70,8 @@ def lay_entry(way: Way, inbox: np.ndarray) -> None:
 
 
 def lay_exit(way: Way, delay: int, phase: PhaseChoice | None, outbox: np.ndarray) -> None:
-    """From the model's answer, `delay` frames late, to a hop; `phase` rebuilds phases where it is given."""
+    """From the model's answer, `delay` frames late, to a hop; `phase` rebuilds phases where it is given. The hop is
+    float32 of shape (hop,)."""
     if way.goal.representation == "samples" or way.source.representation == "samples":
         _lay_blocks(way, delay, outbox)
         return

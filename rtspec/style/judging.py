@@ -19,7 +19,7 @@ _HISTORY = 3
 
 
 def levelled(sound: np.ndarray) -> np.ndarray:
-    """A sound at :data:`LEVEL`, float32; silence stays silence."""
+    """A sound at :data:`LEVEL`, float32; silence stays silence. Shape (n_samples,)."""
     level = float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
     return (sound * (LEVEL / max(level, 1e-9))).astype(np.float32)
 
@@ -55,7 +55,8 @@ class Texture:
         return [network.features(seen)[0] for network in self._networks]
 
     def distances(self, sound: np.ndarray) -> np.ndarray:
-        """The squared distance of a sound's Gram matrix to the style's, by each network."""
+        """The squared distance of a sound's Gram matrix to the style's, by each network. Float64 of shape
+        (n_networks,); the sound is mono float32 of shape (n_samples,)."""
         heard = zip(self._targets, self._features(sound), strict=True)
         return np.array([target.distance(features)[0] for target, features in heard])
 
@@ -86,5 +87,6 @@ class Judges:
             self.own = float(np.mean(Texture(style[:half], networks).distances(style[half:]) / self._far))
 
     def share(self, sound: np.ndarray) -> float:
-        """The sound's distance to the style as a share of the untouched content's: 0 is the style, 1 the content."""
+        """The sound's distance to the style as a share of the untouched content's: 0 is the style, 1 the content. The
+        sound is mono float32 of shape (n_samples,)."""
         return float(np.mean(self._style.distances(sound) / self._far))

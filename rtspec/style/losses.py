@@ -72,7 +72,7 @@ class StyleLoss:
         self.value = Losses(1.0, 0.0)
 
     def __call__(self, seen: np.ndarray) -> tuple[float, np.ndarray]:
-        """The loss of what is seen, (n_bins, n_frames), and its slope; its parts are then in `value`."""
+        """The loss of what is seen, (n_bins, n_frames), and its slope; its parts are then in `value`. Both float32."""
         features = self._network.features(seen)
         style, slopes = 0.0, []
         for target, each, scale in zip(self._targets, features, self._scales, strict=True):
@@ -87,7 +87,7 @@ class StyleLoss:
         return style + self.content_weight * content, self._network.slope(slopes, features, seen)
 
     def measured(self, seen: np.ndarray) -> Losses:
-        """The parts, without a slope."""
+        """The parts, without a slope. What is seen is float32 of shape (n_bins, n_frames)."""
         features = self._network.features(seen)
         style = sum(s * t.distance(f)[0] for s, t, f in zip(self._scales, self._targets, features, strict=True))
         return Losses(float(style), _square(features[self._network.content_layer] - self._content) / self._silence)

@@ -35,7 +35,7 @@ def content_kept(sound: np.ndarray, content: np.ndarray) -> dict[str, float]:
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's, over all entries; 0 where one of them is constant."""
+    """Pearson's, over all entries; 0 where one of them is constant. Arrays of one shape, float32 or float64."""
     one, other = one.ravel() - one.mean(), other.ravel() - other.mean()
     return float(one @ other / (np.sqrt((one @ one) * (other @ other)) + 1e-12))
 
@@ -105,7 +105,7 @@ def _modulations(envelopes: np.ndarray) -> np.ndarray:
 
 def nearness(made: np.ndarray, style: np.ndarray, content: np.ndarray) -> float:
     """Distance of texture statistics to the style's over that of the untouched, mean of the groups in dB, as McDermott
-    and Simoncelli average their classes; below 1: nearer."""
+    and Simoncelli average their classes; below 1: nearer. Sounds are mono float32 of shape (n_samples,)."""
     groups = zip(*(texture_statistics(sound) for sound in (made, style, content)), strict=True)
     ratios = [(np.linalg.norm(m - s) + 1e-9) / (np.linalg.norm(c - s) + 1e-9) for m, s, c in groups]
     return float(np.exp(np.mean(np.log(np.array(ratios)))))

@@ -46,7 +46,7 @@ class Convolution:
         return np.pad(frames, ((0, 0), (self._before, len(self.weight) - 1 - self._before)))
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """(n_channels, n_frames) → (n_filters, n_frames or fewer)."""
+        """(n_channels, n_frames) → (n_filters, n_frames or fewer). Both float32."""
         frames = self._padded(frames)
         n_out = frames.shape[1] - len(self.weight) + 1
         total = self.weight[0] @ frames[:, :n_out]
@@ -55,7 +55,8 @@ class Convolution:
         return np.maximum(total, 0, out=total)
 
     def backwards(self, slope: np.ndarray, features: np.ndarray, n_frames: int) -> np.ndarray:
-        """The slope at the features → the slope at the n_frames that were given in."""
+        """The slope at the features → the slope at the n_frames that were given in. Float32 of shape (n_filters,
+        n_frames or fewer) → (n_channels, n_frames)."""
         slope = np.where(features > 0, slope, np.float32(0))
         padded = np.zeros((self.weight.shape[2], slope.shape[1] + len(self.weight) - 1), np.float32)
         for k, weight in enumerate(self.weight):
@@ -76,7 +77,8 @@ def pooled(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unpooled(slope: np.ndarray, is_second: np.ndarray, n_frames: int) -> np.ndarray:
-    """The slope of what :func:`pooled` gave → of what it was given."""
+    """The slope of what :func:`pooled` gave → of what it was given. Float32 of shape (n_filters, n_pooled) →
+    (n_filters, n_frames); `is_second` is bool."""
     out = np.zeros((slope.shape[0], 2 * slope.shape[1]), np.float32)
     out[:, ::2], out[:, 1::2] = np.where(is_second, 0, slope), np.where(is_second, slope, 0)
     return out[:, :n_frames]
@@ -105,11 +107,12 @@ class Ulyanov:
         self.n_least = kernel
 
     def features(self, seen: np.ndarray) -> list[np.ndarray]:
-        """What the network sees, (n_bins, n_frames) → the features of each layer."""
+        """What the network sees, (n_bins, n_frames) → the features of each layer. All float32."""
         return [self._layer(seen)]
 
     def slope(self, slopes: list[np.ndarray], features: list[np.ndarray], seen: np.ndarray) -> np.ndarray:
-        """The slopes at the features of each layer → the slope at what is seen."""
+        """The slopes at the features of each layer → the slope at what is seen. All float32, (n_filters, n_frames) each
+        → (n_bins, n_frames)."""
         return self._layer.backwards(slopes[0], features[0], seen.shape[1])
 
 
@@ -138,12 +141,13 @@ class Wyse:
         return cls((made[0], made[1]))
 
     def features(self, seen: np.ndarray) -> list[np.ndarray]:
-        """What the network sees, (n_bins, n_frames) → the features of each layer."""
+        """What the network sees, (n_bins, n_frames) → the features of each layer. All float32."""
         first = self._first(seen)
         return [first, self._second(pooled(first)[0])]
 
     def slope(self, slopes: list[np.ndarray], features: list[np.ndarray], seen: np.ndarray) -> np.ndarray:
-        """The slopes at the features of each layer → the slope at what is seen."""
+        """The slopes at the features of each layer → the slope at what is seen. All float32, (n_filters, n_frames) each
+        → (n_bins, n_frames)."""
         half, is_second = pooled(features[0])
         more = unpooled(self._second.backwards(slopes[1], features[1], half.shape[1]), is_second, features[0].shape[1])
         return self._first.backwards(slopes[0] + more, features[0], seen.shape[1])

@@ -48,14 +48,14 @@ class Seen:
         return (1 - level / FLOOR_DB).clip(0, None).astype(np.float32)
 
     def magnitude(self, seen: np.ndarray) -> np.ndarray:
-        """The magnitudes that are seen so; what is below 0 counts as 0."""
+        """The magnitudes that are seen so; what is below 0 counts as 0. Float32 of shape (n_bins, n_frames), both."""
         if not self._as_level:
             return np.expm1(np.maximum(seen, 0))
         made = self._loudest * 10 ** ((1 - np.maximum(seen, 0)) * FLOOR_DB / 20)
         return np.where(seen > 0, made, 0).astype(np.float32)
 
     def slope(self, slope: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-        """The slope at what is seen → at the magnitudes."""
+        """The slope at what is seen → at the magnitudes. All float32 of shape (n_bins, n_frames)."""
         if not self._as_level:
             return slope / (1 + magnitude)
         floor = self._loudest * np.float32(10 ** (FLOOR_DB / 20))

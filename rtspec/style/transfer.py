@@ -175,7 +175,8 @@ def transfer(
 
 
 def as_heard(sound: np.ndarray, rate: float, name: str) -> tuple[np.ndarray, float]:
-    """A sound as the networks hear it: mono, at their rate, at :data:`LEVEL`; and the level that it had."""
+    """A sound as the networks hear it: mono, at their rate, at :data:`LEVEL`; and the level that it had. Float32 of
+    shape (n_samples,), of real (n_samples,) or (channels, n_samples)."""
     sound = np.asarray(sound)
     if sound.ndim not in (1, 2) or np.iscomplexobj(sound) or not np.isfinite(sound).all():
         raise InvalidValue(f"{name} of shape {sound.shape} must be real, finite, (n_samples,) or (channels, n_samples)")
@@ -273,11 +274,11 @@ class Section:
         return self.moved(made) if self._wishes.domain == "sound" else made
 
     def moved(self, sound: np.ndarray) -> np.ndarray:
-        """:data:`SOUND_ROUNDS` iterations on a sound's samples."""
+        """:data:`SOUND_ROUNDS` iterations on a sound's samples. Mono float32 of shape (n_samples,), both."""
         return self._minimised(self._of_sound, sound, SOUND_ROUNDS, None)
 
     def losses(self, magnitude: np.ndarray) -> Losses:
-        """Of a spectrogram, or of a sound's."""
+        """Of a spectrogram, or of a sound's. It is float32 of shape (n_bins, n_frames)."""
         return self._loss.measured(self._seen.of(magnitude))
 
     def _start(self) -> np.ndarray:

@@ -43,7 +43,7 @@ def ship(
     ----------
     network : torch.nn.Module
         In evaluation mode; its forward takes the inputs in their order and gives one tensor, in time as long as they.
-    inputs : dict of str to ndarray, float32
+    inputs : dict of str to ndarray, float32, of the network's shapes
         A clip of some dozens of frames; also kept as the golden input. Those without a time axis are parameters at
         their defaults, which `manifest` declares.
     manifest : dict
@@ -89,7 +89,8 @@ def ship(
 def export(
     network: nn.Module, inputs: dict[str, np.ndarray], output: str, time_axes: Mapping[str, int]
 ) -> onnx.ModelProto:
-    """The network as an offline ONNX model whose time axes are dynamic."""
+    """The network as an offline ONNX model whose time axes are dynamic. Inputs by name, float32 of the network's
+    shapes."""
     file: Any = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own ageing, and of batches, which are 1; all is compared

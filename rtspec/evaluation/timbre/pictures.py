@@ -47,7 +47,8 @@ def _map(ax, places: LatentMap) -> None:
 
 
 def morph_strips(synth: TimbreSynth, ends: tuple[str, str], n: int = STRIPS) -> list[np.ndarray]:
-    """One note at each of `n` places on the line between two anchors, mono float32; the latents are put back."""
+    """One note at each of `n` places on the line between two anchors, mono float32; the latents are put back. Shape
+    (n_samples,) each."""
     before = [synth.parameters[name].value for name in synth.latent_names]
     start, end = (np.array(synth.latent_map.at(name)) for name in ends)
     notes = []

@@ -34,7 +34,8 @@ class TestNote:
 
 
 def resynthesised(note: TestNote, model: FrameModel) -> np.ndarray:
-    """Encode every frame of a note, decode it, and sound it at its key: as long as the note."""
+    """Encode every frame of a note, decode it, and sound it at its key: as long as the note. Mono float32 of shape
+    (n_samples,)."""
     hop = _SOUND_PLAN.hop
     times = np.arange(len(note.audio) // hop + 1) * hop / SAMPLE_RATE
     levels, whole_db = note_levels(note.audio, SAMPLE_RATE, note.key, times)
@@ -44,7 +45,8 @@ def resynthesised(note: TestNote, model: FrameModel) -> np.ndarray:
 
 
 def sounded(amplitudes: np.ndarray, whole: np.ndarray, hz: float) -> np.ndarray:
-    """Frames of amplitudes (n_frames, N_LEVELS) with their effective values, through the voice that TimbreMorph has."""
+    """Frames of amplitudes (n_frames, N_LEVELS) with their effective values, through the voice that TimbreMorph has.
+    float32 of shape (n_samples,)."""
     heard = heard_at_rest()
     stage, hop = sound_stage(_SOUND_PLAN, heard), _SOUND_PLAN.hop
     frame, out = aligned(N_LEVELS), np.empty(len(amplitudes) * hop, np.float32)
@@ -58,7 +60,7 @@ def sounded(amplitudes: np.ndarray, whole: np.ndarray, hz: float) -> np.ndarray:
 
 
 def played(note: TestNote, synth: TimbreSynth) -> np.ndarray:
-    """The note as the instrument plays it from the 16 latents of its recording."""
+    """The note as the instrument plays it from the 16 latents of its recording. Mono float32 of shape (n_samples,)."""
     synth.imitate(note.audio, SAMPLE_RATE, note.key, note.velocity)
     messages = [((0x90, note.key, note.velocity), 0.0)]
     return synth(messages, duration=len(note.audio) / SAMPLE_RATE, sample_rate=SAMPLE_RATE, num_channels=1)[0]
@@ -70,18 +72,20 @@ def _frequencies() -> np.ndarray:
 
 
 def spectrum_db(audio: np.ndarray) -> np.ndarray:
-    """Levels of all bins, (n_bins, n_frames)."""
+    """Levels of all bins, (n_bins, n_frames). Float32, dB, of mono sound (n_samples,)."""
     return 20.0 * np.log10(np.abs(stft(audio, _PEAK_PLAN)) + 1e-9)
 
 
 def centroids_hz(db: np.ndarray) -> np.ndarray:
-    """Spectral centroid of each frame: mean frequency weighted by power."""
+    """Spectral centroid of each frame: mean frequency weighted by power. Levels in dB, float32 of shape (n_bins,
+    n_frames); (n_frames,) comes back."""
     power = 10.0 ** (db / 10.0)
     return (power * _frequencies()[:, None]).sum(0) / power.sum(0)
 
 
 def compared(made: np.ndarray, wanted: np.ndarray) -> dict:
-    """Partials found again in the frames where the original sounds, and both centroids there."""
+    """Partials found again in the frames where the original sounds, and both centroids there. Both mono float32 of
+    shape (n_samples,)."""
     ours, theirs = spectrum_db(made), spectrum_db(wanted)
     loud = theirs.max(0) > max(theirs.max() - _HEARD_DB, -100.0)
     ours, theirs = ours[:, loud], theirs[:, loud]
@@ -154,5 +158,5 @@ def font_notes(path: str | Path, key_step: int = 6, velocity: int = 100, seconds
 
 
 def scores(notes: Iterable[TestNote], make: Callable[[TestNote], np.ndarray]) -> list[dict]:
-    """Each note compared with what `make` makes of it."""
+    """Each note compared with what `make` makes of it. Sounds are mono float32 of shape (n_samples,)."""
     return [{"instrument": n.instrument, "key": n.key, **compared(make(n), n.audio)} for n in notes]

@@ -74,7 +74,7 @@ def _by_fluidsynth(path: Path, out: Path, font: Path) -> str:
 
 
 def compared(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """Measures of one song, (channels, samples) each.
+    """Measures of one song, float32 (channels, n_samples) each.
 
     Returns
     -------

@@ -28,7 +28,7 @@ class Builder:
         self._ir = max([8, *(network.ir_version for network in networks)])
 
     def constant(self, value: np.ndarray | Sequence[int] | float) -> str:
-        """A weight; numbers become float32, lists int64."""
+        """A weight; numbers become float32, lists int64. Of any shape."""
         array = np.asarray(value, None if isinstance(value, np.ndarray) else np.int64)
         array = np.asarray(value, np.float32) if isinstance(value, float) else array
         name = f"weight.{len(self._weights)}"

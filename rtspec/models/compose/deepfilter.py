@@ -106,8 +106,8 @@ def erb_widths(settings: DeepFilterSettings) -> np.ndarray:
 
     Returns
     -------
-    ndarray of int
-        (n_bands,), together all bins up to Nyquist.
+    ndarray, int64, shape (n_bands,)
+        Together all bins up to Nyquist.
     """
     top = ERB_SLOPE * np.log1p(settings.sample_rate / 2 / (ERB_WIDTH_HZ * ERB_SLOPE))
     edges_erb = np.arange(1, settings.n_bands + 1) * (top / settings.n_bands)
@@ -198,7 +198,8 @@ def _unit_features(graph: Builder, low: str, settings: DeepFilterSettings) -> st
 
 
 def running_mean(graph: Builder, x: str, first: np.ndarray, forgetting: float) -> str:
-    """m[t] = (1 − a)·x[t] + a·m[t − 1] of [1, 1, frames, n], as a recurrent layer without a curve."""
+    """m[t] = (1 − a)·x[t] + a·m[t − 1] of [1, 1, frames, n], as a recurrent layer without a curve. `first` is m before
+    the first frame, float32 of shape (n,)."""
     n = len(first)
     rows = graph.node("Reshape", graph.node("Transpose", x, perm=[2, 0, 1, 3]), graph.constant([-1, 1, n]))
     new, old = (graph.constant((share * np.eye(n, dtype=np.float32))[None]) for share in (1 - forgetting, forgetting))

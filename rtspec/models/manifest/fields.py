@@ -219,7 +219,7 @@ class Constant:
     dtype: str = "float32"
 
     def value(self) -> np.ndarray:
-        """The tensor."""
+        """The tensor. Of the shape and dtype that the manifest says."""
         return np.resize(np.array(self.values), self.shape).astype(self.dtype)
 
 

@@ -133,7 +133,7 @@ class CallGraph:
         return shape is not None and all(n == 1 for n in shape)
 
     def value(self, name: str) -> np.ndarray | None:
-        """Value of a constant, else None."""
+        """Value of a constant, else None. Of any shape and dtype."""
         return numpy_helper.to_array(self.tensors[name]) if name in self.tensors else None
 
     def maker(self, name: str) -> NodeProto | None:
@@ -141,7 +141,7 @@ class CallGraph:
         return next((node for node in self.nodes if name in node.output), None)
 
     def constant(self, value: np.ndarray, hint: str) -> str:
-        """Add a constant; returns its name."""
+        """Add a constant; returns its name. Of any shape and dtype."""
         self._names += 1
         name = f"call.{self._names}.{hint}"
         self.tensors[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)

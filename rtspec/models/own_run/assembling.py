@@ -103,7 +103,7 @@ class Assembly:
         return self.rows[name]
 
     def constant(self, value: np.ndarray) -> int:
-        """A row of numbers that never change."""
+        """A row of numbers that never change. float16 stays, all else becomes float32; of any shape."""
         held = np.ascontiguousarray(value, value.dtype if value.dtype == np.float16 else np.float32).tobytes()
         key = hashlib.blake2b(held, digest_size=20, key=value.dtype.name.encode()).digest()
         if key not in self._known:
@@ -295,7 +295,8 @@ def _matmul(a: Assembly, node: NodeProto) -> None:
 
 
 def product(a: Assembly, y: int, x: int, weights: np.ndarray) -> None:
-    """y = x @ weights, by way of a row with room for whole blocks."""
+    """y = x @ weights, by way of a row with room for whole blocks. Weights are float32 of shape (n_inputs,
+    n_outputs)."""
     half = a.half and weights.size >= _LARGE
     blocks = packed(weights, half)
     room = a.scratch(weights.shape[1])

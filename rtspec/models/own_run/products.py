@@ -27,7 +27,8 @@ def has_halves() -> bool:
 
 
 def packed(weights: np.ndarray, half: bool) -> np.ndarray:
-    """Weights of shape (inputs, outputs) in blocks, filled up with zeros."""
+    """Weights of shape (inputs, outputs) in blocks, filled up with zeros. Float16 of shape (n_blocks, n_inputs, BLOCK)
+    where `half`, else float32."""
     n_in, n_out = weights.shape
     blocks = -(-n_out // BLOCK)
     padded = np.zeros((n_in, blocks * BLOCK), np.float16 if half else np.float32)

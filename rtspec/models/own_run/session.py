@@ -52,12 +52,13 @@ class OwnSession:
         return RunCall("own", why, run, itself, itself, rows.handle, table, options, keep)
 
     def shapes(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[tuple[int, ...]]:
-        """Shapes of the outputs for one call."""
+        """Shapes of the outputs for one call. `feeds` are float32 arrays by input name, of the program's shapes."""
         lanes = lanes_of(self.program.inputs, list(feeds), list(feeds.values()))
         return [_shape(self.program.outputs[name], lanes) for name in outputs]
 
     def results(self, feeds: dict[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
-        """The outputs of one call."""
+        """The outputs of one call. `feeds` are float32 arrays by input name, of the program's shapes; so are
+        results."""
         inputs = [aligned_copy(np.asarray(feeds[name], np.float32)) for name in self.program.inputs]
         made = [aligned(shape) for shape in self.shapes(feeds, outputs)]
         call = self.caller(list(self.program.inputs), outputs, [(inputs, made)] * 2, None)
@@ -68,7 +69,7 @@ class OwnSession:
 
 
 def lanes_of(places: Mapping[str, Place], names: Sequence[str], arrays: Sequence[np.ndarray]) -> int:
-    """How many lanes tensors have."""
+    """How many lanes tensors have. Arrays are float32, of the shapes at `places`."""
     inputs = dict(zip(names, arrays, strict=True))
     found = {inputs[name].shape[p.lanes] for name, p in places.items() if p.lanes is not None and name in inputs}
     return max(found, default=1)

@@ -78,7 +78,8 @@ class History:
         return self.tensor, None if self.lead is None else (self.lead.shape, self.lead.tobytes())
 
     def initial(self) -> float | np.ndarray:
-        """What lies before the first call: one number, or the frames themselves."""
+        """What lies before the first call: one number, or the frames themselves. Float32 or the tensor's dtype; the
+        shape is that of the frames with `frames` of them along the axis."""
         if self.lead is None:
             return 0.0
         kept = min(self.frames, self.lead.shape[self.axis])
@@ -116,7 +117,8 @@ class GraphWriter:
         return name
 
     def constant(self, value: np.ndarray | Sequence[int], hint: str = "constant") -> str:
-        """Name of an initializer with this value; equal ones are shared."""
+        """Name of an initializer with this value; equal ones are shared. Of any shape and dtype; a list becomes
+        int64."""
         array = np.asarray(value) if isinstance(value, np.ndarray) else np.asarray(value, np.int64)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
@@ -125,7 +127,7 @@ class GraphWriter:
         return self._constants[key]
 
     def value(self, name: str) -> np.ndarray:
-        """Value of an initializer that was made by `constant`."""
+        """Value of an initializer that was made by `constant`. Of any shape and dtype."""
         return numpy_helper.to_array(next(tensor for tensor in self.initializers if tensor.name == name))
 
     def no_region(self) -> str:
@@ -176,7 +178,8 @@ class GraphWriter:
     def state(
         self, shape: tuple[int, ...], element_type: int, initial: float | np.ndarray, axis: int | None = None
     ) -> State:
-        """Declare the next state, whose output the caller makes."""
+        """Declare the next state, whose output the caller makes. `initial` fills the shape, or has it, in the element
+        type's dtype."""
         number = len(self.states)
         names = self.name(f"state_in.{number}"), self.name(f"state_out.{number}")
         made = State(*names, tuple(shape), element_type, initial, axis=axis)

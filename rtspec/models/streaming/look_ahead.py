@@ -23,7 +23,7 @@ def look_ahead(run: StreamingRun, clip: Mapping[str, np.ndarray]) -> int:
     ----------
     run : StreamingRun
         The model.
-    clip : mapping of str to ndarray
+    clip : mapping of str to ndarray, of the model's shapes and dtypes
         Inputs of any length beyond twice the model's reach.
 
     Returns

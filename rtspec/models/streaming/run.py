@@ -29,7 +29,7 @@ def session(model: ModelProto | str) -> onnxruntime.InferenceSession:
 
 
 def run_offline(model: ModelProto, clip: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs of the offline model for a whole clip."""
+    """Outputs of the offline model for a whole clip. Arrays by name, of the model's shapes and dtypes."""
     offline = session(model)
     names = [output.name for output in offline.get_outputs()]
     made: Any = offline.run(names, dict(clip))
@@ -39,7 +39,8 @@ def run_offline(model: ModelProto, clip: Mapping[str, np.ndarray]) -> dict[str, 
 def run_streaming(
     model: ModelProto, clip: Mapping[str, np.ndarray], frames_per_call: int | Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Outputs of the streaming model for a clip in pieces: flushed, joined, delay dropped."""
+    """Outputs of the streaming model for a clip in pieces: flushed, joined, delay dropped. Arrays by name, of the
+    model's shapes and dtypes."""
     return StreamingRun(model).clip(clip, frames_per_call)
 
 
@@ -78,7 +79,8 @@ class StreamingRun:
         self.states = {entry["input"]: initial_state(entry) for entry in self.manifest["states"]}
 
     def process(self, frames: Mapping[str, np.ndarray], valid: np.ndarray) -> dict[str, np.ndarray]:
-        """One call: frames in, frames out, states carried."""
+        """One call: frames in, frames out, states carried. Arrays by name, of the model's shapes and dtypes; `valid` is
+        bool or float of shape (n_frames,)."""
         feeds = {**frames, **self.states}
         if self.manifest["valid_input"]:
             feeds[self.manifest["valid_input"]] = valid.astype(np.float32)
@@ -89,7 +91,8 @@ class StreamingRun:
         return made
 
     def clip(self, clip: Mapping[str, np.ndarray], frames_per_call: int | Sequence[int]) -> dict[str, np.ndarray]:
-        """A whole clip from fresh states, in calls of so many frames (a sequence is taken in turn)."""
+        """A whole clip from fresh states, in calls of so many frames (a sequence is taken in turn). Arrays by name, of
+        the model's shapes and dtypes."""
         self.reset()
         axes = {name: axis for name, axis in self.manifest["time_axes"].items() if name in clip}
         n_frames = next(clip[name].shape[axis] for name, axis in axes.items())
@@ -121,7 +124,7 @@ def stream_manifest(model: ModelProto) -> dict[str, Any]:
 
 
 def initial_state(entry: Mapping[str, Any]) -> np.ndarray:
-    """What a state of the manifest holds before the first call."""
+    """What a state of the manifest holds before the first call. Of the manifest's shape and dtype."""
     if isinstance(entry["initial"], str):
         return np.frombuffer(b64decode(entry["initial"]), entry["dtype"]).reshape(entry["shape"]).copy()
     return np.full(entry["shape"], entry["initial"], entry["dtype"])
@@ -141,7 +144,8 @@ def random_clip(model: ModelProto, inputs: Inputs, n_frames: int, rng: np.random
 
 
 def difference(wanted: np.ndarray, found: np.ndarray) -> tuple[float, float]:
-    """Greatest and root-mean-square difference, both relative to the peak of what was wanted."""
+    """Greatest and root-mean-square difference, both relative to the peak of what was wanted. Both of one shape,
+    float32 or float64."""
     peak = float(np.abs(wanted).max(initial=0)) or 1.0
     apart = np.abs(wanted.astype(np.float64) - found)
     return float(apart.max(initial=0)) / peak, float(np.sqrt((apart**2).mean())) / peak

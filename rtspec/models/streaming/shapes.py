@@ -79,7 +79,7 @@ class Shapes:
         self.runtime.add(made)
 
     def define(self, name: str, value: np.ndarray) -> None:
-        """Make a constant of the streaming graph known."""
+        """Make a constant of the streaming graph known, of any shape and dtype."""
         self._types[name] = helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
         self._values[name] = value
 
@@ -102,7 +102,7 @@ class Shapes:
         return self._types[name].tensor_type.elem_type
 
     def constant(self, name: str) -> np.ndarray | None:
-        """Value of a tensor that no run-time input touches, else None."""
+        """Value of a tensor that no run-time input touches, else None. Of any shape and dtype."""
         if name in self.runtime:
             return None
         if name not in self._values:
@@ -168,7 +168,7 @@ class Shapes:
         return shape[bounds.get("start", 0) : bounds.get("end")]
 
     def run(self, node: NodeProto, feeds: Mapping[str, np.ndarray], outputs: list[str]) -> list[np.ndarray]:
-        """What a node makes of given values."""
+        """What a node makes of given values. Arrays of any shape and dtype."""
         types = {name: helper.np_dtype_to_tensor_dtype(value.dtype) for name, value in feeds.items()}
         inputs = [helper.make_tensor_value_info(name, types[name], value.shape) for name, value in feeds.items()]
         results = [helper.make_value_info(name, self._types.get(name) or _any_type()) for name in outputs]

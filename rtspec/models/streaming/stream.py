@@ -109,7 +109,8 @@ class Stream(Walk):
     def surrounded(
         self, name: str, before: int, after: int, fill: float, reach: int | None = None
     ) -> tuple[str, Flow, np.ndarray | None]:
-        """The tensor with frames of `fill` around it (fewer frames where negative), its new facts and its lead.
+        """The tensor with frames of `fill` around it (fewer frames where negative), its new facts and its lead, of the
+        tensor's shape and dtype.
 
         No frame is moved: those in front come before the stream's first or lie in what is masked, those behind come
         while the clip is flushed, of which readers look at `reach`.

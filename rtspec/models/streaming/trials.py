@@ -20,7 +20,8 @@ class Trials:
         self._made: dict[tuple[str, int], np.ndarray] = {}
 
     def __call__(self, names: Sequence[str], n_frames: int) -> dict[str, np.ndarray]:
-        """Values by name; without those that cannot be had."""
+        """Values by name; without those that cannot be had. Arrays of the tensors' shapes and dtypes, `n_frames` along
+        time."""
         wanted = [name for name in names if (name, n_frames) not in self._made]
         if wanted:
             clip = random_clip(self._offline, self._inputs, n_frames, np.random.default_rng(0))

@@ -104,12 +104,12 @@ class Walk:
         return any(value.name == name for value in self.graph.output)
 
     def optional(self, node: NodeProto, index: int) -> np.ndarray | None:
-        """Value of an optional input that must be constant, None where it is left out."""
+        """Value of an optional input that must be constant, None where it is left out. Of any shape and dtype."""
         is_present = index < len(node.input) and node.input[index]
         return self.constant(node, index) if is_present else None
 
     def constant(self, node: NodeProto, index: int) -> np.ndarray:
-        """Value of an input that must be constant."""
+        """Value of an input that must be constant. Of any shape and dtype."""
         value = self.shapes.constant(node.input[index])
         if value is None:
             raise NotStreamable(
@@ -118,7 +118,7 @@ class Walk:
         return value
 
     def value(self, name: str) -> np.ndarray | None:
-        """Value of a constant of either graph, None of a tensor that is none."""
+        """Value of a constant of either graph, None of a tensor that is none. Of any shape and dtype."""
         if any(tensor.name == name for tensor in self.writer.initializers):
             return self.writer.value(name)
         return self.shapes.constant(name)
@@ -141,14 +141,15 @@ class Walk:
             self.leads.update(self.made_of_leads(copy, self.leads))
 
     def made_of_leads(self, node: NodeProto, leads: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What a node makes of the frames that lie before the stream's first."""
+        """What a node makes of the frames that lie before the stream's first. Arrays by name, of the tensors' shapes
+        and dtypes."""
         feeds = {n: leads[n] if n in leads else self.value(n) for n in node.input if n}
         known = {name: value for name, value in feeds.items() if value is not None}
         outputs = [name for name in node.output if name]
         return dict(zip(outputs, self.shapes.run(node, known, outputs), strict=True))
 
     def weight(self, value: np.ndarray, hint: str) -> str:
-        """A new constant that takes the place of an offline one."""
+        """A new constant that takes the place of an offline one. Of any shape and dtype."""
         name = self.writer.constant(value, hint)
         self.shapes.define(name, value)
         return name
@@ -232,5 +233,5 @@ class Walk:
 
 
 def equal(a: np.ndarray, b: np.ndarray | None) -> bool:
-    """Whether two constants are the same, NaN included."""
+    """Whether two constants are the same, NaN included. Of any shape and dtype."""
     return b is not None and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")

@@ -130,7 +130,8 @@ class BandwidthExtension(FrameProcessor):
         return {"model": self._model.stage_delay_frames}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        """Analysis, features, model, difference, overlap-add, and the input added."""
+        """Analysis, features, model, difference, overlap-add, and the input added. From a hop to a hop, both float32 of
+        shape (hop,)."""
         fixed_hz = None if self._crossover_hz == "auto" else float(self._crossover_hz)
         spectrum, change = aligned(N_BINS, np.complex64), aligned(N_BINS, np.complex64)
         seen, amount, air_db = aligned(N_FEATURES + CONTROLS), aligned(1), aligned(1)

@@ -76,9 +76,11 @@ class AsideStage(Stage):
             stage.reset()
 
     def kept_state(self) -> list[np.ndarray]:
+        """Copies of what its stages hold, of shapes and dtypes as they declare."""
         return [array for stage in self._inner for array in stage.kept_state()]
 
     def restore(self, state: list[np.ndarray]) -> None:
+        """Back to what :meth:`kept_state` gave, arrays of the same shapes and dtypes."""
         rest = iter(state)
         for stage in self._inner:
             stage.restore([next(rest) for _ in stage.kept_state()])

@@ -30,7 +30,7 @@ LARGEST_DB = 48.0
 
 
 def warped(frequency_hz: np.ndarray, sample_rate: float) -> np.ndarray:
-    """tan(πf/fs): where trapezoidal integration puts a frequency."""
+    """tan(πf/fs): where trapezoidal integration puts a frequency. Float64, the shape that the frequencies have."""
     return np.tan(np.pi * np.asarray(frequency_hz, np.float64) / sample_rate)
 
 

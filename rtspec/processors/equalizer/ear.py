@@ -151,7 +151,7 @@ def _room(canceller: Stage | None, filters: BandFilters, plan: FramePlan) -> dic
 
 
 def course(ear: Stage, sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """When the curve became what: seconds (n,), and dB (n, n_bands)."""
+    """When the curve became what: seconds (n,), and dB (n, n_bands). Both float64."""
     log, hops, hop = ear.fields["log"], int(ear.record["hops"][0]), ear.fields["hop"]
     n = -(-hops // LOG_EVERY)
     kept = np.arange(max(0, n - len(log)), n)

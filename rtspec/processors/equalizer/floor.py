@@ -76,7 +76,8 @@ def note(s, powers, length):
 
 
 def floor_fields(widths_hz: np.ndarray, frame_s: float, hop_s: float, faintest_db: float) -> dict:
-    """The fields :data:`FLOOR` of bands this wide, of frames that last `frame_s` and come every `hop_s`."""
+    """The fields :data:`FLOOR` of bands this wide, of frames that last `frame_s` and come every `hop_s`. Widths are
+    float64 of shape (n_bands,), Hz."""
     n, frames = len(widths_hz), max(1, round(MEAN_S / hop_s))
     lasting_s = mean_lasts_s(frame_s, hop_s, frames)
     return {

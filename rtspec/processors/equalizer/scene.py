@@ -208,17 +208,19 @@ class SceneEqualizer(ListeningProcessor):
 
     @property
     def noise_db(self) -> np.ndarray:
-        """The room's floor, dB sound pressure level; far below any room while it is not known, for half a second."""
+        """The room's floor, dB sound pressure level; far below any room while it is not known, for half a second.
+        Float64 of shape (n_bands,)."""
         return self._reading(NOISE)
 
     @property
     def curve_db(self) -> np.ndarray:
-        """What is added automatically."""
+        """What is added automatically. Float64 of shape (n_bands,), dB."""
         return self._reading(CURVE)
 
     @property
     def music_db(self) -> np.ndarray:
-        """The music, without what is added automatically; its full scale is the sensor's."""
+        """The music, without what is added automatically; its full scale is the sensor's. Float64 of shape (n_bands,),
+        dB."""
         return self._reading(MUSIC)
 
     def _status(self, which: int) -> float:

@@ -53,7 +53,8 @@ class Decision:
     _since: float = field(default=0.0, repr=False)
 
     def note(self, probabilities: np.ndarray) -> int:
-        """One frame's probabilities; the class that is decided, -1 for unknown."""
+        """One frame's probabilities; the class that is decided, -1 for unknown. They are float32 of shape
+        (n_classes,)."""
         best = int(np.argmax(probabilities))
         found = best if probabilities[best] >= self.confidence else -1
         if found == self.scene:

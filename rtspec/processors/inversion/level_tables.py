@@ -180,8 +180,8 @@ def cleaned(levels_db: np.ndarray, before: np.ndarray | None = None) -> tuple[np
 
     Parameters
     ----------
-    levels_db : ndarray, shape (n_frames, n_bands)
-    before : ndarray, shape (n_bands,), optional
+    levels_db : ndarray, float64, shape (n_frames, n_bands), dB
+    before : ndarray, float64, shape (n_bands,), optional
         What came before the first row.
     """
     levels = np.array(levels_db, np.float64)
@@ -196,7 +196,7 @@ def cleaned(levels_db: np.ndarray, before: np.ndarray | None = None) -> tuple[np
 
 
 def default_centres(n_bands: int) -> np.ndarray:
-    """Third-octave centres from 20 Hz upwards, Hz."""
+    """Third-octave centres from 20 Hz upwards, Hz. Float64 of shape (n_bands,)."""
     if not 1 <= n_bands <= MOST_BANDS:
         raise LevelError(f"{n_bands} bands: a table of levels has 1 to {MOST_BANDS} columns")
     return LOWEST_HZ * 10 ** (np.arange(n_bands) / 10)

@@ -210,6 +210,7 @@ class SpectralInversion(FrameProcessor):
         return {**model, "phase": self._phase.delay_frames(plan)}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        """From a hop to a hop, both float32 of shape (hop,)."""
         return _Lane(self, plan, inbox, outbox).made()
 
     def filters(self, plan: FramePlan) -> BandFilters:
@@ -324,5 +325,6 @@ def _checked_model(model):
 
 
 def chain(stages: list[Stage], places: list[np.ndarray]) -> list[Row]:
-    """Rows of stages in a line: stage i reads place i and writes place i + 1."""
+    """Rows of stages in a line: stage i reads place i and writes place i + 1. Places are float32 or complex64 of shape
+    (hop,), (n_bins,) or (n_bands,), as the stages say."""
     return [stage.row(x, y) for stage, x, y in zip(stages, places[:-1], places[1:], strict=True)]

@@ -181,7 +181,8 @@ class StyleTransfer(FrameProcessor):
         return Program(rows, [pads, *made.stages], made.x, made.y, made.latency, keep=(made, inbox), inboxes=[inbox])
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        """Analysis of sound and of noise, features, model, texture, overlap-add."""
+        """Analysis of sound and of noise, features, model, texture, overlap-add. From a hop to a hop, both float32 of
+        shape (hop,)."""
         spectrum, hiss, made = (aligned(N_BINS, np.complex64) for _ in range(3))
         seen, answer, drawn = aligned(N_FEATURES + CONTROLS), aligned(N_ANSWER), aligned(HOP)
         own = {name: aligned(1) for name in ("noise", "strength", "texture_db", "follow")}

@@ -50,7 +50,8 @@ class LatentMap:
         return known[name]
 
     def course_arrays(self, n_latents: int) -> dict[str, np.ndarray]:
-        """Courses and where they lie, as the voices follow them."""
+        """Courses and where they lie, as the voices follow them. Arrays by field name, float32, the shapes in
+        :func:`rtspec.processors.timbre.course_kernels.course_arrays`."""
         courses = Courses.from_dict(self.courses) if self.courses else nobody(n_latents)
         places = np.array([self.anchors[name] for name in courses.names]).reshape(-1, n_latents)
         return course_arrays(courses, places)

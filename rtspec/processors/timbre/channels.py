@@ -43,7 +43,7 @@ LEVEL_S = 0.0021
 
 
 def hands() -> np.ndarray:
-    """Sixteen channels at rest."""
+    """Sixteen channels at rest. A record array of dtype HAND, shape (N_CHANNELS,)."""
     made = np.zeros(N_CHANNELS, HAND.dtype)
     made["range"], made["parameter"], made["program"], made["fine"] = -1.0, NO_PARAMETER, -1, _MIDDLE
     made["glide"] = made["last_pitch"] = made["volume"] = -1.0

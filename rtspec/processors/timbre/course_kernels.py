@@ -44,7 +44,7 @@ def course_arrays(courses: Courses, places: np.ndarray) -> dict:
     Parameters
     ----------
     courses : Courses
-    places : ndarray, shape (n_courses, n_latents)
+    places : ndarray, float32, shape (n_courses, n_latents)
         Where in the latent space each instrument lies.
     """
     n, n_latents = len(places) + 1, places.shape[1]
@@ -65,7 +65,8 @@ def _rows(levels: Levels) -> np.ndarray:
 
 
 def remember(arrays: dict, place: np.ndarray, levels_db: np.ndarray, fall_db_per_s: float) -> None:
-    """Let the first course be that of a note that is imitated, the same for all keys; voices that sound follow it."""
+    """Let the first course be that of a note that is imitated, the same for all keys; voices that sound follow it.
+    `place` is float32 of shape (n_latents,), levels float64 of shape (n_times,), dB."""
     levels = arrays["course_levels"][0]
     levels[:, :_FALL], levels[:, _FALL], levels[:, _RELEASE] = levels_db - levels_db.max(), fall_db_per_s, 0.0
     arrays["course_places"][0] = place

@@ -67,7 +67,7 @@ _OLDEST, _SILENCE_DB = 1e6, 120.0
 
 
 def voices() -> np.ndarray:
-    """Voices at rest, each with three tables of its own."""
+    """Voices at rest, each with three tables of its own. A record array of dtype VOICE, shape (MAX_VOICES,)."""
     made = np.zeros(MAX_VOICES, VOICE.dtype)
     made["b"], made["fresh"], made["program"], made["next_program"], made["release"] = 1, 2, -1, -1, 1.0
     return made

@@ -117,7 +117,7 @@ def _window_correlation(plan: FramePlan) -> np.ndarray:
 
 
 def heard_at_rest() -> np.ndarray:
-    """What a fresh ear tells: 220 Hz, silence."""
+    """What a fresh ear tells: 220 Hz, silence. Float64 of shape (len(HEARD),)."""
     heard = aligned(len(HEARD), np.float64)
     heard[0] = 220.0
     return heard

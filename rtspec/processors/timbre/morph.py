@@ -105,6 +105,7 @@ class TimbreMorph(FrameProcessor):
         return {"window": plan.n_fft // 2 + plan.hop}
 
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+        """From a hop to a hop, both float32 of shape (hop,)."""
         heard, model = heard_at_rest(), model_stage(self._model)
         places = {p.name: model.parameter_address(p.name) for p in self._model.manifest.controls}
         spectrum, features, levels = aligned(plan.n_bins, np.complex64), aligned(FEATURES), aligned(N_LEVELS)

@@ -46,14 +46,14 @@ def _encoder() -> FrameModel:
 
 def note_moments(audio: np.ndarray, sample_rate: int, key: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Moments of a recorded note: seconds (n_times,), levels in dB (n_times, N_LEVELS), whole level in dB below the
-    loudest (n_times,)."""
+    loudest (n_times,). All float64, of mono float32 (n_samples,)."""
     times_s = TIMES_S[max(0.05, len(audio) / sample_rate - 0.05) >= TIMES_S]
     levels, whole_db = note_levels(audio, sample_rate, key, times_s)
     return times_s, levels, whole_db - whole_db.max()
 
 
 def encode_moments(levels: np.ndarray, key: float, velocity: int) -> np.ndarray:
-    """Latents of moments (n_times, N_LEVELS), (n_times, n_latents)."""
+    """Latents of moments (n_times, N_LEVELS), (n_times, n_latents). Both float32; levels in dB."""
     known = np.tile(np.array([key, velocity / 127], np.float32), (len(levels), 1))
     model = _encoder()
     model.reset()

@@ -68,7 +68,7 @@ def program_places(anchors: dict[str, list[float]], n_latents: int) -> np.ndarra
 
 
 def program_fields(places: np.ndarray, home: Home) -> dict:
-    """What the voices' record holds of programs."""
+    """What the voices' record holds of programs. `places` are latents, float32 of shape (n_programs, n_latents)."""
     n_latents = places.shape[1]
     return {
         "programs": places,

@@ -167,8 +167,8 @@ class TimbreSynth(Instrument):
     def imitate(self, audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> None:
         """Move the latents to where a recorded note lies, and take its level from it: how it begins and goes on.
 
-        The level belongs to the place that was found and is forgotten with the next note that is imitated; presets
-        keep the place alone.
+        The level belongs to the place that was found and is forgotten with the next note that is imitated; presets keep
+        the place alone. The note is mono float32 of shape (n_samples,).
         """
         times_s, levels, whole_db = moments = note_moments(audio, sample_rate, key)
         start = note_latents(encode_moments(levels, key, velocity)[None], whole_db[None], times_s)[0]

@@ -81,7 +81,8 @@ def _labels(folder: Path) -> dict[str, str]:
 
 
 def write_folder(folder: Path, scenes: Iterable[tuple[str, str, np.ndarray]], sample_rate: int) -> Path:
-    """Write scenes (label, session, audio) as 16-bit WAV with a meta.txt; returns the folder."""
+    """Write scenes (label, session, audio) as 16-bit WAV with a meta.txt; returns the folder. Audio is float32 of shape
+    (channels, n_samples)."""
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     lines = []
     for number, (label, session, audio) in enumerate(scenes):

@@ -34,7 +34,7 @@ class FluidFont:
             raise DataError(f'"{path}" cannot be read as a sound font; give an .sf2 file')
 
     def render(self, note: Note, held_s: float, release_s: float = 0.0) -> np.ndarray:
-        """One note, mono float32, from a synthesizer at rest."""
+        """One note, mono float32, from a synthesizer at rest. Shape (n_samples,)."""
         return self.render_stereo(note, held_s, release_s).mean(0)
 
     def render_stereo(self, note: Note, held_s: float, release_s: float = 0.0) -> np.ndarray:

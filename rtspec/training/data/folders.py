@@ -146,7 +146,8 @@ class Clip:
         return np.array(kept, np.float32)
 
     def array(self, version: str) -> np.ndarray:
-        """One version as it is kept (int16 or float32), mapped from the disk: only what is used is read."""
+        """One version as it is kept (int16 or float32), mapped from the disk: only what is used is read. Shape
+        (channels, n_samples)."""
         path = self.folder / f"{version}.npy"
         try:
             return np.load(path, mmap_mode="r")
@@ -155,7 +156,8 @@ class Clip:
 
 
 def keep_clip(folder: Path, versions: dict[str, np.ndarray], facts: dict) -> Clip:
-    """Write a clip; its facts come last, so a folder with facts is whole."""
+    """Write a clip; its facts come last, so a folder with facts is whole. Versions are int16 or float32 of shape
+    (channels, n_samples)."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, array in versions.items():
@@ -196,7 +198,8 @@ def distinct(found: Iterable[Clip], version: str = "original") -> list[Clip]:
 
 
 def read_excerpts(items: Iterable[Track], sample_rate: int, seconds: float) -> Iterable[tuple[Track, np.ndarray]]:
-    """The middle of each track, at most so many seconds; files that cannot be read are left out."""
+    """The middle of each track, at most so many seconds; files that cannot be read are left out. Float32 of shape
+    (channels, n_samples)."""
     for track in items:
         try:
             start = max(0.0, (track.seconds - seconds) / 2)
@@ -214,6 +217,10 @@ def chances(found: Sequence[Clip], codec_free_share: float = 0.0) -> np.ndarray:
     ----------
     codec_free_share : float
         What clips with the source "codec-free" have of it, where there are both.
+
+    Returns
+    -------
+    ndarray, float64, shape (n_clips,)
     """
     facts = [clip.facts for clip in found]
     lengths = np.array([each.get("n_samples", 1) / each.get("sample_rate", 1) for each in facts], np.float64)

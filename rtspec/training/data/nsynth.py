@@ -39,7 +39,7 @@ class NoteFile:
     velocity: int
 
     def audio(self, sample_rate: int) -> np.ndarray:
-        """The note, mono float32 at a sample rate in Hz."""
+        """The note, mono float32 at a sample rate in Hz. Shape (n_samples,)."""
         with Reader(self.path, sample_rate) as reader:
             return np.concatenate([chunk.mean(0) for chunk in reader.chunks()]).astype(np.float32)
 

@@ -101,13 +101,14 @@ class SceneMixer:
 
 
 def at_speed(sound: np.ndarray, speed: float) -> np.ndarray:
-    """Played faster or slower, by linear interpolation."""
+    """Played faster or slower, by linear interpolation. Mono float32 of shape (n_samples,)."""
     times = np.arange(0, len(sound) - 1, speed)
     return np.interp(times, np.arange(len(sound)), sound).astype(np.float32)
 
 
 def filled(sound: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` samples: a piece of a long sound, a loop of a middling one, a short one now and then."""
+    """`n` samples: a piece of a long sound, a loop of a middling one, a short one now and then. Mono float32 of shape
+    (n,)."""
     if len(sound) >= n:
         start = rng.integers(len(sound) - n + 1)
         return sound[start : start + n].copy()
@@ -129,7 +130,7 @@ def _is_steady(sound: np.ndarray) -> bool:
 
 
 def in_room(sound: np.ndarray, rt60_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Behind a direct path and an exponentially decaying tail."""
+    """Behind a direct path and an exponentially decaying tail. Mono float32 of shape (n_samples,)."""
     n = round(min(rt60_s, 1.0) * SAMPLE_RATE)
     tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / (rt60_s * SAMPLE_RATE))
     tail *= rng.uniform(0.2, 1.0) / np.sqrt(np.sum(tail**2))

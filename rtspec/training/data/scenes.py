@@ -246,7 +246,7 @@ class Mixer:
         return _fill(sound, round(SCENE_S * SAMPLE_RATE), rng) * 10 ** (rng.uniform(-15, 0) / 20)
 
     def sound(self, path: Path) -> np.ndarray:
-        """A file's first minute, mono, behind the common low-pass; decoded once."""
+        """A file's first minute, mono, behind the common low-pass; decoded once. Float32 of shape (n_samples,)."""
         if path not in self._decoded:
             from ...audio.files import read
 

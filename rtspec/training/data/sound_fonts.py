@@ -92,7 +92,7 @@ class SoundFont:
         return str(synth.sfpreset_name(font, 0, program))
 
     def render(self, note: Note, held_s: float, release_s: float = 0.0, cents: float = 0.0) -> np.ndarray:
-        """One note, mono float32; `cents` tunes it, at most a semitone up or down."""
+        """One note, mono float32; `cents` tunes it, at most a semitone up or down. Shape (n_samples,)."""
         synth, font = self._synth
         synth.program_select(0, font, 0, note.program)
         synth.pitchbend(0, round(8192 + cents / 200 * 8191))
@@ -111,7 +111,7 @@ class SoundFont:
 
 
 def is_usable(audio: np.ndarray) -> bool:
-    """Whether a note sounds and does not clip."""
+    """Whether a note sounds and does not clip. Mono float32 of shape (n_samples,)."""
     return SILENT < float(np.max(np.abs(audio), initial=0.0)) < CLIPPED
 
 

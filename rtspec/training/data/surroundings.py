@@ -173,7 +173,8 @@ def _language_is_test(path: Path) -> bool:
 
 
 def decoded(found: Iterable[Source]) -> Iterator[tuple[Source, np.ndarray]]:
-    """Each sound's first minute, mono at 16 kHz; what cannot be read, or is silent, is left out."""
+    """Each sound's first minute, mono at 16 kHz; what cannot be read, or is silent, is left out. Float32 of shape
+    (n_samples,)."""
     for source in found:
         try:
             sound = read(source.path, SAMPLE_RATE)[0].mean(axis=0)[: round(LAYER_S * SAMPLE_RATE)]

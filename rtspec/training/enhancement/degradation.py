@@ -20,13 +20,13 @@ _SEARCH_SAMPLES = 4096
 
 
 def within_range(audio: np.ndarray, peak: float = 0.95) -> np.ndarray:
-    """The sound, turned down where it exceeds `peak`: a coder would clip it."""
+    """The sound, turned down where it exceeds `peak`: a coder would clip it. Float32 of shape (channels, n_samples)."""
     loudest = float(np.abs(audio).max(initial=0.0))
     return audio if loudest <= peak else (audio * (peak / loudest)).astype(np.float32)
 
 
 def mp3(audio: np.ndarray, sample_rate: int, kbps: int) -> np.ndarray:
-    """Coded as constant-bit-rate MP3 and decoded; see :func:`coded`."""
+    """Coded as constant-bit-rate MP3 and decoded; see :func:`coded`. Float32 of shape (channels, n_samples)."""
     return coded(audio, sample_rate, "mp3", kbps)
 
 
@@ -133,7 +133,8 @@ def denser(parts: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generat
 def equalised(sounds: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Sounds turned alike: treble from a corner between 1 and 6 kHz by 4 dB down to 12 dB up, bass by 6 dB either way.
 
-    Music differs in little so much as in its treble, and the data's is weak. What a coder left out stays out.
+    Music differs in little so much as in its treble, and the data's is weak. What a coder left out stays out. Float32
+    of shape (channels, n_samples) each.
     """
     high = butter(1, np.exp(rng.uniform(np.log(1000.0), np.log(6000.0))), "high", fs=sample_rate, output="sos")
     low = butter(1, rng.uniform(80.0, 400.0), fs=sample_rate, output="sos")

@@ -54,7 +54,8 @@ def _layer(n_in: int, n_out: int, kernel: int) -> nn.Sequential:
 
 
 def trained(folder: str | Path) -> Callable[[np.ndarray, int], np.ndarray]:
-    """The network of a training's folder as a method of the evaluation: (sound, sample_rate) → sound."""
+    """The network of a training's folder as a method of the evaluation: (sound, sample_rate) → sound. Sounds are
+    float32 of shape (channels, n_samples)."""
     network = WaveUNet().eval()
     load_best(network, folder)
 

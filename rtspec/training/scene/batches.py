@@ -39,7 +39,7 @@ class Pool:
         self.targets = np.stack([target for target, _ in made])
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Features (n, rows, n_frames) and probabilities that are wanted, (n, n_classes)."""
+        """Features (n, rows, n_frames) and probabilities that are wanted, (n, n_classes). Both float32."""
         chosen = rng.integers(len(self.features), size=n)
         return _varied(self.features[chosen], rng), self.targets[chosen]
 
@@ -71,7 +71,7 @@ class Pieces:
         self._n = FEATURES[network](np.zeros(round(CLIP_S * SAMPLE_RATE), np.float32)).shape[1]
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """As :class:`Pool`'s."""
+        """As :class:`Pool`'s. Float32 of shapes (n, rows, n_frames) and (n, n_classes)."""
         labels = rng.integers(len(self.labels), size=n)
         chosen = [self._by_label[k][rng.integers(len(self._by_label[k]))] for k in labels]
         pieces = np.stack([_piece(self._features[k], self._n, rng) for k in chosen])
@@ -79,7 +79,7 @@ class Pieces:
 
 
 def sound_of(scene: Scene) -> np.ndarray:
-    """A scene's sound, mono at 16 kHz."""
+    """A scene's sound, mono at 16 kHz. Float32 of shape (n_samples,)."""
     return np.ascontiguousarray(read(scene.path, SAMPLE_RATE)[0].mean(axis=0), np.float32)
 
 

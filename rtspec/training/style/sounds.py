@@ -43,7 +43,7 @@ class Style:
 
     @property
     def judged(self) -> np.ndarray:
-        """At the judges' rate."""
+        """At the judges' rate. Mono float32 of shape (n_samples,)."""
         return resample_poly(self.sound, RATE // 150, SAMPLE_RATE // 150).astype(np.float32)
 
     def spectrum(self) -> np.ndarray:
@@ -112,7 +112,7 @@ class Contents:
         self._groups = [_sources(Path(folder)) for folder in folders]
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """`n` samples at 48 kHz, mono, float32; all folders as often."""
+        """`n` samples at 48 kHz, mono, float32; all folders as often. Shape (n,)."""
         if not self._groups:
             return made_up(rng, n)
         for _ in range(20):
@@ -150,7 +150,7 @@ def _excerpt(source, rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def made_up(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Notes, strokes and bursts of noise at random: a content where none is given."""
+    """Notes, strokes and bursts of noise at random: a content where none is given. Float32 of shape (n,)."""
     time, out = np.arange(n) / SAMPLE_RATE, np.zeros(n)
     for _ in range(rng.integers(6, 24)):
         start, hz = rng.uniform(0, n / SAMPLE_RATE), 2 ** rng.uniform(6, 10.5)
@@ -181,7 +181,8 @@ class Batches:
         self._only = list(range(len(styles))) if only is None else list(only)
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
-        """Features, spectra, levels, weights, sounds of styles and spectra of noise, and the judge's seed."""
+        """Features, spectra, levels, weights, sounds of styles and spectra of noise, float32 and complex64 arrays whose
+        first axis is n, and the judge's seed, int64."""
         order = np.concatenate([rng.permutation(self._only) for _ in range(-(-n // len(self._only)))])[:n]
         items = [self._item(rng, int(which)) for which in order]
         return (*(np.stack(part) for part in zip(*items, strict=True)), np.array(int(rng.integers(1 << 31))))

@@ -66,7 +66,8 @@ def measured_courses(
 
 
 def nobody_like(names: tuple[str, ...], drifts: np.ndarray) -> Courses:
-    """Courses of which only the timbre is known yet."""
+    """Courses of which only the timbre is known yet. Drifts are float32 of shape (n_names, n_keys, n_times,
+    n_latents)."""
     return Courses(names, Levels.of_nobody(), drifts, Levels.of_nobody())
 
 

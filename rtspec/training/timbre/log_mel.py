@@ -61,7 +61,7 @@ def _filters() -> np.ndarray:
 
 @cache
 def mel_centres_hz() -> np.ndarray:
-    """Centres of the bands."""
+    """Centres of the bands. Float64 of shape (N_MELS,), Hz."""
     return mel_bands(mel_plan(), N_MELS, scale="htk").centres_hz
 
 
@@ -79,7 +79,8 @@ class Pictures:
     pictures: np.ndarray
 
     def parts(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Numbers of the notes for training, validation and test: by chance, as in the paper."""
+        """Numbers of the notes for training, validation and test: by chance, as in the paper. Three arrays int64 of
+        shape (n_notes of that part,)."""
         order = np.random.default_rng(seed).permutation(len(self.programs))
         first, second = (round(sum(SHARES[:k]) * len(order)) for k in (1, 2))
         return order[:first], order[first:second], order[second:]
@@ -116,6 +117,6 @@ def read(folder: str | Path) -> Pictures:
 
 
 def mean_scores(again: Callable[[np.ndarray], np.ndarray], pictures: np.ndarray) -> dict[str, float]:
-    """Means of the paper's measures over pictures (n, bands, frames), each told again by `again`."""
+    """Means of the paper's measures over pictures (n, bands, frames), each told again by `again`. They are float32."""
     rows = [picture_scores(again(p), p, mel_centres_hz(), RANGE_DB) for p in pictures.astype(np.float32)]
     return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]}

@@ -91,8 +91,8 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def start_from(self, weights: dict[str, np.ndarray]) -> None:
-        """Take the weights of an earlier one (tensors by name), which may have had fewer latents: the new ones begin
-        at chance, and unheard."""
+        """Take the weights of an earlier one (tensors by name), which may have had fewer latents: the new ones begin at
+        chance, and unheard. They are float32, of any shape."""
         there = {name: torch.from_numpy(weights[name].copy()) for name in self.state_dict() if ".body." in name}
         last, first = (of_kind(layer, nn.Linear) for layer in (self.encoder.body[-1], self.decoder.body[0]))
         n = len(there["encoder.body.4.bias"])
@@ -168,7 +168,7 @@ class Instrument(nn.Module):
 
     @classmethod
     def inside(cls, autoencoder: Autoencoder, performer: Performer, latents: np.ndarray) -> "Instrument":
-        """With the hull that holds 99.5 % of these notes' latents, (n_notes, N_LATENTS)."""
+        """With the hull that holds 99.5 % of these notes' latents, (n_notes, N_LATENTS). They are float32."""
         deviations = latents.std(0)
         reach = float(np.quantile(np.sqrt(((latents / deviations) ** 2).sum(1)), 0.995))
         return cls(autoencoder, performer, torch.from_numpy(deviations.astype(np.float32)), reach).eval()

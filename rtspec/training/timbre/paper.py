@@ -274,7 +274,7 @@ def reconstruction_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor
 
 
 def reconstruction_scores(network: nn.Module, pictures: np.ndarray) -> dict[str, float]:
-    """Means of the paper's measures over pictures (n, bands, frames)."""
+    """Means of the paper's measures over pictures (n, bands, frames). They are float32."""
 
     def again(picture: np.ndarray) -> np.ndarray:
         with torch.no_grad():

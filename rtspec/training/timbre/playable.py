@@ -73,14 +73,14 @@ def _loss_of(network: Autoencoder, z: Tensor, note: tuple[Tensor, Tensor], level
 
 
 def partial_f1(made_db: np.ndarray, wanted_db: np.ndarray) -> np.ndarray:
-    """F1 of which partials lie within 30 dB of the strongest, one for each frame of (n_frames, N_PARTIALS)."""
+    """F1 of which partials lie within 30 dB of the strongest, one for each frame of float32 (n_frames, N_PARTIALS)."""
     there = [x > x.max(-1, keepdims=True) - HEARD_BELOW_PEAK_DB for x in (made_db, wanted_db)]
     both = (there[0] & there[1]).sum(-1)
     return 2 * both / np.maximum(1, there[0].sum(-1) + there[1].sum(-1))
 
 
 def moment_validation(levels: NoteLevels, chosen: np.ndarray, n: int = 8192) -> Callable[[nn.Module], float]:
-    """1 - F1 of the partials over moments of the chosen notes."""
+    """1 - F1 of the partials over moments of the chosen notes. `chosen` is bool of shape (n_notes,)."""
     generator = np.random.default_rng(0)
     note, time = np.nonzero(levels.heard & chosen[:, None])
     picked = generator.integers(len(note), size=n)
@@ -149,7 +149,8 @@ def usual_timbre(notes: np.ndarray, latents: np.ndarray) -> tuple[np.ndarray, np
 def principal_axes(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Axes in the order of the variance they explain, and that share, of note latents (n_notes, N_LATENTS) around 0.
 
-    An axis is scaled so that 99 % of the notes lie from -1 to 1 on it.
+    An axis is scaled so that 99 % of the notes lie from -1 to 1 on it. Float64, of shapes (N_LATENTS, N_LATENTS) and
+    (N_LATENTS,).
     """
     _, spread, directions = np.linalg.svd(latents, full_matrices=False)
     reach = np.quantile(np.abs(latents @ directions.T), 0.99, axis=0)
@@ -161,7 +162,7 @@ def onto_principal_axes(autoencoder: Autoencoder, levels: NoteLevels) -> tuple[n
 
     Returns
     -------
-    share : ndarray, shape (N_LATENTS,)
+    share : ndarray, float64, shape (N_LATENTS,)
         Of the variance that each axis explains.
     paths : Paths
         The notes there.

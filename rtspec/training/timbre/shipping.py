@@ -24,7 +24,7 @@ _PLAYED = (48, 84)
 
 
 def latent_map(paths: Paths, share: np.ndarray, names: dict[int, str]) -> LatentMap:
-    """Where each training instrument lies: the mean of its notes."""
+    """Where each training instrument lies: the mean of its notes. `share` is float64 of shape (n_latents,)."""
     kept = [p for p in PROGRAMS if p not in VALIDATION_PROGRAMS]
     instruments = {names[p]: _place(paths, p) for p in kept}
     return LatentMap({name: _place(paths, p) for name, p in ANCHORS.items()}, instruments, [float(s) for s in share])
@@ -82,7 +82,8 @@ def ship_instrument(instrument: Instrument, paths: Paths, places: LatentMap, fol
 
 
 def example_voices(paths: Paths, n_frames: int = 40) -> np.ndarray:
-    """Voices whose latents are those of training notes, one after another: what the golden file holds."""
+    """Voices whose latents are those of training notes, one after another: what the golden file holds. Float32 of shape
+    (n_frames, voices, inputs of each)."""
     generator = np.random.default_rng(0)
     voices = np.zeros((n_frames, _VOICES, N_ASKED), np.float32)
     voices[..., :N_LATENTS] = paths.latents[generator.integers(len(paths.latents), size=(n_frames, _VOICES))]
@@ -133,7 +134,7 @@ def ship_encoder(autoencoder: Autoencoder, levels: NoteLevels, folder: Path, car
 
 
 def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
-    """Moments of training notes: what the golden file holds."""
+    """Moments of training notes: what the golden file holds. Float32 of shape (n_frames, n_levels + 2)."""
     generator = np.random.default_rng(0)
     note, time = np.nonzero(levels.heard)
     picked = generator.integers(len(note), size=n_frames)
@@ -145,7 +146,8 @@ def example_features(levels: NoteLevels, n_frames: int = 40) -> np.ndarray:
 
 
 def ship_paper(network: StackedAutoencoder, pictures: np.ndarray, folder: Path, card: str) -> Path:
-    """Write the paper's autoencoder without a dense layer as a package that streams."""
+    """Write the paper's autoencoder without a dense layer as a package that streams. Pictures are float32 of shape (n,
+    n_bands, n_frames), 0 to 1."""
     return _ship(
         StreamedAutoencoder(network),
         {"pictures": pictures[:1, :, :192].astype(np.float32)},

@@ -134,7 +134,7 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
 
 
 def weights_of(package: str) -> dict[str, np.ndarray]:
-    """Tensors of a packaged model by their names."""
+    """Tensors of a packaged model by their names. Of the model's shapes and dtypes."""
     proto = read_proto(find(package))
     return {each.name: onnx.numpy_helper.to_array(each) for each in proto.graph.initializer}
 

@@ -13,7 +13,7 @@ import soundfile
 from rtspec.audio import files
 from rtspec.audio.decoding import flac_frames, flac_mending
 from rtspec.audio.decoding.flac import _metadata as metadata
-from rtspec.audio.decoding.views import Given, Span, View
+from rtspec.audio.decoding.views import Bytes, Span, View
 from rtspec.audio.riff_chunks import is_sound_alone
 from rtspec.audio.tags import read_tags
 from rtspec.errors import AudioFileError
@@ -382,7 +382,7 @@ def test_a_format_of_ffmpegs_is_refused_in_one_line_without_it(tmp_path, sound, 
 def test_a_view_reads_its_pieces_as_one_file(tmp_path):
     (tmp_path / "a").write_bytes(bytes(range(100)))
     with (tmp_path / "a").open("rb") as file:
-        view = View([Given(b"head"), Span(file, 10, 20), Span(file, 50, 50), Span(file, 90, 200)])
+        view = View([Bytes(b"head"), Span(file, 10, 20), Span(file, 50, 50), Span(file, 90, 200)])
         wanted = b"head" + bytes(range(10, 20)) + bytes(range(90, 100))
         got = bytearray(200)
         assert view.readinto(got) == len(wanted) and got[: len(wanted)] == wanted
