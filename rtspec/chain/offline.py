@@ -40,15 +40,18 @@ class Node(Protocol):
     @property
     def early(self) -> np.ndarray:
         """What comes out before the sound's start: float32, (channels, n_samples)."""
+        ...
 
     def lie(self, lead: int, before: "Node | None") -> None:
         """In a stream the sound gets here `lead` samples late, from the node `before`; None where that was silent."""
 
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
+        ...
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
+        ...
 
     def reset(self) -> None: ...
 

@@ -156,8 +156,8 @@ def narrowest(model: ModelProto) -> str:
 
 
 def wrong_frames(wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str = "float32") -> np.ndarray:
-    """Which frames along an axis hold other numbers than they should, beyond rounding to them or to `number` inside. Two
-    outputs of one shape and dtype; bool of shape (n_frames,) comes back."""
+    """Which frames along an axis hold other numbers than they should, beyond rounding to them or to `number` inside.
+    Two outputs of one shape and dtype; bool of shape (n_frames,) comes back."""
     others = tuple(i for i in range(wanted.ndim) if i != axis)
     if wanted.dtype.kind != "f":
         return np.asarray((wanted != streamed).any(others))

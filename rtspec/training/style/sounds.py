@@ -181,8 +181,8 @@ class Batches:
         self._only = list(range(len(styles))) if only is None else list(only)
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
-        """Features, spectra, levels, weights, sounds of styles and spectra of noise, float32 and complex64 arrays whose
-        first axis is n, and the judge's seed, int64."""
+        """Features, spectra, levels, weights, sounds of styles and spectra of noise, float32 and complex64 arrays of
+        shape (n, …), and the judge's seed, int64."""
         order = np.concatenate([rng.permutation(self._only) for _ in range(-(-n // len(self._only)))])[:n]
         items = [self._item(rng, int(which)) for which in order]
         return (*(np.stack(part) for part in zip(*items, strict=True)), np.array(int(rng.integers(1 << 31))))

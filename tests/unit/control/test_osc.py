@@ -264,7 +264,7 @@ def test_only_so_many_subscribe_and_those_that_are_gone_do_no_harm(server, toys)
         range(1000 + 2 * MOST_SUBSCRIBERS, 1000 + 3 * MOST_SUBSCRIBERS)
     )
     toys[0].parameters["morph"].value = 1.0
-    until(lambda: server._told[MORPH.removeprefix("/rtspec/")] == 1.0)
+    until(lambda: server._sent[MORPH.removeprefix("/rtspec/")] == 1.0)
     assert server.active and server.failures == 0
 
 

@@ -77,7 +77,7 @@ def test_what_was_written_and_what_waits_to_be_read_keep_their_pitch():
     for ring in before.exchange._recording or ():
         ring.write(tone(OLD))
     handing.go_on(after.exchange, NEW)
-    given = existing(handing._given)
+    given = existing(handing._input)
     written = given.read(len(given))[:, 0]
     assert abs(len(written) - ready * NEW / OLD) < 1 and pitch_hz(written, NEW) == pytest.approx(1000, abs=3)
     heard = handing.take(0, after.exchange)[:, 0]
