@@ -97,9 +97,9 @@ class Tagger:
         lead = (PLAN.length - PLAN.hop) // PLAN.hop
         spectra = stft(held[: (n_frames - 1) * PLAN.hop + PLAN.length], PLAN)[:, lead : lead + n_frames]
         made = self._player.process(np.abs(spectra)[np.newaxis].astype(np.float32))[0].T
-        return [self._decision(row) for row in made]
+        return [self._judged(row) for row in made]
 
-    def _decision(self, probabilities: np.ndarray) -> tuple[str, np.ndarray]:
+    def _judged(self, probabilities: np.ndarray) -> tuple[str, np.ndarray]:
         self.probabilities = probabilities
         scene = self._decision.note(probabilities)
         return (self.labels[scene] if scene >= 0 else UNKNOWN), probabilities
