@@ -19,8 +19,7 @@ RATE, BLOCK = 48000, 128
 KINDS = {
     "2 BandwidthExtension": lambda: [rtspec.BandwidthExtension(crossover_hz=8000) for _ in range(2)],
     "4 BandwidthExtension": lambda: [rtspec.BandwidthExtension(crossover_hz=8000) for _ in range(4)],
-    "2 SpectralInversion": lambda: [rtspec.SpectralInversion() for _ in range(2)],
-    "tilt-gate beside SpectralInversion": lambda: [rtspec.OnnxProcessor("tilt-gate"), rtspec.SpectralInversion()],
+    "4 SpectralInversion": lambda: [rtspec.SpectralInversion() for _ in range(4)],
 }
 
 

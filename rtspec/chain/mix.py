@@ -20,8 +20,8 @@ class Mix(Plugin, Pedalboard):
 
     Notes
     -----
-    Where two chains or more hold processors of frames or instruments and there are two cores, they are shared out
-    between two threads; each sample is what one thread would give.
+    Where four processors of frames or instruments or more stand side by side and there are two cores, the chains are
+    shared out between two threads, two for each at least; each sample is what one thread would give.
 
     An edit inside it while it plays cross-fades to the whole mix anew; what stands beside the mix keeps its state.
 

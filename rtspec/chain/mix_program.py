@@ -12,6 +12,9 @@ from .plugin import Composite, Plugin
 from .program import Program, audio_buffer
 from .summing import silence_stage, sum_stage
 
+WORTH_A_THREAD = 2
+"""Heavy plugins of each thread at least: to wake one and to wait for it takes about 50 µs, as one light model does."""
+
 Prepared = list[tuple[object, Program]]
 """Plugins of a chain in order, each with what plays it."""
 
@@ -99,15 +102,15 @@ def _side(chain: Prepared, x: np.ndarray, lag: int) -> tuple[list[Row], np.ndarr
 
 
 def _side_by_side(sides: list[list[Row]], weights: list[int], x: np.ndarray) -> tuple[list[Row], list[Stage]]:
-    """The rows of all sides, and new stages: on two threads where two sides or more are heavy and there are cores."""
-    if cores() < 2 or sum(weight > 0 for weight in weights) < 2:
-        return [row for side in sides for row in side], []
+    """The rows of all sides, and new stages: on two threads where there are cores, and enough for each of them."""
     shares: tuple[list[Row], list[Row]] = ([], [])
     loads = [0, 0]
     for weight, side in sorted(zip(weights, sides, strict=True), key=lambda both: -both[0]):
         lighter = int(loads[1] < loads[0])
         loads[lighter] += weight
         shares[lighter].extend(side)
+    if cores() < 2 or min(loads) < WORTH_A_THREAD:
+        return [row for side in sides for row in side], []
     both = Beside(*shares)
     return [both.row(x, x)], [both]
 
