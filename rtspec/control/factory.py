@@ -24,8 +24,8 @@ FACTORY_PROGRAM = 100
 def factory_presets(target: Any) -> list[Preset]:
     """The presets that come with rtspec for these processors: those of all, and those of the single ones among them.
 
-    Native plugins are as they were set up in all of them. They
-    have the MIDI programs from :data:`FACTORY_PROGRAM` on."""
+    They have the MIDI programs from :data:`FACTORY_PROGRAM` on, and leave native plugins as those were set up.
+    """
     directory = as_directory(target)
     places, own = directory.places(), {id(p.parameters): p for p in controlled(directory.processors())}
     offered = [(at, table, own[id(table)].factory_presets) for at, table in places if id(table) in own]

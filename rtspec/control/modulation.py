@@ -5,7 +5,7 @@ from the start, shaped by a curve, smoothed by attack and release, and moves a p
 around the value that the user gives it. Compiled code does all that, so a stream gives what a render gives.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ CURVES = ("linear", "square", "cube")
 MOST_ROUTES = 256
 """In a file."""
 
-_SHAPED = ("depth", "curve", "attack_s", "release_s")
+SHAPED = ("depth", "curve", "attack_s", "release_s")
+"""What of a route says how its source moves its parameter."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,17 @@ class Route:
 
     source: Source
     parameter: Parameter
-    depth: float
+    depth: float = 1.0
     curve: str = "linear"
     attack_s: float = 0.0
     release_s: float = 0.0
+
+    def __post_init__(self):
+        _check("depth", self.depth, -1.0, 1.0)
+        _check("attack_s", self.attack_s, 0.0, 60.0)
+        _check("release_s", self.release_s, 0.0, 60.0)
+        if self.curve not in CURVES:
+            raise InvalidValue(f"curve={self.curve!r} is not known; choose one of {', '.join(CURVES)}")
 
 
 class Matrix:
@@ -153,29 +161,17 @@ class Matrix:
         attack_s, release_s : float
             Time constants away from nothing and back, 0 to 60 s.
         """
-        route = self._route(source, parameter, depth, curve, attack_s, release_s)
+        shape = {"depth": depth, "curve": curve, "attack_s": attack_s, "release_s": release_s}
+        route = self._route(source, parameter, shape)
         self._set((*self.routes, route))
         return route
 
-    def _route(
-        self,
-        source: Source | str,
-        parameter: Parameter | str,
-        depth: float = 1.0,
-        curve: str = "linear",
-        attack_s: float = 0.0,
-        release_s: float = 0.0,
-    ) -> Route:
+    def _route(self, source: Source | str, parameter: Parameter | str, shape: dict[str, Any]) -> Route:
         found = self._source(source) if isinstance(source, str) else source
         place = Directory(self._board).parameter(parameter) if isinstance(parameter, str) else parameter
         if not place.is_timed:
             raise InvalidValue(f"{place.name} belongs to a native plugin, which no route moves; move one of rtspec's")
-        _check("depth", depth, -1.0, 1.0)
-        _check("attack_s", attack_s, 0.0, 60.0)
-        _check("release_s", release_s, 0.0, 60.0)
-        if curve not in CURVES:
-            raise InvalidValue(f"curve={curve!r} is not known; choose one of {', '.join(CURVES)}")
-        return Route(found, place, float(depth), curve, float(attack_s), float(release_s))
+        return Route(found, place, **shape)
 
     def _set(self, routes: tuple[Route, ...]) -> None:
         self.routes = routes
@@ -187,8 +183,7 @@ class Matrix:
 
     def reshape(self, route: Route, **shaped: Any) -> Route:
         """Another depth, curve, attack or release for a route, which keeps its place."""
-        now = {name: getattr(route, name) for name in _SHAPED}
-        other = self._route(route.source, route.parameter, **{**now, **shaped})
+        other = replace(route, **shaped)
         self._set(tuple(other if each is route else each for each in self.routes))
         return other
 
@@ -207,7 +202,7 @@ class Matrix:
             {
                 "source": self._words(route.source),
                 "parameter": directory.address_of(route.parameter),
-                **{name: getattr(route, name) for name in _SHAPED},
+                **{name: getattr(route, name) for name in SHAPED},
             }
             for route in self.routes
         ]
@@ -226,12 +221,10 @@ class Matrix:
         self._set(tuple(self._read(f"{name}: route {i}", entry) for i, entry in enumerate(listed, 1)))
 
     def _read(self, where: str, entry: Any) -> Route:
-        found = documents.known(
-            where, documents.entries(where, "entry", entry, dict), ("source", "parameter", *_SHAPED)
-        )
+        found = documents.known(where, documents.entries(where, "entry", entry, dict), ("source", "parameter", *SHAPED))
         source, parameter = (documents.text(where, key, found.get(key)) for key in ("source", "parameter"))
         try:
-            return self._route(source, parameter, **{key: found[key] for key in _SHAPED if key in found})
+            return self._route(source, parameter, {key: found[key] for key in SHAPED if key in found})
         except InvalidValue as error:
             raise InvalidValue(f"{where}: {error}") from None
 

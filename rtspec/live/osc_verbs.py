@@ -21,6 +21,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..control.modulation import SHAPED
 from ..errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _ROOT = "/rtspec"
 _MATRIX = f"{_ROOT}/modulation"
-_SHAPE = ("depth", "curve", "attack_s", "release_s")
 
 
 def osc_verbs(
@@ -71,13 +71,13 @@ def _routes(matrix: "Matrix") -> list:
 
 
 def _added(matrix: "Matrix", arguments: list) -> list:
-    if not 2 <= len(arguments) <= 2 + len(_SHAPE) or not all(isinstance(word, str) for word in arguments[:2]):
+    if not 2 <= len(arguments) <= 2 + len(SHAPED) or not all(isinstance(word, str) for word in arguments[:2]):
         raise InvalidValue(
             f"{_MATRIX}/add takes a source and a parameter in words, then depth, curve, attack and release;"
             " send 'lfo:0.5' 'z1' 0.3, say"
         )
     source, parameter, *shape = arguments
-    matrix.add(source, parameter, **dict(zip(_SHAPE, shape, strict=False)))
+    matrix.add(source, parameter, **dict(zip(SHAPED, shape, strict=False)))
     return _routes(matrix)[-1:]
 
 

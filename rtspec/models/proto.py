@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,23 +103,17 @@ def check_graph_alone(proto: "ModelProto") -> None:
 
 def in_order(proto: "ModelProto") -> None:
     """Put each node behind those that it reads: converters append their casts, which onnxruntime takes and ONNX not."""
-    made = {name for node in proto.graph.node for name in node.output if name}
-    ready: set[str] = set()
-    ordered: list[NodeProto] = []
-    waiting = list(proto.graph.node)
-    while waiting:
-        later = []
-        for node in waiting:
-            if _read_by(node) & made <= ready:
-                ordered.append(node)
-                ready.update(node.output)
-            else:
-                later.append(node)
-        if len(later) == len(waiting):
-            return  # a circle, of which the checker tells
-        waiting = later
+    nodes = list(proto.graph.node)
+    maker = {name: i for i, node in enumerate(nodes) for name in node.output if name}
+    reads = [{maker[name] for name in _read_by(node) if name in maker} for node in nodes]
+    if all(i > max(read, default=-1) for i, read in enumerate(reads)):
+        return
+    try:
+        order = list(TopologicalSorter(dict(enumerate(reads))).static_order())
+    except CycleError:
+        return  # of which the checker tells
     proto.graph.ClearField("node")
-    proto.graph.node.extend(ordered)
+    proto.graph.node.extend(nodes[i] for i in order)
 
 
 def _read_by(node: "NodeProto") -> set[str]:

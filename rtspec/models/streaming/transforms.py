@@ -67,6 +67,6 @@ def _written(model: ModelProto, node: NodeProto, taps: np.ndarray, step: int) ->
         ("Transpose", [f"{output}/apart"], output, {"perm": [0, 3, 2, 1]}),
     ]
     return [
-        helper.make_node(op, are_known, [made], name=made if made != output else node.name or output, **options)
-        for op, are_known, made, options in steps
+        helper.make_node(op, inputs, [made], name=made if made != output else node.name or output, **options)
+        for op, inputs, made, options in steps
     ]

@@ -130,13 +130,13 @@ def filter_bands(state, x, n, y):
     """`n` planar float32 samples of each channel → as many, filtered; with all gains at 0 and no cut the same to the
     bit."""
     s = PARAMETRIC(state)
-    heard, given, done = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), 0
+    came, go, done = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), 0
     while done < n:
         if s.at % TICK == 0:
             _tick(s)
         piece = min(n - done, TICK - s.at % TICK)
         for c in range(s.channels):
-            _sound(s, c, heard[c], given[c], done, piece)
+            _sound(s, c, came[c], go[c], done, piece)
         s.at += piece
         done += piece
     return n

@@ -147,7 +147,7 @@ def _sound(s, c, x, out, first, n):
 def equalize(state, x, n, y):
     """`n` planar float32 samples of each channel → as many, equalized; where all gains are 0, the same to the bit."""
     s = EQUALIZER(state)
-    heard, cleaned, done = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), 0
+    came, go, done = float_rows(x, s.channels, STRIDE), float_rows(y, s.channels, STRIDE), 0
     while done < n:
         if s.at % s.tick == 0:
             _tick(s)
@@ -155,7 +155,7 @@ def equalize(state, x, n, y):
             _grid(s)
         piece = min(n - done, GRID - s.at % GRID)
         for c in range(s.channels):
-            _sound(s, c, heard[c], cleaned[c], done, piece)
+            _sound(s, c, came[c], go[c], done, piece)
         s.at += piece
         done += piece
     return n
