@@ -10,6 +10,9 @@ from ..buffers.step import Stage, step
 from ..buffers.views import copy, float_rows, part
 from .program import STRIDE
 
+RESERVE = "reserve"
+"""The latency item of delays that keep the chain's latency."""
+
 FADE_MS = 20.0
 """How long a cross-fade takes."""
 

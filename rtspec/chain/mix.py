@@ -3,9 +3,10 @@
 from ..control.controlled import instruments, listeners
 from .board import Pedalboard
 from .mix_offline import MixNode
-from .mix_program import MixProgram, prepared
+from .mix_program import MixProgram, Side, contents_of
 from .offline import Node
-from .plugin import Plugin, version_of
+from .plugin import Plugin
+from .program import audio_buffer
 
 
 class Mix(Plugin, Pedalboard):
@@ -23,7 +24,7 @@ class Mix(Plugin, Pedalboard):
     Where four processors of frames or instruments or more stand side by side and there are two cores, the chains are
     shared out between two threads, two for each at least; each sample is what one thread would give.
 
-    An edit inside it while it plays cross-fades to the whole mix anew; what stands beside the mix keeps its state.
+    An edit inside it while it plays fades the edited chain alone; the other chains play on with their state.
 
     Examples
     --------
@@ -61,12 +62,12 @@ class Mix(Plugin, Pedalboard):
     @property
     def version(self) -> tuple:
         """Equal as long as the same plugins, of the same structure, are in the same places."""
-        return tuple(tuple((p, version_of(p)) for p in chain) for _, chain in self.branches())
+        return tuple(contents_of(chain) for _, chain in self.branches())
 
     def prepare(self, sample_rate: float, channels: int, lead: int = 0) -> "MixProgram":
         """A program of its own state for one driver, in which the sound comes `lead` samples late."""
-        chains = [prepared(chain, sample_rate, channels, lead) for _, chain in self.branches()]
-        return MixProgram(chains, channels)
+        x = audio_buffer(channels)
+        return MixProgram([Side(chain, x, sample_rate, lead) for _, chain in self.branches()], x)
 
     def offline_node(self, sample_rate: float, channels: int) -> Node:
         """The mix in a chain that is driven from Python."""

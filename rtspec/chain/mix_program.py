@@ -1,15 +1,20 @@
-"""What plays chains side by side: their programs, delayed to meet, and the sum of their sounds."""
+"""What plays chains side by side: their programs, delayed to meet, and the sum of their sounds.
+
+A mix that is edited while it plays goes on with the chains that stay: the program after the edit has their very
+programs, and for the moment of the cross-fade both sums are made of what those give.
+"""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from ..buffers.step import Row, Stage
 from .beside import Beside, cores
-from .fading import delay_stage
+from .fading import RESERVE, delay_stage
 from .native import NativeStep
-from .plugin import Composite, Plugin
-from .program import Program, audio_buffer
+from .plugin import Composite, Holder, Plugin, version_of
+from .program import MAX_BLOCK, Program, audio_buffer
 from .summing import silence_stage, sum_stage
 
 WORTH_A_THREAD = 2
@@ -38,67 +43,206 @@ def program_of(plugin, sample_rate: float, channels: int, lead: int) -> Program:
     return NativeStep(plugin, sample_rate, channels, lead).program()
 
 
+def contents_of(plugins: list) -> tuple:
+    """What a chain plays: another one whenever its plugins, or the structure of one, are others."""
+    return tuple((plugin, version_of(plugin)) for plugin in plugins)
+
+
+class Side:
+    """One of chains side by side, which reads at the buffer `x`, float32 (channels, STRIDE).
+
+    Parameters
+    ----------
+    plugins : list
+    x : ndarray
+    sample_rate : float
+        Hz.
+    lead : int
+        How late the sound comes to it, samples.
+
+    Attributes
+    ----------
+    contents : tuple
+        What it plays (:func:`contents_of`).
+    chain : Prepared
+    rows : list of Row
+    place : ndarray, float32, shape (channels, STRIDE)
+        Where its sound is.
+    stages : list of Stage
+        What joins its programs.
+    """
+
+    def __init__(self, plugins: list, x: np.ndarray, sample_rate: float, lead: int):
+        self.contents = contents_of(plugins)
+        self.chain = prepared(plugins, sample_rate, len(x), lead)
+        self.rows, self.place, self.stages = list[Row](), x, list[Stage]()
+        for program in self.programs:
+            copy = sum_stage(len(x), first=True)
+            self.rows += [copy.row(self.place, program.x), *program.rows]
+            self.stages.append(copy)
+            self.place = program.y
+
+    @property
+    def programs(self) -> list[Program]:
+        """Of its plugins, in order."""
+        return [program for _, program in self.chain]
+
+    @property
+    def delay(self) -> int:
+        """Samples."""
+        return sum(program.latency_samples for program in self.programs)
+
+    @property
+    def weight(self) -> int:
+        """How many plugins in it are worth a thread: those that work on frames, and instruments."""
+        return sum(bool(program.latency_samples or program.inboxes) for program in self.programs)
+
+    @property
+    def owned(self) -> list:
+        """The native plugins in it that cannot play at a second place at the same time."""
+        return [native.plugin for program in self.programs for native in program.natives if native.owns]
+
+    def items(self) -> dict[str, int]:
+        """Its delay in samples by item."""
+        found: dict[str, int] = {}
+        for item, n in (pair for program in self.programs for pair in program.latency.items()):
+            found[item] = found.get(item, 0) + n
+        return found
+
+
+class _End(NamedTuple):
+    """What comes behind a side: a delay of `lag` samples, or nothing."""
+
+    lag: int
+    rows: list[Row]
+    place: np.ndarray
+    stages: list[Stage]
+
+
 class MixProgram(Program):
     """The programs of chains side by side, and their sum.
 
     Parameters
     ----------
-    chains : sequence of Prepared
-    channels : int
+    sides : sequence of Side
+    x : ndarray, float32, shape (channels, STRIDE)
+        Where they read.
+    before : MixProgram, optional
+        What played until now, which has some of the sides: it is never quicker than that.
 
     Attributes
     ----------
-    chains : as given
+    sides : as given
+    joining : list of Row
+        What has to be played in addition while the program before plays, for this one's sound as well.
     """
 
-    def __init__(self, chains: Sequence[Prepared], channels: int):
-        self.chains, x, y = chains, audio_buffer(channels), audio_buffer(channels)
-        delays = [_delay(chain) for chain in chains]
-        sides = [_side(chain, x, max(delays) - delay) for chain, delay in zip(chains, delays, strict=True)]
-        totals = [sum_stage(channels, first=i == 0) for i in range(len(chains))]
-        played, beside = _side_by_side([side[0] for side in sides], [_weight(chain) for chain in chains], x)
-        rows = [*played, *(total.row(place, y) for total, (_, place, _) in zip(totals, sides, strict=True))]
-        own = [*beside, *(stage for _, _, stages in sides for stage in stages), *totals]
-        if not chains:
-            own = [silence_stage(channels)]
-            rows = [own[0].row(x, y)]
-        programs = [program for chain in chains for _, program in chain]
+    def __init__(self, sides: Sequence[Side], x: np.ndarray, before: "MixProgram | None" = None):
+        self.sides, channels, y = list(sides), len(x), audio_buffer(len(x))
+        slowest = max(sides, key=lambda side: side.delay, default=None)
+        items = {} if slowest is None else slowest.items()
+        delay = sum(items.values())
+        reserve = max(0, (0 if before is None else before.latency_samples) - delay)
+        self._ends = [_end(side, delay + reserve - side.delay, before) for side in sides]
+        sums = _sums(channels, [end.place for end in self._ends], y)
+        rows = [[*side.rows, *end.rows] for side, end in zip(sides, self._ends, strict=True)]
+        played, beside = _side_by_side(rows, [side.weight for side in sides], x)
+        self.joining = [*self._more_than(before), *sums]
+        programs = [program for side in sides for program in side.programs]
+        behind = [stage for end in self._ends for stage in end.stages]
+        own = [*beside, *(stage for side in sides for stage in side.stages), *behind, *(row.held[0] for row in sums)]
         super().__init__(
-            rows,
+            [*played, *sums],
             [*(stage for program in programs for stage in program.stages), *own],
             x,
             y,
-            _items(chains[int(np.argmax(delays))]) if chains else {},
+            {**items, RESERVE: items.get(RESERVE, 0) + reserve} if reserve else items,
             keep=(programs,),
             inboxes=[inbox for program in programs for inbox in program.inboxes],
             natives=[native for program in programs for native in program.natives],
             listeners=[stage for program in programs for stage in program.listeners],
         )
 
+    def _more_than(self, before: "MixProgram | None") -> list[Row]:
+        """The rows that the program before has not."""
+        sides, ends = ([], []) if before is None else (before.sides, before._ends)
+        rows: list[Row] = []
+        for side, end in zip(self.sides, self._ends, strict=True):
+            rows += [] if any(side is one for one in sides) else side.rows
+            rows += [] if any(end is one for one in ends) else end.rows
+        return rows
+
+    def end_of(self, side: Side, lag: int) -> "_End | None":
+        """What stands behind a side here, if it delays by `lag` samples."""
+        found = (end for one, end in zip(self.sides, self._ends, strict=True) if one is side and end.lag == lag)
+        return next(found, None)
+
+    def _going_on(self, chains: list[list]) -> list["Side | None"]:
+        """The side for each chain that plays already; None for the others."""
+        left, found = list(self.sides), list[Side | None]()
+        for contents in map(contents_of, chains):
+            side = next((side for side in left if side.contents == contents), None)
+            found.append(side)
+            left = [one for one in left if one is not side]
+        return found
+
+    def can_become(self, chains: list[list]) -> bool:
+        """Whether :meth:`become` works: no native plugin that cannot be copied changes from one side to another."""
+        sides = self._going_on(chains)
+        coming = [p for chain, side in zip(chains, sides, strict=True) if side is None for p in _inside(chain)]
+        leaving = [p for one in self.sides if not any(one is side for side in sides) for p in one.owned]
+        return not any(one is plugin for one in leaving for plugin in coming)
+
+    def become(self, chains: list[list], sample_rate: float) -> "MixProgram":
+        """The program of these chains that goes on with those that play already, and their state."""
+        sides = self._going_on(chains)
+        both = zip(chains, sides, strict=True)
+        return MixProgram([side or _fresh_side(chain, self.x, sample_rate) for chain, side in both], self.x, self)
+
     def places(self, before: int) -> Iterator[tuple[object, Program, int, int]]:
         """Every plugin in it with its program, and the delays from a chain's start to its input and its output, if they
         are `before` at the mix's input."""
-        for chain in self.chains:
+        for side in self.sides:
             at = before
-            for plugin, program in chain:
+            for plugin, program in side.chain:
                 end = at + program.latency_samples
                 inner = program.places(at) if isinstance(program, MixProgram) else [(plugin, program, at, end)]
                 yield from inner
                 at = end
 
 
-def _side(chain: Prepared, x: np.ndarray, lag: int) -> tuple[list[Row], np.ndarray, list[Stage]]:
-    """A chain's rows from the buffer `x` on, `lag` samples later than it is; where its sound is, and new stages."""
-    rows, place, stages = [], x, []
-    for _, program in chain:
-        copy = sum_stage(len(x), first=True)
-        rows += [copy.row(place, program.x), *program.rows]
-        place, stages = program.y, [*stages, copy]
-    if lag:
-        late, out = delay_stage(len(x), lag), audio_buffer(len(x))
-        rows, stages = [*rows, late.row(place, out)], [*stages, late]
-        place = out
-    return rows, place, stages
+def _fresh_side(plugins: list, x: np.ndarray, sample_rate: float) -> Side:
+    """A side that begins now; its memory and code are touched here, so that the engine finds them warm."""
+    side = Side(plugins, x, sample_rate, 0)
+    for program in side.programs:
+        warm(program)
+    return side
+
+
+def warm(program: Program) -> None:
+    """Have a program's memory and code touched by this thread; one of native plugins needs no such thing."""
+    if not program.natives:
+        program.run(np.zeros((program.channels, program.latency_samples + MAX_BLOCK), np.float32))
+        program.reset()
+
+
+def _end(side: Side, lag: int, before: MixProgram | None) -> _End:
+    known = None if before is None else before.end_of(side, lag)
+    if known is not None or lag == 0:
+        return known or _End(0, [], side.place, [])
+    late, out = delay_stage(len(side.place), lag), audio_buffer(len(side.place))
+    return _End(lag, [late.row(side.place, out)], out, [late])
+
+
+def _sums(channels: int, places: list[np.ndarray], y: np.ndarray) -> list[Row]:
+    """Rows that add up what lies at all places, in order; silence where there is none."""
+    if not places:
+        return [silence_stage(channels).row(y, y)]
+    return [sum_stage(channels, first=i == 0).row(place, y) for i, place in enumerate(places)]
+
+
+def _inside(plugins: list) -> list:
+    return [q for p in plugins for q in (_inside(p.members()) if isinstance(p, Holder) else [p])]
 
 
 def _side_by_side(sides: list[list[Row]], weights: list[int], x: np.ndarray) -> tuple[list[Row], list[Stage]]:
@@ -113,20 +257,3 @@ def _side_by_side(sides: list[list[Row]], weights: list[int], x: np.ndarray) -> 
         return [row for side in sides for row in side], []
     both = Beside(*shares)
     return [both.row(x, x)], [both]
-
-
-def _weight(chain: Prepared) -> int:
-    """How many plugins in it are worth a thread: those that work on frames, and instruments."""
-    return sum(bool(program.latency_samples or program.inboxes) for _, program in chain)
-
-
-def _delay(chain: Prepared) -> int:
-    return sum(program.latency_samples for _, program in chain)
-
-
-def _items(chain: Prepared) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for _, program in chain:
-        for item, n in program.latency.items():
-            found[item] = found.get(item, 0) + n
-    return found

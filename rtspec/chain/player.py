@@ -2,7 +2,8 @@
 
 What an edit leaves alone at the chain's start and at its end plays on, once and with its state. Only the middle between
 is played twice for a moment, old and new on the same input: the old one is heard until the new one's delay has filled,
-then a cross-fade goes from one to the other. A delay pads the shorter middle, so the chain's latency never changes
+then a cross-fade goes from one to the other. Of a mix in which something was edited only that chain is played
+twice. A delay pads the shorter middle, so the chain's latency never changes
 unless a longer chain than ever before needs more.
 """
 
@@ -26,7 +27,7 @@ from .offline import check_distinct, inside
 from .plugin import Plugin, version_of
 from .program import Program, audio_buffer
 from .steering import Steering
-from .unit import Unit, bad_frames_of, differing, latency_of, natives_of, padding, plugin_of, warmed
+from .unit import Unit, bad_frames_of, differing, heir_of, latency_of, natives_of, padding, plugin_of, warmed
 from .wiring import Wiring
 
 _SPARES = 2
@@ -131,7 +132,7 @@ class Player:
         version, steering = version_of(plugin), Steering(self._wiring.moves)
         with redirected(steering.targets):
             program = program_of(plugin, self.sample_rate, self.channels, lead)
-        return Unit(plugin, program, version, lead, steering.stages)
+        return Unit(plugin, program, version, lead, steering)
 
     def control_events(self, time: int, message: Any) -> list[Event]:
         """What a MIDI message changes in the modulation, at a sample."""
@@ -180,21 +181,30 @@ class Player:
         if not wanted and all(unit.plugin is None for unit in self._units[first:last]):
             self._follow_matrix()
             return
-        moved = natives_of(self._units[first:last], wanted)
+        first, heirs = self._heirs(first, last, wanted)
+        moved = natives_of(self._units[first + len(heirs) : last], wanted)
         if moved:
             self._change_without(moved, plugins)
             return
-        new = self._fresh(wanted)
+        new = [*heirs, *self._fresh(wanted[len(heirs) :])]
         start, end, spare = self._room(first, last, new)
         ahead, behind = self._units[start:first], self._units[last:end]
-        moved = natives_of([*ahead, *behind])
+        stale = heirs if ahead or spare < 0 else []  # what comes to it is other sound, or its slack is needed
+        moved = natives_of([*ahead, *behind, *stale])
         if moved:
-            self._spares.extend(new)
+            self._spares.extend(unit for unit in new if unit.before is None)
             self._change_without(moved, plugins)
             return
+        new[: len(stale)] = self._fresh(map(plugin_of, stale))
         new = [*self._fresh(map(plugin_of, ahead)), *new, *self._fresh(map(plugin_of, behind))]
-        new += padding(self.channels, spare)
+        new += padding(self.channels, spare + sum(unit.slack for unit in stale))
         self._replace(start, end, new)
+
+    def _heirs(self, first: int, last: int, wanted: list) -> tuple[int, list[Unit]]:
+        """Where units that are not wanted begin, and the unit that goes on with a mix there, if that was edited."""
+        at = next((i for i in range(first, last) if self._units[i].plugin is not None), last)
+        heir = heir_of(self._units[at], wanted, self.sample_rate) if at < last else None
+        return (first, []) if heir is None else (at, [heir])
 
     def _follow_matrix(self) -> None:
         """The plugins stay, with their state; routes may be others."""
@@ -221,14 +231,19 @@ class Player:
             self._cross(before, old, new, after)
         elif self.engine is not None:
             self.engine.play(self.program)
-        self._bad_frames += sum(map(bad_frames_of, old))
-        self._spares.extend(unit for unit in old if unit.plugin is not None)
+        self._bad_frames += sum(bad_frames_of(unit, new) for unit in old)
+        gone_on = [unit.before for unit in new if unit.before is not None]
+        for unit in new:
+            unit.before = None
+        for unit in gone_on:
+            unit.release(but=new)
+        self._spares.extend(unit for unit in old if unit.plugin is not None and unit not in gone_on)
 
     def _cross(self, before: list[Unit], old: list[Unit], new: list[Unit], after: list[Unit]) -> None:
         """Old and new side by side on the same input, and from one to the other; then the program."""
         engine, wiring = existing(self.engine), self._wiring
         lead, place = wiring.rows(before, wiring.x)
-        (old_rows, old_place), (new_rows, new_place) = wiring.rows(old, place), wiring.rows(new, place)
+        (old_rows, old_place), (new_rows, new_place) = wiring.rows(old, place), wiring.rows(new, place, joining=True)
         wait, length = latency_of(new), round(FADE_MS * self.sample_rate / 1000)
         fade, faded = fade_stage(new_place, wait, length), audio_buffer(self.channels)
         rows, out = wiring.rows(after, faded)
@@ -242,17 +257,18 @@ class Player:
         Where delays elsewhere leave too little room, more units go until the next delay does.
         """
         units = [*self._units[:first], *new, *self._units[last:]]
-        needed = sum(unit.latency for unit in units if unit.plugin is not None)
+        needed = sum(unit.latency - unit.slack for unit in units)
         if needed > self._latency:
             self._report(f"the latency grew by {needed - self._latency} samples: the chain became longer")
             self._latency = needed
         while True:
-            pads = [i for i, unit in enumerate(self._units) if unit.plugin is None and not first <= i < last]
-            spare = self._latency - needed - sum(self._units[i].latency for i in pads)
-            if spare >= 0:
+            pads = [i for i, unit in enumerate(self._units) if unit.slack and not first <= i < last]
+            inner = sum(unit.slack for unit in new)
+            spare = self._latency - needed - inner - sum(self._units[i].slack for i in pads)
+            if spare >= 0 or not pads:
                 return first, last, spare
             nearest = min(pads, key=lambda i: first - i if i < first else i - last)
             first, last = min(first, nearest), max(last, nearest + 1)
 
     def _fresh(self, plugins: Iterable) -> list[Unit]:
-        return [warmed(self._unit(plugin), self.channels) for plugin in plugins if plugin is not None]
+        return [warmed(self._unit(plugin)) for plugin in plugins if plugin is not None]

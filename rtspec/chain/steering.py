@@ -75,6 +75,12 @@ class Steering:
     def __init__(self, moves: Moves):
         self._moves, self._of = moves, dict[int, tuple[ParameterTable, np.ndarray, Stage]]()
 
+    def without(self, tables: list[ParameterTable]) -> "Steering":
+        """Another for what goes on: the same targets for the same tables, less these."""
+        other, gone = Steering(self._moves), {id(table) for table in tables}
+        other._of = {key: kept for key, kept in self._of.items() if key not in gone}
+        return other
+
     def targets(self, table: ParameterTable) -> np.ndarray:
         """For :func:`rtspec.control.parameters.redirected`. Float64 of shape (n_parameters,)."""
         if id(table) not in self._of:

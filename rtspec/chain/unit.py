@@ -4,30 +4,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..buffers.step import Stage
+from ..buffers.step import Row, Stage
+from ..control.controlled import table_of
+from ..control.parameters import redirected
 from ..models.session import ModelStage
-from .fading import delay_stage
-from .mix_program import MixProgram
+from .fading import RESERVE, delay_stage
+from .mix_program import MixProgram, warm
+from .offline import inside
 from .plugin import is_plugin, version_of
-from .program import MAX_BLOCK, Program, audio_buffer
-
-RESERVE = "reserve"
-"""The latency item of delays that keep the chain's latency."""
+from .program import Program, audio_buffer
+from .steering import Steering
 
 
 @dataclass(eq=False)
 class Unit:
     """A plugin and the program that plays it in one stream; `plugin` is None for a delay. `version` tells a processor's
     structure (bands, methods), or what is in a mix, from a later one; `lead` is how late the sound comes to it;
-    `steers` are stages that bring its targets up to date (:mod:`rtspec.chain.steering`)."""
+    `steering` has stages that bring its targets up to date (:mod:`rtspec.chain.steering`); `before` is the unit of the
+    same mix, edited since, with whose programs this one goes on."""
 
     plugin: Any
     program: Program
     version: object = 0
     lead: int = 0
-    steers: Sequence[Stage] = ()
+    steering: Steering | None = None
+    before: "Unit | None" = None
 
     def plays(self, plugin: object) -> bool:
         """Whether this unit is still right for `plugin`."""
@@ -37,6 +38,22 @@ class Unit:
     def latency(self) -> int:
         """Samples."""
         return self.program.latency_samples
+
+    @property
+    def slack(self) -> int:
+        """Samples of its latency that only keep the chain's latency."""
+        return self.latency if self.plugin is None else self.program.latency.get(RESERVE, 0)
+
+    @property
+    def steers(self) -> list[Stage]:
+        """Stages to run before the program."""
+        return [] if self.steering is None else self.steering.stages
+
+    @property
+    def joining(self) -> list[Row]:
+        """The rows to play beside those of the units before: a mix that goes on needs no more than is new in it."""
+        goes_on = self.before is not None and isinstance(self.program, MixProgram)
+        return self.program.joining if goes_on else self.program.rows
 
     @property
     def owns(self) -> bool:
@@ -49,10 +66,12 @@ class Unit:
             return self.program.places(before)
         return iter([(self.plugin, self.program, before, before + self.latency)])
 
-    def release(self) -> None:
-        """Its native plugins may play elsewhere."""
+    def release(self, but: Sequence["Unit"] = ()) -> None:
+        """Its native plugins may play elsewhere, except for those that play on in other units."""
+        kept = [native for unit in but for native in unit.program.natives]
         for native in self.program.natives:
-            native.release()
+            if not any(native is one for one in kept):
+                native.release()
 
     def begin(self, lead: int) -> None:
         """Be as fresh, in a chain where the sound comes `lead` samples late."""
@@ -70,13 +89,26 @@ def padding(channels: int, lag: int) -> list[Unit]:
     return [Unit(None, Program([stage.row(x, y)], [stage], x, y, {RESERVE: lag}))]
 
 
-def warmed(unit: Unit, channels: int) -> Unit:
+def warmed(unit: Unit) -> Unit:
     """Have the unit's memory and code touched by this thread, so that the engine finds them warm."""
-    if not unit.program.natives:
-        silence = np.zeros((channels, unit.latency + MAX_BLOCK), np.float32)
-        unit.program.run(silence)
-        unit.program.reset()
+    warm(unit.program)
     return unit
+
+
+def heir_of(unit: Unit, wanted: list, sample_rate: float) -> Unit | None:
+    """The unit of a mix that was edited, which goes on with the chains that stay; None where `unit` plays something
+    else than the first that is wanted, or its native plugins change places in it."""
+    mix, program = unit.plugin, unit.program
+    if not wanted or wanted[0] is not mix or not isinstance(program, MixProgram) or unit.steering is None:
+        return None
+    version, chains = version_of(mix), [chain for _, chain in mix.branches()]
+    if not program.can_become(chains):
+        return None
+    tables, staying = [table_of(plugin) for plugin, *_ in unit.places(0)], [table_of(p) for p in inside(mix)]
+    gone = [table for table in tables if table is not None and not any(table is one for one in staying)]
+    steering = unit.steering.without(gone)
+    with redirected(steering.targets):
+        return Unit(mix, program.become(chains, sample_rate), version, unit.lead, steering, unit)
 
 
 def differing(units: list[Unit], plugins: list) -> tuple[int, int, list]:
@@ -112,9 +144,12 @@ def latency_of(units: Sequence[Unit]) -> int:
     return sum(unit.latency for unit in units)
 
 
-def bad_frames_of(unit: Unit) -> int:
-    """Frames that the unit's models failed to give, or gave with NaN or infinity, so far."""
-    counted = [stage.counters for stage in unit.program.stages if isinstance(stage, ModelStage)]
+def bad_frames_of(unit: Unit, but: Sequence[Unit] = ()) -> int:
+    """Frames that the unit's models failed to give, or gave with NaN or infinity, so far; but not those of models that
+    play on in other units."""
+    kept = {id(stage) for other in but for stage in other.program.stages}
+    models = (stage for stage in unit.program.stages if isinstance(stage, ModelStage) and id(stage) not in kept)
+    counted = [stage.counters for stage in models]
     return sum(counters["failures"] + counters["not_finite"] for counters in counted)
 
 

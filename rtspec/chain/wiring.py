@@ -64,13 +64,14 @@ class Wiring:
         self._guard, self._guarded = guard, audio_buffer(channels)
         self.x, self._wire = audio_buffer(channels), Stage(copy_block, WIRE, channels=channels)
 
-    def rows(self, units: Sequence[Unit], place: np.ndarray) -> Joined:
+    def rows(self, units: Sequence[Unit], place: np.ndarray, joining: bool = False) -> Joined:
         """Units in order, the first reading at `place`, joined by copies; their rows, and where their sound is. It is
-        float32 of shape (channels, STRIDE)."""
+        float32 of shape (channels, STRIDE). Where they are `joining` the units before them, a mix among them plays
+        only what that before it does not."""
         rows = []
         for unit in units:
             steers = [stage.row(place, place) for stage in unit.steers]
-            rows += [*steers, self._wire.row(place, unit.program.x), *unit.program.rows]
+            rows += [*steers, self._wire.row(place, unit.program.x), *(unit.joining if joining else unit.program.rows)]
             place = unit.program.y
         return rows, place
 
@@ -84,7 +85,7 @@ class Wiring:
         if self._guard is not None:
             rows, out = [*rows, self._guard.stage.row(out, self._guarded)], self._guarded
         programs = [unit.program for unit in units]
-        listeners = [stage for program in programs for stage in program.listeners]
+        listeners = list(dict.fromkeys(stage for program in programs for stage in program.listeners))
         rows = [*rows, *(stage.row(self._cells.heard, out) for stage in listeners)]
         x, keep = self.x, (self._wire, *programs)
         modulator = self._modulator(units)
@@ -93,7 +94,7 @@ class Wiring:
         if listeners or modulator is not None:
             row, stage = self._cells.around(rows, x, out)
             rows, x, out, keep = [row], self._cells.x, self._cells.y, (stage, *keep)
-        inboxes = [inbox for program in programs for inbox in program.inboxes]
+        inboxes = list(dict.fromkeys(inbox for program in programs for inbox in program.inboxes))
         sensor = self._cells.sensor if self._cells.sensors else None
         return Program(rows, [], x, out, _added(programs), keep=keep, inboxes=inboxes, sensor=sensor)
 
