@@ -6,7 +6,7 @@ from typing import Any
 
 from ..audio.formats import is_levels, is_score
 from ..control.midi.files import Score, read_midi_file
-from ..errors import InvalidValue
+from ..errors import InvalidValue, existing
 
 SAMPLE_RATE, CHANNELS = 48000, 2
 TAIL_S = 12.0
@@ -83,7 +83,7 @@ def hear_levels(chain: Iterable, spec: str | None, report: Callable[[str], None]
                 processor.levels = None
                 return None
             processor.hear(spec, report)
-            return getattr(processor.levels, "seconds", None)
+            return existing(processor.levels).seconds
     raise InvalidValue(f"levels {spec!r} need an inversion in the chain; add --processor inversion")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ..buffers.events import Event, send_event
 from ..control.automation import Automation
 from ..control.midi.mpe import messages_for
+from ..control.modulation import Matrix
 from .player import Player
 from .plugin import is_plugin
 from .program import FOR_STREAM, MAX_BLOCK, Playback, Program
@@ -17,7 +18,10 @@ STILL = Automation([], [])
 
 
 class Streamed(Protocol):
-    """A board: its plugins in order."""
+    """A board: its plugins in order, and what moves their parameters."""
+
+    @property
+    def modulation(self) -> Matrix | None: ...
 
     def flat(self) -> list: ...
 
@@ -42,10 +46,9 @@ class AutomatedPlayback:
     def __init__(
         self, board: Streamed, sample_rate: float, channels: int, automation: Automation = STILL, sensors: int = 0
     ):
-        matrix = getattr(board, "modulation", None)
         token = FOR_STREAM.set(False)
         try:
-            self._player = Player(board.flat, sample_rate, channels, sensors=sensors, matrix=matrix)
+            self._player = Player(board.flat, sample_rate, channels, sensors=sensors, matrix=board.modulation)
         finally:
             FOR_STREAM.reset(token)
         self._playback, self._rate, self._now = Playback(self._player.program), sample_rate, 0

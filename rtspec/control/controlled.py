@@ -27,6 +27,10 @@ class Controlled:
     reads: frozenset[int] = frozenset()
     latent_names: tuple[str, ...] = ()
     """Parameters that together are a place in a latent space."""
+    latent_map: Any = None
+    """Where that space has its anchors; None where it has none."""
+    manifest: Any = None
+    """What the model that it plays says of itself; None where it plays none, or always the same."""
     mixture: dict[str, str] = {}  # noqa: RUF012 (replaced, never changed)
     """Parameters that together are the shares of a mixture, each with the name of what it is a share of."""
     reading_names: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..control.controlled import Controlled
+from ..control.controlled import Controlled, controlled, table_of
 from ..control.parameters import Parameter
 from .rack import Card
 
@@ -27,8 +27,9 @@ def described(card: Card) -> dict[str, Any]:
 
 def _label(card: Card) -> str:
     """What stands on the card: the model's name where it plays any."""
-    manifest = getattr(card.inner[0][1], "manifest", None) if len(card.inner) == 1 else None
-    return str(getattr(manifest, "name", None) or card.title)
+    ours = controlled([plugin for _, plugin in card.inner])
+    manifest = ours[0].manifest if len(ours) == len(card.inner) == 1 else None
+    return card.title if manifest is None else str(manifest.name or card.title)
 
 
 def _parameter(address: str, parameter: Parameter, labels: dict[str, str]) -> dict[str, Any]:
@@ -57,10 +58,10 @@ def _parts(place: str, plugin: Any) -> list[dict[str, Any]]:
 
 def _latent_part(place: str, plugin: Any) -> dict[str, Any] | None:
     """The map of a timbre's latent space: its anchors, and the plane in which they differ most."""
-    latents = getattr(plugin, "latent_map", None)
-    names = list(getattr(plugin, "latent_names", ()))
-    if latents is None or len(names) < 2 or not latents.anchors:
+    latents = plugin.latent_map if isinstance(plugin, Controlled) else None
+    if latents is None or len(plugin.latent_names) < 2 or not latents.anchors:
         return None
+    names = plugin.latent_names
     anchors = {name: _rounded(np.array(at)[: len(names)]) for name, at in latents.anchors.items()}
     mean, axes = principal(np.array(list(anchors.values()), float))
     return {
@@ -92,7 +93,7 @@ def _mixture_part(place: str, plugin: Any) -> dict[str, Any] | None:
 
 def _equalizer_part(place: str, plugin: Any) -> dict[str, Any] | None:
     """Gains of bands in a row, drawn as one curve."""
-    names = [name for name in getattr(plugin, "parameters", ()) if name.startswith("gain_") and name.endswith("_hz")]
+    names = [name for name in table_of(plugin) or () if name.startswith("gain_") and name.endswith("_hz")]
     found = {"kind": "eq-curve", "place": place, "addresses": [f"{place}/{name}" for name in names]}
     return found if len(names) > 3 else None
 

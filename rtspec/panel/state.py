@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from ..audio.feeding import FileSource
 from ..chain.plugin import version_of
 from ..control.curves import CURVES
 from ..live import transport
@@ -141,7 +142,7 @@ class State:
             "source": None
             if not transport.source_frames(session)
             else {
-                "name": str(getattr(source, "path", "a sound of the program").__str__().rpartition("/")[2]),
+                "name": source.path.name if isinstance(source, FileSource) else "a sound of the program",
                 "seconds": transport.source_frames(session) / rate,
                 "paused": transport.is_paused(session),
                 "loop": session.settings.loop,

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..audio.layout import check_block, check_reset, check_sample_rate
 from ..chain.sensed import SensedPlayback
+from ..control.modulation import Matrix
 from .sample_processor import SampleProcessor
 
 
@@ -12,6 +13,8 @@ class ListeningProcessor(SampleProcessor):
     the same samples."""
 
     listens = True
+    modulation: Matrix | None = None
+    """Alone, nothing moves its parameters."""
 
     def _begin(self) -> None:
         super()._begin()

@@ -145,6 +145,11 @@ class LevelSource(ABC):
         self._rings.append((filters, self._filled(filters)))
         return self._rings[-1][1]
 
+    @property
+    def seconds(self) -> float | None:
+        """Duration; None of a stream."""
+        return None
+
     @abstractmethod
     def _filled(self, filters: BandFilters) -> np.ndarray:
         """Memory for the powers of these filters, with what is known of them by now."""
