@@ -201,7 +201,6 @@ complexes = _items(types.complex64)
 integers = _items(types.int64)
 """The same of int64."""
 
-octets = _items(types.uint8)
 """The same of bytes."""
 
 

@@ -1,6 +1,5 @@
 """A model's graph for calls of one size: every shape known, what follows from constants computed beforehand."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import cast
@@ -157,11 +156,6 @@ class CallGraph:
         if lanes is not None:
             self.lanes[name] = lanes
         return name
-
-    @property
-    def n_weights(self) -> int:
-        """Numbers in its floating-point constants."""
-        return sum(math.prod(t.dims) for t in self.tensors.values() if t.data_type == onnx.TensorProto.FLOAT)
 
     def proto(self, shapes: Mapping[str, Sequence[int | str]] | None = None) -> onnx.ModelProto:
         """The graph as a model; `shapes` are other sizes for inputs, names stand for free ones."""

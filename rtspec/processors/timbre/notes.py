@@ -58,25 +58,3 @@ def encode_moments(levels: np.ndarray, key: float, velocity: int) -> np.ndarray:
     model = _encoder()
     model.reset()
     return model.process(np.concatenate([levels, known], axis=1))
-
-
-def encode_note(audio: np.ndarray, sample_rate: int, key: float, velocity: int = 100) -> np.ndarray:
-    """Latents of a recorded note.
-
-    Parameters
-    ----------
-    audio : ndarray, float32, shape (n_samples,)
-        Mono, from the note's start.
-    sample_rate : int
-        Hz.
-    key : float
-        MIDI key of its pitch.
-    velocity : int
-        1 to 127, how hard it was struck.
-
-    Returns
-    -------
-    ndarray, float32, shape (n_latents,)
-    """
-    times_s, levels, whole_db = note_moments(audio, sample_rate, key)
-    return note_latents(encode_moments(levels, key, velocity)[None], whole_db[None], times_s)[0]

@@ -68,12 +68,6 @@ def folds(folder: str | Path, fold: int = 1) -> Folds:
     return learnt, held
 
 
-def all_scenes(folder: str | Path) -> list[Scene]:
-    """All labelled sounds of a set, whatever their fold."""
-    learnt, held = folds(folder)
-    return [*learnt, *held]
-
-
 def _dcase(folder: Path, fold: int) -> Folds:
     if not (folder / SETUP / f"fold{fold}_train.txt").is_file():
         raise DataError(f"{folder / SETUP} has no fold{fold}_train.txt; DCASE 2017 has folds 1 to 4")

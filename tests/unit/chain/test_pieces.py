@@ -10,7 +10,6 @@ import rtspec
 
 RATE = 44100
 BLOCKS = (1, 2, 64, 128, 441, 480, 1024)
-CANNOT = ("PitchShift", "GSMFullRateCompressor")
 
 
 def sound(n=6000):

@@ -11,7 +11,7 @@ from rtspec.buffers.memory import address, aligned, integers, pointer
 from rtspec.buffers.step import SIGNATURE
 from rtspec.control.midi.jack import EVENT, Arrivals, _callback
 
-PORT_BYTES, N_EVENTS, BYTES_AT = 4096, 8, 1024
+PORT_BYTES, BYTES_AT = 4096, 1024
 WHOLE, FAILS, OUTSIDE, ENDLESS, EMPTY = range(5)
 """What the library does when it is asked for an event."""
 
