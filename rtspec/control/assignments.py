@@ -71,10 +71,11 @@ def read_assignments(path: str | Path) -> list[Assignment]:
     name = Path(path).name
     found = documents.read_document(path, KIND)
     listed = documents.entries(name, "assignments", found.get("assignments"), list)
-    return [_assignment(f"{name}: assignment {i}", entry) for i, entry in enumerate(listed, 1)]
+    return [read_assignment(f"{name}: assignment {i}", entry) for i, entry in enumerate(listed, 1)]
 
 
-def _assignment(where: str, entry: Any) -> Assignment:
+def read_assignment(where: str, entry: Any) -> Assignment:
+    """What :meth:`Assignment.as_dict` has written; :class:`InvalidValue` where anything is wrong."""
     found = documents.known(where, documents.entries(where, "entry", entry, dict), FIELDS)
     curve = found.get("curve")
     if curve not in (None, *CURVES):

@@ -255,6 +255,25 @@ class MidiMap:
         with self._lock:
             self._assignments, self._hands = list(checked), {}
 
+    def exchange(self, old: Assignment, new: Assignment | None) -> None:
+        """Put an assignment in the place of one that is there, or take that out; the others' hands stay as they are.
+
+        Raises
+        ------
+        InvalidValue
+            The old one is not there (any more), or the new one does not fit the chain.
+        """
+        if new is not None:
+            MidiMap(self.directory, [new])
+        with self._lock:
+            if old not in self._assignments:
+                raise InvalidValue(
+                    f"{old.control} on {old.parameter} is no longer in the map as it was; look at it as it is now"
+                )
+            at = self._assignments.index(old)
+            self._assignments = [*self._assignments[:at], *([new] if new else []), *self._assignments[at + 1 :]]
+            self._hands.pop(old, None)
+
     @property
     def learning(self) -> Learning | None:
         """The parameter that waits for its control."""

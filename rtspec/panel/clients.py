@@ -2,6 +2,9 @@
 
 A client that stops reading fills its own socket and nothing else: pictures replace each other, values of one parameter
 too, and lines beyond the last hundred are forgotten.
+
+What is told says how many of the client's messages had been acted on by then, refused ones too. So a page that has
+moved a knob since knows an echo of an earlier place from news.
 """
 
 import asyncio
@@ -19,12 +22,20 @@ class Client:
     ----------
     number : int
         Tells clients apart.
+
+    Attributes
+    ----------
+    acted : int
+        How many of its messages have been acted on or refused; pieces of files do not count.
     """
 
     def __init__(self, number: int):
         self.number = number
+        self.acted = 0
         self._sections: dict[str, Any] = {}
         self._values: dict[str, float] = {}
+        self._known = {"state": 0, "values": 0}
+        self._told = dict(self._known)
         self._lines: deque[dict] = deque(maxlen=MOST_LINES)
         self._picture: bytes | None = None
         self._something = asyncio.Event()
@@ -36,10 +47,16 @@ class Client:
         self._picture = picture
         self._something.set()
 
-    def tell(self, *, sections: dict[str, Any] | None = None, values: dict[str, float] | None = None) -> None:
-        """Parts of the state, and values by address, that are now another."""
-        self._sections.update(sections or {})
-        self._values.update(values or {})
+    def tell(self, *, sections: dict[str, Any] | None, values: dict[str, float]) -> None:
+        """Parts of the state (None: nobody has looked) and values by address that are now another, at this moment.
+
+        All that has been acted on shows in them, or has changed nothing.
+        """
+        if sections is not None:
+            self._sections.update(sections)
+            self._known["state"] = self.acted
+        self._values.update(values)
+        self._known["values"] = self.acted
         self._something.set()
 
     def say(self, line: dict) -> None:
@@ -51,13 +68,16 @@ class Client:
         """What is to be sent now: texts first, then a picture; waits until there is anything."""
         await self._something.wait()
         self._something.clear()
-        texts: list[dict] = []
-        if self._sections:
-            texts.append({"state": self._sections})
-        if self._values:
-            texts.append({"values": self._values})
-        texts += self._lines
+        texts = [*self._news("values", self._values), *self._news("state", self._sections), *self._lines]
         picture, self._picture = self._picture, None
         self._sections, self._values = {}, {}
         self._lines.clear()
         return [*(json.dumps(text, separators=(",", ":")) for text in texts), *([picture] if picture else [])]
+
+    def _news(self, kind: str, content: dict) -> list[dict]:
+        """A text of this kind, where there is content or more has been acted on than was told."""
+        acted = self._known[kind]
+        if not content and acted == self._told[kind]:
+            return []
+        self._told[kind] = acted
+        return [{kind: content, "acted": acted}]

@@ -2,8 +2,9 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
-from ..control.assignments import Assignment
+from ..control.assignments import Assignment, read_assignment
 from ..control.bank import user_folder
 from ..control.midi.messages import Control
 from ..errors import InvalidValue
@@ -132,20 +133,19 @@ def _cancel(desk: Desk, client: int) -> None:
     desk.controllers.midi_map.cancel()
 
 
-@verb("assign", row=whole(0, 10_000), control=word, **_HOW)
-def _assign(desk: Desk, client: int, row: int, control: str, **how) -> None:
-    listed = list(desk.controllers.midi_map)
-    if row >= len(listed):
-        raise InvalidValue(f"row={row} must be 0 to {len(listed) - 1}; the map has no other rows")
-    listed[row] = Assignment(listed[row].parameter, Control.parse(control), **how)
-    desk.controllers.midi_map.replace(listed)
+def _row(where: str, field: str, value: Any) -> Assignment:
+    """A row of the map as the page shows it: it may be elsewhere or another by now, if two hands edit."""
+    return read_assignment(f"{where}: {field}", value)
 
 
-@verb("unassign", row=whole(0, 10_000))
-def _unassign(desk: Desk, client: int, row: int) -> None:
-    listed = list(desk.controllers.midi_map)
-    del listed[row : row + 1]
-    desk.controllers.midi_map.replace(listed)
+@verb("assign", row=_row, control=word, **_HOW)
+def _assign(desk: Desk, client: int, row: Assignment, control: str, **how) -> None:
+    desk.controllers.midi_map.exchange(row, Assignment(row.parameter, Control.parse(control), **how))
+
+
+@verb("unassign", row=_row)
+def _unassign(desk: Desk, client: int, row: Assignment) -> None:
+    desk.controllers.midi_map.exchange(row, None)
 
 
 @verb("save_map", slow=True, name=word)

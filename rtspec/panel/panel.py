@@ -108,8 +108,7 @@ class Panel:
         sections, values, lines = self._state.changes()
         for client in clients:
             client.show(picture)
-            if sections or values:
-                client.tell(sections=sections, values=values)
+            client.tell(sections=sections, values=values)
             for line in lines:
                 client.say({"say": line})
         return self._pause()

@@ -193,11 +193,11 @@ class Server:
             await self._served.take(client, message)
             return
         try:
-            content = _parsed(message)
+            await self._served.receive(client, _parsed(message))
         except (ValueError, RecursionError):
             client.say({"error": "that is no JSON; reload the page"})
-            return
-        await self._served.receive(client, content)
+        finally:
+            client.acted += 1
 
 
 async def _send(socket: ServerConnection, client: Client) -> None:

@@ -38,19 +38,24 @@ class State:
     def whole(self) -> tuple[dict[str, Any], dict[str, float]]:
         """All parts and all values as they are now, for a client that has just come.
 
-        What has changed since the last turn is made for it alone, since the others are told at the next.
+        What has changed since the last turn is made for it alone, since the others are told at the next; and it too,
+        where a value has gone back by then.
         """
         makers = self._makers() if self._keys else {}
         fresh = {name: make() for name, (key, make) in makers.items() if key() != self._keys.get(name)}
         values = {address: parameter.value for address, parameter in self._desk.parameters.items()}
-        return {**self._parts, **fresh}, {**self._values, **values}
+        self._values = {address: value for address, value in self._values.items() if values.get(address) == value}
+        return {**self._parts, **fresh}, {**values, **{f"{a}~": share for a, share in self._away.items()}}
 
-    def changes(self) -> tuple[dict[str, Any], dict[str, float], list[str]]:
-        """Parts and values that are others than at the last call, and lines that were said since."""
-        changed = {}
+    def changes(self) -> tuple[dict[str, Any] | None, dict[str, float], list[str]]:
+        """Parts and values that are others than at the last call, and lines that were said since.
+
+        Nobody looks at the parts at each turn: None where nobody did.
+        """
+        changed: dict[str, Any] = {}
         self._turns += 1
         if self._turns % PARTS_EVERY != 1:
-            return changed, self._moved(), self._lines()
+            return None, self._moved(), self._lines()
         for name, (key, make) in self._makers().items():
             now = key()
             if name not in self._keys or self._keys[name] != now:
@@ -68,7 +73,7 @@ class State:
             "devices": (lambda: str(desk.devices), lambda: desk.devices),
             "loops": (lambda: tuple(desk.loops.playing), lambda: desk.loops.playing),
             "catalogue": (lambda: 0, _catalogue),
-            "stream": (lambda: self._turns // STATISTICS_EVERY, self._stream),
+            "stream": (lambda: (self._turns // STATISTICS_EVERY, *self._chosen()), self._stream),
             "readings": (self._readings_key, self._readings),
         }
 
@@ -118,6 +123,12 @@ class State:
             "corners": list(pad.corners),
             "maps": saved_maps(),
         }
+
+    def _chosen(self) -> tuple[Hashable, ...]:
+        """What hands have chosen of the stream: told at once when it is another."""
+        stream, session = self._desk.stream, self._desk.session
+        rests = bool(transport.source_frames(session)) and transport.is_paused(session)
+        return session.devices, session.buffer_size, stream.takes.active, rests, stream.controllers.midi
 
     def _stream(self) -> dict[str, Any]:
         stream, session = self._desk.stream, self._desk.session

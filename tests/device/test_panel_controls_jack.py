@@ -4,112 +4,15 @@ seen in the engine's own table and in the sound that is recorded.
 Every hand begins where the one before has left the control, so that each has to move it.
 """
 
-import os
-import shutil
-import time
 from contextlib import suppress
 
 import numpy as np
 import pytest
 import soundfile
-from panel_hands import Child, Keys, Mouse, Touch, until
+from panel_hands import MISSING, on, until
 
-from rtspec.audio.jack import JackServer, why_unavailable
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MISSING = why_unavailable() or ("" if CHROMIUM else "chromium is not installed (Debian: apt-get install chromium)")
+pytest_plugins = ("panel_stage",)
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=str(MISSING)), pytest.mark.timeout(180, func_only=True)]
-HANDS = (Mouse, Touch, Keys)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("controls")
-
-
-@pytest.fixture(scope="module")
-def engine(folder):
-    with JackServer(period=256) as server:
-        child = Child(server, "play", folder)
-        yield child
-        child.end()
-
-
-@pytest.fixture(scope="module")
-def page(engine):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"] if os.getuid() == 0 else [])
-        context = browser.new_context(viewport={"width": 1500, "height": 3000}, has_touch=True)
-        opened = context.new_page()
-        errors = []
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.set_default_timeout(20_000)
-        opened.goto(engine.first)
-        opened.touch = context.new_cdp_session(opened)
-        yield opened
-        assert errors == []
-        browser.close()
-
-
-class Stage:
-    """A chain that plays, its page and the hands on it."""
-
-    def __init__(self, page, engine, chain):
-        self.page, self.engine = page, engine
-        self.titles = engine.ask(f"wear {chain}")
-        until(lambda: self.order() == self.titles)
-        page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
-        page.evaluate("document.activeElement?.blur()")
-        self.hands = [hand(page) for hand in HANDS]
-
-    def order(self):
-        """Titles of the cards as they stand on the page."""
-        titles = "(cards) => cards.map((card) => card.getAttribute('aria-label'))"
-        return self.page.locator(".card").evaluate_all(titles)
-
-    def dial(self, name):
-        return self.page.locator(f'.control[data-address$="/{name}"] .dial').first
-
-    def button(self, name, **how):
-        return self.page.get_by_role("button", name=name, **how)
-
-    def values(self):
-        return self.engine.ask("values")
-
-    def until_value(self, address, holds):
-        until(lambda: holds(self.values()[address]))
-
-    def until_chain(self, *wanted):
-        until(lambda: self.engine.ask("chain") == list(wanted))
-
-    @property
-    def level(self):
-        """Of the sound once it has settled, in dB."""
-        until(lambda: abs(self._level_now() - (time.sleep(0.3) or self._level_now())) < 1.5)
-        return self._level_now()
-
-    def _level_now(self):
-        return self.engine.ask("sound")["rms_db"]
-
-    @property
-    def octaves(self):
-        return np.array(self.engine.ask("sound")["octaves_db"])
-
-    def until_level(self, holds):
-        until(lambda: holds(self._level_now()))
-
-
-@pytest.fixture
-def stage(page, engine, request):
-    """The chain that a test's parameter names."""
-    return Stage(page, engine, request.param)
-
-
-def on(chain):
-    """A test that plays on one of the child's chains."""
-    return pytest.mark.parametrize("stage", [chain], indirect=True)
 
 
 # Knobs, faders, switches, choices ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Hands on a panel in a browser, and the children that play behind it."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -8,6 +9,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from rtspec.audio.jack import why_unavailable
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MISSING = why_unavailable() or ("" if CHROMIUM else "chromium is not installed (Debian: apt-get install chromium)")
 CHILD = Path(__file__).parent / "panel_child.py"
 CATCH_UP_S = 15.0
 START_S = 500.0
@@ -250,3 +257,8 @@ def spot(target, x, y):
     """A place on an element, from its left and lower edge, in shares of its size."""
     box = target.bounding_box()
     return box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]
+
+
+def on(chain):
+    """A test that plays on one of the child's chains."""
+    return pytest.mark.parametrize("stage", [chain], indirect=True)

@@ -1,5 +1,6 @@
 // The chain as cards, in the order of the sound: dragged to reorder, bypassed, removed, added.
 
+import { Adder } from "./adder.js";
 import { button, h, icon, words } from "./dom.js";
 import { Knob } from "./knob.js";
 import { PARTS } from "./parts.js";
@@ -10,10 +11,9 @@ export class Chain {
   constructor(panel, home) {
     Object.assign(this, { panel, home, cards: new Map() });
     this.row = h("div.cards");
-    this.adder = this.makeAdder();
+    this.adder = new Adder(panel).element;
     home.append(this.row);
     panel.store.on("chain", (chain) => this.build(chain));
-    panel.store.on("catalogue", (rows) => this.offer(rows));
   }
 
   build(chain) {
@@ -128,19 +128,6 @@ export class Chain {
 
   move(name, to) {
     if (to >= 0 && to < this.order.length) this.panel.send("move", { card: name, to });
-  }
-
-  makeAdder() {
-    this.list = h("div.menu", { role: "menu", hidden: true });
-    this.opener = button("Add to the chain", [icon("plus"), h("span", {}, "Add")], () => { this.list.hidden = !this.list.hidden; this.opener.setAttribute("aria-expanded", String(!this.list.hidden)); }, { "aria-expanded": "false", "aria-haspopup": "menu" });
-    const file = h("input", { type: "file", accept: ".onnx", hidden: true, onchange: () => { if (file.files[0]) this.panel.drop(file.files[0]); file.value = ""; } });
-    this.file = file;
-    const model = button("Drop a model here, or choose its file", [icon("folder"), h("span", {}, "Model file…")], () => file.click(), { class: "quiet" });
-    return h("div.adder", {}, this.opener, model, file, this.list);
-  }
-
-  offer(rows) {
-    this.list.replaceChildren(...rows.map((row) => h("button", { type: "button", role: "menuitem", "data-spec": row.spec, onclick: () => { this.list.hidden = true; this.panel.send("add", { spec: row.spec, at: null }); } }, h("b", {}, row.spec), h("span", {}, row.text))));
   }
 }
 

@@ -1,6 +1,6 @@
 // Dialogues: a password, a bare model's guesses, how a controller shall move a parameter.
 
-import { button, h } from "./dom.js";
+import { button, h, parsed } from "./dom.js";
 
 const box = () => document.getElementById("dialog");
 
@@ -34,8 +34,6 @@ export function askModel(found, send) {
       close();
     });
 }
-
-const parsed = (text) => (text.trim() === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text.trim());
 
 /** How a controller shall move a parameter, before it is learnt. */
 export function askLearn(knob, how, curves, learn) {

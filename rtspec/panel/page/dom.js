@@ -32,6 +32,9 @@ export function shown(value, unit = "") {
   return `${plain === "-0" ? "0" : plain}${unit ? ` ${unit}` : ""}`;
 }
 
+/** What was typed: nothing, a number, or words. */
+export const parsed = (text) => (text.trim() === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text.trim());
+
 export const words = (name) => name.replace(/_(db|ms|hz|cents|semitones)$/, "").replaceAll("_", " ");
 
 /** A canvas as large as its box in device pixels; true where its size has just changed. */
@@ -62,6 +65,37 @@ export function icon(name) {
     folder: "M3 7h6l2 2h10v10H3z",
   };
   return s("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, s("path", { d: paths[name] }));
+}
+
+/** Children by key: those that are there stay the same elements, so that a finger or the focus on one keeps it. */
+export function keyed(home, keys, make) {
+  const known = new Map([...home.children].map((child) => [child.dataset.key, child]));
+  const wanted = keys.map((key) => {
+    const child = known.get(String(key)) ?? make(key);
+    child.dataset.key = key;
+    return child;
+  });
+  arranged(home, wanted);
+  return wanted;
+}
+
+/** Let these be the children; none that stays is taken out on the way. */
+export function arranged(home, wanted) {
+  for (const child of [...home.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((child, i) => { if (home.children[i] !== child) home.insertBefore(child, home.children[i] ?? null); });
+}
+
+/** A list's entries, and which of them is chosen; `none` is the entry of no choice. */
+export function options(select, names, chosen, none) {
+  const texts = new Map([...(none ? [["", none]] : []), ...names.map((name) => [name, name])]);
+  const entries = keyed(select, [...texts.keys()], (value) => h("option", { value }));
+  for (const entry of entries) if (entry.textContent !== texts.get(entry.value)) entry.textContent = texts.get(entry.value);
+  const value = texts.has(chosen ?? "") ? chosen ?? "" : entries[0]?.value;
+  if (entries.length && select.value !== value) select.value = value;
+}
+
+export function section(title, name, open, ...content) {
+  return h("details.section", { open, "data-section": name }, h("summary", {}, title), h("div.inside", {}, content));
 }
 
 export function button(label, content, press, extra = {}) {

@@ -104,10 +104,14 @@ export class Knob {
 
   send(value) {
     const to = clamp(value, this.p.minimum, this.p.maximum);
+    this.move(to, "set", { address: this.p.address, value: to });
+  }
+
+  move(to, verb, fields) {
     if (this.held) this.held.own = true;
-    this.panel.store.put(this.p.address, to);
+    this.panel.move({ [this.p.address]: to }, verb, fields);
     if (this.held) this.held.own = false;
-    this.panel.send("set", { address: this.p.address, value: to });
+    if (!this.held) this.show(this.value); // also where nobody takes it: a list shows what was chosen by itself
   }
 
   turn(steps) {
@@ -140,15 +144,14 @@ export class Knob {
     if (!held || held.id !== event.pointerId) return;
     this.held = null;
     this.element.classList.remove("held");
-    if (held.moved) return;
-    const now = performance.now();
+    if (held.moved) return this.show(this.value); // where others have moved it meanwhile
+    const now = event.timeStamp;
     if (now - this.tapped < DOUBLE_MS) this.reset();
     this.tapped = now;
   }
 
   reset() {
-    this.panel.store.put(this.p.address, this.p.default);
-    this.panel.send("reset", { address: this.p.address });
+    this.move(this.p.default, "reset", { address: this.p.address });
   }
 
   wheel(event) {

@@ -8,6 +8,7 @@ export class Link {
     this.hear = hear;
     this.tries = 0;
     this.open = false;
+    this.sent = this.before = 0;
     this.secret = location.hash.length > 1 ? { token: location.hash.slice(1) } : null;
     if (!this.secret) {
       const kept = sessionStorage.getItem("password");
@@ -28,9 +29,10 @@ export class Link {
     if (!this.open) {
       this.open = true;
       this.tries = 0;
+      this.before = this.sent; // each connection counts anew: what an earlier one has taken is answered by now
       this.hear.connected(true);
     }
-    if (typeof data === "string") this.hear.message(JSON.parse(data));
+    if (typeof data === "string") this.hear.message(JSON.parse(data), this.before);
     else this.hear.picture(data);
   }
 
@@ -51,8 +53,11 @@ export class Link {
     this.connect();
   }
 
+  /** Send a message; its number, up to which the server says that it has acted, or 0 where nobody takes it. */
   send(verb, fields = {}) {
-    if (this.open) this.socket.send(JSON.stringify({ do: verb, ...fields }));
+    if (!this.open || this.socket.readyState !== WebSocket.OPEN) return 0;
+    this.socket.send(JSON.stringify({ do: verb, ...fields }));
+    return ++this.sent;
   }
 
   /** Send a file in pieces, as long as nobody says no. */

@@ -20,6 +20,15 @@ const panel = {
 
   send: (verb, fields) => panel.link.send(verb, fields),
 
+  /** A hand moves these values by a message: shown at once, unless nobody is there to take it. */
+  move(values, verb, fields) {
+    const number = panel.link.send(verb, fields);
+    if (number) panel.store.hold(values, number);
+  },
+
+  /** Several at once, of one gesture. */
+  place: (values) => panel.move(values, "place", { values }),
+
   say(text, bad = false) {
     panel.hear(text, bad);
     const toast = h(`div.toast${bad ? ".bad" : ""}`, {}, text);
@@ -67,9 +76,9 @@ const panel = {
   },
 };
 
-function message(told) {
-  if (told.state) panel.store.tell(told.state);
-  if (told.values) panel.store.move(told.values);
+function message(told, before) {
+  if (told.values) panel.store.move(told.values, before + told.acted); // before the cards that show them
+  if (told.state) panel.store.tell(told.state, before + told.acted);
   if (told.say) panel.say(told.say);
   if (told.error) {
     panel.link.stopSending();
@@ -103,7 +112,11 @@ panel.store.on("learn", () => panel.mapChanged());
 letDrop();
 
 panel.link = new Link({
-  connected: (on) => { bar.connected(on); document.body.classList.toggle("away", !on); },
+  connected: (on) => {
+    if (!on) panel.store.lose();
+    bar.connected(on);
+    document.body.classList.toggle("away", !on);
+  },
   message,
   picture: (buffer) => {
     const picture = readPicture(buffer);

@@ -14,11 +14,7 @@ export function mixture(panel, part) {
   const n = part.addresses.length;
   const corners = part.labels.map((_, i) => [0.5 + RADIUS * Math.sin((2 * Math.PI * i) / n), 0.5 + RADIUS * Math.cos((2 * Math.PI * i) / n)]);
   const shares = () => part.addresses.map((address) => store.values.get(address) ?? 0);
-  const put = (given) => {
-    const values = Object.fromEntries(part.addresses.map((address, i) => [address, given[i]]));
-    store.move(values);
-    send("place", { values });
-  };
+  const put = (given) => panel.place(Object.fromEntries(part.addresses.map((address, i) => [address, given[i]])));
   const at = () => {
     const now = shares(), sum = now.reduce((a, b) => a + b, 0);
     return sum > 0 ? [0, 1].map((axis) => now.reduce((total, share, i) => total + share * corners[i][axis], 0) / sum) : [0.5, 0.5];
@@ -27,12 +23,12 @@ export function mixture(panel, part) {
     move: (x, y) => put(sharesAt(corners, [x, y])),
     path: (points) => send("loop", { addresses: part.addresses, points: points.map(([t, x, y]) => [t, ...sharesAt(corners, [x, y])]) }),
     stop: () => send("unloop", { address: part.addresses[0] }),
+    where: at,
   });
   square.element.classList.add("mixture");
   const draw = () => drawCorners(square, corners, part.labels);
-  const follow = () => { if (!square.touched) square.show(...at()); };
   let due = false;
-  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; follow(); }); } };
+  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; square.follow(); }); } };
   const ends = part.addresses.map((address) => store.watch(address, soon));
   ends.push(store.on("loops", (playing) => square.loops(playing.includes(part.addresses[0]))));
   const observer = new ResizeObserver(draw);

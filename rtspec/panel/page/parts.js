@@ -28,11 +28,7 @@ function latentMap(panel, part) {
     const here = flat(now);
     return now.map((z, i) => clamp(z + part.axes.reduce((sum, axis, k) => sum + axis[i] * (goal[k] - here[k]), 0), -1, 1));
   };
-  const put = (at) => {
-    const values = Object.fromEntries(part.addresses.map((address, i) => [address, at[i]]).filter(([, v], i) => plane !== "z" || i < 2 || at.whole));
-    store.move(values);
-    send("place", { values });
-  };
+  const put = (at) => panel.place(Object.fromEntries(part.addresses.map((address, i) => [address, at[i]]).filter(([, v], i) => plane !== "z" || i < 2 || at.whole)));
   const near = (x, y) => Object.entries(part.anchors).find(([, at]) => {
     const box = square.field.getBoundingClientRect();
     const [ax, ay] = toSquare(flat(at));
@@ -49,6 +45,7 @@ function latentMap(panel, part) {
     },
     path: (points) => send("loop", { addresses: part.addresses.slice(0, plane === "z" ? 2 : undefined), points: points.map(([t, x, y]) => [t, ...(plane === "z" ? moved(x, y).slice(0, 2) : moved(x, y))]) }),
     stop: () => send("unloop", { address: part.addresses[0] }),
+    where: () => toSquare(flat(place())),
   });
   const draw = () => {
     fit(square.canvas);
@@ -85,11 +82,10 @@ function latentMap(panel, part) {
       c.fillText(name, left, y + 3.5 * scale);
     }
   };
-  const follow = () => { if (!square.touched) square.show(...toSquare(flat(place()))); };
-  const chooser = h("select.small", { "aria-label": "Axes of the map", onchange: (e) => { plane = e.target.value; draw(); follow(); } }, h("option", { value: "z" }, "z1 · z2"), h("option", { value: "pca" }, "anchors (PCA)"));
+  const chooser = h("select.small", { "aria-label": "Axes of the map", onchange: (e) => { plane = e.target.value; draw(); square.follow(); } }, h("option", { value: "z" }, "z1 · z2"), h("option", { value: "pca" }, "anchors (PCA)"));
   square.tools.prepend(chooser);
   let due = false;
-  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; follow(); }); } };
+  const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; square.follow(); }); } };
   const stops = part.addresses.map((address) => store.watch(address, soon));
   const observer = new ResizeObserver(draw);
   observer.observe(square.field);

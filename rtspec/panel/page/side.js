@@ -1,26 +1,13 @@
 // What stands beside the chain: presets and their pad, latency, the map, devices, messages.
 
-import { button, h, words } from "./dom.js";
+import { button, h, keyed, options, section } from "./dom.js";
+import { map } from "./map.js";
 import { Square } from "./xy.js";
 
 const COLOURS = { device: 1, block: 2, worker: 3, resampler: 4, window: 5, model: 6, phase: 7, plugins: 8, reserve: 9 };
 
-const HEADS = { control: "control", channel: "channel", curve: "curve", minimum: "from", maximum: "to", take_over: "take-over", toggle: "toggle" };
-
-function section(title, name, open, ...content) {
-  return h("details.section", { open, "data-section": name }, h("summary", {}, title), h("div.inside", {}, content));
-}
-
 export function buildSide(panel, home) {
   home.append(presets(panel), latency(panel), map(panel), devices(panel), messages(panel));
-}
-
-function options(select, names, chosen, none) {
-  const wanted = [...(none ? [["", none]] : []), ...names.map((name) => [name, name])];
-  const key = JSON.stringify([wanted, chosen]);
-  if (select.dataset.key === key || document.activeElement === select) return;
-  select.dataset.key = key;
-  select.replaceChildren(...wanted.map(([value, text]) => h("option", { value, selected: value === (chosen ?? "") }, text)));
 }
 
 function presets(panel) {
@@ -32,25 +19,21 @@ function presets(panel) {
   const choose = () => {
     const names = corners.map((corner) => corner.value);
     const used = names.every(Boolean) ? names : names[0] && names[1] && !names[2] && !names[3] ? names.slice(0, 2) : null;
-    if (used) send("corners", { names: used });
+    if (used) asked = send("corners", { names: used });
   };
+  let asked = 0;
   const square = new Square("Pad of presets", {
-    move: (x, y) => { store.move({ "pad/x": x, "pad/y": y }); send("set", { address: "pad/x", value: x }); send("set", { address: "pad/y", value: y }); },
+    move: (x, y) => panel.place({ "pad/x": x, "pad/y": y }),
     path: (points) => send("loop", { addresses: ["pad/x", "pad/y"], points }),
     stop: () => send("unloop", { address: "pad/x" }),
+    where: () => ["pad/x", "pad/y"].map((address) => store.values.get(address) ?? 0),
   });
-  const follow = () => { if (!square.touched) square.show(store.values.get("pad/x") ?? 0, store.values.get("pad/y") ?? 0); };
-  store.watch("pad/x", follow);
-  store.watch("pad/y", follow);
+  for (const address of ["pad/x", "pad/y"]) store.watch(address, () => square.follow());
   store.on("loops", (playing) => square.loops(playing.includes("pad/x")));
   store.on("presets", ({ names, corners: chosen }) => {
-    const key = JSON.stringify(names);
-    if (list.dataset.key !== key) {
-      list.dataset.key = key;
-      list.replaceChildren(...names.map((preset) => h("button", { type: "button", onclick: () => send("load", { name: preset }) }, preset)));
-    }
+    keyed(list, names, (preset) => h("button", { type: "button", onclick: () => send("load", { name: preset }) }, preset));
     square.element.classList.toggle("empty", !chosen.length);
-    corners.forEach((corner, i) => options(corner, names, chosen[i] ?? (corner.value || ""), "—"));
+    corners.forEach((corner, i) => options(corner, names, (store.answered(asked) && chosen[i]) || corner.value, "—"));
   });
   const frame = h("div.padframe", {}, h("div.ends", {}, corners[2], corners[3]), square.element, h("div.ends", {}, corners[0], corners[1]));
   return section("Presets and pad", "presets", true, list, h("form.inline", { onsubmit: (e) => { e.preventDefault(); save(); } }, name, h("button", { type: "submit" }, "Save")), frame);
@@ -82,43 +65,17 @@ function rows(list, entries) {
   list.replaceChildren(...Object.entries(entries).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
 }
 
-function map(panel) {
-  const { store, send } = panel;
-  const body = h("tbody");
-  const name = h("input", { type: "text", placeholder: "name", maxlength: 64, "aria-label": "Name of the map" });
-  const save = h("form.inline", { onsubmit: (e) => { e.preventDefault(); if (name.value.trim()) send("save_map", { name: name.value.trim() }); } }, name, h("button", { type: "submit" }, "Save map"));
-  const load = h("select", { "aria-label": "Load a map", onchange: () => { if (load.value) send("load_map", { name: load.value }); load.value = ""; load.blur(); } });
-  store.on("presets", ({ maps }) => options(load, maps, null, "Load…"));
-  store.on("map", ({ rows: listed, curves }) => {
-    if (body.contains(document.activeElement) && document.activeElement.matches("input[type=text]")) return;
-    body.replaceChildren(...listed.map((row, i) => line(send, row, i, curves)));
-    panel.mapChanged();
-  });
-  const head = h("thead", {}, h("tr", {}, ["parameter", ...Object.values(HEADS), ""].map((title) => h("th", { scope: "col" }, title))));
-  return section("Map of controllers", "map", false, h("table.map", {}, head, body), h("div.inline", {}, save, load));
-}
-
-function line(send, row, i, curves) {
-  const field = (key, width) => h("input", { type: "text", value: row[key] === null ? "" : String(row[key]), size: width, "aria-label": `${key} of ${row.parameter}`, onchange: () => change() });
-  const tick = (key) => h("input", { type: "checkbox", checked: row[key], "aria-label": `${key} of ${row.parameter}`, onchange: () => change() });
-  const parts = { control: field("control", 8), channel: field("channel", 2), minimum: field("minimum", 5), maximum: field("maximum", 5), take_over: tick("take_over"), toggle: tick("toggle") };
-  parts.curve = h("select", { "aria-label": `curve of ${row.parameter}`, onchange: () => change() }, ["", ...curves].map((curve) => h("option", { value: curve, selected: curve === (row.curve ?? "") }, curve || "own")));
-  const numeric = (key) => (parts[key].value.trim() === "" ? null : Number(parts[key].value));
-  const change = () => send("assign", { row: i, control: parts.control.value, channel: numeric("channel"), minimum: numeric("minimum"), maximum: numeric("maximum"), curve: parts.curve.value || null, take_over: parts.take_over.checked, toggle: parts.toggle.checked });
-  const remove = button(`Remove ${row.control} from ${row.parameter}`, "✕", () => send("unassign", { row: i }), { class: "small" });
-  return h("tr", { class: row.address ? null : "unused" }, h("th", { scope: "row" }, words(row.parameter)), Object.entries(HEADS).map(([key, title]) => h("td", { "data-label": title }, parts[key])), h("td", { "data-label": "" }, remove));
-}
-
 function devices(panel) {
   const { store, send } = panel;
   const make = (label) => h("select", { "aria-label": label });
   const [output, input, block, midi] = ["Output", "Input", "Block", "MIDI input"].map(make);
-  const apply = () => send("device", { output: output.value, input: input.value || null, block: block.value ? Number(block.value) : null });
+  let asked = 0;
+  const apply = () => { asked = send("device", { output: output.value, input: input.value || null, block: block.value ? Number(block.value) : null }); };
   for (const select of [output, input, block]) select.addEventListener("change", apply);
-  midi.addEventListener("change", () => send("listen", { port: midi.value || null }));
+  midi.addEventListener("change", () => { asked = send("listen", { port: midi.value || null }); });
   const show = () => {
     const { devices: found, stream } = store.state;
-    if (!found || !stream) return;
+    if (!found || !stream || !store.answered(asked)) return;
     options(output, [...new Set([stream.output, ...found.outputs])], stream.output);
     options(input, found.inputs, stream.input, stream.source ? "the source" : "none");
     options(block, [...new Set([stream.block, ...stream.blocks])].sort((a, b) => a - b).map(String), String(stream.block), "the device's own");

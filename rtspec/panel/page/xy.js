@@ -5,9 +5,12 @@ import { button, clamp, h } from "./dom.js";
 const MOST_POINTS = 500;
 
 export class Square {
-  /** `move(x, y)` gets places from 0 to 1, y upwards; `path(points)` gets [seconds, x, y] when a path was drawn. */
-  constructor(label, { move, path, tap, stop }) {
-    Object.assign(this, { move, path, tap, stopLoop: stop, at: [0, 0], points: null, armed: false });
+  /**
+   * `move(x, y)` gets places from 0 to 1, y upwards; `path(points)` gets [seconds, x, y] when a path was drawn; `where()`
+   * says where the dot is when no finger is on it.
+   */
+  constructor(label, { move, path, tap, stop, where }) {
+    Object.assign(this, { move, path, tap, where, stopLoop: stop, at: [0, 0], points: null, armed: false });
     this.dot = h("span.dot");
     this.canvas = h("canvas");
     this.field = h("div.field", { tabindex: 0, role: "application", "aria-label": `${label}: arrow keys move`, "aria-roledescription": "two-dimensional slider" }, this.canvas, this.dot);
@@ -45,19 +48,20 @@ export class Square {
     this.moved = false;
     if (this.tap?.(...this.place(event))) { this.pointer = null; return; }
     this.points = this.armed ? [] : null;
-    this.began = performance.now();
-    this.go(...this.place(event));
+    this.began = event.timeStamp;
+    this.go(...this.place(event), event.timeStamp);
     event.preventDefault();
   }
 
   drag(event) {
     if (this.pointer !== event.pointerId) return;
-    this.go(...this.place(event));
+    this.go(...this.place(event), event.timeStamp);
   }
 
   release(event) {
     if (this.pointer !== event.pointerId) return;
     this.pointer = null;
+    this.follow();
     if (!this.points) return;
     const drawn = thinned(this.points);
     this.points = null;
@@ -65,10 +69,16 @@ export class Square {
     if (drawn.length > 1 && drawn.at(-1)[0] > 0.15) this.path(drawn);
   }
 
-  go(x, y) {
-    if (this.points) this.points.push([(performance.now() - this.began) / 1000, x, y]);
+  go(x, y, at_ms) {
+    if (this.points) this.points.push([(at_ms - this.began) / 1000, x, y]);
     this.show(x, y);
     this.move(x, y);
+    this.follow();
+  }
+
+  /** Go where the engine is, unless a finger holds the dot. */
+  follow() {
+    if (!this.touched) this.show(...this.where());
   }
 
   key(event) {
