@@ -278,7 +278,10 @@ def test_a_moved_controller_is_learnt_by_one_click(page, engine, server, folder)
         until(lambda: engine.ask("values")["2-equalizer/gain_4000_hz"] == -12.0)
         mark = page.locator(f'[data-address="{gain["address"]}"] .learn')
         until(lambda: "mapped" in mark.get_attribute("class"))
-        until(lambda: page.locator('input[value="cc 22"]').count() == 1)  # the map's table has it
+        controls = "(fields) => fields.map((field) => field.value)"
+        until(
+            lambda: page.get_by_label("control of ").evaluate_all(controls).count("cc 22") == 1
+        )  # the map's table has it
     finally:
         sender.end()
 
