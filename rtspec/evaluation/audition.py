@@ -51,7 +51,7 @@ def heard(path: str, sample_rate: int | None = None) -> dict[str, Any]:
     }
     output = processor.manifest.output
     gate = output.representation == "gain" and output.n_bins == 1
-    return figures | {"doubts": doubts_of(figures, processor.manifest.hop or 1, gate)}
+    return figures | {"doubts": doubts_of(figures, processor.manifest.hop or 1, gate, processor.manifest.delay_frames)}
 
 
 def _played(processor: Any, sound: np.ndarray, rate: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def _impulse_delay(processor: Any, rate: int, stated: int) -> int | None:
     return int(apart.argmax()) - place if np.isfinite(apart).all() and apart.max() > 1e-3 else None
 
 
-def doubts_of(figures: dict[str, Any], hop: int, gate: bool = False) -> list[str]:
+def doubts_of(figures: dict[str, Any], hop: int, gate: bool = False, delay_frames: int = 0) -> list[str]:
     """What the figures make one unsure of, one line each; a gate may close on a sound that is no voice."""
     lines = []
     if figures["not_finite"]:
@@ -111,10 +111,10 @@ def doubts_of(figures: dict[str, Any], hop: int, gate: bool = False) -> list[str
         lines.append(f"the level changes by {change:+.1f} dB: is the representation, the scale or the window right?")
     if figures["correlation"] < ALIKE:
         lines.append(f"the output is unlike the input (correlation {figures['correlation']:.2f}): listen to it")
-    return lines + _late(figures, hop)
+    return lines + _late(figures, hop, delay_frames)
 
 
-def _late(figures: dict[str, Any], hop: int) -> list[str]:
+def _late(figures: dict[str, Any], hop: int, said: int) -> list[str]:
     """Delays that were measured and are not the one stated. A click tells nothing where the sound itself comes as
     stated: a network that takes it for noise answers loudest wherever its memory of it ends."""
     measured = {name: figures[f"{name}_samples"] for name in ("correlation", "impulse")}
@@ -126,5 +126,7 @@ def _late(figures: dict[str, Any], hop: int) -> list[str]:
     if "correlation" not in wrong and measured["correlation"] is not None:
         return []
     return [
-        f"by {name} it is {late} samples late, {figures['stated_samples']} are stated" for name, late in wrong.items()
+        f"by {name} it is {late} samples late, {figures['stated_samples']} are stated; if it is, say it: "
+        f"--set delay_frames={max(0, said + round((late - figures['stated_samples']) / hop))}"
+        for name, late in wrong.items()
     ]

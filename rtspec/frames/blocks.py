@@ -117,20 +117,23 @@ def add_blocks(state, x, n, y):
     return n
 
 
-def adding_stage(plan: FramePlan, n_samples: int, offset: float = 0.0, scale: float = 1.0) -> Stage:
+def adding_stage(
+    plan: FramePlan, n_samples: int, offset: float = 0.0, scale: float = 1.0, at_once: bool = False
+) -> Stage:
     """Blocks of one channel added together as a stage: (n_samples,) float32 → (hop,) float32.
 
     The hop that comes out with block t holds samples ``[t·hop - (length - hop), t·hop - (length - 2·hop))``, as that
-    of :func:`rtspec.frames.synthesis.synthesis_stage` does.
+    of :func:`rtspec.frames.synthesis.synthesis_stage` does; `at_once`, it is block t itself, one hop long.
     """
+    length = plan.hop if at_once else plan.length
     return Stage(
         add_blocks,
         ADDING,
-        length=plan.length,
+        length=length,
         hop=plan.hop,
         n_samples=n_samples,
-        window=plan.synthesis,
-        sum=aligned(plan.length),
+        window=plan.synthesis[-length:],
+        sum=aligned(length),
         offset=offset,
         scale=scale,
     )

@@ -37,6 +37,19 @@ def parsed_proto(path: Path, content: bytes) -> "ModelProto":
     return proto
 
 
+def take_weights(proto: "ModelProto", path: Path) -> None:
+    """Put inside what a file keeps in another one beside it, as torch's newer exporter does."""
+    import onnx
+
+    try:
+        onnx.load_external_data_for_model(proto, str(path.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        line = (str(error).strip().splitlines() or ["?"])[0][:160]
+        raise ModelError(
+            f'"{path}" keeps weights in another file that cannot be read ({line}); put it beside this one'
+        ) from error
+
+
 def metadata(proto: "ModelProto", key: str) -> str | None:
     """One entry of metadata_props; None where there is none."""
     return next((entry.value for entry in proto.metadata_props if entry.key == key), None)

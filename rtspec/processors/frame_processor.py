@@ -27,6 +27,10 @@ class FrameProcessor(Processor):
         """Delays beyond the window in frames, by item ("model", "phase"); none unless a subclass says so."""
         return {}
 
+    def window_samples(self, plan: FramePlan) -> int:
+        """Delay of cutting frames and putting them together, in samples: the plan's, unless a subclass needs less."""
+        return plan.latency_samples
+
     def prepare(self, sample_rate: float, channels: int) -> Program:
         """A program of its own state for one driver; it follows this processor's parameters."""
         plan = self.plan(sample_rate)
@@ -46,12 +50,12 @@ class FrameProcessor(Processor):
         """Delay in samples by item: "window", what :meth:`frame_delays` adds, and "resampler" where the rates
         differ."""
         plan = self.plan(sample_rate)
-        items = {"window": plan.latency_samples, **{k: n * plan.hop for k, n in self.frame_delays(plan).items()}}
+        items = {"window": self.window_samples(plan), **{k: n * plan.hop for k, n in self.frame_delays(plan).items()}}
         if plan.sample_rate == round(sample_rate):
             return items
         items = {item: round(n * sample_rate / plan.sample_rate) for item, n in items.items()}
         return {**items, "resampler": self._resampling(plan, sample_rate).delay - sum(items.values())}
 
     def _resampling(self, plan: FramePlan, sample_rate: float) -> Resampling:
-        inner_delay = plan.latency_samples + plan.hop * sum(self.frame_delays(plan).values())
+        inner_delay = self.window_samples(plan) + plan.hop * sum(self.frame_delays(plan).values())
         return Resampling(round(sample_rate), plan.sample_rate, inner_delay)

@@ -104,6 +104,10 @@ class OnnxProcessor(FrameProcessor):
         phase = self._phase.delay_frames(plan) if self._rebuilds_phase else 0
         return {"model": self._model.stage_delay_frames, "phase": phase}
 
+    def window_samples(self, plan: FramePlan) -> int:
+        way = Way(plan, self.manifest.input, self.manifest.output)
+        return plan.hop if way.is_one_hop else plan.latency_samples
+
     def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
         """From a hop to a hop, both float32 of shape (hop,)."""
         way = Way(plan, self.manifest.input, self.manifest.output)

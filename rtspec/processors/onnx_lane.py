@@ -51,6 +51,14 @@ class Way:
         self.stages.append(stage)
 
     @property
+    def is_one_hop(self) -> bool:
+        """Whether what comes out is the newest hop as it is: nothing is added to it, so that it waits for no frame."""
+        goal, plan = self.goal, self.plan
+        plain = plan.plain and plan.window == "rectangular" and plan.synthesis_window is None
+        gains = self.source.representation == "samples" and goal.representation == "gain"
+        return plain and (gains or (goal.representation == "samples" and goal.n_bins == plan.hop))
+
+    @property
     def lane(self) -> Lane:
         """All of it."""
         return self.rows, self.stages
@@ -99,9 +107,9 @@ def _decoding(way: Way, delay: int, keep_phase: bool) -> Stage:
 
 def _lay_blocks(way: Way, delay: int, outbox: np.ndarray) -> None:
     """Blocks of samples, or gains on the newest hop of those that went in."""
-    port, answer = way.goal, way.answer
+    port, answer, at_once = way.goal, way.answer, way.is_one_hop
     if port.representation == "samples":
-        way.lay(adding_stage(way.plan, answer.size, port.offset, port.scale), answer, outbox)
+        way.lay(adding_stage(way.plan, answer.size, port.offset, port.scale, at_once), answer, outbox)
         return
     if delay:
         raise InvalidValue(f"gains on samples that come {delay} frames late cannot be played; export blocks of samples")
@@ -110,4 +118,4 @@ def _lay_blocks(way: Way, delay: int, outbox: np.ndarray) -> None:
         way.plan, way.features, answer.size, (source.offset, source.scale), (port.offset, port.scale)
     )
     way.lay(gains, answer, block)
-    way.lay(adding_stage(way.plan, block.size), block, outbox)
+    way.lay(adding_stage(way.plan, block.size, at_once=at_once), block, outbox)

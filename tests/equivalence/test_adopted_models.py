@@ -62,12 +62,40 @@ def test_a_gtcrn_is_known_by_its_names(tmp_path, capsys):
     assert adopted(tmp_path, capsys, strangers.gtcrn(), "--unheard")[1]["recipe"] == "gtcrn"
 
 
+def test_sizes_that_only_running_shows_are_found(tmp_path, capsys):
+    model = strangers.fastenhancer()
+    path, report = adopted(tmp_path, capsys, model, "--unheard")
+    assert report["recipe"] == "fastenhancer" and report["fields"]["window"] == "hann"
+    assert report["fields"]["output"]["layout"] == ["batch", "bins", "time", "channels"]
+    x = sound()
+    played = rtspec.OnnxProcessor(path)(x, RATE)
+    assert snr_db(0.5 * x[512:-512], played[512:-512]) > 20  # its gain follows the level a little
+
+
+def test_an_ul_unas_is_known_and_takes_its_own_window(tmp_path, capsys):
+    model = strangers.gtcrn()  # of the same form but for one name
+    for node in model.graph.node:
+        node.input[:] = ["tfa_cache" if name == "tra_cache" else name for name in node.input]
+    next(value for value in model.graph.input if value.name == "tra_cache").name = "tfa_cache"
+    report = adopted(tmp_path, capsys, model, "--unheard")[1]
+    assert (report["recipe"], report["fields"]["window"]) == ("ul-unas", "hann")
+
+
+def test_weights_in_a_file_beside_are_taken_inside(tmp_path, capsys):
+    source, target = tmp_path / "theirs.onnx", tmp_path / "ours.onnx"
+    onnx.save(strangers.gtcrn(), source, save_as_external_data=True, location="theirs.data", size_threshold=0)
+    assert main(["adopt", str(source), str(target), "--unheard", "--json"]) == 0, capsys.readouterr().err
+    (tmp_path / "theirs.data").unlink()
+    assert right(target)
+    assert "keeps weights in another file that cannot be read" in refusal(capsys, str(source))
+
+
 def test_what_no_graph_says_is_asked_for(tmp_path, capsys):
     source = tmp_path / "theirs.onnx"
     source.write_bytes(strangers.gtcrn(False).SerializeToString())
     said = refusal(capsys, str(source), "--unheard")
     assert "sample_rate or window" in said and "--sample-rate 16000 --window sqrt-hann" in said and "--like" in said
-    assert "with as many bins: gtcrn, ul-unas" in said
+    assert "with as many bins: fastenhancer, gtcrn, ul-unas" in said
 
 
 def test_an_unconverted_recurrent_model_is_noticed(tmp_path, capsys):

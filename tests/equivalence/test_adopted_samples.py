@@ -82,6 +82,19 @@ def test_a_network_of_hops_plays_as_its_loop(tmp_path, capsys):
     assert snr_db(wanted, given) >= 120
 
 
+@pytest.mark.parametrize("slides", [False, True])
+def test_what_comes_a_block_late_is_stated_and_waits_no_longer(tmp_path, capsys, slides):
+    words = ("--set", "input.representation=samples", "--sample-rate", "16000") if slides else ()
+    path, report = adopted(tmp_path, capsys, strangers.late_wave(slides), *words)
+    if slides:  # nobody told; the test sound did, and how to say it
+        assert any("if it is, say it: --set delay_frames=1" in doubt for doubt in report["doubts"])
+        path, report = adopted(tmp_path, capsys, strangers.late_wave(slides), *words, "--set", "delay_frames=1")
+    assert report["recipe"] == (None if slides else "fastenhancer-wave")
+    assert not any("late" in doubt for doubt in report["doubts"])
+    processor, x = rtspec.OnnxProcessor(path), sound()
+    assert np.array_equal(processor(x, RATE), 0.5 * x) and processor.latency_samples == 512
+
+
 @pytest.mark.parametrize("form", ["two rates", "one block", "sequence"])
 def test_a_probability_of_voice_is_a_gate(tmp_path, capsys, form):
     model = strangers.silero() if form == "two rates" else strangers.silero_at_16k(form == "sequence")
@@ -97,7 +110,9 @@ def test_a_probability_of_voice_is_a_gate(tmp_path, capsys, form):
         said, state = run.run(None, {"input": buffer[None], "state": state, **rate})
         wanted.append(float(said.reshape(-1)[0]))
     assert np.ptp(wanted) > 0.1
-    given = rtspec.OnnxProcessor(path)(x, RATE)
+    gate = rtspec.OnnxProcessor(path)
+    given = gate(x, RATE)
+    assert gate.latency_samples == 512  # the newest samples wait for no other block
     n = 512 * len(wanted)
     assert np.allclose(given[:n], x[:n] * np.repeat(np.array(wanted, np.float32), 512), atol=1e-6)
 

@@ -227,3 +227,39 @@ def silero_at_16k(sequence: bool) -> onnx.ModelProto:
     values = [[h.make_tensor_value_info(n, floats, shape) for n, shape in each] for each in (inputs, outputs)]
     graph = h.make_graph(nodes, "vad", *values, tensors)
     return h.make_model(graph, opset_imports=[h.make_opsetid("", 16)], ir_version=8)
+
+
+def fastenhancer() -> onnx.ModelProto:
+    """Spectrum in and out as torch's older exporter leaves them: sizes of the output are names that nothing else has."""
+    h, floats = helper, onnx.TensorProto.FLOAT
+    nodes = [
+        h.make_node("ReduceMean", ["spec_in"], ["heard"], axes=[1, 2, 3], keepdims=1),
+        h.make_node("Squeeze", ["heard", "last"], ["level"]),
+        h.make_node("Add", ["cache_in_0", "level"], ["grown"]),
+        h.make_node("Mul", ["grown", "half"], ["cache_out_0"]),
+        h.make_node("ReduceMean", ["cache_out_0"], ["kept"], axes=[0, 1, 2], keepdims=1),
+        h.make_node("Sigmoid", ["kept"], ["gain"]),
+        h.make_node("Mul", ["spec_in", "gain"], ["spec_out"]),
+    ]
+    weights = [numpy_helper.from_array(np.array([3]), "last"), numpy_helper.from_array(np.float32([0.5]), "half")]
+    inputs = [("spec_in", [1, 257, 1, 2]), ("cache_in_0", [1, 16, 12])]
+    outputs = [("spec_out", [f"Padspec_out_dim_{k}" for k in range(4)]), ("cache_out_0", [1, 16, 12])]
+    values = [[h.make_tensor_value_info(n, floats, shape) for n, shape in each] for each in (inputs, outputs)]
+    graph = h.make_graph(nodes, "fastenhancer", *values, weights)
+    return h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)
+
+
+def late_wave(slides: bool) -> onnx.ModelProto:
+    """Samples whose own transform makes them a block late: the block before comes out, from a cache or, where the host
+    slides the block, from its older half."""
+    h, floats = helper, onnx.TensorProto.FLOAT
+    nodes = [h.make_node("Split", ["wav_in"], ["older", "newer"], axis=1)] if slides else []
+    nodes += [
+        h.make_node("Mul", ["older" if slides else "cache_in_0", "half"], ["wav_out"]),
+        h.make_node("Identity", ["newer" if slides else "wav_in"], ["cache_out_0"]),
+    ]
+    inputs = [("wav_in", [1, 512 if slides else 256]), ("cache_in_0", [1, 256])]
+    outputs = [("wav_out", [1, 256]), ("cache_out_0", [1, 256])]
+    values = [[h.make_tensor_value_info(n, floats, shape) for n, shape in each] for each in (inputs, outputs)]
+    graph = h.make_graph(nodes, "wave", *values, [numpy_helper.from_array(np.float32([0.5]), "half")])
+    return h.make_model(graph, opset_imports=[h.make_opsetid("", 13)], ir_version=8)

@@ -16,6 +16,7 @@ from .facts import Facts, look
 from .propose import Proposal, propose
 from .recipes import Recipe, recipe, recipes, recognised
 from .samples import one_block_a_call, takes_samples
+from .sizes import write_sizes
 from .wholes import whole
 
 __all__ = ["Adopted", "Facts", "Proposal", "Recipe", "adopt", "recipes"]
@@ -91,6 +92,7 @@ def adopt(
     """
     proto, together, known = whole(Path(file), like)
     in_order(proto)
+    write_sizes(proto)
     proto, answers = one_spectrum(proto, {**known, **(answers or {})})
     if metadata(proto, METADATA_KEY) is not None:
         raise ModelError(f'"{file}" is a package already; play it: rtspec live --processor onnx:{file}')

@@ -36,6 +36,8 @@ class Recipe:
         Where the values come from.
     state : tuple of int
         Shape that one of its states has.
+    state_axes : int or None
+        How many axes each of its states has.
     files : tuple of str
         Of models that are published as several files, which `wholes` makes one.
     """
@@ -46,6 +48,7 @@ class Recipe:
     inputs: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     state: tuple[int, ...] = ()
+    state_axes: int | None = None
     bins: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     source: str = ""
@@ -58,7 +61,9 @@ class Recipe:
         more = [n for n in names if not any(fnmatchcase(n, p) for p in self.inputs)]
         named = named and all(any(fnmatchcase(n, p) for p in self.optional) for n in more)
         sizes = facts.inputs.tensors[facts.frames_in][1]
-        shaped = not self.state or any(pair.shape == self.state for pair in facts.states)
+        shapes = [pair.shape for pair in facts.states]
+        shaped = not self.state or self.state in shapes
+        shaped = shaped and (self.state_axes is None or {len(shape) for shape in shapes} == {self.state_axes})
         return named and shaped and (not self.bins or any(n in sizes for n in self.bins))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ModelError
 from ..compose.deepfilter import deep_filter_net, settings_of
 from ..compose.dtln import dtln
-from ..proto import read_proto
+from ..proto import read_proto, take_weights
 from ..streaming import make_streaming
 from .recipes import Recipe, recipe, recipes
 
@@ -65,11 +65,18 @@ def whole(file: Path, like: str | None) -> tuple["ModelProto", Recipe | None, di
             _refuse_missing(recipe(like), folder)
         if found is None or (alone and file.name not in found.files):
             if alone or not file.exists():
-                return read_proto(file), None, {}
+                return _read(file), None, {}
             raise ModelError(_unknown(file))
-        parts = {Path(name).stem: read_proto(existing) for name in found.files for existing in [_find(folder, name)]}
+        parts = {Path(name).stem: _read(existing) for name in found.files for existing in [_find(folder, name)]}
         proto, fields = MAKERS[found.name](parts, _find(folder, found.files[0]).parent)
     return proto, found, fields
+
+
+def _read(file: Path) -> "ModelProto":
+    """A file with its weights, wherever it keeps them."""
+    proto = read_proto(file)
+    take_weights(proto, file)
+    return proto
 
 
 def _refuse_missing(wanted: Recipe, folder: Path | None) -> None:

@@ -11,7 +11,7 @@ from onnx import ModelProto, ValueInfoProto
 from onnx.inliner import inline_local_functions
 
 from rtspec.errors import InvalidValue, ModelError
-from rtspec.models.proto import in_order
+from rtspec.models.proto import in_order, take_weights
 
 LARGEST_BYTES = 1 << 29
 OLDEST_OPSET, NEWEST_OPSET = 9, min(onnx.defs.onnx_opset_version(), 26)
@@ -89,12 +89,7 @@ def _read(path: Path) -> ModelProto:
         raise ModelError(f'"{path}" is not an ONNX file or is damaged; export or download it again') from error
     if not loaded.graph.node:
         raise ModelError(f'"{path}" is not an ONNX file or is damaged: it holds no graph; export or download it again')
-    try:
-        onnx.load_external_data_for_model(loaded, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelError(
-            f'"{path}" keeps weights in another file that cannot be read ({_first_line(error)}); put it beside this one'
-        ) from error
+    take_weights(loaded, path)
     return loaded
 
 
