@@ -395,19 +395,32 @@ LARGER_STEPS = [attentive, counted, over_bins]
 def draw(random: Random) -> onnx.ModelProto:
     """A random graph of up to nine operators on a few channels and bins."""
     drawing = Drawing(random, time_last=random.random() < 0.5)
-    channels, bins = random.randint(1, 3), random.randint(1, 3)
-    x = Frames("x", channels, bins, N_FRAMES)
+    x = Frames("x", random.randint(1, 3), random.randint(1, 3), N_FRAMES)
+    y = grown(drawing, x)
+    return finished(drawing, {"x": [1, x.channels, *drawing.along(x.bins, "frames")]}, {"y": y})
+
+
+def grown(drawing: Drawing, x: Frames) -> Frames:
+    """What up to nine random operators make of a tensor."""
     drawing.tensors.append(x)
-    for _ in range(random.randint(1, 9)):
-        made = random.choice(STEPS)(drawing, x)
+    for _ in range(drawing.random.randint(1, 9)):
+        made = drawing.random.choice(STEPS)(drawing, x)
         small = made.channels <= 8 and PERIOD_FRAMES // 2 <= made.lengths[0] <= 4 * N_FRAMES[0]
         x = made if small else x
         drawing.tensors.append(x)
-    drawing.nodes.append(helper.make_node("Identity", [x.name], ["y"]))
-    shape = [1, channels, *drawing.along(bins, "frames")]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+    return x
+
+
+def finished(drawing: Drawing, shapes: dict[str, list], results: dict[str, Frames]) -> onnx.ModelProto:
+    """The graph that was drawn, with inputs of these shapes and these tensors as outputs."""
+    for name, made in results.items():
+        drawing.nodes.append(helper.make_node("Identity", [made.name], [name], name=f"Identity_{name}"))
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
     outputs = [
-        helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, x.channels, *drawing.along(x.bins, "frames_out")])
+        helper.make_tensor_value_info(
+            name, TensorProto.FLOAT, [1, made.channels, *drawing.along(made.bins, f"frames_{name}")]
+        )
+        for name, made in results.items()
     ]
     graph = helper.make_graph(drawing.nodes, "random", inputs, outputs, drawing.weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

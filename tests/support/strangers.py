@@ -230,7 +230,7 @@ def silero_at_16k(sequence: bool) -> onnx.ModelProto:
 
 
 def fastenhancer() -> onnx.ModelProto:
-    """Spectrum in and out as torch's older exporter leaves them: sizes of the output are names that nothing else has."""
+    """Spectrum in and out as torch's older exporter leaves them, sizes of the output as names that nothing else has."""
     h, floats = helper, onnx.TensorProto.FLOAT
     nodes = [
         h.make_node("ReduceMean", ["spec_in"], ["heard"], axes=[1, 2, 3], keepdims=1),

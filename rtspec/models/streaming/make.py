@@ -15,6 +15,7 @@ from .load import Inputs, inputs_of, load
 from .own_length import as_exported
 from .prepare import prepare
 from .prove import prove
+from .refuse import NotStreamable, as_in_the_file
 from .rewrite import rewrite
 from .rewritten import Rewritten
 from .run import difference, random_clip, run_offline, run_streaming
@@ -106,7 +107,24 @@ def make_streaming(
         raise InvalidValue(f"attention_frames={attention_frames} must be 1 or more; try 250")
     original = load(model)
     inputs = as_exported(original, inputs_of(original, time_axes, sizes))
-    given, original = original, quantised_by_frame(original, inputs) if quantise_frames else original
+    try:
+        return _made(original, inputs, max_delay_frames, cut, states, lengths, attention_frames, quantise_frames)
+    except NotStreamable as refusal:
+        raise as_in_the_file(refusal, original) from refusal.__cause__
+
+
+def _made(
+    given: ModelProto,
+    inputs: Inputs,
+    max_delay_frames: int | None,
+    cut: str,
+    states: str,
+    lengths: str,
+    attention_frames: int | None,
+    quantise_frames: bool,
+) -> ModelProto:
+    """The streaming model, exact or cut."""
+    original = quantised_by_frame(given, inputs) if quantise_frames else given
     offline = prepare(original, inputs)
     exact = rewrite(offline, inputs, states=states, attention_frames=attention_frames)
     prove(original, offline, inputs, exact, states, lengths)
@@ -115,9 +133,8 @@ def make_streaming(
         return exact.model(report)
     if max_delay_frames < 0:
         raise InvalidValue(f"max_delay_frames={max_delay_frames} must be 0 or more")
-    if report:
-        raise InvalidValue("quantise_frames=True and a look-ahead that is cut are not given together; leave one out")
-    return _cut(offline, inputs, exact, max_delay_frames, cut, states)
+    trial = _Trial(given, inputs, exact, report)
+    return _cut(offline, inputs, exact, max_delay_frames, cut, states, trial)
 
 
 def _apart(given: ModelProto, original: ModelProto, inputs: Inputs, period: int) -> dict[str, Any]:
@@ -130,9 +147,17 @@ def _apart(given: ModelProto, original: ModelProto, inputs: Inputs, period: int)
     return {"method": "quantised by the frame", "error_peak": peak, "error_rms": rms}
 
 
-def _cut(offline: ModelProto, inputs: Inputs, exact: Rewritten, limit: int, method: str, states: str) -> ModelProto:
+def _cut(
+    offline: ModelProto,
+    inputs: Inputs,
+    exact: Rewritten,
+    limit: int,
+    method: str,
+    states: str,
+    trial: "_Trial",
+) -> ModelProto:
     """The model with less look-ahead by one method, or by the one of both that errs less on noise."""
-    trial, frames = _Trial(offline, inputs, exact), exact.stream.attention_frames
+    frames = exact.stream.attention_frames
     methods = ("truncate", "shift") if method == "best" else (method,)
     budgets = [Budget(_shares(exact, limit), each) for each in methods]
     reports = [
@@ -153,12 +178,14 @@ def _within(shorter: Rewritten, limit: int) -> Rewritten:
 
 
 class _Trial:
-    """A clip of noise on which cut models are measured against the exact one."""
+    """A clip of noise on which cut models are measured against the file; `before` is what was lost already."""
 
-    def __init__(self, offline: ModelProto, inputs: Inputs, exact: Rewritten) -> None:
+    def __init__(
+        self, offline: ModelProto, inputs: Inputs, exact: Rewritten, before: dict[str, Any] | None = None
+    ) -> None:
         period = exact.period()
         n_frames = -(-TRIAL_FRAMES // period) * period if inputs.dynamic else inputs.n_frames
-        self._delay = float(exact.delay)
+        self._delay, self._before = float(exact.delay), f"{before['method']}, " if before else ""
         self._clip = random_clip(offline, inputs, n_frames, np.random.default_rng(0))
         self._wanted = run_offline(offline, self._clip)
 
@@ -167,7 +194,12 @@ class _Trial:
         name, wanted = next(iter(self._wanted.items()))
         streamed = run_streaming(cut.model(), self._clip, 16 * cut.period())
         peak, rms = difference(wanted, streamed[name])
-        return {"method": method, "exact_delay_frames": self._delay, "error_peak": peak, "error_rms": rms}
+        return {
+            "method": self._before + method,
+            "exact_delay_frames": self._delay,
+            "error_peak": peak,
+            "error_rms": rms,
+        }
 
 
 def _shares(exact: Rewritten, limit: int) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """Saying no: which node cannot be streamed, why, and what to do instead."""
 
-from onnx import NodeProto
+from onnx import ModelProto, NodeProto
 
 from rtspec.errors import ModelError
+from rtspec.models.proto import nodes_of
 
 
 class NotStreamable(ModelError):
@@ -19,6 +20,16 @@ class NotStreamable(ModelError):
     def __init__(self, node: NodeProto, reason: str, remedy: str) -> None:
         self.node, self.reason, self.remedy = node_name(node), reason, remedy
         super().__init__(f'node "{self.node}" ({node.op_type}) {reason}; {remedy}')
+
+
+def as_in_the_file(refusal: NotStreamable, model: ModelProto) -> NotStreamable:
+    """The same refusal with a node of the file, where it names one that was written in the place of another: names of
+    these begin with that of the tensor which they make."""
+    makers = {name: node for node in nodes_of(model.graph) for name in (node.name, *node.output) if name}
+    begun = [name for name in makers if refusal.node.startswith(f"{name}/")]
+    if refusal.node in makers or not begun:
+        return refusal
+    return NotStreamable(makers[max(begun, key=len)], refusal.reason, refusal.remedy)
 
 
 def node_name(node: NodeProto) -> str:
@@ -205,6 +216,15 @@ def without_rule(node: NodeProto, known: int) -> NotStreamable:
         return NotStreamable(node, *NO_RULE[node.op_type])
     return NotStreamable(
         node, "has no streaming rule", f"replace it by operators that have one ({known} do), or split the model here"
+    )
+
+
+def in_another_precision(node: NodeProto, dtype: str) -> NotStreamable:
+    """The refusal of a transform for which onnxruntime has no strided convolution."""
+    return NotStreamable(
+        node,
+        f"transforms samples in {dtype}, for which onnxruntime has no convolution",
+        "export the network in single precision (float()), or from the spectrum on: the host makes the frames",
     )
 
 

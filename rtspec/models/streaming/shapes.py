@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import NodeProto, TensorProto, TypeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from rtspec.errors import ModelError
 
 from .refuse import node_name
+from .run import session
 from .scanned import scanned
 
 # Larger constants (weights) are never needed as values, only their shapes are.
@@ -177,8 +177,7 @@ class Shapes:
         try:
             made: Any = ReferenceEvaluator(model).run(None, dict(feeds))
         except (RuntimeError, NotImplementedError):  # the reference lacks old versions of some operators
-            session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-            made = session.run(None, dict(feeds))
+            made = session(model).run(None, dict(feeds))
         return [np.asarray(value) for value in made]
 
 

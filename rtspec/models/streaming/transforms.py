@@ -1,11 +1,12 @@
 """Transforms of samples inside the graph: an STFT of fixed window and hop is a strided convolution."""
 
 import numpy as np
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from rtspec.errors import ModelError
 
 from .load import Inputs
+from .refuse import in_another_precision
 from .shapes import Shapes
 
 REAL_SIGNAL = 1
@@ -45,13 +46,14 @@ def _kernel(shapes: Shapes, node: NodeProto) -> tuple[np.ndarray, int] | None:
     are_known = all(value is not None for name, value in zip(node.input[1:], values, strict=False) if name)
     if not are_known or step is None or signal[-1] != REAL_SIGNAL or (window is None and length is None):
         return None
+    if (kind := shapes.element_type(node.input[0])) != TensorProto.FLOAT:
+        raise in_another_precision(node, helper.tensor_dtype_to_np_dtype(kind).name)
     n_fft = int(length.reshape(-1)[0]) if length is not None else len(window if window is not None else ())
     window = np.ones(n_fft) if window is None else window.astype(np.float64)
     one_sided = next((a.i for a in node.attribute if a.name == "onesided"), 1)
     turns = np.outer(np.arange(n_fft // 2 + 1 if one_sided else n_fft), np.arange(n_fft)) / n_fft
     taps = np.concatenate([np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)]) * window
-    dtype = helper.tensor_dtype_to_np_dtype(shapes.element_type(node.input[0]))
-    return taps[:, None].astype(dtype), int(step.reshape(-1)[0])
+    return taps[:, None].astype(np.float32), int(step.reshape(-1)[0])
 
 
 def _written(model: ModelProto, node: NodeProto, taps: np.ndarray, step: int) -> list[NodeProto]:

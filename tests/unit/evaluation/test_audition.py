@@ -19,7 +19,10 @@ FIGURES = {
             {"impulse_samples": 9000, "correlation_samples": None, "correlation": 0.1},
             ["unlike the input", "by impulse"],
         ),
-        ({"correlation_samples": 1536}, ["by correlation it is 1536 samples late, 512 are stated; if it is, say it: --set delay_frames=4"]),
+        (
+            {"correlation_samples": 1536},
+            ["by correlation it is 1536 samples late, 512 are stated; if it is, say it: --set delay_frames=4"],
+        ),
         ({"correlation_samples": 1536, "impulse_samples": 1536}, ["by correlation", "by impulse"]),
         ({"level_out_db": -50.0}, ["the level changes by -24.0 dB"]),
         ({"level_out_db": None, "not_finite": 3}, ["3 samples are NaN", "the output is silent"]),

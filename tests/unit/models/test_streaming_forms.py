@@ -140,6 +140,27 @@ def test_dynamic_quantisation_streams_with_a_scale_for_each_frame_and_says_by_ho
     assert np.sqrt(np.mean((wanted - one) ** 2)) < 3 * stated["error_rms"] * np.abs(wanted).max()
 
 
+def test_dynamic_quantisation_is_given_together_with_less_look_ahead():
+    rng = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "qs", "qz"]),
+        helper.make_node("ConvInteger", ["q", "w", "qz", "wz"], ["c"], pads=[2, 2]),
+        helper.make_node("Cast", ["c"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["float", "qs"], ["y"]),
+    ]
+    weights = {"wz": np.uint8(120), "w": rng.integers(60, 180, (6, 4, 5)).astype(np.uint8)}
+    model = build(nodes, (1, 4, "frames"), 3, 13, **weights)
+    whole = StreamingRun(make_streaming(model, {"x": 2}, quantise_frames=True))
+    run = StreamingRun(make_streaming(model, {"x": 2}, quantise_frames=True, max_delay_frames=1))
+    assert whole.manifest["delay_frames"] == 2 and run.manifest["delay_frames"] == 1
+    stated = run.manifest["inexact"]
+    assert stated["method"] in ("quantised by the frame, truncate", "quantised by the frame, shift")
+    assert stated["error_rms"] > 3 * whole.manifest["inexact"]["error_rms"]
+    clip = {"x": rng.standard_normal((1, 4, 50)).astype(np.float32)}
+    apart = run_offline(model, clip)["y"] - run.clip(clip, 1)["y"]  # what is stated is the distance from the file
+    assert np.sqrt(np.mean(apart**2)) < 2 * stated["error_rms"] * np.abs(run_offline(model, clip)["y"]).max()
+
+
 def _levels_of_frames(rows: np.ndarray) -> np.ndarray:
     """Rows rounded to 256 levels between their least and greatest number, zero among them."""
     low, high = np.minimum(rows.min(1, keepdims=True), 0), np.maximum(rows.max(1, keepdims=True), 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from onnx import ModelProto, helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from small_graphs import graph_of
 
 from rtspec.models.streaming import NotStreamable, make_streaming
@@ -51,6 +51,16 @@ def test_an_stft_whose_hop_is_computed_is_refused():
         stft = helper.make_node("STFT", ["x", "count", "window"], ["y"], name="stft")
         window = np.ones(N_FFT, np.float32)
         make_streaming(model_of([*measured, stft], [1, "T", 1], 4, one=np.int64(1), window=window), {"x": 1})
+
+
+def test_an_stft_in_double_precision_is_refused_by_its_own_name():
+    model = spectrum(onesided=1)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    window = next(tensor for tensor in model.graph.initializer if tensor.name == "window")
+    window.CopyFrom(numpy_helper.from_array(np.hanning(N_FFT), "window"))
+    with pytest.raises(NotStreamable, match=r'"stft" \(STFT\) transforms samples in float64.*single precision'):
+        make_streaming(model, {"x": 1})
 
 
 def test_a_transform_of_each_frame_streams():
