@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, helper
 
+from rtspec.models.streaming.run import session
+
 graphs: Any = import_module("test_streaming_graphs")
 
 
@@ -139,7 +141,12 @@ def up_to(model: ModelProto, names: list[str]) -> ModelProto:
     outputs = [helper.make_value_info(f"{name}/out", types[name]) for name in names]
     nodes += [helper.make_node("Identity", [name], [f"{name}/out"]) for name in names]
     graph = helper.make_graph(nodes, "part", inputs, outputs, held)
-    return helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
+    part = helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
+    for value, seen in zip(part.graph.output, session(part).get_outputs(), strict=True):
+        if not value.type.tensor_type.HasField("shape"):  # onnx knows no shape of an STFT, onnxruntime does
+            kind = value.type.tensor_type.elem_type
+            value.CopyFrom(helper.make_tensor_value_info(value.name, kind, [str(n) for n in seen.shape]))
+    return part
 
 
 def without(model: ModelProto, node: Any, read: str) -> ModelProto:

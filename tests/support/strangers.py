@@ -241,7 +241,10 @@ def fastenhancer() -> onnx.ModelProto:
         h.make_node("Sigmoid", ["kept"], ["gain"]),
         h.make_node("Mul", ["spec_in", "gain"], ["spec_out"]),
     ]
-    weights = [numpy_helper.from_array(np.array([3]), "last"), numpy_helper.from_array(np.float32([0.5]), "half")]
+    weights = [
+        numpy_helper.from_array(np.array([3]), "last"),
+        numpy_helper.from_array(np.array([0.5], np.float32), "half"),
+    ]
     inputs = [("spec_in", [1, 257, 1, 2]), ("cache_in_0", [1, 16, 12])]
     outputs = [("spec_out", [f"Padspec_out_dim_{k}" for k in range(4)]), ("cache_out_0", [1, 16, 12])]
     values = [[h.make_tensor_value_info(n, floats, shape) for n, shape in each] for each in (inputs, outputs)]
@@ -261,5 +264,5 @@ def late_wave(slides: bool) -> onnx.ModelProto:
     inputs = [("wav_in", [1, 512 if slides else 256]), ("cache_in_0", [1, 256])]
     outputs = [("wav_out", [1, 256]), ("cache_out_0", [1, 256])]
     values = [[h.make_tensor_value_info(n, floats, shape) for n, shape in each] for each in (inputs, outputs)]
-    graph = h.make_graph(nodes, "wave", *values, [numpy_helper.from_array(np.float32([0.5]), "half")])
+    graph = h.make_graph(nodes, "wave", *values, [numpy_helper.from_array(np.array([0.5], np.float32), "half")])
     return h.make_model(graph, opset_imports=[h.make_opsetid("", 13)], ir_version=8)
