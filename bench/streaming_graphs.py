@@ -151,29 +151,31 @@ def rounding(each: Any, clip: Clip, wanted: Clip) -> dict[str, float]:
 
 
 def judged(each: Any, refusal: NotStreamable, options: dict[str, Any]) -> str:
-    """Whether the node that a refusal names is its cause: what it reads streams, and with it it does not."""
+    """Whether the node that a refusal names is its cause: what it reads streams, and with it it does not, or the graph
+    streams without it."""
     node = next((n for n in each.model.graph.node if refusal.node in (n.name, *n.output)), None)
     if node is None:
         return f"{WRONG_NODE} (no such node)"
     weights = {tensor.name for tensor in each.model.graph.initializer} | {v.name for v in each.model.graph.input}
     read = [name for name in node.input if name and name not in weights]
-    if read and not streams(forms.up_to(each.model, read), options):
+    if read and streams(forms.up_to(each.model, read), options) is False:
         return f"{WRONG_NODE} (what it reads is no better)"
-    if not streams(forms.up_to(each.model, list(node.output)), options):
+    alone = streams(forms.up_to(each.model, list(node.output)), options)
+    if alone is False:
         return "refused, and the node is the cause"
     if read and streams(forms.without(each.model, node, read[0]), options):
         return "refused, and without the node it streams"
-    return f"{WRONG_NODE} (it streams, and without it the graph does not)"
+    return f"{WRONG_NODE} (it streams, and without it the graph does not)" if alone else "refused, node not judged"
 
 
-def streams(model: ModelProto, options: dict[str, Any]) -> bool:
-    """Whether a graph is accepted."""
+def streams(model: ModelProto, options: dict[str, Any]) -> bool | None:
+    """Whether a graph is accepted; None where there is nothing to stream in it (a number, a count of frames)."""
     try:
         make_streaming(model, **options)
     except NotStreamable:
         return False
     except ModelError:
-        return True  # no frames in it at all
+        return None
     return True
 
 

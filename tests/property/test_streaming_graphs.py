@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
@@ -461,6 +462,16 @@ def compare(model: onnx.ModelProto, run: StreamingRun, n_frames: int, calls: lis
     _note(f"{n_frames} frames in calls of {calls}; manifest {run.manifest}")
     assert given_back.shape == wanted.shape
     assert np.abs(wanted - given_back).max() <= TOLERANCE * max(np.abs(wanted).max(), FAINTEST_PEAK)
+
+
+@pytest.mark.parametrize("time_last", [False, True])
+def test_attention_behind_a_crop_at_the_end_streams(time_last: bool):
+    """Which keys are real is known only when the frames that were cropped have come."""
+    drawing = Drawing(Random(5), time_last)
+    ends = [drawing.constant(np.array([n])) for n in (2, -3, drawing.time)]
+    x = Frames(drawing.node("Slice", ["x", *ends]), 2, 2, tuple(n - 5 for n in N_FRAMES))
+    model = finished(drawing, {"x": [1, 2, *drawing.along(2, "frames")]}, {"y": attentive(drawing, x)})
+    assert_streams(model, Random(0), append=False)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=SLOW_IS_FINE, derandomize=True, database=None)

@@ -65,7 +65,8 @@ def scores(stream: Stream, node: NodeProto) -> None:
     queries, keys = (stream.flows[name] for name in node.input[:2])
     if not queries.clock.meets(keys.clock):
         raise NotStreamable(node, "sets frames against frames of another rate", "attend within one rate")
-    delay = max(queries.delay, keys.delay + ahead, ahead)
+    # Which keys are real is known as late as frames were cropped behind them.
+    delay = max(queries.delay, max(keys.delay, -keys.clock.extra, 0) + ahead)
     late = stream.delayed(node.input[0], delay), stream.delayed(node.input[1], delay - ahead)
     window, _ = stream.window(late[1], before + ahead, 1, (before, ahead), 0.0)
     stream.emit(node, [late[0], window])
