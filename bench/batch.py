@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from rtspec.audio import files
-from rtspec.benchmarks.engine import stolen_ms
+from rtspec.benchmarks.host import stolen_ms
 
 RATE = 44100
 

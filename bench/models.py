@@ -15,7 +15,7 @@ import time
 import numpy as np
 from numba import njit
 
-from rtspec.benchmarks.engine import stolen_ms
+from rtspec.benchmarks.host import stolen_ms
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.step import Row, Stage, run_rows, table
 from rtspec.models import load, model_stage

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 import rtspec
-from rtspec.benchmarks.engine import stolen_ms
+from rtspec.benchmarks.host import stolen_ms
 from rtspec.chain import mix_program
 
 RATE, BLOCK = 48000, 128

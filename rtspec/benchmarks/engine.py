@@ -1,14 +1,13 @@
 """The engine under pressure: live sound through two spectral processors while another Python thread burns the GIL."""
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from scipy.signal import cheby2, sosfilt
 
 from .harness import Job, measured
+from .host import Watch
 
 BLOCKS = (64, 128, 256)
 CHAIN = ("inversion", "onnx:tilt-gate")
@@ -71,16 +70,14 @@ def measure(job: Job) -> dict:
         devices=rtspec.Devices(virtual=job.device == "virtual"),
         measuring=rtspec.Measuring(tape_seconds=job.seconds + 1.0),
     )
-    stolen = stolen_ms()
-    with GilBurner() as turns, stream:
+    with Watch() as watch, GilBurner() as turns, stream:
         stream.wait(timeout=2 * job.seconds + 10)
-    stolen = stolen_ms() - stolen
     delay = stream.latency.total_samples - stream.latency.items["device"]
     equal = _difference(stream.recorded[1], board(source, job.sample_rate), delay)
     return {
         "block": job.block,
         **_figures(stream),
-        "stolen_ms": stolen,
+        **watch.held_up.as_dict(),
         "gil_turns": turns[0],
         "delay_samples": delay,
         **equal,
@@ -100,15 +97,6 @@ def test_sound(seconds: float, sample_rate: int, cutoff_hz: float = 0.0) -> np.n
         return sound
     narrow = sosfilt(cheby2(12, 100, cutoff_hz, fs=sample_rate, output="sos"), sound)
     return np.asarray(narrow, np.float32)
-
-
-def stolen_ms() -> int:
-    """How long a hypervisor has kept this machine's processors to itself so far: what no priority helps against."""
-    try:
-        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-    except OSError:
-        return 0
-    return round(1000 * int(fields[8]) / os.sysconf("SC_CLK_TCK"))
 
 
 class GilBurner:

@@ -18,6 +18,7 @@ from ..buffers.views import float_rows, place_of
 from ..chain.program import STRIDE
 from ..processors.instrument import Instrument
 from .harness import Job, clock_readings, measured, moments_taken
+from .host import Watch
 from .soak import Sender
 from .soak_sender import PORT, velocity
 
@@ -91,7 +92,13 @@ def measure(job: Job) -> dict:
     """One block size, in the child process; a short round before leaves nothing to be compiled in what counts."""
     with Sender() as sender:
         _measured(replace(job, seconds=WARM_UP_S), sender, True, WORKERS[0])
-        return {"rows": [_measured(job, sender, timed, w) for w in WORKERS for timed in (True, False)]}
+        return {"rows": [_watched(job, sender, timed, w) for w in WORKERS for timed in (True, False)]}
+
+
+def _watched(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict:
+    with Watch() as watch:
+        row = _measured(job, sender, timed, worker)
+    return {**row, **watch.held_up.as_dict()}
 
 
 def _measured(job: Job, sender: Sender, timed: bool, worker: int | None) -> dict:

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DeviceError, existing
-from .engine import GilBurner, stolen_ms, test_sound
+from .engine import GilBurner, test_sound
 from .harness import Job, measured
+from .host import Watch
 from .soak_sender import PORT
 
 MIDI_RATE, OSC_RATE = 500.0, 200.0
@@ -160,11 +161,9 @@ def measure(job: Job) -> dict:
             control=rtspec.Control(midi=PORT, osc_port=0),
             measuring=rtspec.Measuring(tape_seconds=1.5),
         )
-        stolen = stolen_ms()
-        with Busy(job.burners), GilBurner(), stream:  # once all is compiled: that is not what is measured
+        with Watch() as watch, Busy(job.burners), GilBurner(), stream:  # once all is compiled: not what is measured
             figures = _soaked(stream, board, sender, job)
-        figures["stolen_ms"] = stolen_ms() - stolen
-    return figures
+    return {**figures, **watch.held_up.as_dict()}
 
 
 def _soaked(stream, board, sender: Sender, job: Job) -> dict:

@@ -80,7 +80,7 @@ def _engine(args: argparse.Namespace) -> int:
     options["cutoff_hz"] = args.cutoff
     rows = _measured(args, lambda report: engine_benchmark.run(blocks=args.blocks, report=report, **options))
     chosen = ("block", "callbacks", "late_callbacks", "callback_p50_us", "callback_p99_us", "callback_max_us")
-    rest = ("underruns", "frame_p99_us", "stolen_ms", "delay_samples", "equal_to_render")
+    rest = ("underruns", "frame_p99_us", "host_late", "host_late_max_ms", "delay_samples", "equal_to_render")
     shown = [{name.replace("_", " "): row[name] for name in (*chosen, *rest)} for row in rows]
     title = f"{' → '.join(chain)}: {args.seconds:g} s at {args.rate} Hz on {args.device}, GIL burnt meanwhile"
     data = {

@@ -1,19 +1,24 @@
 """What a test asks of a device that must get every period in time.
 
 The host of a virtual machine takes its processors away for milliseconds now and then, and no stream plays through that.
-So a stream that came late while the host took time (/proc/stat) is tried again when it has stopped, twice at most, and
-pytest's closing line counts it ("rerun"). What is late without that fails at once, as all else does that is wrong.
+So beside such a test a thread of the highest priority watches the clock (:mod:`rtspec.benchmarks.host`). A stream that
+came late while this watch did is tried again, twice at most; after that the test is skipped with what the watch saw,
+since on such a machine nobody can tell. What is late on a machine that keeps time fails at once, as all else does that
+is wrong.
 """
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import wraps
 
 import pytest
 
-from rtspec.benchmarks.engine import stolen_ms
+from rtspec.benchmarks.host import Watch
 
-TRIES, QUIET_S, MOST_WAIT_S = 3, 2.0, 30.0
+TRIES, QUIET_S, MOST_WAIT_S = 3, 1.0, 10.0
+_tries: Counter = Counter()
 
 
 class NotInTime(AssertionError):
@@ -36,15 +41,13 @@ def tried_thrice(limit_s: float = 60.0) -> Callable:
     def mark(test: Callable) -> Callable:
         @wraps(test)
         def judged(*arguments, **named):
-            before = stolen_ms()
-            try:
-                test(*arguments, **named)
-            except NotInTime as late:
-                taken = stolen_ms() - before
-                if not taken:
-                    raise
-                _wait_for_the_host()
-                raise HostTookTime(f"{taken} ms taken; {late}") from None
+            with Watch() as watch:
+                try:
+                    test(*arguments, **named)
+                except NotInTime as late:
+                    if not watch.held_up:
+                        raise
+                    _try_again_or_skip(f"{watch.held_up}; {late}")
 
         again = pytest.mark.flaky(reruns=TRIES - 1, only_rerun=[HostTookTime.__name__])
         return pytest.mark.timeout(TRIES * (limit_s + MOST_WAIT_S))(again(judged))
@@ -52,11 +55,20 @@ def tried_thrice(limit_s: float = 60.0) -> Callable:
     return mark
 
 
+def _try_again_or_skip(why: str) -> None:
+    name = os.environ["PYTEST_CURRENT_TEST"]
+    _tries[name] += 1
+    if _tries[name] >= TRIES:
+        pytest.skip(f"cannot be judged here, {TRIES} times: {why}")
+    _wait_for_the_host()
+    raise HostTookTime(why) from None
+
+
 def _wait_for_the_host() -> None:
-    """Until it has taken nothing for a while, or for too long."""
+    """Until it keeps time for a while, or for too long."""
     end = time.monotonic() + MOST_WAIT_S
     while time.monotonic() < end:
-        before = stolen_ms()
-        time.sleep(QUIET_S)
-        if stolen_ms() == before:
-            return
+        with Watch() as watch:
+            time.sleep(QUIET_S)
+            if not watch.held_up:
+                return
