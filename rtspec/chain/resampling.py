@@ -39,9 +39,9 @@ CONVERSION = Record(
 )
 
 
-@njit
+@njit(fastmath={"reassoc", "contract"})
 def _evaluate(a, b, n):
-    """The dot product of `n` float32."""
+    """The dot product of `n` float32, in sums side by side: always the same ones."""
     total = np.float32(0.0)
     for i in range(n):
         total += a[i] * b[i]

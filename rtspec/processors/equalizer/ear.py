@@ -89,8 +89,8 @@ def ear_stage(table: ParameterTable, hearing: Hearing, sample_rate: float, chann
 def _memory(plan: FramePlan, n: int) -> dict[str, Any]:
     """What is kept from hop to hop, and worked in."""
     names = ("power", "played", "long", "short", "rule", "wanted", "curve", "automatic", "music_db", "noise_db")
-    shapes = {**dict.fromkeys(names, n), "limits": 3, "work": (4, n), "errors": (n, STEPS)}
-    shapes |= {"readings": (3, n), "status": N_STATUS}
+    shapes = {**dict.fromkeys(names, n), "limits": 3, "work": (4, n)}
+    shapes |= {"steps": (2, STEPS), "errors": (n, STEPS), "readings": (3, n), "status": N_STATUS}
     spaces = {"new_room": plan.hop, "new_music": plan.hop, "room": plan.n_fft, "music": plan.n_fft}
     return {
         **{name: aligned(shape, np.float64) for name, shape in shapes.items()},

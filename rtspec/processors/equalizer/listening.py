@@ -61,7 +61,8 @@ LISTENING = Record(
     " curves:f8[max(1,n_labels),n_bands] loudness:f8[n_bands] ear:f8[3,n_bands]",
     arrays="new_room:f4[hop] new_music:f4[hop] room:f4[n_fft] music:f4[n_fft] power:f8[n_bands] played:f8[n_bands]"
     " long:f8[n_bands] short:f8[n_bands] rule:f8[n_bands] wanted:f8[n_bands] curve:f8[n_bands] automatic:f8[n_bands]"
-    f" music_db:f8[n_bands] noise_db:f8[n_bands] limits:f8[3] work:f8[4,n_bands] errors:f8[n_bands,{STEPS}]"
+    f" music_db:f8[n_bands] noise_db:f8[n_bands] limits:f8[3] work:f8[4,n_bands] steps:f8[2,{STEPS}]"
+    f" errors:f8[n_bands,{STEPS}]"
     f" readings:f8[3,n_bands] status:f8[{N_STATUS}]",
     transformed="windowed:f4[n_fft] spectrum:c8[n_bins]",
     shared="log:f4[max(1,n_log),n_bands] timespec:i8[2]",
@@ -175,7 +176,7 @@ def _apply_noise_rule(s):
     if loudest > 1e-9:
         for i in range(3):
             s.limits[i] = load_double(s.controls[BOOST + i])
-        audible_gains(s.music_db, s.noise_db, s.ear, s.limits, s.work, s.errors, s.rule)
+        audible_gains(s.music_db, s.noise_db, s.ear, s.limits, s.work, s.steps, s.errors, s.rule)
 
 
 @njit

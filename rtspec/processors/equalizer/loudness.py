@@ -49,14 +49,13 @@ def _quiet(signal):
 
 
 @njit(cache=True)
-def _partial(signal, noise):
-    """Specific loudness of an excitation in noise."""
-    masked = DETECTED * noise + THRESHOLD
+def _partial(signal, noise, masked, threshold, grown):
+    """Specific loudness of an excitation in noise, which is `masked` below that and alone has `grown`; `threshold` is
+    what both have there."""
     if signal >= masked:
-        at_threshold = (noise + masked + ABSOLUTE) ** ALPHA - (THRESHOLD + ABSOLUTE) ** ALPHA
+        at_threshold = threshold - (THRESHOLD + ABSOLUTE) ** ALPHA
         return (signal + noise + ABSOLUTE) ** ALPHA - ABSOLUTE**ALPHA - at_threshold * (masked / signal) ** 0.3
-    grown = (noise + ABSOLUTE) ** ALPHA
-    scale = _quiet(THRESHOLD) / ((noise + masked + ABSOLUTE) ** ALPHA - grown)
+    scale = _quiet(THRESHOLD) / (threshold - grown)
     below = (2 * signal / (signal + masked)) ** 1.5
     return below * scale * ((signal + noise + ABSOLUTE) ** ALPHA - grown)
 
@@ -84,7 +83,15 @@ def _step_db(i, limits_db):
 
 
 @njit(cache=True)
-def _tabulate(signal, own, noise, share, limits_db, errors):
+def _fill_steps(limits_db, steps):
+    """Each step's gain in dB, and what it makes of a power."""
+    for i in range(STEPS):
+        steps[0, i] = _step_db(i, limits_db)
+        steps[1, i] = 10.0 ** (0.1 * steps[0, i])
+
+
+@njit(cache=True)
+def _tabulate(signal, own, noise, share, steps, errors):
     """Each band's distance from its loudness in quiet, at every step of its gain.
 
     A band that is heard only because a louder neighbour reaches into it is not made audible by a gain of its own.
@@ -92,22 +99,26 @@ def _tabulate(signal, own, noise, share, limits_db, errors):
     least = _quiet(THRESHOLD * 10.0 ** (0.1 * NOT_HEARD_DB))
     for b in range(len(signal)):
         wanted = _quiet(signal[b]) if own[b] > OWN_SHARE * signal[b] else 0.0
-        for i in range(STEPS):
-            gain = _step_db(i, limits_db)
-            heard = _partial(signal[b] * 10.0 ** (0.1 * gain), noise[b])
-            errors[b, i] = share[b] * abs(heard - wanted) if wanted > least else NOT_HEARD_PRICE * abs(gain)
+        if wanted > least:
+            masked = DETECTED * noise[b] + THRESHOLD
+            threshold, grown = (noise[b] + masked + ABSOLUTE) ** ALPHA, (noise[b] + ABSOLUTE) ** ALPHA
+            for i in range(STEPS):
+                heard = _partial(signal[b] * steps[1, i], noise[b], masked, threshold, grown)
+                errors[b, i] = share[b] * abs(heard - wanted)
+        else:
+            for i in range(STEPS):
+                errors[b, i] = NOT_HEARD_PRICE * abs(steps[0, i])
 
 
 @njit(cache=True)
-def _choose(errors, costs, price, limits_db, least_db, gains_db):
+def _choose(errors, costs, price, steps, least_db, gains_db):
     """Each band's best step at a price of power, of those from `least_db` up."""
     for b in range(len(costs)):
         value = np.inf
         for i in range(STEPS):
-            gain = _step_db(i, limits_db)
-            now = errors[b, i] + price * costs[b] * 10.0 ** (0.1 * gain)
-            if now < value and gain >= least_db[b]:
-                gains_db[b], value = gain, now
+            now = errors[b, i] + price * costs[b] * steps[1, i]
+            if now < value and steps[0, i] >= least_db[b]:
+                gains_db[b], value = steps[0, i], now
 
 
 @njit(cache=True)
@@ -168,26 +179,26 @@ def _scale(costs, most_db, gains_db, scaled):
 
 
 @njit(cache=True)
-def _pay(errors, costs, limits_db, least_db, raw, gains_db):
+def _pay(errors, costs, most_db, steps, least_db, raw, gains_db):
     """The curve at the least price of power that keeps the rise within its limit."""
     low, high = LEAST_LOG_PRICE, MOST_LOG_PRICE
     for _ in range(SEARCHES):
         middle = 0.5 * (low + high)
-        _choose(errors, costs, 10.0**middle, limits_db, least_db, gains_db)
+        _choose(errors, costs, 10.0**middle, steps, least_db, gains_db)
         _smooth(gains_db, raw)
-        if _rise_db(costs, gains_db) > limits_db[2]:
+        if _rise_db(costs, gains_db) > most_db:
             low = middle
         else:
             high = middle
-    _choose(errors, costs, 10.0**high, limits_db, least_db, gains_db)
+    _choose(errors, costs, 10.0**high, steps, least_db, gains_db)
     _smooth(gains_db, raw)
-    above = _rise_db(costs, gains_db) - limits_db[2]
+    above = _rise_db(costs, gains_db) - most_db
     for b in range(len(gains_db)):
         gains_db[b] -= max(0.0, above)
 
 
 @njit(cache=True)
-def audible_gains(music_db, noise_db, ear, limits_db, work, errors, gains_db):
+def audible_gains(music_db, noise_db, ear, limits_db, work, steps, errors, gains_db):
     """Gains for third-octave bands.
 
     Where the limit of the rise binds, power gets a price, or the whole curve is scaled, whichever leaves less error.
@@ -201,7 +212,7 @@ def audible_gains(music_db, noise_db, ear, limits_db, work, errors, gains_db):
         Of :func:`ear_tables`.
     limits_db : array of float64, shape (3,)
         Greatest boost, cut (positive) and rise, dB.
-    work, errors : array of float64, shapes (4, n_bands) and (n_bands, STEPS)
+    work, steps, errors : array of float64, shapes (4, n_bands), (2, STEPS) and (n_bands, STEPS)
     gains_db : array of float64, shape (n_bands,)
         Gets the gains.
     """
@@ -210,19 +221,20 @@ def audible_gains(music_db, noise_db, ear, limits_db, work, errors, gains_db):
     _spread(noise_db, ear[0], noise)
     for b in range(len(own)):
         own[b] = 10.0 ** (0.1 * (music_db[b] + ear[0, b]))
-    _tabulate(signal, own, noise, ear[2], limits_db, errors)
+    _fill_steps(limits_db, steps)
+    _tabulate(signal, own, noise, ear[2], steps, errors)
     costs, least = own, noise  # in the same room
     _fill_costs(music_db, ear[1], costs)
     for b in range(len(gains_db)):
         least[b] = -limits_db[1]
-    _choose(errors, costs, 0.0, limits_db, least, gains_db)
+    _choose(errors, costs, 0.0, steps, least, gains_db)
     for b in range(len(gains_db)):
         least[b] = min(0.0, gains_db[b])
     _smooth(gains_db, signal)
     if _rise_db(costs, gains_db) <= limits_db[2]:
         return
     _scale(costs, limits_db[2], gains_db, scaled)
-    _pay(errors, costs, limits_db, least, signal, gains_db)
+    _pay(errors, costs, limits_db[2], steps, least, signal, gains_db)
     if _error_at(errors, limits_db, scaled) <= EVEN * _error_at(errors, limits_db, gains_db):
         for b in range(len(gains_db)):
             gains_db[b] = scaled[b]
@@ -261,7 +273,8 @@ def gains_for(
     True
     """
     music, noise = (np.array(x, np.float64) for x in (music_db, noise_db))
-    gains, work, errors = (np.zeros(shape) for shape in (len(music), (4, len(music)), (len(music), STEPS)))
+    shapes = len(music), (4, len(music)), (2, STEPS), (len(music), STEPS)
+    gains, work, steps, errors = (np.zeros(shape) for shape in shapes)
     limits = np.array([max_boost_db, max_cut_db, max_rise_db])
-    audible_gains(music, noise, ear_tables(centres_hz), limits, work, errors, gains)
+    audible_gains(music, noise, ear_tables(centres_hz), limits, work, steps, errors, gains)
     return gains
