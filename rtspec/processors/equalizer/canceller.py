@@ -71,16 +71,25 @@ CANCELLER = Record(
     " look_from:i8[n_bands] look_to:i8[n_bands] error_from:i8[n_bands] error_to:i8[n_bands] edges:i8[9]",
     arrays=f"heard:f4[{BLOCK}] cleaned:f4[{BLOCK}] played:f4[references,{N_FFT}] residual:f4[{LOOK}]"
     f" microphone:f4[{LOOK}] most:f8[n_bands]"
+    f" spectra:f4[n_filters,2,{N_BINS}] filters:f4[n_filters,2,{N_BINS}] error:f4[2,{N_BINS}] foretold:f4[2,{N_BINS}]"
     f" variance:f4[n_filters,{N_BINS}] noise:f4[{N_BINS}] uncertain:f4[{N_BINS}] denominator:f4[{N_BINS}]"
+    f" gain:f4[{N_BINS}]"
     " cross:f8[8] own:f8[8] remains:f8[8] believed:f8[8]",
-    transformed=f"time:f4[{N_FFT}] bins:c8[{N_BINS}] error:c8[{N_BINS}] look:f4[{LOOK}] look_bins:c8[{LOOK_BINS}]"
-    f" spectra:c8[n_filters,{N_BINS}] filters:c8[n_filters,{N_BINS}]",
+    transformed=f"time:f4[{N_FFT}] bins:c8[{N_BINS}] look:f4[{LOOK}] look_bins:c8[{LOOK_BINS}]",
     shared="room:f8[n_bands] left:f8[n_bands] remaining:f8[n_bands] state:f8[6]",
     reals="microphone_power=0 residual_power=0",
 )
 """`room`, `left` and `remaining` are mean-square powers of the bands: what the microphone hears without the music, how
 much music the residual may still hold, which `room` is without and `remaining` for a share; this is never louder than
 the microphone."""
+
+
+@njit(cache=True)
+def _split(bins, parts):
+    """A spectrum as its real and its imaginary part: what is done with many of them is done eight bins at a time."""
+    real, imaginary = parts[0], parts[1]
+    for k in range(N_BINS):
+        real[k], imaginary[k] = bins[k].real, bins[k].imag
 
 
 @njit(cache=True)
@@ -91,9 +100,7 @@ def _transform_played(s):
         for t in range(N_FFT):
             s.time[t] = s.played[r, t]
         execute(s.fft, s.fft_plan, s.time, s.bins)
-        place = s.spectra[r * PARTITIONS + s.head]
-        for k in range(N_BINS):
-            place[k] = s.bins[k]
+        _split(s.bins, s.spectra[r * PARTITIONS + s.head])
         for t in range(BLOCK):
             s.played[r, t] = s.played[r, t + BLOCK]
 
@@ -105,26 +112,54 @@ def _spectrum_of(s, q):
 
 
 @njit(cache=True)
-def _cancel(s):
-    """Residual of the newest block into `cleaned`, its spectrum into `error`, that of what was foretold into `bins`."""
+def _add_real(total, a, b):
+    """The real part of the product of two spectra, to `total`."""
+    a_real, a_imaginary, b_real, b_imaginary = a[0], a[1], b[0], b[1]
     for k in range(N_BINS):
-        s.bins[k] = 0.0
-        s.uncertain[k] = 0.0
+        total[k] += a_real[k] * b_real[k] - a_imaginary[k] * b_imaginary[k]
+
+
+@njit(cache=True)
+def _add_imaginary(total, a, b):
+    """The imaginary part of the product of two spectra, to `total`."""
+    a_real, a_imaginary, b_real, b_imaginary = a[0], a[1], b[0], b[1]
+    for k in range(N_BINS):
+        total[k] += a_real[k] * b_imaginary[k] + a_imaginary[k] * b_real[k]
+
+
+@njit(cache=True)
+def _add_power(total, weights, a):
+    """The weighted power of a spectrum, to `total`."""
+    real, imaginary = a[0], a[1]
+    for k in range(N_BINS):
+        total[k] += weights[k] * (real[k] * real[k] + imaginary[k] * imaginary[k])
+
+
+@njit(cache=True)
+def _cancel(s):
+    """Residual of the newest block into `cleaned`, its spectrum into `error`, that of what was foretold into
+    `foretold`."""
+    real, imaginary = s.foretold[0], s.foretold[1]
+    for k in range(N_BINS):
+        real[k], imaginary[k], s.uncertain[k] = 0.0, 0.0, 0.0
     for q in range(s.n_filters):
-        spectrum, filters, variance = s.spectra[_spectrum_of(s, q)], s.filters[q], s.variance[q]
-        for k in range(N_BINS):
-            x = spectrum[k]
-            s.bins[k] += filters[k] * x
-            s.uncertain[k] += variance[k] * (x.real * x.real + x.imag * x.imag)
+        spectrum = s.spectra[_spectrum_of(s, q)]
+        _add_real(real, s.filters[q], spectrum)
+        _add_imaginary(imaginary, s.filters[q], spectrum)
+        _add_power(s.uncertain, s.variance[q], spectrum)
+    for k in range(N_BINS):
+        s.bins[k] = complex(real[k], imaginary[k])
     execute(s.ifft, s.ifft_plan, s.bins, s.time)
     for t in range(BLOCK):
         s.time[t] = 0.0
         s.time[BLOCK + t] /= np.float32(N_FFT)
         s.cleaned[t] = s.heard[t] - s.time[BLOCK + t]
     execute(s.fft, s.fft_plan, s.time, s.bins)
+    _split(s.bins, s.foretold)
     for t in range(BLOCK):
         s.time[BLOCK + t] = s.cleaned[t]
-    execute(s.fft, s.fft_plan, s.time, s.error)
+    execute(s.fft, s.fft_plan, s.time, s.bins)
+    _split(s.bins, s.error)
 
 
 @njit(cache=True)
@@ -137,11 +172,11 @@ def _compare(s):
     for g in range(GROUPS):
         cross, own, left, believed = 0.0, 0.0, 0.0, 0.0
         for k in range(s.edges[g], s.edges[g + 1]):
-            e, f = s.error[k], s.bins[k]
+            e_real, e_imaginary, f_real, f_imaginary = s.error[0, k], s.error[1, k], s.foretold[0, k], s.foretold[1, k]
             believed += s.uncertain[k]
-            cross += e.real * f.real + e.imag * f.imag
-            own += f.real * f.real + f.imag * f.imag
-            left += e.real * e.real + e.imag * e.imag
+            cross += e_real * f_real + e_imaginary * f_imaginary
+            own += f_real * f_real + f_imaginary * f_imaginary
+            left += e_real * e_real + e_imaginary * e_imaginary
         s.cross[g] = DOUBT_KEEP * s.cross[g] + cross
         s.own[g] = DOUBT_KEEP * s.own[g] + own
         s.remains[g] = DOUBT_KEEP * s.remains[g] + left
@@ -184,8 +219,7 @@ def _open(s, share, first, end):
             q = r * PARTITIONS + p
             here = 0.0
             for k in range(first, end):
-                w = s.filters[q, k]
-                here += w.real * w.real + w.imag * w.imag
+                here += s.filters[q, 0, k] ** 2 + s.filters[q, 1, k] ** 2
             here /= end - first
             large = max(here, 0.3 * before)
             before = large
@@ -193,39 +227,64 @@ def _open(s, share, first, end):
                 s.variance[q, k] = max(s.variance[q, k], np.float32(share * large))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _learn(s):
     """One step of the Kalman filter on the residual."""
+    real, imaginary = s.error[0], s.error[1]
     for k in range(N_BINS):
-        e, s.uncertain[k] = s.error[k], np.float32(0.5) * s.uncertain[k]
-        power = e.real * e.real + e.imag * e.imag
+        s.uncertain[k] *= np.float32(0.5)
+        power = real[k] * real[k] + imaginary[k] * imaginary[k]
         s.noise[k] = np.float32(NOISE_KEEP) * s.noise[k] + np.float32(1 - NOISE_KEEP) * power
         s.denominator[k] = np.float32(1.0) / (s.uncertain[k] + s.noise[k] + np.float32(1e-12))
-    keep = np.float32(KEEP * KEEP)
-    fresh = np.float32(1.0 - KEEP * KEEP)
     for q in range(s.n_filters):
-        spectrum, filters, variance = s.spectra[_spectrum_of(s, q)], s.filters[q], s.variance[q]
+        variance = s.variance[q]
         for k in range(N_BINS):
-            x, gain = spectrum[k], variance[k] * s.denominator[k]
-            filters[k] += gain * (np.conj(x) * s.error[k])
-            share = np.float32(0.5) * gain * (x.real * x.real + x.imag * x.imag)
-            w = filters[k]
-            variance[k] = keep * (1 - share) * variance[k] + fresh * (w.real * w.real + w.imag * w.imag)
+            s.gain[k] = variance[k] * s.denominator[k]
+        spectrum = s.spectra[_spectrum_of(s, q)]
+        _step_real(s.filters[q, 0], s.gain, spectrum, s.error)
+        _step_imaginary(s.filters[q, 1], s.gain, spectrum, s.error)
+        _step_variance(variance, s.gain, spectrum, s.filters[q])
+
+
+@njit(cache=True)
+def _step_real(real, gain, spectrum, error):
+    """A filter's real part: gain times that of the error and the conjugate of what was played."""
+    x_real, x_imaginary, e_real, e_imaginary = spectrum[0], spectrum[1], error[0], error[1]
+    for k in range(N_BINS):
+        real[k] += gain[k] * (x_real[k] * e_real[k] + x_imaginary[k] * e_imaginary[k])
+
+
+@njit(cache=True)
+def _step_imaginary(imaginary, gain, spectrum, error):
+    """A filter's imaginary part, likewise."""
+    x_real, x_imaginary, e_real, e_imaginary = spectrum[0], spectrum[1], error[0], error[1]
+    for k in range(N_BINS):
+        imaginary[k] += gain[k] * (x_real[k] * e_imaginary[k] - x_imaginary[k] * e_real[k])
+
+
+@njit(cache=True)
+def _step_variance(variance, gain, spectrum, filters):
+    """A filter's uncertainty: less by what was learnt, more by what the room may have changed."""
+    keep, fresh = np.float32(KEEP * KEEP), np.float32(1.0 - KEEP * KEEP)
+    x_real, x_imaginary, w_real, w_imaginary = spectrum[0], spectrum[1], filters[0], filters[1]
+    for k in range(N_BINS):
+        share = np.float32(0.5) * gain[k] * (x_real[k] * x_real[k] + x_imaginary[k] * x_imaginary[k])
+        changed = fresh * (w_real[k] * w_real[k] + w_imaginary[k] * w_imaginary[k])
+        variance[k] = keep * (np.float32(1.0) - share) * variance[k] + changed
 
 
 @njit(cache=True)
 def _constrain(s):
     """Bring a few filters, in turn, back to one block in time."""
     for _ in range(min(CONSTRAINED * s.references, s.n_filters)):
-        filters = s.filters[s.turn]
+        real, imaginary = s.filters[s.turn, 0], s.filters[s.turn, 1]
         for k in range(N_BINS):
-            s.bins[k] = filters[k] / np.float32(N_FFT)
+            s.bins[k] = complex(real[k] / np.float32(N_FFT), imaginary[k] / np.float32(N_FFT))
         execute(s.ifft, s.ifft_plan, s.bins, s.time)
         for t in range(BLOCK, N_FFT):
             s.time[t] = 0.0
         execute(s.fft, s.fft_plan, s.time, s.bins)
-        for k in range(N_BINS):
-            filters[k] = s.bins[k]
+        _split(s.bins, s.filters[s.turn])
         s.turn = (s.turn + 1) % s.n_filters
 
 
@@ -234,7 +293,8 @@ def _begin_anew(s):
     """Forget what was learnt."""
     for q in range(s.n_filters):
         for k in range(N_BINS):
-            s.filters[q, k] = 0.0
+            s.filters[q, 0, k] = 0.0
+            s.filters[q, 1, k] = 0.0
             s.variance[q, k] = FIRST_VARIANCE
     for k in range(N_BINS):
         s.noise[k] = 0.0

@@ -108,7 +108,9 @@ def _memory(references: int) -> dict[str, Any]:
     n_filters = references * PARTITIONS
     shapes: dict[str, Any] = {
         **dict.fromkeys(("heard", "cleaned"), BLOCK),
-        **dict.fromkeys(("noise", "uncertain", "denominator"), N_BINS),
+        **dict.fromkeys(("noise", "uncertain", "denominator", "gain"), N_BINS),
+        **dict.fromkeys(("error", "foretold"), (2, N_BINS)),
+        **dict.fromkeys(("spectra", "filters"), (n_filters, 2, N_BINS)),
         "played": (references, N_FFT),
         "residual": LOOK,
         "microphone": LOOK,
@@ -116,8 +118,7 @@ def _memory(references: int) -> dict[str, Any]:
         "look": LOOK,
     }
     state: dict[str, Any] = {name: aligned(shape) for name, shape in shapes.items()}
-    state |= {name: aligned(N_BINS, np.complex64) for name in ("bins", "error")}
-    state |= {name: aligned((n_filters, N_BINS), np.complex64) for name in ("spectra", "filters")}
+    state["bins"] = aligned(N_BINS, np.complex64)
     state |= {name: aligned(GROUPS, np.float64) for name in ("cross", "own", "remains", "believed")}
     state["variance"] = aligned_copy(np.full((n_filters, N_BINS), FIRST_VARIANCE, np.float32))
     state["look_bins"] = aligned(LOOK_BINS, np.complex64)
