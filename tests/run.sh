@@ -10,6 +10,14 @@ check() { "$@" || { status=1; echo "FAILED: $*" >&2; }; }
 check .venv/bin/ruff check .
 check .venv/bin/ruff format --check --quiet .
 check .venv/bin/pyright --pythonpath .venv/bin/python
-[ $# -gt 0 ] || export REQUIRE_DEVICE_TESTS=1
-.venv/bin/python -m pytest "$@" || status=1
+tests() { .venv/bin/python -m pytest "$@" || status=1; }
+if [ $# -gt 0 ]; then
+  tests "$@"
+else # what is not timed goes two at a time; then the rest, which has the machine to itself
+  reports=$(mktemp -d)
+  tests -n 2 -m "not alone" --junitxml="$reports/side_by_side.xml"
+  REQUIRE_DEVICE_TESTS=1 tests -m alone --junitxml="$reports/alone.xml"
+  .venv/bin/python tests/support/closing.py "$reports"/*.xml
+  rm -r "$reports"
+fi
 exit $status

@@ -23,7 +23,7 @@ PRIORITY = 95
 """SCHED_FIFO priority of the watch, above audio servers and devices."""
 
 LATE_MS, MOST_LATE_MS = 1.0, 40.0
-"""Wakings so late are counted. Later ones are not: so long does Linux itself hold up real-time threads that leave others
+"""Wakings so late are counted. Later ones are not: so long does Linux itself hold up threads that leave others
 nothing (``sched_rt_runtime_us``), which would be a fault of the threads and not of the machine."""
 
 _PERIOD_NS = 1_000_000
@@ -32,7 +32,7 @@ _RUNNING, _TIMES, _WORST_NS = 0, 1, 2
 
 @njit(cache=True, nogil=True)
 def _watch(shared, timespec):
-    """Sleep and measure until `shared` says stop; it holds running, how many wakings were late, and the latest in ns."""
+    """Sleep and measure until `shared` says stop: running, how many wakings were late, and the latest in ns."""
     seen, moment = integers(shared, 3), now_ns(timespec)
     while load_acquire(shared) != 0:
         moment += _PERIOD_NS

@@ -24,6 +24,7 @@ from ...buffers.step import step
 from ...buffers.views import float_rows
 from ...chain.program import STRIDE
 from ...frames.fft import execute
+from .spectra import add_imaginary, add_power, add_real, split, step_imaginary, step_real
 
 SAMPLE_RATE = 16000
 BLOCK = 512
@@ -85,14 +86,6 @@ the microphone."""
 
 
 @njit(cache=True)
-def _split(bins, parts):
-    """A spectrum as its real and its imaginary part: what is done with many of them is done eight bins at a time."""
-    real, imaginary = parts[0], parts[1]
-    for k in range(N_BINS):
-        real[k], imaginary[k] = bins[k].real, bins[k].imag
-
-
-@njit(cache=True)
 def _transform_played(s):
     """The newest two blocks of each reference, as a spectrum."""
     s.head = (s.head + 1) % PARTITIONS
@@ -100,7 +93,7 @@ def _transform_played(s):
         for t in range(N_FFT):
             s.time[t] = s.played[r, t]
         execute(s.fft, s.fft_plan, s.time, s.bins)
-        _split(s.bins, s.spectra[r * PARTITIONS + s.head])
+        split(s.bins, s.spectra[r * PARTITIONS + s.head])
         for t in range(BLOCK):
             s.played[r, t] = s.played[r, t + BLOCK]
 
@@ -112,30 +105,6 @@ def _spectrum_of(s, q):
 
 
 @njit(cache=True)
-def _add_real(total, a, b):
-    """The real part of the product of two spectra, to `total`."""
-    a_real, a_imaginary, b_real, b_imaginary = a[0], a[1], b[0], b[1]
-    for k in range(N_BINS):
-        total[k] += a_real[k] * b_real[k] - a_imaginary[k] * b_imaginary[k]
-
-
-@njit(cache=True)
-def _add_imaginary(total, a, b):
-    """The imaginary part of the product of two spectra, to `total`."""
-    a_real, a_imaginary, b_real, b_imaginary = a[0], a[1], b[0], b[1]
-    for k in range(N_BINS):
-        total[k] += a_real[k] * b_imaginary[k] + a_imaginary[k] * b_real[k]
-
-
-@njit(cache=True)
-def _add_power(total, weights, a):
-    """The weighted power of a spectrum, to `total`."""
-    real, imaginary = a[0], a[1]
-    for k in range(N_BINS):
-        total[k] += weights[k] * (real[k] * real[k] + imaginary[k] * imaginary[k])
-
-
-@njit(cache=True)
 def _cancel(s):
     """Residual of the newest block into `cleaned`, its spectrum into `error`, that of what was foretold into
     `foretold`."""
@@ -144,9 +113,9 @@ def _cancel(s):
         real[k], imaginary[k], s.uncertain[k] = 0.0, 0.0, 0.0
     for q in range(s.n_filters):
         spectrum = s.spectra[_spectrum_of(s, q)]
-        _add_real(real, s.filters[q], spectrum)
-        _add_imaginary(imaginary, s.filters[q], spectrum)
-        _add_power(s.uncertain, s.variance[q], spectrum)
+        add_real(real, s.filters[q], spectrum)
+        add_imaginary(imaginary, s.filters[q], spectrum)
+        add_power(s.uncertain, s.variance[q], spectrum)
     for k in range(N_BINS):
         s.bins[k] = complex(real[k], imaginary[k])
     execute(s.ifft, s.ifft_plan, s.bins, s.time)
@@ -155,11 +124,11 @@ def _cancel(s):
         s.time[BLOCK + t] /= np.float32(N_FFT)
         s.cleaned[t] = s.heard[t] - s.time[BLOCK + t]
     execute(s.fft, s.fft_plan, s.time, s.bins)
-    _split(s.bins, s.foretold)
+    split(s.bins, s.foretold)
     for t in range(BLOCK):
         s.time[BLOCK + t] = s.cleaned[t]
     execute(s.fft, s.fft_plan, s.time, s.bins)
-    _split(s.bins, s.error)
+    split(s.bins, s.error)
 
 
 @njit(cache=True)
@@ -241,25 +210,9 @@ def _learn(s):
         for k in range(N_BINS):
             s.gain[k] = variance[k] * s.denominator[k]
         spectrum = s.spectra[_spectrum_of(s, q)]
-        _step_real(s.filters[q, 0], s.gain, spectrum, s.error)
-        _step_imaginary(s.filters[q, 1], s.gain, spectrum, s.error)
+        step_real(s.filters[q, 0], s.gain, spectrum, s.error)
+        step_imaginary(s.filters[q, 1], s.gain, spectrum, s.error)
         _step_variance(variance, s.gain, spectrum, s.filters[q])
-
-
-@njit(cache=True)
-def _step_real(real, gain, spectrum, error):
-    """A filter's real part: gain times that of the error and the conjugate of what was played."""
-    x_real, x_imaginary, e_real, e_imaginary = spectrum[0], spectrum[1], error[0], error[1]
-    for k in range(N_BINS):
-        real[k] += gain[k] * (x_real[k] * e_real[k] + x_imaginary[k] * e_imaginary[k])
-
-
-@njit(cache=True)
-def _step_imaginary(imaginary, gain, spectrum, error):
-    """A filter's imaginary part, likewise."""
-    x_real, x_imaginary, e_real, e_imaginary = spectrum[0], spectrum[1], error[0], error[1]
-    for k in range(N_BINS):
-        imaginary[k] += gain[k] * (x_real[k] * e_imaginary[k] - x_imaginary[k] * e_real[k])
 
 
 @njit(cache=True)
@@ -284,7 +237,7 @@ def _constrain(s):
         for t in range(BLOCK, N_FFT):
             s.time[t] = 0.0
         execute(s.fft, s.fft_plan, s.time, s.bins)
-        _split(s.bins, s.filters[s.turn])
+        split(s.bins, s.filters[s.turn])
         s.turn = (s.turn + 1) % s.n_filters
 
 
