@@ -4,7 +4,7 @@ from ..control.controlled import instruments, listeners
 from .board import Pedalboard
 from .mix_offline import MixNode
 from .mix_program import MixProgram, Side, contents_of
-from .offline import Node
+from .nodes import Node
 from .plugin import Plugin
 from .program import audio_buffer
 

@@ -4,7 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .offline import Node, OfflineChain
+from .nodes import Node
+from .offline import OfflineChain
 from .program import Program
 
 
@@ -30,7 +31,7 @@ class _Side:
 
 
 class MixNode:
-    """A mix in a chain that is driven from Python (:class:`rtspec.chain.offline.Node`)."""
+    """A mix in a chain that is driven from Python (:class:`rtspec.chain.nodes.Node`)."""
 
     def __init__(self, mix: Branches, sample_rate: float, channels: int):
         self._mix, self._rate, self._channels = mix, sample_rate, channels
@@ -59,6 +60,11 @@ class MixNode:
             side.put(side.chain.drained())
             self._going.append(side)
         return latency != [side.chain.latency for side in self._sides]
+
+    def goes_in_pieces(self, n_samples: int, block: int) -> bool:
+        """It may where all that is in it may."""
+        nodes = [node for side in self._sides for node in side.chain.nodes]
+        return all(node.goes_in_pieces(n_samples, block) for node in nodes)
 
     def lie(self, lead: int, before: Node | None) -> None:
         self._lead, self._before = lead, before
@@ -90,7 +96,15 @@ class MixNode:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         self.reset()
         n = audio.shape[1] - self.owed
-        return self._sum([side.chain.passed(audio, block)[:, :n] for side in self._sides], n)
+        total = np.zeros((self._channels, n), np.float32)
+        for i, side in enumerate(self._sides):  # one after the other, lest the sounds of all wait for the sum
+            sound = side.chain.passed(audio, block)[:, :n]
+            if i:
+                total += sound
+            else:
+                total[:] = sound
+            del sound
+        return total
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         """The next piece of a sound: float32, (channels, n_samples), in and out."""

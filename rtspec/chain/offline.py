@@ -5,180 +5,18 @@ are the sound from its first to its last sample. Spectral processors still frame
 before it they get as much silence as the plugins before them delay it there.
 """
 
+from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import InvalidValue, SharedPlugin
-from .native import Feed, check_unowned
-from .native_copy import family, recipe
-from .native_probe import feeding
+from ..errors import SharedPlugin
+from .native_copy import family
+from .nodes import NativeNode, Node, ProgramNode, in_pieces, longer
 from .plugin import Composite, Holder, Plugin, version_of
 from .program import Program
-
-
-class Node(Protocol):
-    """One plugin of a chain.
-
-    Attributes
-    ----------
-    latency : int
-        Samples from input to output in a stream.
-    owed : int
-        How many samples fewer than it gets it gives of a whole sound: the delay that is not a native plugin's.
-    early : ndarray, float32, shape (channels, n)
-        What it gives in a stream before the sound's own start.
-    """
-
-    @property
-    def latency(self) -> int: ...
-
-    @property
-    def owed(self) -> int: ...
-
-    @property
-    def early(self) -> np.ndarray:
-        """What comes out before the sound's start: float32, (channels, n_samples)."""
-        ...
-
-    def lie(self, lead: int, before: "Node | None") -> None:
-        """In a stream the sound gets here `lead` samples late, from the node `before`; None where that was silent."""
-
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
-        ...
-
-    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
-        ...
-
-    def reset(self) -> None: ...
-
-
-class ProgramNode:
-    """One of our processors: a program of its own.
-
-    In a stream a program hears the one before it from the first moment on, what that one gives before the sound's own
-    start included, and what it gives after the sound's end: so it does here.
-    """
-
-    def __init__(self, program: Program):
-        self.program, self._lead = program, 0
-        self._before: Node | None = None
-        self.early = self._silence(0)
-        self._begun, self._to_skip = False, 0
-
-    @property
-    def latency(self) -> int:
-        return self.program.latency_samples
-
-    owed = latency
-
-    def lie(self, lead: int, before: Node | None) -> None:
-        self._lead, self._before = lead, before
-
-    def reset(self) -> None:
-        self._begun = False
-
-    def _begin(self) -> None:
-        self.program.reset()
-        heard = self._silence(self._lead) if self._before is None else self._before.early
-        self.early = self.program.run(np.ascontiguousarray(heard)) if heard.size else heard
-        self._begun, self._to_skip = True, self.latency
-
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
-        self.reset()
-        return self.piece(audio, block)
-
-    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
-        if not audio.size:
-            return audio
-        if not self._begun:
-            self._begin()
-        out = self.program.run(np.ascontiguousarray(audio), block)
-        skipped = min(self._to_skip, audio.shape[1])
-        if skipped:
-            self.early = np.concatenate([self.early, out[:, :skipped]], axis=1)
-        self._to_skip -= skipped
-        return out[:, skipped:]
-
-    def _silence(self, n: int) -> np.ndarray:
-        return np.zeros((self.program.channels, n), np.float32)
-
-
-class NativeNode:
-    """A native plugin: whole sounds as pedalboard plays them, pieces through :class:`rtspec.chain.native.Feed`."""
-
-    owed = 0
-
-    def __init__(self, plugin, sample_rate: float, channels: int):
-        self._plugin, self._rate, self._channels, self._lead = plugin, sample_rate, channels, 0
-        self._feed: Feed | None = None
-        self._begun, self._to_skip, self._latency = False, 0, -1
-
-    @property
-    def latency(self) -> int:
-        """0 for a plugin that no stream can play."""
-        if self._latency < 0:
-            try:
-                self._latency = feeding(self._plugin, self._rate, self._channels).delay
-            except InvalidValue:
-                self._latency = 0
-        return self._latency
-
-    @property
-    def early(self) -> np.ndarray:
-        """Silence: it begins with the sound. Float32 of shape (channels, n_samples)."""
-        return np.zeros((self._channels, self._lead + self.latency), np.float32)
-
-    def lie(self, lead: int, before: Node | None) -> None:
-        self._lead = lead
-
-    def reset(self) -> None:
-        self._begun = False
-
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A sound that comes in one call: float32, (channels, n_samples), in and out."""
-        self._check()
-        if audio.shape[1] == 0:
-            return audio
-        audio = np.ascontiguousarray(audio)
-        flat = audio[0] if len(audio) == 1 or audio.shape[1] <= len(audio) else audio
-        if flat.ndim == 1 and len(audio) > 1:  # so short that pedalboard would take samples for channels
-            return self._short(audio, block)
-        out = self._plugin.process(flat, self._rate, buffer_size=block, reset=True).reshape(audio.shape)
-        # What stands any block plays on from here, as in pedalboard; a queue begins anew.
-        self._begun = self._feed is not None and self._feed.how.block == 0
-        return out
-
-    def _short(self, audio: np.ndarray, block: int) -> np.ndarray:
-        padded = np.pad(audio, ((0, 0), (0, len(audio) + 1)))
-        self._begun = False
-        return self._plugin.process(padded, self._rate, buffer_size=block, reset=True)[:, : audio.shape[1]]
-
-    def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
-        self._check()
-        if self._feed is None:
-            how = feeding(self._plugin, self._rate, self._channels)
-            self._latency = how.delay
-            self._feed = Feed(self._plugin, self._rate, self._channels, how)
-        elif not self._begun:
-            self._feed.restart()
-        if not self._begun:
-            self._begun, self._to_skip = True, self._feed.how.delay
-        if audio.shape[1] == 0:
-            return audio
-        skipped = min(self._to_skip, audio.shape[1])
-        self._to_skip -= skipped
-        return self._feed.run(np.ascontiguousarray(audio), block)[:, skipped:]
-
-    def _check(self) -> None:
-        if recipe(self._plugin) is None:
-            check_unowned(self._plugin)
 
 
 class OfflineChain:
@@ -283,17 +121,21 @@ class OfflineChain:
 
         What a plugin gives after the sound's end reaches those behind it, as in a stream.
         """
-        end = np.zeros((self.channels, self.owed if audio.size else 0), np.float32)
-        return self.passed(np.concatenate([audio, end], axis=1), block)
+        return self.passed(audio, block, self.owed if audio.size else 0)
 
-    def passed(self, audio: np.ndarray, block: int) -> np.ndarray:
-        """A whole sound and as much silence as is owed; without that it comes out. Float32 of shape (channels,
-        n_samples), in and out."""
+    def passed(self, audio: np.ndarray, block: int, silence: int = 0) -> np.ndarray:
+        """A whole sound and as much silence as is owed, of which `silence` is still to be put behind it; without that
+        it comes out. Float32 of shape (channels, n_samples), in and out."""
         self._rest = self._rest[:, :0]
         self._lay_out()
-        for node in self.nodes:
-            audio = node.whole(audio, block)
-        return np.ascontiguousarray(audio)
+        nodes, n = deque(self.nodes), audio.shape[1]
+        while nodes:
+            row = list(takewhile(lambda node: node.goes_in_pieces(n, block), nodes))
+            for _ in row or [nodes[0]]:
+                node = nodes.popleft()
+            audio = in_pieces(row, audio, block, silence) if row else node.whole(longer(audio, silence), block)
+            silence = 0
+        return np.ascontiguousarray(longer(audio, silence))
 
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         """The next piece of a sound: fewer samples come out while the delay fills, then as many. Float32 of shape

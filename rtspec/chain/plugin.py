@@ -63,7 +63,7 @@ class Composite(Protocol):
         ...
 
     def offline_node(self, sample_rate: float, channels: int) -> Any:
-        """What plays it in a chain that is driven from Python (:class:`rtspec.chain.offline.Node`)."""
+        """What plays it in a chain that is driven from Python (:class:`rtspec.chain.nodes.Node`)."""
         ...
 
 

@@ -1,5 +1,6 @@
 """A program: stages in order with their buffers, ready to run at one sample rate and channel count, in any driver."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 
@@ -11,6 +12,7 @@ from ..buffers.events import Event, apply_due, collect, queue_of, samples_until_
 from ..buffers.inbox import Inbox
 from ..buffers.memory import address, aligned, memmove
 from ..buffers.step import Row, Stage, run_rows, table
+from .cutting import cut, put
 
 MAX_BLOCK = 1024
 """Samples that drivers give a program at most at once; longer blocks are cut, which changes no sample."""
@@ -162,9 +164,15 @@ class Playback:
     def whole(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
         """A sound from its first to its last sample, as long as it went in, float32 (channels, n); `events` act at
         their sample."""
-        delay = self.program.latency_samples
-        padded = np.concatenate([audio, np.zeros((len(audio), delay), np.float32)], axis=1)
-        return np.ascontiguousarray(self.program.run(padded, block, events)[:, delay:])
+        delay, out = self.program.latency_samples, np.empty_like(audio)
+        waiting = deque(sorted(events, key=lambda event: event.time))
+        for start, piece in cut(audio, audio.shape[1] + delay):
+            due: list[Event] = []
+            while waiting and waiting[0].time < start + piece.shape[1]:
+                event = waiting.popleft()
+                due.append(event._replace(time=event.time - start))
+            put(out, start - delay, self.program.run(piece, block, due))
+        return out
 
     def played(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
         """The next piece of what an instrument plays, as long as `audio` and without the delay: pieces joined are what

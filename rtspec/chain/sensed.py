@@ -2,12 +2,14 @@
 samples there and here."""
 
 import warnings
+from itertools import repeat
 
 import numpy as np
 
 from ..audio.layout import planar_sound
 from ..errors import InvalidValue, existing
 from .automated import AutomatedPlayback, Streamed
+from .cutting import cut, put
 from .offline import inside
 from .plugin import Plugin, version_of
 from .program import Program
@@ -39,11 +41,15 @@ class SensedPlayback:
         """A sound of its own, float32 (channels, n), as long as it is and without delay."""
         heard = planar_sensor(sensor, audio.shape[1])
         playback = self._begin(rate, len(audio), 0 if heard is None else len(heard))
-        delay = playback.program.latency_samples
-        out = playback.piece(_longer(audio, delay), None if heard is None else _longer(heard, delay), block)
+        n, out, done = audio.shape[1] + playback.program.latency_samples, np.empty_like(audio), 0
+        ears = repeat((0, None)) if heard is None else cut(heard, n)
+        for (_, piece), (_, ear) in zip(cut(audio, n), ears, strict=False):
+            played = playback.piece(piece, ear, block)
+            put(out, done, played)
+            done += played.shape[1]
         self._key = None
         say_news(self._board.flat())
-        return np.ascontiguousarray(out)
+        return out
 
     def piece(self, audio: np.ndarray, rate: float, block: int, sensor=None) -> np.ndarray:
         """The next piece: fewer samples come out while the delay fills, then as many. Float32 of shape (channels,

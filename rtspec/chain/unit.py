@@ -52,8 +52,9 @@ class Unit:
     @property
     def joining(self) -> list[Row]:
         """The rows to play beside those of the units before: a mix that goes on needs no more than is new in it."""
-        goes_on = self.before is not None and isinstance(self.program, MixProgram)
-        return self.program.joining if goes_on else self.program.rows
+        if self.before is not None and isinstance(self.program, MixProgram):
+            return self.program.joining
+        return self.program.rows
 
     @property
     def owns(self) -> bool:
