@@ -134,15 +134,16 @@ def compared(each: Any, run: StreamingRun, clip: Clip, calls: list[int]) -> str:
 
 
 def rounding(each: Any, clip: Clip, wanted: Clip) -> dict[str, float]:
-    """By how much the offline result itself moves where each sample of the clip is a rounding off: a normalization
-    over two nearly equal channels lifts 1e-7 to 1e-4."""
+    """By how much the offline result itself moves where each sample of the clip is a rounding of the loudest off, as a
+    sum of several is: a normalization over two nearly equal channels, or a logarithm near none, lifts 1e-7 to 1e-4."""
     draw, moved = np.random.default_rng(0), dict.fromkeys(wanted, 0.0)
     for _ in range(ROUNDINGS):
         other = {
-            name: (value * (1 + np.finfo(value.dtype).eps / 2 * draw.choice((-1, 1), value.shape))).astype(value.dtype)
+            name: (value + np.finfo(value.dtype).eps / 2 * np.abs(value).max() * draw.choice((-1, 1), value.shape))
             for name, value in clip.items()
         }
-        for name, value in wanted_of(each, other).items():
+        made = wanted_of(each, {name: value.astype(clip[name].dtype) for name, value in other.items()})
+        for name, value in made.items():
             moved[name] = max(moved[name], float(np.abs(value - wanted[name]).max()))
     return moved
 

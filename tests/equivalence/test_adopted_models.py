@@ -81,6 +81,20 @@ def test_an_ul_unas_is_known_and_takes_its_own_window(tmp_path, capsys):
     assert (report["recipe"], report["fields"]["window"]) == ("ul-unas", "hann")
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_left_and_right_in_one_frame_are_not_taken_for_real_and_imaginary_without_a_word(tmp_path, capsys, told):
+    network = torch.nn.Conv2d(2, 2, 1, bias=False)
+    source = tmp_path / "stereo.onnx"
+    source.write_bytes(strangers.exported(network, (torch.rand(1, 2, 257, 1),), ["x"], ["y"]).SerializeToString())
+    words = [str(source), "--sample-rate", "16000", "--window", "hann", "--unheard"]
+    if not told:
+        assert main(["adopt", *words]) == 0
+        assert "if they are left and right" in capsys.readouterr().out
+        return
+    said = refusal(capsys, *words, "--set", "input.representation=magnitude")
+    assert "holds left and right in one frame" in said and ".mean(1, keepdim=True)" in said
+
+
 def test_weights_in_a_file_beside_are_taken_inside(tmp_path, capsys):
     source, target = tmp_path / "theirs.onnx", tmp_path / "ours.onnx"
     onnx.save(strangers.gtcrn(), source, save_as_external_data=True, location="theirs.data", size_threshold=0)

@@ -14,6 +14,11 @@ from .samples import propose_samples, takes_samples
 ASKED = ("sample_rate", "window")
 """What no graph says."""
 RATE_INPUTS = ("sr", "sample_rate", "fs", "sampling_rate")
+STEREO = (
+    '{side} "{name}" holds left and right in one frame for representation="{kind}"; each channel is played by itself: '
+    "export the network for one channel, or around it one that gives the channel twice and takes the mean, as in "
+    "net(x.expand(-1, 2, -1, -1)).mean(1, keepdim=True)"
+)
 
 
 @dataclass
@@ -124,10 +129,17 @@ def _size(layout: list[str], sizes: Sizes, axis: str) -> int | None:
 def _representation(made: Proposal, side: str, port: dict[str, Any], sizes: Mapping[str, Any]) -> None:
     pairs = sizes.get("channels") == 2
     if "representation" in port:
+        if pairs and port["representation"] not in (*COMPLEX, "tensor"):
+            raise ModelError(STEREO.format(side=side, name=port["name"], kind=port["representation"]))
         if pairs != (port["representation"] in COMPLEX) and sizes.get("channels") is not None:
             made.doubts.append(f'{side}: representation="{port["representation"]}" with {sizes["channels"]} channels')
         return
     port["representation"] = "complex" if pairs else "magnitude"
+    if pairs and side == "input" and port["layout"][-1] != "channels":
+        made.doubts.append(
+            "input.representation=complex: its 2 channels were taken as real and imaginary parts; if they are left and "
+            "right, say --set input.representation=magnitude, and read on"
+        )
     if side == "input" and not pairs:
         made.doubts.append(
             "input.representation=magnitude: its values are of one channel; --set input.representation=power or "

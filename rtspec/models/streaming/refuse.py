@@ -69,7 +69,8 @@ def normalised_over_time(node: NodeProto, what: str = "normalises over time") ->
     return NotStreamable(
         node,
         f"{what}, so each frame depends on the whole clip",
-        "normalise over channels or bins only (LayerNorm, BatchNorm), or use running statistics",
+        "normalise over channels or bins only (LayerNorm, BatchNorm), or by all frames so far, which streams: "
+        "torch.cumsum(x.mean(1, keepdim=True), -1) / torch.arange(1, x.shape[-1] + 1)",
     )
 
 
@@ -132,7 +133,8 @@ def merged_time(node: NodeProto) -> NotStreamable:
     return NotStreamable(
         node,
         "mixes the time axis with other axes (as before a dense layer over the clip or a group norm over time)",
-        "keep time apart: flatten only channels and bins, or export the network up to this node",
+        "keep time apart: flatten only channels and bins, normalise each frame by itself (LayerNorm), or export the "
+        "network up to this node",
     )
 
 

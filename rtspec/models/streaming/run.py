@@ -15,15 +15,15 @@ from .load import Inputs
 
 METADATA_KEY = "rtspec_stream"
 
-# Python names of onnxruntime's warnings level: 3 = errors only.
-ERRORS_ONLY = 3
+# onnxruntime tells errors on the terminal, too, which are raised here and often are but a trial: 4 = fatal ones only.
+FATAL_ONLY = 4
 
 
 def session(model: ModelProto | str) -> onnxruntime.InferenceSession:
     """A session with one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     source = model if isinstance(model, str) else model.SerializeToString()
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
