@@ -112,11 +112,7 @@ def wanted_of(each: Any, clip: Clip) -> Clip:
     """The offline result; where each frame has a scale of its own, of the first part frame by frame."""
     if each.parts is None:
         return run_offline(each.model, clip)
-    head, tail = each.parts
-    axis = inputs_of(head, None, None).time_axes["x"]
-    frames = [run_offline(head, {"x": np.take(clip["x"], [t], axis)}) for t in range(clip["x"].shape[axis])]
-    name = tail.graph.input[0].name
-    return run_offline(tail, {name: np.concatenate([frame[name] for frame in frames], axis)})
+    return run_offline(each.parts[1], forms.by_frame(*each.parts, clip))
 
 
 def compared(each: Any, run: StreamingRun, clip: Clip, calls: list[int]) -> str:
@@ -134,16 +130,14 @@ def compared(each: Any, run: StreamingRun, clip: Clip, calls: list[int]) -> str:
 
 
 def rounding(each: Any, clip: Clip, wanted: Clip) -> dict[str, float]:
-    """By how much the offline result itself moves where each sample of the clip is a rounding of the loudest off, as a
-    sum of several is: a normalization over two nearly equal channels, or a logarithm near none, lifts 1e-7 to 1e-4."""
+    """By how much the offline result itself moves where each operator rounds otherwise: a normalization over two nearly
+    equal channels, a logarithm near none or what a long sum leaves over lifts 1e-7 to 1e-4."""
+    model, given = each.model, clip
+    if each.parts is not None:
+        model, given = each.parts[1], forms.by_frame(each.parts[0], each.parts[1], clip)
     draw, moved = np.random.default_rng(0), dict.fromkeys(wanted, 0.0)
     for _ in range(ROUNDINGS):
-        other = {
-            name: (value + np.finfo(value.dtype).eps / 2 * np.abs(value).max() * draw.choice((-1, 1), value.shape))
-            for name, value in clip.items()
-        }
-        made = wanted_of(each, {name: value.astype(clip[name].dtype) for name, value in other.items()})
-        for name, value in made.items():
+        for name, value in run_offline(forms.shaken(model, given, draw), given).items():
             moved[name] = max(moved[name], float(np.abs(value - wanted[name]).max()))
     return moved
 

@@ -375,7 +375,7 @@ REFUSED = {
     a_scan: r'"culprit" \(Scan\) runs backwards from the end.*scan forward',
     an_operator_of_onnxruntime: r'"culprit" \(FusedConv\) is an operator of "com.microsoft".*before onnxruntime optimi',
     a_layer_quantised_as_it_runs: r'"culprit" \(DynamicQuantizeLSTM\) .* from the whole clip; quantise without it',
-    a_global_layer_norm: r'"culprit" \(ReduceMean\) takes statistics of the whole clip to normalise it.*or by all frames so far, which streams: torch.cumsum',
+    a_global_layer_norm: r'"culprit" \(ReduceMean\) takes statistics.*which streams: torch.cumsum',
     a_level_of_the_clip_that_divides_it: r'"culprit" \(ReduceMean\) takes statistics of the whole clip.*LayerNorm',
     an_operator_of_somebody: r'"culprit" \(Magic\) is an operator of "my.ops".*standard operators',
     an_integer_convolution: r'"culprit" \(ConvInteger\) is an integer convolution.*QDQ form',
