@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.skipif(bool(MISSING), reason=str(MISSING)), pytest.mar
 
 @pytest.mark.parametrize(
     "stage, knob, address, fall_db",
-    [("level", "gain_db", "2-gain/gain_db", 6.0), ("equalizer", "output_db", "1-equalizer/output_db", 6.0)],
+    [("level", "gain_db", "2-gain/gain_db", 6.0), ("octaves", "output_db", "1-equalizer/output_db", 6.0)],
     indirect=["stage"],
     ids=["a native plugin's", "a processor's"],
 )
@@ -32,7 +32,7 @@ def test_a_knob(stage, knob, address, fall_db):
         stage.until_level(lambda now, level=level, way=way: way * (now - level) > fall_db - 2)
 
 
-@on("equalizer")
+@on("octaves")
 def test_a_fader(stage):
     for hand, way in zip(stage.hands, (-1, 1, -1), strict=True):
         before = stage.octaves
@@ -225,7 +225,7 @@ def test_cards_are_bypassed_moved_removed_and_added(stage):
         until(lambda: stage.order() == ["clipping", "gain"])
 
 
-@on("equalizer")
+@on("octaves")
 def test_the_source_rests_is_moved_and_takes_are_recorded(stage, folder):
     for n, hand in enumerate(stage.hands):
         hand.press(stage.page.locator(".transport .play"))
@@ -247,7 +247,7 @@ def test_the_source_rests_is_moved_and_takes_are_recorded(stage, folder):
         assert rate == 48000 and len(sound) > 0.1 * rate and np.abs(sound).max() > 0.01
 
 
-@on("equalizer")
+@on("octaves")
 def test_another_block_is_chosen(stage):
     block = stage.page.get_by_label("Block", exact=True)
     for hand, size in zip(stage.hands, (512, 1024, 512), strict=True):
@@ -255,3 +255,45 @@ def test_another_block_is_chosen(stage):
         until(lambda size=size: stage.engine.ask("state")["block"] == size)
         stage.until_level(lambda now: now > -60)
         until(lambda size=size: stage.page.evaluate("rtspec.panel.store.state.stream.block") == size)
+
+
+# Cards with parts of their own ----------------------------------------------------------------------------------------
+
+
+@on("scene")
+def test_the_scene_equalizers_card_has_words_and_one_axis_of_decibels(stage):
+    until(lambda: "sensor" in stage.page.locator(".readings").inner_text())
+    assert stage.page.locator(".dbs span").all_inner_texts() == ["12", "6", "0", "-6", "-12"]
+    for hand, way in zip(stage.hands, (-1, 1, -1), strict=True):
+        before = stage.octaves
+        for name in ("gain_800_hz", "gain_1000_hz", "gain_1250_hz"):
+            hand.turn(stage.dial(name), way, 4)
+        stage.until_value("1-scene-equalizer/gain_1000_hz", lambda now, way=way: way * now > (4 if way < 0 else -0.5))
+        until(lambda before=before, way=way: way * (stage.octaves - before)[5] > 3)
+    values = "(parameters) => rtspec.panel.place(Object.fromEntries(parameters.map((address) => [address, -10.87])))"
+    faders = stage.page.evaluate("rtspec.panel.store.state.chain[0].parts.find((p) => p.kind === 'eq-curve').addresses")
+    stage.page.evaluate(values, faders)
+    stage.until_value("1-scene-equalizer/gain_20000_hz", lambda now: now == -10.87)
+    sizes = "(row) => [row.scrollWidth, row.clientWidth]"
+    wide, room = stage.page.locator(".equalizer").evaluate(sizes)
+    assert wide <= room, "figures of more digits push the last faders out of the card"
+
+
+@on("style")
+def test_a_mixture_and_its_pads(stage):
+    field = stage.page.locator(".mixture .field")
+    names = [f"1-style-transfer/style_{i}" for i in range(1, 9)]
+    rain = stage.octaves
+    for hand, (x, y), most in zip(
+        reversed(stage.hands), ((0.5, 0.95), (0.5, 0.05), (0.5, 0.9)), (0, 4, 0), strict=True
+    ):
+        hand.place(field, x, y)
+        until(lambda most=most: np.argmax([stage.values()[name] for name in names]) == most)
+    until(lambda: np.abs(stage.octaves - rain).max() > 3)
+    for hand, index in zip(stage.hands, (6, 0, 3), strict=True):
+        hand.press(stage.button(f"Pad {('bells', 'birds', 'choir', 'crowd', 'fire', 'machine', 'rain')[index]}"))
+        until(lambda index=index: stage.values()[names[index]] == 1.0)
+    crowd = stage.octaves
+    stage.hands[1].press_several([stage.button(f"Pad {pad}") for pad in ("fire", "water")])
+    until(lambda: stage.values()[names[7]] == 1.0)
+    until(lambda: np.abs(stage.octaves - crowd).max() > 3)

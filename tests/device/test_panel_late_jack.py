@@ -49,7 +49,7 @@ def settled(stage, address, full, value):
     assert shown(stage.page, address) == stage.values()[full] == pytest.approx(value, abs=1e-6)
 
 
-@on("equalizer")
+@on("octaves")
 def test_no_step_is_lost_and_no_echo_pulls_a_knob_back(stage):
     address, full = address_of(stage.page, "gain_1000_hz"), "1-equalizer/gain_1000_hz"
     dial, keys = stage.dial("gain_1000_hz"), stage.page.keyboard
@@ -73,7 +73,7 @@ def test_no_step_is_lost_and_no_echo_pulls_a_knob_back(stage):
         settled(stage, address, full, -2.76)
 
 
-@on("equalizer")
+@on("octaves")
 def test_a_drag_on_a_late_line_goes_one_way(stage):
     address, full = address_of(stage.page, "gain_1000_hz"), "1-equalizer/gain_1000_hz"
     box = stage.dial("gain_1000_hz").bounding_box()
@@ -109,7 +109,7 @@ def test_arrows_on_a_pad_add_up_and_what_it_moves_follows(stage):
         assert shown(stage.page, "pad/x") == pytest.approx(0.3)
 
 
-@on("equalizer")
+@on("octaves")
 def test_what_is_refused_undone_or_not_taken_is_not_shown(stage):
     page, address, full = stage.page, address_of(stage.page, "gain_1000_hz"), "1-equalizer/gain_1000_hz"
     move = "([a, value]) => rtspec.panel.move({ [a]: value }, 'set', { address: a, value })"
@@ -130,7 +130,7 @@ def test_what_is_refused_undone_or_not_taken_is_not_shown(stage):
         settled(stage, address, full, 5.0)
 
 
-@on("equalizer")
+@on("octaves")
 def test_two_hands_on_one_knob_end_where_the_engine_is(stage):
     address, full = address_of(stage.page, "gain_1000_hz"), "1-equalizer/gain_1000_hz"
     with late_line(stage.page), panel_client(stage.engine.first) as other:
@@ -160,7 +160,7 @@ def mapped(stage, *numbers):
     return stage.engine.ask("state")["map"]
 
 
-@on("equalizer")
+@on("octaves")
 def test_a_row_of_the_map_stays_beneath_the_finger_and_what_is_typed_stays(stage):
     page = stage.page
     rows = mapped(stage, 40, 41, 42)
@@ -188,7 +188,7 @@ def test_a_row_of_the_map_stays_beneath_the_finger_and_what_is_typed_stays(stage
         assert len(stage.engine.ask("state")["map"]) == 2
 
 
-@on("equalizer")
+@on("octaves")
 def test_two_quick_edits_of_a_row_both_count_and_words_for_numbers_are_refused(stage):
     page = stage.page
     mapped(stage, 43, 44, 45)

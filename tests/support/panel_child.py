@@ -10,7 +10,9 @@ import pedalboard
 
 import rtspec
 from rtspec.control.directory import processor_name
+from rtspec.control.native import native_table
 from rtspec.live import transport
+from rtspec.processors.catalogue import catalogue, create
 
 RATE, SECONDS = 48000, 4.0
 
@@ -41,7 +43,6 @@ def play():
         asked = {
             "values": lambda: {a: p.value for a, p in stream.controllers.directory.items()},
             "chain": lambda: [type(plugin).__name__ for plugin in stream.plugins],
-            "sound": lambda: sound(stream),
             "statistics": lambda: stream.statistics.as_dict(),
             "fresh": lambda: fresh(stream, chain),
         }
@@ -53,7 +54,8 @@ def play():
 CHAINS = {
     "level": lambda: [pedalboard.Clipping(-40), pedalboard.Gain(20)],
     "filter": lambda: [pedalboard.LadderFilter(cutoff_hz=1000)],
-    "equalizer": lambda: [rtspec.Equalizer(bands="octave")],
+    "octaves": lambda: [rtspec.Equalizer(bands="octave")],
+    "parametric": lambda: [rtspec.Equalizer(bands="parametric")],
     "scene": lambda: [rtspec.SceneEqualizer()],
     "inversion": lambda: [rtspec.SpectralInversion()],
     "style": lambda: [rtspec.StyleTransfer("rain")],
@@ -61,9 +63,32 @@ CHAINS = {
 }
 
 
+def every_card(stream):
+    """Words for :func:`wear` of every card that there can be: the catalogue's, and pedalboard's with parameters."""
+    rows = [entry for entry in catalogue().values() if not entry.needs_argument]
+    specs = list(dict.fromkeys(e.name if not e.models or e.is_instrument else e.models[0][1].split()[0] for e in rows))
+    kinds = {n: getattr(pedalboard, n) for n in dir(pedalboard) if isinstance(getattr(pedalboard, n), type)}
+    natives = [n for n, kind in kinds.items() if issubclass(kind, pedalboard.Plugin) and _has_knobs(kind)]
+    return [*specs, "onnx:tilt-gate", "parametric", *natives]
+
+
+def _has_knobs(kind):
+    try:
+        return bool(native_table(kind()))
+    except (TypeError, NotImplementedError, RuntimeError):  # what cannot be made without a file of its own
+        return False
+
+
+def made(name):
+    """The plugins of a chain's name, or of one card."""
+    if name in CHAINS:
+        return CHAINS[name]()
+    return [getattr(pedalboard, name)()] if hasattr(pedalboard, name) else [create(name)]
+
+
 def wear(stream, name):
     """Play another chain, fresh; its titles."""
-    chain = CHAINS[name]()
+    chain = made(name)
     stream.plugins[:] = chain
     transport.seek(stream._session, 0)
     stream.controllers.midi_map.cancel()
@@ -91,9 +116,6 @@ def state(stream):
     }
 
 
-DOES = {"wear": wear, "feed": feed, "state": state}
-
-
 def fresh(stream, chain):
     """As it was at the start, whatever was done to it: chain, values, map, ports, takes, source, keys."""
     stream.stop_recording()
@@ -111,19 +133,23 @@ def fresh(stream, chain):
     return {address: parameter.value for address, parameter in stream.controllers.directory.items()}
 
 
-def sound(stream):
+def sound(stream, seconds=0.2):
     """Level of what is heard now, and of its octaves from 31.5 Hz on, dB; taken from a tape that begins now."""
+    seconds = float(seconds)
     stream.settle(10)
     stream.rewind()
     end = time.monotonic() + 5
-    while stream._session.exchange.taped_frames < 0.3 * RATE and time.monotonic() < end:
+    while stream._session.exchange.taped_frames < (seconds + 0.1) * RATE and time.monotonic() < end:
         time.sleep(0.01)
-    heard = stream.recorded[1][0][-round(0.2 * RATE) :]
+    heard = stream.recorded[1][0][-round(seconds * RATE) :]
     power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
     hz = np.fft.rfftfreq(len(heard), 1 / RATE)
     octaves = [power[(hz >= f / 1.41) & (hz < f * 1.41)].sum() for f in 31.5 * 2.0 ** np.arange(10)]
     found = {"rms_db": decibels(np.mean(heard**2)), "octaves_db": [decibels(p) for p in octaves]}
     return {**found, "peak_hz": float(hz[np.argmax(power)])}
+
+
+DOES = {"wear": wear, "feed": feed, "state": state, "sound": sound, "every_card": every_card}
 
 
 def decibels(power):

@@ -38,8 +38,10 @@ class Child:
         self.into, self.out = self.process.stdin, self.process.stdout
         late = threading.Timer(START_S, self.process.kill)
         late.start()
-        self.first = self._line()
-        late.cancel()
+        try:
+            self.first = self._line()
+        finally:
+            late.cancel()  # it would keep pytest from ending
 
     def _line(self):
         line = self.out.readline()

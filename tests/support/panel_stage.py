@@ -37,7 +37,7 @@ def page(engine):
         opened.on("pageerror", lambda error: errors.append(str(error)))
         opened.set_default_timeout(20_000)
         opened.goto(engine.first)
-        opened.touch = context.new_cdp_session(opened)
+        opened.touch = context.new_cdp_session(opened)  # type: ignore[attr-defined]
         yield opened
         assert errors == []
         browser.close()
@@ -94,6 +94,12 @@ class Stage:
 
     def until_level(self, holds):
         until(lambda: holds(self._level_now()))
+
+
+@pytest.fixture
+def stage_of(page, engine):
+    """What makes a stage of a chain's name, or of a card's."""
+    return lambda chain: Stage(page, engine, chain)
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ export class Knob {
     else this.dial.setAttribute("aria-checked", String(at >= 0.5));
     if (this.away) this.sway(this.away);
     const text = this.kind === "switch" ? (at >= 0.5 ? "on" : "off") : this.kind === "choice" ? "" : shown(value, this.p.unit);
-    if (this.figure.firstChild?.nodeName !== "INPUT") this.figure.textContent = text;
+    if (this.figure.firstChild?.nodeName !== "INPUT") this.figure.textContent = this.kind === "fader" ? shown(value) : text; // its axis has the unit
     if (this.kind === "knob" || this.kind === "fader") {
       this.dial.setAttribute("aria-valuenow", String(Number(value.toPrecision(6))));
       this.dial.setAttribute("aria-valuetext", text);
