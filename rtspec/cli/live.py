@@ -10,7 +10,7 @@ from typing import Any
 from ..console import emit
 from .chain import add_chain_arguments, describe, make_chain
 from .live_view import TURN_S, View, make_view
-from .live_words import check_words
+from .live_words import check_words, panel_wanted
 from .sensor import is_sensor, silent_source
 
 EXAMPLE = "rtspec live --processor inversion --set bands=mel --processor onnx:tilt-gate --seconds 30"
@@ -187,7 +187,7 @@ def _control(args: argparse.Namespace):
 
 def _panel(args: argparse.Namespace):
     """Where a panel is served, where one is asked for."""
-    if args.panel is None and args.panel_host is None and args.panel_password is None:
+    if not panel_wanted(args):
         return False
     from ..panel import PanelSettings
     from ..panel.gate import LOOPBACK

@@ -22,11 +22,21 @@ def check_words(args: argparse.Namespace) -> None:
             raise InvalidValue(f"{_option(word)} does nothing without {others}; add {others}, or leave it out")
     if args.loop and is_sensor(args.source):
         raise InvalidValue(f"--loop does nothing for levels ({args.source}), which play once; leave it out")
+    for word in ("input", "output", "input_channels", "output_channels", "no_reopen", "allow_feedback"):
+        if args.virtual and _given(args, word):
+            raise InvalidValue(f"{_option(word)} does nothing with --virtual, the device that is none; leave one out")
+    if args.pad and not (args.midi or args.map or args.osc is not None or panel_wanted(args)):
+        raise InvalidValue("--pad needs what moves it; add --midi, --osc or --panel")
     for word in ("input", "input_channels"):
         if args.source is not None and args.sensor is None and _given(args, word):
             raise InvalidValue(
                 f"{_option(word)} is not heard beside --source, which plays in place of the input; leave one out"
             )
+
+
+def panel_wanted(args: argparse.Namespace) -> bool:
+    """Whether any word asks for a panel."""
+    return any(value is not None for value in (args.panel, args.panel_host, args.panel_password))
 
 
 def _given(args: argparse.Namespace, word: str) -> bool:

@@ -13,6 +13,7 @@ from ..audio.feeding import open_source
 from ..audio.layout import check_block, check_sample_rate, planar_sound
 from ..chain.board import Pedalboard
 from .arguments import checked_count, checked_samples, first, interleaved, natural_channels, sound_of, usual_worker
+from .idle_words import check_words, unheard_sensor
 from .opening import VIRTUAL_RATE, DevicePair, own_rate
 from .options import Control, Devices, Loop, Measuring, Recording
 from .performance import Performance
@@ -41,8 +42,9 @@ class Wishes:
 
     def performance(self, board: Pedalboard) -> Performance:
         """A stream of this chain, ready to start; the words are checked."""
+        check_words(self, self._senses_input())
         pair = self._pair()
-        return Performance(
+        performance = Performance(
             self._settings(pair, board),
             pair,
             board,
@@ -51,6 +53,9 @@ class Wishes:
             reopen=self.devices.reopen,
             report=self.report,
         )
+        if line := unheard_sensor(self, board):
+            performance.say(line)
+        return performance
 
     def _pair(self) -> DevicePair:
         if self.devices.virtual:

@@ -50,12 +50,23 @@ def test_text_tells_chain_latency_and_statistics(rtspec):
         (["--virtual", "--untimed"], "--untimed does nothing without --midi or --map"),
         (["--virtual", "--osc-host", "0.0.0.0"], "--osc-host does nothing without --osc"),
         (["--virtual", "--overwrite"], "--overwrite does nothing without --record"),
+        (["--virtual", "--output", "USB"], "--output does nothing with --virtual"),
+        (["--virtual", "--output-channels", "3"], "--output-channels does nothing with --virtual"),
+        (["--virtual", "--no-reopen"], "--no-reopen does nothing with --virtual"),
+        (["--virtual", "--pad", "flute,brass"], "--pad needs what moves it; add --midi, --osc or --panel"),
         (["--input", "mic", "--source", "a.wav"], "--input is not heard beside --source"),
         (["--input-channels", "2", "--source", "a.wav"], "--input-channels is not heard beside --source"),
     ],
 )
 def test_what_is_wrong_gives_one_line(rtspec, words, match):
     assert match in rtspec("live", "--seconds", "0.1", *words).failed_in_one_line()
+
+
+def test_a_sensor_that_nothing_listens_to_is_told(rtspec, tmp_path):
+    files.write(tmp_path / "room.wav", np.zeros((1, 4800), np.float32), 48000)
+    words = ["--virtual", "--seconds", "0.2", "--source", tmp_path / "room.wav", "--sensor", tmp_path / "room.wav"]
+    ran = rtspec("live", *words, "--processor", "onnx:identity")
+    assert ran.status == 0 and "the sensor is not heard: nothing in this chain listens" in ran.out + ran.err
 
 
 def test_a_recording_that_no_crash_would_leave_readable_is_refused(rtspec, tmp_path):

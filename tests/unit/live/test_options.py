@@ -10,10 +10,10 @@ import pytest
 
 import rtspec
 from rtspec.cli import main
-from rtspec.errors import InvalidType
+from rtspec.errors import InvalidType, InvalidValue
 from rtspec.live.options import GROUPS
 
-VIRTUAL = rtspec.Devices(virtual=True)
+VIRTUAL, SILENCE = rtspec.Devices(virtual=True), np.zeros((1, 480), np.float32)
 
 
 def test_the_first_words_are_pedalboards_and_the_rest_are_groups():
@@ -48,6 +48,36 @@ def test_a_looped_source_does_not_end():
     with rtspec.AudioStream(plugins=[], source=rtspec.Loop(sound), devices=VIRTUAL) as playing:
         assert not playing.wait(0.3)
         assert playing.channels == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            {"input_device_name": "mic", "source": SILENCE, "devices": rtspec.Devices()},
+            "'mic' is not heard beside source",
+        ),
+        (
+            {"source": SILENCE, "devices": rtspec.Devices(input_channels=2)},
+            "input_channels=2 is not heard beside source, which plays in place of the input; leave one out",
+        ),
+        ({"input_device_name": 0}, "input_device_name=0 does nothing on the virtual device"),
+        ({"output_device_name": "USB"}, "output_device_name='USB' does nothing on the virtual device"),
+        ({"devices": rtspec.Devices(virtual=True, output_channels="3,4")}, "output_channels='3,4' does nothing on"),
+        ({"control": rtspec.Control(osc_host="0.0.0.0")}, "osc_host='0.0.0.0' does nothing without osc_port"),
+        ({"recording": rtspec.Recording(overwrite=True)}, "overwrite=True does nothing without a path"),
+    ],
+)
+def test_a_word_that_would_do_nothing_is_refused(words, told):
+    with pytest.raises(InvalidValue, match=re.escape(told)):
+        rtspec.AudioStream(plugins=[], **{"devices": VIRTUAL, **words})
+
+
+def test_a_sensor_that_nothing_hears_is_told_once_and_not_where_something_listens():
+    for plugins, n_lines in (([rtspec.Equalizer()], 1), ([rtspec.SceneEqualizer()], 0)):
+        stream = rtspec.AudioStream(plugins=plugins, source=SILENCE, sensor=SILENCE, devices=VIRTUAL)
+        assert sum("the sensor is not heard" in line for line in stream.reports) == n_lines
+        stream.stop()
 
 
 def test_the_commands_help_has_the_same_groups(capsys):
