@@ -7,6 +7,8 @@ REVISION | tar -x -C FOLDER``). Both run with this interpreter and its packages.
 output is equal; where it is not, how far apart both are. ``benchmark engine`` must say in both that what it played
 live is what a render gives, and its chain is a case here.
 
+Commits that are named were found by pairs of checkouts: each differs from its parent there, and no other commit does.
+
 A case that differs is well where :data:`MEANT` names the commits that meant it to, and it stays within the bound there:
 a level, or what BEFORE differs from itself once its sound carries noise of -140 dB. That is the bound of phases that
 are chaotic: RTISI, GSRTISI, and RTPGHI where a network's answer decides which bins are peaks. Exit status 1 where
@@ -36,7 +38,10 @@ CHAOS_DB = 6.0
 _ONE_FRAME = "8ef480d plays heavy models one frame a call, which rounds otherwise"
 _FLOAT16 = "8ef480d and 045842c play heavy models one frame a call with float16 weights"
 _LEVELS = "90e35b9 gives RTISI and Griffin-Lim the same bits at every level"
-_GENERAL_MIDI = "365fa94, e6a6bd2: programs begin, go on and end as they do, and a channel's volume is General MIDI's"
+_GENERAL_MIDI = (
+    "365fa94: programs begin, go on and end as they do; e6a6bd2: a channel's volume is General MIDI's;"
+    " 3a702b5: voices that sound are asked alone, which rounds otherwise, -127 dB"
+)
 
 MEANT: tuple[tuple[str, str, float | str], ...] = (
     ("inversion live, phase zero", _FLOAT16, -80.0),

@@ -200,7 +200,8 @@ def _found(name: str | int | None, kind: str, allow_feedback: bool) -> Device:
     usable = [d for d in list_devices() if (d.inputs if kind == "input" else d.outputs) > 0]
     if not usable:
         raise DeviceError(
-            f"there is no audio {kind} device; plug one in, start a JACK server, or use the virtual device"
+            f"there is no audio {kind} device; plug one in, start a JACK server, or play on the virtual"
+            " one: --virtual, rtspec.Devices(virtual=True)"
         )
     if name is None:
         if kind == "input" and not allow_feedback:

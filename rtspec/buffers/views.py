@@ -201,8 +201,6 @@ complexes = _items(types.complex64)
 integers = _items(types.int64)
 """The same of int64."""
 
-"""The same of bytes."""
-
 
 def _rows(kind: types.Type) -> Any:
     @intrinsic

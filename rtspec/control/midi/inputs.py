@@ -108,6 +108,8 @@ class MidiInput:
         self._ending, self._lost = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="rtspec MIDI", daemon=True)
         self._connect()
+        if self._port is None:
+            self._say("no MIDI port yet: a controller plays once it is plugged in (the panel has keys on the screen)")
         self._thread.start()
 
     @property

@@ -11,7 +11,16 @@ SUITE = Path(__file__).parents[2]
 CHECKED = (
     "unit/frames/test_stft.py",
     "equivalence/test_phase_blocks.py",
-    "equivalence/test_contract.py::test_it_sounds_as_long_as_the_input",
+    *(
+        f"equivalence/test_contract.py::test_it_sounds_as_long_as_the_input[{effect}]"
+        for effect in (
+            "onnx:identity n_fft=512 hop=128",
+            "onnx:tilt-gate tilt_db_per_octave=3.0 mix=0.7 phase=rtpghi n_fft=1024",
+            "inversion",
+            "inversion --set model=live refine=0.7 blur_ms=50.0",
+            "inversion bands=mel method=nnls n_bands=40 mix=0.5 output_db=-6.0",
+        )
+    ),
     "unit/live/test_guard.py::test_no_sample_is_louder_than_the_ceiling_and_quiet_sound_passes_as_it_is",
     "unit/processors/test_bandwidth.py::test_amount_takes_the_fill_away_and_air_moves_its_top",
     "unit/processors/test_timbre_morph.py::test_silence_stays_silent_and_noise_gets_no_pitch",
