@@ -38,7 +38,7 @@ SINGLE_ONLY = {"GRU", "LSTM", "RNN", "QuantizeLinear", "DynamicQuantizeLinear"}
 """Operators that onnxruntime runs in single precision alone."""
 LENGTHS = (73, 96)
 FAINTEST_PEAK = 0.05
-ILL, ROUNDINGS = "no further off than rounding moves it", 8
+ILL, ROUNDINGS, SOME = "no further off than some roundings move it", 8, 8
 WRONG, WRONG_NODE = "WRONG", "WRONG NODE"
 Clip = dict[str, np.ndarray]
 
@@ -73,7 +73,7 @@ FORMS = (forms.several_ports, forms.waveform, forms.quantised, forms.scaled_by_f
 
 def outcome(seed: int) -> str:
     """What became of one graph: equal, refused, not valid ONNX (or not run by onnxruntime), off by no more than
-    the offline result is itself where the clip is rounded otherwise, or WRONG."""
+    the offline result is itself where operators round otherwise, or WRONG."""
     random = Random(seed)
     each = drawn(random)
     clips = [clip for clip in (noise(each, n + random.randint(0, 1), seed) for n in LENGTHS) if runs(each, clip)]
@@ -126,7 +126,7 @@ def compared(each: Any, run: StreamingRun, clip: Clip, calls: list[int]) -> str:
     if all(errors[name] <= allowed[name] for name in wanted):
         return "equal"
     moved = rounding(each, clip, wanted)
-    return ILL if all(errors[name] <= max(allowed[name], moved[name]) for name in wanted) else WRONG
+    return ILL if all(errors[name] <= max(allowed[name], SOME * moved[name]) for name in wanted) else WRONG
 
 
 def rounding(each: Any, clip: Clip, wanted: Clip) -> dict[str, float]:

@@ -114,6 +114,20 @@ def check_graph_alone(proto: "ModelProto") -> None:
         raise ModelError(f"the model is not valid ONNX ({line}); export it again") from error
 
 
+def mended(proto: "ModelProto") -> None:
+    """What onnxruntime takes and ONNX does not: no name of the graph, an old file format whose weights are no inputs,
+    nodes out of order."""
+    proto.graph.name = proto.graph.name or "network"
+    inputs = {value.name for value in proto.graph.input}
+    if proto.ir_version < WEIGHTS_APART and any(tensor.name not in inputs for tensor in proto.graph.initializer):
+        proto.ir_version = WEIGHTS_APART
+    in_order(proto)
+
+
+WEIGHTS_APART = 4
+"""From this version of the file format on, weights need not be inputs."""
+
+
 def in_order(proto: "ModelProto") -> None:
     """Put each node behind those that it reads: converters append their casts, which onnxruntime takes and ONNX not."""
     nodes = list(proto.graph.node)

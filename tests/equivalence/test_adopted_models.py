@@ -95,6 +95,27 @@ def test_left_and_right_in_one_frame_are_not_taken_for_real_and_imaginary_withou
     assert "holds left and right in one frame" in said and ".mean(1, keepdim=True)" in said
 
 
+def test_files_that_onnxruntime_takes_and_onnx_does_not_are_adopted(tmp_path, capsys):
+    model = strangers.gtcrn()
+    model.graph.name, model.ir_version = "", 3
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    path, report = adopted(tmp_path, capsys, model, "--unheard")
+    assert report["recipe"] == "gtcrn" and len(report["fields"]["states"]) == 3
+    assert right(path)
+
+
+def test_frames_in_half_precision_are_cast(tmp_path, capsys):
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    model = strangers.gtcrn()
+    halved = convert_float_to_float16(model, keep_io_types=False)
+    path, report = adopted(tmp_path, capsys, halved, "--unheard")
+    assert {state["dtype"] for state in report["fields"]["states"]} == {"float16"}
+    x = sound()
+    assert snr_db(authors_gtcrn(model, x)[RATE // 2 : -512], rtspec.OnnxProcessor(path)(x, RATE)[RATE // 2 : -512]) > 45
+
+
 def test_weights_in_a_file_beside_are_taken_inside(tmp_path, capsys):
     source, target = tmp_path / "theirs.onnx", tmp_path / "ours.onnx"
     onnx.save(strangers.gtcrn(), source, save_as_external_data=True, location="theirs.data", size_threshold=0)

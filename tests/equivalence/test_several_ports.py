@@ -125,6 +125,66 @@ def test_bands_beside_complex_bins_by_one_command(tmp_path, capsys):
     assert snr_db(wanted, rtspec.OnnxProcessor(path)(x, RATE)) >= 100
 
 
+class RealBesideImaginary(nn.Module):
+    """Both parts [1, frames, bins] by themselves, in and out, as Keras files have them."""
+
+    def forward(self, re, im):
+        mask = torch.sigmoid(re + im)
+        return re * mask - 0.5 * im, im * mask + 0.5 * re
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_real_and_imaginary_parts_come_out_apart(tmp_path, alone):
+    dynamic = {name: {1: "frames"} for name in ("re", "im", "real", "imag")}
+    model = strangers.exported(
+        RealBesideImaginary(),
+        (torch.randn(1, 30, BINS), torch.randn(1, 30, BINS)),
+        ["re", "im"],
+        ["real", "imag"],
+        dynamic,
+    )
+    parts = [{"representation": kind, "layout": ["batch", "time", "bins"]} for kind in ("real", "imaginary")]
+    outputs = [{"name": name, **part} for name, part in zip(("real", "imag"), parts, strict=True)]
+    path = rtspec.models.package(
+        *(model, tmp_path / "parts.onnx"),
+        name="parts",
+        **PLAN,
+        input=[{"name": name, **part} for name, part in zip(("re", "im"), parts, strict=True)],
+        output=outputs[:1] if alone else outputs,
+    )
+    x = sound()
+    s = spectra(x)
+    mask = 1 / (1 + np.exp(-s.real - s.imag))
+    real, imag = s.real * mask - 0.5 * s.imag, s.imag * mask + 0.5 * s.real
+    wanted = played(real + 1j * (s.imag if alone else imag), len(x))
+    assert snr_db(wanted, rtspec.OnnxProcessor(path)(x, RATE)) >= 100
+
+
+@pytest.mark.parametrize(
+    ("port", "frames", "says"),
+    [
+        ({"exponent": 0.3}, 1, r'"re": exponent=0.3 must be 1 for representation="real"'),
+        ({}, 11, r'"re" takes 11 frames a call and "real" gives 1.*as a cache that goes in and comes out'),
+    ],
+)
+def test_what_would_be_ignored_is_refused(tmp_path, port, frames, says):
+    class Newest(RealBesideImaginary):
+        def forward(self, re, im):
+            return super().forward(re[:, -1:], im[:, -1:])
+
+    example = torch.randn(1, frames, BINS), torch.randn(1, frames, BINS)
+    model = strangers.exported(Newest(), example, ["re", "im"], ["real", "imag"])
+    parts = [{"representation": kind, "layout": ["batch", "time", "bins"]} for kind in ("real", "imaginary")]
+    inputs, outputs = (
+        [{"name": name, **part} for name, part in zip(names, parts, strict=True)]
+        for names in (("re", "im"), ("real", "imag"))
+    )
+    with pytest.raises(ModelError, match=says):
+        rtspec.models.package(
+            *(model, tmp_path / "parts.onnx"), name="p", **PLAN, input=[inputs[0] | port, inputs[1]], output=outputs
+        )
+
+
 @pytest.mark.parametrize(("kind", "n_bands"), [("erb", 20), ("bark", 18), ("mel-htk", 20), ("mel-slaney", 20)])
 def test_gains_of_bands_that_are_all_one_change_nothing(kind, n_bands):
     from rtspec.models.compose.bands import spread_of

@@ -10,9 +10,10 @@ from ...errors import InvalidValue, ModelError
 from ..compose.ports import one_spectrum
 from ..manifest import COMPLEX, METADATA_KEY
 from ..packages import package
-from ..proto import in_order, metadata, stream_metadata
+from ..proto import mended, metadata, stream_metadata
 from ..sandbox import sandboxed
 from .facts import Facts, look
+from .precision import frames_in_float32
 from .propose import Proposal, propose
 from .recipes import Recipe, recipe, recipes, recognised
 from .samples import one_block_a_call, takes_samples
@@ -91,13 +92,14 @@ def adopt(
         If the file needs something that cannot be told, or is no frame-by-frame network.
     """
     proto, together, known = whole(Path(file), like)
-    in_order(proto)
+    mended(proto)
     write_sizes(proto)
     proto, answers = one_spectrum(proto, {**known, **(answers or {})})
     if metadata(proto, METADATA_KEY) is not None:
         raise ModelError(f'"{file}" is a package already; play it: rtspec live --processor onnx:{file}')
     stream = stream_metadata(proto)
     facts = _without_stream(look(proto, answers.get("input.name"), answers.get("output.name")), stream)
+    frames_in_float32(proto, facts)
     chosen = together or (recipe(like) if like else recognised(facts))
     _refuse_unconverted(facts, str(file), as_it_is or stream is not None)
     made = _complete(facts, chosen, answers, constants or {}, ask)

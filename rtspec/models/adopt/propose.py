@@ -204,7 +204,8 @@ def _constants(made: Proposal, facts: Facts, values: Mapping[str, float]) -> Non
         if value is None:
             raise ModelError(
                 f'input "{name}" {list(sizes)} is neither frames nor a state: no output has its type and shape; if it '
-                f"is the same in every call, say its value, as in --constant {name}=1; if it holds frames too, name "
+                f"is the same in every call, say its value, as in --constant {name}=1; "
+                f"if the frames go in there, --set input.name={name}; if it holds frames too, name "
                 """all ports: --set 'input=[{"name": …, "representation": "phase", "layout": […]}, …]' and output"""
             )
         shape = [size if isinstance(size, int) else 1 for size in sizes]

@@ -24,7 +24,8 @@ def write_sizes(proto: "ModelProto") -> None:
     """Write the sizes of outputs into a file whose inputs tell none of them; leave them where it does not run."""
     inputs, outputs = signatures(proto)
     known = {size for _, sizes in inputs.tensors.values() for size in sizes}
-    if all(isinstance(n, int) or (n and n in known) for _, sizes in outputs.tensors.values() for n in sizes):
+    shaped = all(value.type.tensor_type.HasField("shape") for value in proto.graph.output)
+    if shaped and all(isinstance(n, int) or (n and n in known) for _, s in outputs.tensors.values() for n in s):
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "theirs.onnx"

@@ -19,7 +19,9 @@ from .bands import KINDS, band_weights, spread_of
 from .builder import Builder, floats
 
 TAKEN = ("magnitude", "power", "log-magnitude", "phase", "real", "imaginary", "complex", "bands")
-PRODUCED = ("gain", "magnitude", "power", "log-magnitude", "phase", "complex-gain", "complex")
+PRODUCED = ("gain", "magnitude", "power", "log-magnitude", "phase", "real", "imaginary", "complex-gain", "complex")
+RAISED = ("magnitude", "complex")
+"""What an exponent means something for."""
 CANONICAL = ("batch", "channels", "time", "bins")
 SPECTRUM, ENHANCED = "spectrum", "enhanced"
 PREFIX = "network/"
@@ -69,8 +71,8 @@ def with_ports(
         "third-octave", "mel-htk", "mel-slaney", "erb" or "bark"; n_bands, low_hz, high_hz). Bands are of the power.
     outputs : sequence of mapping
         Applied to the spectrum in this order: "gain" (one a bin; with bands, one a band) and "complex-gain" multiply
-        it, "magnitude", "power" and "log-magnitude" give it another magnitude, "phase" another phase, "complex" is a
-        new one.
+        it, "magnitude", "power" and "log-magnitude" give it another magnitude, "phase" another phase, "real" and
+        "imaginary" another of these parts, "complex" is a new one.
     sample_rate, n_fft : int
         Hz, samples: where bands lie.
 
@@ -88,6 +90,8 @@ def with_ports(
     made_ports = [_port(PRODUCED)(f"output[{k}]", dict(each)) for k, each in enumerate(outputs)]
     _check_names("input", [port.name for port in taken], [value.name for value in network.graph.input])
     _check_names("output", [port.name for port in made_ports], [value.name for value in network.graph.output])
+    _check_exponents([*taken, *made_ports])
+    _check_pace(network, taken[0], made_ports[0])
     plan = FramePlan(sample_rate=sample_rate, n_fft=n_fft, hop=n_fft, window="rectangular")
     graph = Builder([network])
     made = graph.embed(network, PREFIX, {port.name: _feature(graph, port, plan) for port in taken})
@@ -118,7 +122,7 @@ def one_spectrum(proto: ModelProto, fields: Mapping[str, Any]) -> tuple[ModelPro
         return proto, fields
     for name in ("input", "output", "sample_rate", "n_fft"):
         if fields.get(name) is None:
-            raise ModelError(f"{name} must be said where a side has several ports; say it")
+            raise ModelError(f"{name} must be said where a side has several ports; {HOW[name]}")
     if any(entry.key == STREAM_KEY for entry in proto.metadata_props):
         raise ModelError("several ports are joined before a model is made streaming; give the offline file")
     inputs, outputs = (list(each) if isinstance(each, list) else [existing(each)] for each in sides)
@@ -129,12 +133,38 @@ def one_spectrum(proto: ModelProto, fields: Mapping[str, Any]) -> tuple[ModelPro
     return joined, {**fields, "input": {"name": SPECTRUM, **rest}, "output": {"name": ENHANCED, **rest}}
 
 
+HOW = {
+    "input": "name them: --set input=…",
+    "output": "name them: --set output=…",
+    "sample_rate": "say --sample-rate 16000",
+    "n_fft": "say --n-fft 512",
+}
+
+
 def _check_names(side: str, wanted: Sequence[str], there: Sequence[str]) -> None:
     for name in wanted:
         if name not in there:
             raise ModelError(
                 f'{side} "{name}" must be one of the graph\'s {side}s: {", ".join(there)}; correct the name'
             )
+
+
+def _check_exponents(ports: Sequence[Port]) -> None:
+    for port in ports:
+        if port.exponent != 1 and port.representation not in RAISED:
+            raise ModelError(
+                f'"{port.name}": exponent={port.exponent:g} must be 1 for representation="{port.representation}"; '
+                "only magnitude and complex are raised to one"
+            )
+
+
+def _check_pace(network: ModelProto, source: Port, goal: Port) -> None:
+    taken, given = (_frames(network, port) for port in (source, goal))
+    if isinstance(taken, int) and isinstance(given, int) and taken != given:
+        raise ModelError(
+            f'"{source.name}" takes {taken} frames a call and "{goal.name}" gives {given}: the host would hand it '
+            "frames of earlier calls; export it so that it keeps them itself, as a cache that goes in and comes out"
+        )
 
 
 def _others(values, known: set[str]) -> list:
@@ -149,7 +179,7 @@ def _others(values, known: set[str]) -> list:
 
 def _frames(network: ModelProto, port: Port) -> int | str:
     """What the network says of its number of frames."""
-    value = next(each for each in network.graph.input if each.name == port.name)
+    value = next(each for each in (*network.graph.input, *network.graph.output) if each.name == port.name)
     dims = value.type.tensor_type.shape.dim
     if len(dims) != len(port.layout) or "time" not in port.layout:
         raise ModelError(
@@ -261,6 +291,8 @@ def _applied(graph: Builder, port: Port, x: str, spectrum: str, plan: FramePlan)
     kind = port.representation
     if kind == "complex":
         return _undone(graph, x, port.exponent)
+    if kind in ("real", "imaginary"):
+        return graph.joined(1, *((x, im) if kind == "real" else (re, x)))
     if kind == "complex-gain":
         a, b = (graph.part(x, 1, k, k + 1) for k in (0, 1))
         real = graph.node("Sub", graph.product(re, a), graph.product(im, b))

@@ -11,7 +11,7 @@ from onnx import ModelProto, ValueInfoProto
 from onnx.inliner import inline_local_functions
 
 from rtspec.errors import InvalidValue, ModelError
-from rtspec.models.proto import in_order, take_weights
+from rtspec.models.proto import mended, take_weights
 
 LARGEST_BYTES = 1 << 29
 OLDEST_OPSET, NEWEST_OPSET = 9, min(onnx.defs.onnx_opset_version(), 26)
@@ -56,7 +56,7 @@ def load(model: str | Path | ModelProto) -> ModelProto:
     """
     loaded = _copy(model) if isinstance(model, ModelProto) else _read(Path(model))
     _check_opset(loaded)
-    in_order(loaded)
+    mended(loaded)
     try:
         onnx.checker.check_model(loaded)
     except onnx.checker.ValidationError as error:

@@ -75,7 +75,7 @@ def _inlined(node: NodeProto, branch: GraphProto) -> list[NodeProto]:
     for inner in branch.node:
         copy = NodeProto()
         copy.CopyFrom(inner)
-        _rename(copy, names)
+        rename(copy, names)
         made.append(copy)
     for result, output in zip(branch.output, node.output, strict=True):
         source = names.get(result.name, result.name)
@@ -87,7 +87,7 @@ def _constant(tensor: onnx.TensorProto, name: str) -> NodeProto:
     return helper.make_node("Constant", [], [name], name=name, value=tensor)
 
 
-def _rename(node: NodeProto, names: dict[str, str]) -> None:
+def rename(node: NodeProto, names: dict[str, str]) -> None:
     """Other names for tensors, in sub-graphs too (where they may be read from outside)."""
     for listed in (node.input, node.output):
         for i, name in enumerate(listed):
@@ -95,6 +95,6 @@ def _rename(node: NodeProto, names: dict[str, str]) -> None:
     for attribute in node.attribute:
         for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
             for inner in graph.node:
-                _rename(inner, names)
+                rename(inner, names)
             for value in graph.output:
                 value.name = names.get(value.name, value.name)
