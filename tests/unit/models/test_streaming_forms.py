@@ -161,6 +161,19 @@ def test_dynamic_quantisation_is_given_together_with_less_look_ahead():
     assert np.sqrt(np.mean(apart**2)) < 2 * stated["error_rms"] * np.abs(run_offline(model, clip)["y"]).max()
 
 
+def test_what_a_converter_writes_in_the_place_of_a_node_is_refused_by_that_nodes_name():
+    # Before operator set 13, a softmax is one over all axes from its own on: time among them.
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("QLinearConv", ["q", "s", "z", "w", "s", "wz", "s", "z"], ["c"]),
+        helper.make_node("DequantizeLinear", ["c", "s", "z"], ["d"]),
+        helper.make_node("Softmax", ["d"], ["y"], name="culprit", axis=1),
+    ]
+    weights = {"s": np.float32(0.1), "z": np.uint8(128), "wz": np.int8(0), "w": np.ones((4, 4, 1), np.int8)}
+    with pytest.raises(NotStreamable, match=r'"culprit" \(Softmax\) mixes the time axis'):
+        make_streaming(build(nodes, (1, 4, "frames"), 3, 11, **weights), {"x": 2})
+
+
 def _levels_of_frames(rows: np.ndarray) -> np.ndarray:
     """Rows rounded to 256 levels between their least and greatest number, zero among them."""
     low, high = np.minimum(rows.min(1, keepdims=True), 0), np.maximum(rows.max(1, keepdims=True), 0)
