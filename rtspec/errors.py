@@ -20,6 +20,10 @@ class InvalidType(InvalidValue, TypeError):
     """An argument is of another type than asked for; pedalboard raises TypeError there."""
 
 
+class InvalidShape(InvalidValue, RuntimeError):
+    """A sound's array has a shape that tells no channels; pedalboard raises RuntimeError there."""
+
+
 class SharedPlugin(InvalidValue, RuntimeError):
     """One object, which has one state, is asked to play at two places at once; pedalboard raises RuntimeError there."""
 

@@ -3,7 +3,7 @@ has the form of what came in."""
 
 import numpy as np
 
-from ..errors import InvalidType, InvalidValue
+from ..errors import InvalidShape, InvalidType, InvalidValue
 
 MAX_CHANNELS = 64
 
@@ -38,7 +38,7 @@ class Layout:
             return self.channels == rows
         if rows == columns:
             if rows > 1:
-                raise InvalidValue(
+                raise InvalidShape(
                     f"audio of shape {shape} is square: its channels cannot be told from its samples;"
                     " pass another length, or process a longer block first"
                 )
@@ -73,12 +73,12 @@ def _checked(audio) -> np.ndarray:
     if audio is None or isinstance(audio, list | tuple):
         raise InvalidType(f"audio of type {type(audio).__name__} must be an array; try np.asarray(audio, np.float32)")
     audio = np.asarray(audio)
-    if audio.dtype not in (np.float32, np.float64):
+    if audio.dtype.newbyteorder("=") not in (np.float32, np.float64):
         raise InvalidType(
             f"audio of dtype {audio.dtype} must be float32 or float64 with samples from -1 to 1; convert it with astype"
         )
     if audio.ndim not in (1, 2):
-        raise InvalidValue(
+        raise InvalidShape(
             f"audio of shape {audio.shape} must be (samples,), (channels, samples) or (samples, channels)"
         )
     bad = audio.size - np.count_nonzero(np.isfinite(audio))
@@ -114,6 +114,6 @@ def check_block(buffer_size) -> int:
 
 def check_reset(reset) -> bool:
     """`reset` as pedalboard takes it: True, False or None; else :class:`InvalidType`."""
-    if reset is not None and not isinstance(reset, bool | np.bool_):
+    if reset is not None and not isinstance(reset, int | np.bool_):
         raise InvalidType(f"reset={reset!r} must be True (a sound of its own) or False (the stream goes on)")
     return bool(reset)

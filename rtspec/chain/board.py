@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..audio.layout import Form, Layout, check_block, check_reset, check_sample_rate
+from ..control.controlled import instruments
 from ..control.modulation import Matrix
 from ..errors import InvalidType, InvalidValue
 from .driver import Driver
@@ -167,6 +168,16 @@ class Pedalboard(_List):
         with self._editing:
             plugins = [plugin for plugin in self._plugins if plugin is not None]
             return [q for p in plugins for q in (p.flat() if isinstance(p, Pedalboard) else [p])]
+
+    @property
+    def is_instrument(self) -> bool:
+        """Whether anything in it is played by MIDI messages."""
+        return bool(instruments(self.members()))
+
+    @property
+    def is_effect(self) -> bool:
+        """Whether it makes sound of sound alone."""
+        return not self.is_instrument
 
     # Offline ------------------------------------------------------------------------------------------------------
 

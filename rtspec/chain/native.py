@@ -33,6 +33,8 @@ class Feed:
         Hz.
     channels : int
     how : Feeding
+    goes_on : bool
+        Whether it is to play on from the state that the plugin has.
 
     Attributes
     ----------
@@ -40,14 +42,20 @@ class Feed:
         Samples that the plugin did not give in time (its values have made it slower); silence stands for them.
     """
 
-    def __init__(self, plugin, sample_rate: float, channels: int, how: Feeding):
+    def __init__(self, plugin, sample_rate: float, channels: int, how: Feeding, goes_on: bool = False):
         self.plugin, self.sample_rate, self.channels, self.how = plugin, sample_rate, channels, how
         self.short_samples = 0
-        self.restart()
+        if goes_on:
+            self._empty()
+        else:
+            self.restart()
 
     def restart(self) -> None:
         """Begin anew, in silence."""
         begin(self.plugin, self.sample_rate, self.channels)
+        self._empty()
+
+    def _empty(self) -> None:
         self._waiting = np.zeros((self.channels, 0), np.float32)
         self._ready = np.zeros((self.channels, self.how.delay), np.float32)
         self._owed = 0

@@ -164,7 +164,7 @@ class NativeNode:
             return self._short(audio, block)
         out = self._plugin.process(flat, self._rate, buffer_size=block, reset=True).reshape(audio.shape)
         # What stands any block plays on from here, as in pedalboard; a queue begins anew.
-        self._begun = self._feed is not None and self._feed.how.block == 0
+        self._begun = self._feed is None or self._feed.how.block == 0
         return out
 
     def _short(self, audio: np.ndarray, block: int) -> np.ndarray:
@@ -178,7 +178,8 @@ class NativeNode:
         if self._feed is None:
             how = feeding(self._plugin, self._rate, self._channels)
             self._latency = how.delay
-            self._feed = Feed(self._plugin, self._rate, self._channels, how)
+            self._begun = self._begun and how.block == 0 and recipe(self._plugin) is not None
+            self._feed = Feed(self._plugin, self._rate, self._channels, how, goes_on=self._begun)
         elif not self._begun:
             self._feed.restart()
         if not self._begun:

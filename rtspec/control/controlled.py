@@ -42,6 +42,11 @@ class Controlled:
         return self.accepts_midi
 
     @property
+    def is_effect(self) -> bool:
+        """Whether it makes its sound of another."""
+        return not self.is_instrument
+
+    @property
     def reads_zones(self) -> bool:
         """Whether it takes MPE as it comes; else each member channel's messages are made plain for it."""
         return bool(self.reads)

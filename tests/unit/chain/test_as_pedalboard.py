@@ -3,6 +3,7 @@ for rtspec.Pedalboard with native plugins, with ours, and with both, side by sid
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pedalboard
@@ -286,3 +287,52 @@ def test_boards_that_hold_the_same_plugins_in_another_order_never_wait_for_each_
         got = list(pool.map(lambda i: (one, other)[i % 2](sound(), RATE), range(24)))
     for i, out in enumerate(got):
         np.testing.assert_allclose(out, wanted[i % 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [">f4", ">f8"])
+def test_samples_in_the_other_byte_order_are_what_they_are(form):
+    x = 0.1 * np.random.default_rng(1).standard_normal((2, 500)).astype(np.float32)
+    board = rtspec.Pedalboard([pedalboard.Gain(-6)])
+    np.testing.assert_array_equal(board(x.astype(form), 44100), board(x, 44100))
+
+
+@pytest.mark.parametrize(("shape", "kind"), [((4, 4), RuntimeError), ((1, 2, 9), RuntimeError), ((), TypeError)])
+def test_a_shape_that_tells_no_channels_is_refused_by_pedalboards_kind_of_error_and_as_a_value(shape, kind):
+    for plugins in (rtspec.Pedalboard([pedalboard.Gain()]), pedalboard.Pedalboard([pedalboard.Gain()])):
+        with pytest.raises(RuntimeError):
+            plugins(np.zeros(shape, np.float32), 44100)
+    with pytest.raises(ValueError):
+        rtspec.Pedalboard([])(np.zeros(shape, np.float32), 44100)
+
+
+def test_pieces_that_begin_with_a_reset_go_on_as_pedalboards_do():
+    x = (0.1 * np.random.default_rng(1).standard_normal((2, 30000))).astype(np.float32)
+    firsts: list[Any] = [True, 1]
+    for first_is_reset in firsts:
+        boards = [
+            kind([pedalboard.Delay(0.05), pedalboard.Reverb(), pedalboard.Limiter()])
+            for kind in (pedalboard.Pedalboard, rtspec.Pedalboard)
+        ]
+        wanted, got = (
+            np.concatenate(
+                [
+                    b(x[:, at : at + 1000], 44100, reset=first_is_reset if at == 0 else False)
+                    for at in range(0, 30000, 1000)
+                ],
+                axis=1,
+            )
+            for b in boards
+        )
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_whole_sound_goes_on_in_pieces_as_pedalboards_does():
+    x = (0.1 * np.random.default_rng(1).standard_normal((2, 9000))).astype(np.float32)
+    theirs, ours = (kind([pedalboard.Delay(0.05, 0.5)]) for kind in (pedalboard.Pedalboard, rtspec.Pedalboard))
+    for reset in (True, False, False, True, False):
+        np.testing.assert_array_equal(ours(x, 44100, reset=reset), theirs(x, 44100, reset=reset))
+
+
+def test_a_board_is_an_effect_unless_something_in_it_is_played():
+    assert rtspec.Pedalboard([pedalboard.Gain()]).is_effect and not rtspec.Pedalboard([]).is_instrument
+    assert rtspec.Pedalboard([rtspec.TimbreSynth()]).is_instrument and rtspec.OnnxProcessor("identity").is_effect
