@@ -35,7 +35,7 @@ LONGEST = 16384
 """Frames of the longest period that is provided for: twice what JACK allows."""
 
 
-@njit
+@njit(cache=True)
 def ready_frames(period, block):
     """Frames that must lie ready so that an engine with blocks of `block` has the longer of a block and a period in
     time for each block, however the two fall together."""

@@ -23,12 +23,12 @@ def outer():
 
 
 def package(tmp_path: Path) -> Path:
-    """A package that holds this one's buffers/kernels.py and two kernels of its own."""
+    """A package that keeps kernels as this one does, and two of its own."""
     made = tmp_path / "kernelled"
     (made / "buffers").mkdir(parents=True)
     (made / "__init__.py").touch()
     shutil.copy(Path(rtspec.__file__).parent / "cache.py", made)
-    for name in ("__init__.py", "kernels.py"):
+    for name in ("__init__.py", "kernels.py", "compiling.py", "memory.py", "views.py"):
         shutil.copy(Path(rtspec.__file__).parent / "buffers" / name, made / "buffers" / name)
     (made / "caller.py").write_text(CALLER.format("kernelled"))
     return made
