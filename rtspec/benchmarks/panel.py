@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DeviceError
 from .engine import test_sound
 from .harness import Job, clock_readings, measured, moments_taken
-from .panel_visitor import LOUD_DB, SOFT_DB, chromium, driver
+from .panel_visitor import LOUD_DB, SOFT_DB, STEADY, chromium, driver
 
 CHAIN = ("inversion", "onnx:tilt-gate")
 ROUNDS = 4
@@ -44,6 +44,8 @@ def run(seconds: float = 60.0) -> dict[str, Any]:
         "no late callbacks": row["with"]["late_callbacks"] == 0,
         "no underruns": row["with"]["underruns"] == 0,
         "no late events": row["with"]["late_events"] == 0,
+        "no flicker: nothing moves by itself": row["layout_shift"] < STEADY,
+        "no flicker: no element is put in another's place": row["elements_replaced"] == 0,
         "28 pictures a second drawn": row["drawn_a_second"] >= LEAST_FPS,
         "3 % of a core at most": row["panel_share"] <= MOST_SHARE,
         "knob to sound 30 ms beyond the latency": row["knob_p99_ms"] <= KNOB_MS,
@@ -67,7 +69,9 @@ def measure(job: Job) -> dict[str, Any]:
             counted, seen = _played(job, share_s, panel=kind == "with")
             runs[kind].append(counted)
             looks += [seen] if seen else []
+    flicker = ("layout_shift", "elements_replaced", "picture_gap_p99_ms")
     worst = {
+        **{name: max(seen[name] for seen in looks) for name in flicker},
         "drawn_a_second": min(seen["drawn_a_second"] for seen in looks),
         "pictures_a_second": min(seen["pictures_a_second"] for seen in looks),
         "first_picture_s": max(seen["first_picture_s"] for seen in looks),

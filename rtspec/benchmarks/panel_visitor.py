@@ -36,8 +36,35 @@ def arguments() -> list[str]:
     return ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
 
 
+STEADY = 1e-4
+"""Of Chromium's layout shift (good pages are below .1): a figure that has a digit more, and nothing else."""
+
+WATCH = """() => {
+  const seen = (window.seen = { moved: 0, where: [], replaced: 0, gaps: [] });
+  const moves = new PerformanceObserver((list) => {
+    for (const { value, sources } of list.getEntries()) {
+      seen.moved += value;
+      seen.where.push(...sources.map(({ node }) => (node?.closest ? node : node?.parentElement)?.className));
+    }
+  });
+  moves.observe({ type: "layout-shift" });
+  new MutationObserver((records) => {
+    for (const { addedNodes } of records) seen.replaced += [...addedNodes].filter((node) => node.nodeType === 1).length;
+  }).observe(document.body, { childList: true, subtree: true });
+  let drawn = rtspec.sound.drawn, at = performance.now();
+  const turn = (now) => {
+    if (rtspec.sound.drawn !== drawn) { seen.gaps.push(now - at); drawn = rtspec.sound.drawn; at = now; }
+    requestAnimationFrame(turn);
+  };
+  requestAnimationFrame(turn);
+}"""
+"""What would flicker: elements that move on the page by themselves or are put in place of others, and pictures that
+come late; watched from now on."""
+
+
 def look(url: str, seconds: float) -> dict[str, float]:
-    """Look at a panel: pictures a second, drawn frames a second, and seconds from the call to the first picture."""
+    """Look at a panel: pictures a second, drawn frames a second, seconds from the call to the first picture, and what
+    would flicker (:data:`WATCH`)."""
     with driver() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=arguments())
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -47,12 +74,21 @@ def look(url: str, seconds: float) -> dict[str, float]:
             time.sleep(0.01)  # the page's policy forbids Playwright's own way to wait, which is eval
         first_s = time.monotonic() - begin
         time.sleep(1.0)
+        page.evaluate(WATCH)
         before, began = page.evaluate("[rtspec.sound.pictures, rtspec.sound.drawn]"), time.monotonic()
         time.sleep(seconds)
         after, took = page.evaluate("[rtspec.sound.pictures, rtspec.sound.drawn]"), time.monotonic() - began
+        seen = page.evaluate("window.seen")
         browser.close()
     fps = [(b - a) / took for a, b in zip(before, after, strict=True)]
-    return {"pictures_a_second": fps[0], "drawn_a_second": fps[1], "first_picture_s": first_s}
+    return {"pictures_a_second": fps[0], "drawn_a_second": fps[1], "first_picture_s": first_s, **steadiness(seen)}
+
+
+def steadiness(seen: dict) -> dict[str, float]:
+    """The layout's shift by Chromium's measure, elements put in, and the 99th percentile of times between pictures."""
+    gaps = sorted(seen["gaps"])
+    late = gaps[int(0.99 * (len(gaps) - 1))] if gaps else float("inf")
+    return {"layout_shift": seen["moved"], "elements_replaced": seen["replaced"], "picture_gap_p99_ms": late}
 
 
 def turn(url: str, seconds: float) -> list[float]:

@@ -106,7 +106,7 @@ class Desk:
 
         for note in self.held.pop(client, ()):
             self.stream.send(Message("note_off", note=note))
-        self.drops.forget(client)
+        self.drops.leave(client)
 
     def close(self) -> None:
         """Let everything go."""

@@ -2,6 +2,8 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
@@ -31,9 +33,36 @@ class Drops:
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._drops: dict[int, Drop] = {}
+        self._kept: set[int] = set()
+        self._left: set[int] = set()
+
+    @contextmanager
+    def kept(self, client: int) -> Iterator[None]:
+        """While somebody looks at what a client sent, it sends nothing else."""
+        self._check_free(client)
+        self._kept.add(client)
+        try:
+            yield
+        finally:
+            self._kept.discard(client)
+            if client in self._left:
+                self.leave(client)
+
+    def leave(self, client: int) -> None:
+        """A client is gone, and what it has sent too, once nobody looks at it any more."""
+        if client in self._kept:
+            self._left.add(client)
+            return
+        self._left.discard(client)
+        self.forget(client)
+
+    def _check_free(self, client: int) -> None:
+        if client in self._kept:
+            raise InvalidValue("the model before is still being looked at; drop the next one when it has been")
 
     def begin(self, client: int, name: str, size: int) -> None:
         """A file of this name and size comes next."""
+        self._check_free(client)
         self.forget(client)
         if size > MOST_BYTES:
             raise InvalidValue(

@@ -16,7 +16,7 @@ from .gate import LOOPBACK, check_open, is_loopback
 from .pictures import Pictures
 from .server import Server
 from .state import State
-from .verbs import Verb, checked
+from .verbs import VERBS, Verb, checked
 
 PICTURES_A_SECOND = 30
 IDLE_S = 0.25
@@ -70,6 +70,7 @@ class Panel:
         self._state.changes()
         self._pictures.take(0.0, 0.0)  # so that whatever has to be compiled for it is, before anyone waits
         self._pictures.rest()
+        self._looking: set[asyncio.Task] = set()
         self._looked = False
         self._due = 0.0
         self._server = Server(self, wishes.host, wishes.port, wishes.password)
@@ -130,7 +131,22 @@ class Panel:
             self._errands.submit(playing.look_at_devices, self._desk)
 
     async def receive(self, client: Client, message: Any) -> None:
-        """Do what a message asks for, or say in a line why not."""
+        """Do what a message asks for, or say in a line why not.
+
+        The next one waits, but not for a look at a model, which may take minutes in which keys and knobs are played.
+        """
+        looking = asyncio.create_task(self._answer(client, message))
+        self._looking.add(looking)
+        looking.add_done_callback(self._looking.discard)
+        if not self._is_foreign(message):
+            await looking
+
+    @staticmethod
+    def _is_foreign(message: Any) -> bool:
+        named = VERBS.get(str(message.get("do"))) if isinstance(message, dict) else None
+        return named is not None and named.foreign
+
+    async def _answer(self, client: Client, message: Any) -> None:
         try:
             verb, fields = checked(message)
             answer = await self._done(verb, client.number, fields)
@@ -148,8 +164,10 @@ class Panel:
         if not verb.slow:
             return verb.act(self._desk, client, **fields)
         loop = asyncio.get_running_loop()
-        thread = self._models if verb.foreign else self._errands
-        return await loop.run_in_executor(thread, lambda: verb.act(self._desk, client, **fields))
+        if not verb.foreign:
+            return await loop.run_in_executor(self._errands, lambda: verb.act(self._desk, client, **fields))
+        with self._desk.drops.kept(client):
+            return await loop.run_in_executor(self._models, lambda: verb.act(self._desk, client, **fields))
 
     async def take(self, client: Client, piece: bytes) -> None:
         """The next piece of a file that a client sends."""

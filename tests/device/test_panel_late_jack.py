@@ -8,6 +8,8 @@ import pytest
 from panel_clients import heard, panel_client, state_of, tell
 from panel_hands import MISSING, on, until
 
+from rtspec.benchmarks.panel_visitor import STEADY, WATCH
+
 pytest_plugins = ("panel_stage",)
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=str(MISSING)), pytest.mark.timeout(180, func_only=True)]
 LATE_MS = 250
@@ -204,3 +206,17 @@ def test_two_quick_edits_of_a_row_both_count_and_words_for_numbers_are_refused(s
         until(lambda: line.get_by_label("maximum of ").input_value() == "6")
     with panel_client(stage.engine.first) as other:
         assert state_of(other)["map"]["rows"][1]["maximum"] == 6
+
+
+@on("octaves")
+def test_nothing_flickers_while_thirty_pictures_a_second_are_drawn(stage):
+    """Of the cards no dot changes by itself, nothing moves, and no element is put in place of another."""
+    cards = stage.page.locator("#chain")
+    until(lambda: cards.screenshot() == cards.screenshot())  # what the chain before has left
+    stage.page.evaluate(WATCH)
+    first, drawn = cards.screenshot(), stage.page.evaluate("rtspec.sound.drawn")
+    for _ in range(5):
+        assert cards.screenshot() == first
+    until(lambda: stage.page.evaluate("rtspec.sound.drawn") > drawn + 30)
+    seen = stage.page.evaluate("window.seen")
+    assert seen["moved"] < STEADY and seen["replaced"] == 0 and len(seen["gaps"]) > 25, seen["where"]

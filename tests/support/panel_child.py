@@ -63,13 +63,17 @@ CHAINS = {
 }
 
 
+NOT_LIVE = ("PitchShift",)
+"""What streams refuse, since it forgets its state between two calls."""
+
+
 def every_card(stream):
     """Words for :func:`wear` of every card that there can be: the catalogue's, and pedalboard's with parameters."""
     rows = [entry for entry in catalogue().values() if not entry.needs_argument]
     specs = list(dict.fromkeys(e.name if not e.models or e.is_instrument else e.models[0][1].split()[0] for e in rows))
     kinds = {n: getattr(pedalboard, n) for n in dir(pedalboard) if isinstance(getattr(pedalboard, n), type)}
     natives = [n for n, kind in kinds.items() if issubclass(kind, pedalboard.Plugin) and _has_knobs(kind)]
-    return [*specs, "onnx:tilt-gate", "parametric", *natives]
+    return [*specs, "onnx:tilt-gate", "parametric", *(name for name in natives if name not in NOT_LIVE)]
 
 
 def _has_knobs(kind):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -99,3 +100,32 @@ def test_a_row_that_has_changed_meanwhile_is_neither_edited_nor_taken_out():
         midi_map.exchange(new, Assignment(new.parameter, Control("cc", 30), minimum=99.0))
     midi_map.exchange(new, None)
     assert list(midi_map) == [other]
+
+
+def test_knobs_move_while_a_model_is_looked_at_and_no_other_comes_between(stream, monkeypatch):
+    from rtspec.panel import models
+
+    looked, gate = threading.Event(), threading.Event()
+
+    def slow(path):
+        looked.set()
+        gate.wait(60)
+        return {"kind": "bare", "name": path.stem}
+
+    monkeypatch.setattr(models, "looked_at", slow)
+    with panel_client(stream.panel_url) as client:
+        address = next(p["address"] for p in state_of(client)["chain"][0]["parameters"] if p["name"] == "mix")
+        tell(client, "drop", name="a.onnx", size=3)
+        client.send(b"abc")
+        tell(client, "dropped", at=None)
+        assert looked.wait(20)
+        tell(client, "set", address=address, value=0.75)
+        assert heard(client, lambda m: m.get("values", {}).get(address) == 0.75)
+        for verb, fields in (("drop", {"name": "b.onnx", "size": 3}), ("dropped", {"at": None})):
+            tell(client, verb, **fields)
+            assert "still being looked at" in heard(client, lambda m: m.get("error"))
+        gate.set()
+        assert heard(client, lambda m: m.get("drop"))["name"] == "a"
+        tell(client, "drop", name="b.onnx", size=3)
+        tell(client, "set", address=address, value=1.0)
+        heard(client, lambda m: m.get("values", {}).get(address) == 1.0)
