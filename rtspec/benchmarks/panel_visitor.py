@@ -49,7 +49,11 @@ WATCH = """() => {
   });
   moves.observe({ type: "layout-shift" });
   new MutationObserver((records) => {
-    for (const { addedNodes } of records) seen.replaced += [...addedNodes].filter((node) => node.nodeType === 1).length;
+    for (const { target, addedNodes } of records) {
+      const added = [...addedNodes].filter((node) => node.nodeType === 1);
+      seen.replaced += added.length;
+      seen.where.push(...added.map(() => `${target.tagName}.${target.className}`));
+    }
   }).observe(document.body, { childList: true, subtree: true });
   let drawn = rtspec.sound.drawn, at = performance.now();
   const turn = (now) => {

@@ -59,10 +59,11 @@ function latency(panel) {
 }
 
 function rows(list, entries) {
-  const key = JSON.stringify(entries);
-  if (list.dataset.key === key) return;
-  list.dataset.key = key;
-  list.replaceChildren(...Object.entries(entries).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
+  const cells = keyed(list, Object.keys(entries).flatMap((name) => [`of ${name}`, name]), (key) => (key in entries ? h("dd") : h("dt", {}, key.slice(3))));
+  Object.values(entries).forEach((value, i) => {
+    const cell = cells[2 * i + 1];
+    if (cell.textContent !== String(value)) cell.textContent = String(value);
+  });
 }
 
 function devices(panel) {
