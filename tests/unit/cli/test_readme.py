@@ -17,6 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.timeout(300)  # where nothing is compiled yet
 def test_the_python_snippets_run_in_order():
     names: dict = {}
     assert len(blocks("python")) >= 3
