@@ -32,9 +32,9 @@ class SpectralGate(FrameProcessor):
     def plan(self, sample_rate):
         return FramePlan(round(sample_rate), n_fft=1024, hop=256)
 
-    def make_lane(self, plan, inbox, outbox):
+    def make_lane(self, plan, hop_in, hop_out):
         spectrum, db = aligned(plan.n_bins, np.complex64), aligned(1)
         ramps = ramp_stage(self.parameters, {"threshold_db": db.ctypes.data}, plan.frame_rate_hz)
         stages = [analysis_stage(plan), ramps, Stage(gate, GATE, n_bins=plan.n_bins, db=db), synthesis_stage(plan)]
-        ends = [(inbox, spectrum), (spectrum, spectrum), (spectrum, spectrum), (spectrum, outbox)]
+        ends = [(hop_in, spectrum), (spectrum, spectrum), (spectrum, spectrum), (spectrum, hop_out)]
         return [stage.row(*each) for stage, each in zip(stages, ends, strict=True)], stages

@@ -15,7 +15,7 @@ from .program import STRIDE
 LANES = Record(
     "Lanes",
     counts="channels hop n_tables n_rows fill=0",
-    arrays="inbox:f4[channels,hop] outbox:f4[channels,hop]",
+    arrays="hop_in:f4[channels,hop] hop_out:f4[channels,hop]",
     constants=f"rows:i8[n_tables*n_rows,{ROW}]",
 )
 
@@ -28,8 +28,8 @@ def run_lanes(state, x, n, y):
     while done < n:
         m = min(s.hop - s.fill, n - done)
         for c in range(s.channels):
-            copy(part(s.inbox[c], s.fill, m), part(came[c], done, m))
-            copy(part(go[c], done, m), part(s.outbox[c], s.fill, m))
+            copy(part(s.hop_in[c], s.fill, m), part(came[c], done, m))
+            copy(part(go[c], done, m), part(s.hop_out[c], s.fill, m))
         s.fill += m
         done += m
         if s.fill == s.hop:
@@ -49,10 +49,10 @@ def lanes_stage(plan: FramePlan, channels: int, make_lane: Callable[[np.ndarray,
     plan : FramePlan
     channels : int
     make_lane : callable
-        Called once a channel with its inbox and outbox, float32 of shape (hop,): returns rows and stages.
+        Called once a channel with its hop_in and hop_out, float32 of shape (hop,): returns rows and stages.
     """
-    inbox, outbox = aligned((channels, plan.hop)), aligned((channels, plan.hop))
-    tables, inner = joined([make_lane(inbox[c], outbox[c]) for c in range(channels)])
+    hop_in, hop_out = aligned((channels, plan.hop)), aligned((channels, plan.hop))
+    tables, inner = joined([make_lane(hop_in[c], hop_out[c]) for c in range(channels)])
     lane_rows = [row for each in tables for row in each]
     rows = table(lane_rows)
     rows.flags.writeable = False
@@ -63,8 +63,8 @@ def lanes_stage(plan: FramePlan, channels: int, make_lane: Callable[[np.ndarray,
         delay=plan.hop,
         channels=channels,
         hop=plan.hop,
-        inbox=inbox,
-        outbox=outbox,
+        hop_in=hop_in,
+        hop_out=hop_out,
         rows=rows,
         n_tables=len(tables),
         n_rows=len(rows) // len(tables),

@@ -20,8 +20,8 @@ class FrameProcessor(Processor):
         """The frames at this sample rate."""
 
     @abstractmethod
-    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
-        """Rows and stages of one channel: from a hop at `inbox` to a hop at `outbox`, both float32 of shape (hop,)."""
+    def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray) -> Lane:
+        """Rows and stages of one channel: from a hop at `hop_in` to one at `hop_out`, both float32 of shape (hop,)."""
 
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
         """Delays beyond the window in frames, by item ("model", "phase"); none unless a subclass says so."""
@@ -35,7 +35,7 @@ class FrameProcessor(Processor):
         """A program of its own state for one driver; it follows this processor's parameters."""
         plan = self.plan(sample_rate)
         x, wet, y = audio_buffer(channels), audio_buffer(channels), audio_buffer(channels)
-        stages = lanes_stage(plan, channels, lambda inbox, outbox: self.make_lane(plan, inbox, outbox))
+        stages = lanes_stage(plan, channels, lambda hop_in, hop_out: self.make_lane(plan, hop_in, hop_out))
         rows = [stages[0].row(x, wet)]
         if plan.sample_rate != round(sample_rate):
             inner, resampling = audio_buffer(channels), self._resampling(plan, sample_rate)

@@ -64,24 +64,24 @@ class Way:
         return self.rows, self.stages
 
 
-def lay_entry(way: Way, inbox: np.ndarray) -> None:
+def lay_entry(way: Way, hop_in: np.ndarray) -> None:
     """From a hop to the model's frame. The hop is float32 of shape (hop,)."""
     port = way.source
     if port.representation == "samples":
-        way.lay(framing_stage(way.plan, port.offset, port.scale), inbox, way.features)
+        way.lay(framing_stage(way.plan, port.offset, port.scale), hop_in, way.features)
         return
-    way.lay(analysis_stage(way.plan), inbox, way.spectrum)
+    way.lay(analysis_stage(way.plan), hop_in, way.spectrum)
     encoding = encoding_stage(
         way.plan, port.representation, port.log, port.floor, port.offset, port.scale, port.frame_layout
     )
     way.lay(encoding, way.spectrum, way.features)
 
 
-def lay_exit(way: Way, delay: int, phase: PhaseChoice | None, outbox: np.ndarray) -> None:
+def lay_exit(way: Way, delay: int, phase: PhaseChoice | None, hop_out: np.ndarray) -> None:
     """From the model's answer, `delay` frames late, to a hop; `phase` rebuilds phases where it is given. The hop is
     float32 of shape (hop,)."""
     if way.goal.representation == "samples" or way.source.representation == "samples":
-        _lay_blocks(way, delay, outbox)
+        _lay_blocks(way, delay, hop_out)
         return
     rebuilt = aligned(way.plan.n_bins, np.complex64)
     decoded = rebuilt if phase is None else aligned(way.plan.n_bins)
@@ -90,7 +90,7 @@ def lay_exit(way: Way, delay: int, phase: PhaseChoice | None, outbox: np.ndarray
         # The phase methods put sound together for themselves: left-aligned, and so that it comes out as it was.
         way.lay(phase.stage(replace(way.plan, centred=False, plain=False), way.spectrum), decoded, rebuilt)
     synthesis = synthesis_stage(replace(way.plan, centred=way.plan.centred and phase is None))
-    way.lay(synthesis, rebuilt, outbox)
+    way.lay(synthesis, rebuilt, hop_out)
 
 
 def _decoding(way: Way, delay: int, keep_phase: bool) -> Stage:
@@ -105,11 +105,11 @@ def _decoding(way: Way, delay: int, keep_phase: bool) -> Stage:
     )
 
 
-def _lay_blocks(way: Way, delay: int, outbox: np.ndarray) -> None:
+def _lay_blocks(way: Way, delay: int, hop_out: np.ndarray) -> None:
     """Blocks of samples, or gains on the newest hop of those that went in."""
     port, answer, at_once = way.goal, way.answer, way.is_one_hop
     if port.representation == "samples":
-        way.lay(adding_stage(way.plan, answer.size, port.offset, port.scale, at_once), answer, outbox)
+        way.lay(adding_stage(way.plan, answer.size, port.offset, port.scale, at_once), answer, hop_out)
         return
     if delay:
         raise InvalidValue(f"gains on samples that come {delay} frames late cannot be played; export blocks of samples")
@@ -118,4 +118,4 @@ def _lay_blocks(way: Way, delay: int, outbox: np.ndarray) -> None:
         way.plan, way.features, answer.size, (source.offset, source.scale), (port.offset, port.scale)
     )
     way.lay(gains, answer, block)
-    way.lay(adding_stage(way.plan, block.size, at_once=at_once), block, outbox)
+    way.lay(adding_stage(way.plan, block.size, at_once=at_once), block, hop_out)

@@ -46,7 +46,7 @@ class Faulty(FrameProcessor):
     def latency(self, sample_rate: float) -> dict[str, int]:
         return {"window": self._hop}
 
-    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray):
+    def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray):
         targets = {name: self.parameters.target_address(name) for name in ("sleep_ms", "nan")}
         stage = Stage(fail, FAULT, keep=(self.parameters,), hop=plan.hop, timespec=aligned(2, np.int64), **targets)
-        return [stage.row(inbox, outbox)], [stage]
+        return [stage.row(hop_in, hop_out)], [stage]

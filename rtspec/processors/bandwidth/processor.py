@@ -129,7 +129,7 @@ class BandwidthExtension(FrameProcessor):
     def frame_delays(self, plan: FramePlan) -> dict[str, int]:
         return {"model": self._model.stage_delay_frames}
 
-    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+    def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray) -> Lane:
         """Analysis, features, model, difference, overlap-add, and the input added. From a hop to a hop, both float32 of
         shape (hop,)."""
         fixed_hz = None if self._crossover_hz == "auto" else float(self._crossover_hz)
@@ -141,7 +141,7 @@ class BandwidthExtension(FrameProcessor):
             watch_stage(plan, fixed_hz),
             ramp_stage(self.parameters, places, plan.frame_rate_hz),
         ]
-        rows = [heads[0].row(inbox, spectrum), heads[1].row(spectrum, seen), heads[2].row(seen, seen)]
+        rows = [heads[0].row(hop_in, spectrum), heads[1].row(spectrum, seen), heads[2].row(seen, seen)]
         shared = {
             "spectrum": spectrum,
             "controls": seen[N_FEATURES:],
@@ -150,12 +150,14 @@ class BandwidthExtension(FrameProcessor):
             "repair": self._repair,
         }
         middle = self._answered if self._answers else self._replaced
-        more_rows, more = middle(plan, inbox, seen, change, shared)
-        tails = [synthesis_stage(plan), add_input_stage(plan, inbox, self._model.stage_delay_frames)]
-        rows += [*more_rows, tails[0].row(change, outbox), tails[1].row(outbox, outbox)]
+        more_rows, more = middle(plan, hop_in, seen, change, shared)
+        tails = [synthesis_stage(plan), add_input_stage(plan, hop_in, self._model.stage_delay_frames)]
+        rows += [*more_rows, tails[0].row(change, hop_out), tails[1].row(hop_out, hop_out)]
         return rows, [*heads, *more, *tails]
 
-    def _answered(self, plan: FramePlan, inbox: np.ndarray, seen: np.ndarray, change: np.ndarray, shared: dict) -> Lane:
+    def _answered(
+        self, plan: FramePlan, hop_in: np.ndarray, seen: np.ndarray, change: np.ndarray, shared: dict
+    ) -> Lane:
         """The model answers features with gains and levels."""
         model, hiss, noise_analysis = (
             model_stage(self._model, precision=self._precision),
@@ -166,13 +168,15 @@ class BandwidthExtension(FrameProcessor):
         mend = mend_stage(plan, hiss=noise_spectrum, delay=model.delay, **shared)
         rows = [
             model.row(seen, answer),
-            hiss.row(inbox, noise),
+            hiss.row(hop_in, noise),
             noise_analysis.row(noise, noise_spectrum),
             mend.row(answer, change),
         ]
         return rows, [model, hiss, noise_analysis, mend]
 
-    def _replaced(self, plan: FramePlan, inbox: np.ndarray, seen: np.ndarray, change: np.ndarray, shared: dict) -> Lane:
+    def _replaced(
+        self, plan: FramePlan, hop_in: np.ndarray, seen: np.ndarray, change: np.ndarray, shared: dict
+    ) -> Lane:
         """The model gives a spectrum for a spectrum."""
         model = model_stage(self._model, N_BINS, precision=self._precision)
         source, goal = self.manifest.input, self.manifest.output

@@ -52,12 +52,12 @@ class SceneTagger:
         entry = Resampling(round(sample_rate), int(PLAN.sample_rate), 0).entry_stage(1)
         gathered, slow, nothing = audio_buffer(1), audio_buffer(1), audio_buffer(1)
 
-        def make_lane(inbox: np.ndarray, outbox: np.ndarray):
+        def make_lane(hop_in: np.ndarray, hop_out: np.ndarray):
             spectrum, magnitude = aligned(PLAN.n_bins, np.complex64), aligned(PLAN.n_bins)
             answer = aligned(len(self.labels))
             stages = [analysis_stage(PLAN), magnitude_stage(PLAN), model_stage(load(self._model))]
             stages.append(Stage(tell, TELL, n_labels=len(self.labels), probabilities=probabilities))
-            places = (inbox, spectrum, magnitude, answer, outbox)
+            places = (hop_in, spectrum, magnitude, answer, hop_out)
             return [stage.row(x, y) for stage, x, y in zip(stages, places[:-1], places[1:], strict=True)], stages
 
         tagging = lanes_stage(PLAN, 1, make_lane)

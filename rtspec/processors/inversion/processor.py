@@ -209,9 +209,9 @@ class SpectralInversion(FrameProcessor):
         model = {"model": self._model.stage_delay_frames} if self._model else {}
         return {**model, "phase": self._phase.delay_frames(plan)}
 
-    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+    def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray) -> Lane:
         """From a hop to a hop, both float32 of shape (hop,)."""
-        return _Lane(self, plan, inbox, outbox).made()
+        return _Lane(self, plan, hop_in, hop_out).made()
 
     def filters(self, plan: FramePlan) -> BandFilters:
         """The filterbank on a plan."""
@@ -221,8 +221,8 @@ class SpectralInversion(FrameProcessor):
 class _Lane:
     """One channel's stages, row by row, in the order of the signal."""
 
-    def __init__(self, processor: SpectralInversion, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray):
-        self.of, self.plan, self.inbox, self.outbox = processor, plan, inbox, outbox
+    def __init__(self, processor: SpectralInversion, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray):
+        self.of, self.plan, self.hop_in, self.hop_out = processor, plan, hop_in, hop_out
         self.rows: list[Row] = []
         self.stages: list[Stage] = []
         self.places: dict[str, int] = {}
@@ -254,7 +254,7 @@ class _Lane:
         if self.of._levels is not None:
             self._add(self.of._levels.stage(self.filters), self.powers, self.powers)
             return
-        self._add(analysis_stage(self.plan), self.inbox, self.spectrum)
+        self._add(analysis_stage(self.plan), self.hop_in, self.spectrum)
         self._add(magnitude_stage(self.plan), self.spectrum, self.magnitude)
         self._add(bands_stage(self.filters), self.magnitude, self.powers)
         if self.of._n_coefficients is not None:
@@ -293,16 +293,16 @@ class _Lane:
         if self.of._calibrate:
             self._add(hold, self.magnitude, self.magnitude)
         self._add(phase, self.magnitude, self.rebuilt)
-        self._add(synthesis_stage(self.plan), self.rebuilt, self.outbox)
+        self._add(synthesis_stage(self.plan), self.rebuilt, self.hop_out)
         if self.of._levels is not None:
-            self._add(limiter_stage(self.plan.hop), self.outbox, self.outbox)
+            self._add(limiter_stage(self.plan.hop), self.hop_out, self.hop_out)
         if self.of._calibrate:
             self._measure(compare)
 
     def _measure(self, compare: Stage) -> None:
         spectrum, magnitude = aligned(self.plan.n_bins, np.complex64), aligned(self.plan.n_bins)
         heard = aligned(self.filters.n_bands)
-        self._add(analysis_stage(self.plan), self.outbox, spectrum)
+        self._add(analysis_stage(self.plan), self.hop_out, spectrum)
         self._add(magnitude_stage(self.plan), spectrum, magnitude)
         self._add(bands_stage(self.filters), magnitude, heard)
         self._add(compare, heard, heard)

@@ -180,7 +180,7 @@ class StyleTransfer(FrameProcessor):
         rows = [pads.row(made.x, made.x), *made.rows]
         return Program(rows, [pads, *made.stages], made.x, made.y, made.latency, keep=(made, inbox), inboxes=[inbox])
 
-    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+    def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray) -> Lane:
         """Analysis of sound and of noise, features, model, texture, overlap-add. From a hop to a hop, both float32 of
         shape (hop,)."""
         spectrum, hiss, made = (aligned(N_BINS, np.complex64) for _ in range(3))
@@ -195,14 +195,14 @@ class StyleTransfer(FrameProcessor):
         look = look_stage(plan, hiss, own["noise"], own["follow"], self._seed)
         retell = retell_stage(plan, spectrum, seen[N_FEATURES:], hiss, **own)
         rows = [
-            analysis.row(inbox, spectrum),
-            noise.row(inbox, drawn),
+            analysis.row(hop_in, spectrum),
+            noise.row(hop_in, drawn),
             of_noise.row(drawn, hiss),
             ramps.row(spectrum, spectrum),
             look.row(spectrum, seen),
             model.row(seen, answer),
             retell.row(answer, made),
-            synthesis.row(made, outbox),
+            synthesis.row(made, hop_out),
         ]
         return rows, [analysis, noise, of_noise, ramps, look, model, retell, synthesis]
 

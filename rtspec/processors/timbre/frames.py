@@ -13,7 +13,7 @@ from .levels import N_BANDS, N_PARTIALS, band_edges_hz, level_scales
 FRAME_FIELDS = {
     "counts": "n_frame_rows=0 frame_bins=0",
     "constants": f"frame_rows:i8[n_frame_rows,{ROW}]? frame_shares:f8[frame_bins,{N_BANDS}]?",
-    "arrays": "frame_power:f8[frame_bins]? magnitude:f4[frame_bins]? outbox:f4?",
+    "arrays": "frame_power:f8[frame_bins]? magnitude:f4[frame_bins]? hop_out:f4?",
     "reals": "frame_tone=0 bins_per_hz=0",
 }
 _LOBE = 2.0
@@ -32,10 +32,10 @@ def frame_fields(choice: PhaseChoice | None, sample_rate: float, hop: int) -> tu
         return {}, [], ()
     plan = frame_plan(sample_rate, hop)
     scales = level_scales(plan)
-    magnitude, outbox = aligned(plan.n_bins), aligned(hop)
+    magnitude, hop_out = aligned(plan.n_bins), aligned(hop)
     rebuilt, unused = aligned(plan.n_bins, np.complex64), aligned(plan.n_bins, np.complex64)
     stages = [choice.stage(plan, unused), synthesis_stage(plan)]
-    rows = [stages[0].row(magnitude, rebuilt), stages[1].row(rebuilt, outbox)]
+    rows = [stages[0].row(magnitude, rebuilt), stages[1].row(rebuilt, hop_out)]
     inner = table(rows)
     inner.flags.writeable = False
     fields = {
@@ -45,7 +45,7 @@ def frame_fields(choice: PhaseChoice | None, sample_rate: float, hop: int) -> tu
         "frame_power": aligned(plan.n_bins, np.float64),
         "frame_shares": _shares(plan, scales.noise),
         "magnitude": magnitude,
-        "outbox": outbox,
+        "hop_out": hop_out,
         "frame_tone": 1.0 / scales.tone,
         "bins_per_hz": plan.n_fft / plan.sample_rate,
     }

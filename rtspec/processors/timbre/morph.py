@@ -104,7 +104,7 @@ class TimbreMorph(FrameProcessor):
         plan = self.plan(sample_rate)
         return {"window": plan.n_fft // 2 + plan.hop}
 
-    def make_lane(self, plan: FramePlan, inbox: np.ndarray, outbox: np.ndarray) -> Lane:
+    def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray) -> Lane:
         """From a hop to a hop, both float32 of shape (hop,)."""
         heard, model = heard_at_rest(), model_stage(self._model)
         places = {p.name: model.parameter_address(p.name) for p in self._model.manifest.controls}
@@ -116,4 +116,4 @@ class TimbreMorph(FrameProcessor):
             model,
             sound_stage(plan, heard),
         ]
-        return chain(stages, [inbox, spectrum, features, features, levels, outbox]), stages
+        return chain(stages, [hop_in, spectrum, features, features, levels, hop_out]), stages

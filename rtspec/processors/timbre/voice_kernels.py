@@ -365,7 +365,7 @@ def play_voices(state, x, n, y):
             if all_voices[i].busy or all_voices[i].wait > 0:
                 _sound(s, control, all_hands, all_voices[i], i, out, m)
         if s.n_frame_rows > 0:
-            copy(out, part(s.outbox, s.fill, m))
+            copy(out, part(s.hop_out, s.fill, m))
         s.fill += m
         done += m
         if s.n_frame_rows > 0 and s.fill == s.hop:
