@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 import rtspec
 from rtspec.audio import files
@@ -41,7 +41,7 @@ def test_devices_lists_the_server(server):
     assert (device["name"], device["inputs"], device["outputs"], device["sample_rate"]) == ("system", 2, 2, RATE)
 
 
-@tried_thrice(120)
+@tried_twice(120)
 def test_live_plays_on_the_device_what_render_gives(server, sound, tmp_path):
     chain = ["--processor", "onnx:tilt-gate", "--set", "tilt_db_per_octave=2"]
     words = ["--source", sound, "--output", "sys", "--record", tmp_path / "heard.wav", "--json"]
@@ -99,7 +99,7 @@ def test_a_device_that_vanishes_ends_live_with_one_line():
     assert "rtspec: the audio device vanished" in complaint.splitlines()[-1]
 
 
-@tried_thrice(220)
+@tried_twice(220)
 def test_the_measured_round_trip_is_the_itemised_latency_for_every_block_and_plan(server):
     ran = run(server, "benchmark", "latency", "--json", limit_s=200)  # 70 s, and kernels that may have to be compiled
     rows = json.loads(ran.stdout)["rows"]
@@ -110,7 +110,7 @@ def test_the_measured_round_trip_is_the_itemised_latency_for_every_block_and_pla
     assert ran.returncode == 0
 
 
-@tried_thrice(200)
+@tried_twice(200)
 def test_what_plays_while_the_gil_burns_equals_render_at_every_block(server):
     ran = run(server, "benchmark", "engine", "--seconds", "4", "--json")
     rows = json.loads(ran.stdout)["rows"]

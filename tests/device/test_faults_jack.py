@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio import files
 from rtspec.audio.jack import JackServer, why_unavailable
@@ -188,7 +188,7 @@ stream.stop()
 """
 
 
-@tried_thrice()
+@tried_twice()
 def test_a_client_whose_ports_are_disconnected_plays_on_and_can_be_connected_again():
     with JackServer(48000, 128) as server, Child(server, CUT_OFF) as child:
         child.line("playing")
@@ -247,7 +247,7 @@ stream.stop()
 """
 
 
-@tried_thrice(120)
+@tried_twice(120)
 def test_a_flood_of_100_000_random_datagrams_leaves_the_stream_playing_and_osc_answering(tmp_path):
     with JackServer(48000, 256) as server, Child(server, FLOODED, tmp_path) as child:
         *_, last = child.lines_until("flooded")
@@ -277,7 +277,7 @@ stream.stop()
 """
 
 
-@tried_thrice(90)
+@tried_twice(90)
 @pytest.mark.parametrize("load", ["free", "burning"])
 def test_no_osc_message_of_another_process_is_lost_at_200_a_second(load):
     from pythonosc.udp_client import SimpleUDPClient
@@ -334,7 +334,7 @@ os._exit(0)  # a dead server's output must not be closed
 """
 
 
-@tried_thrice()
+@tried_twice()
 def test_a_midi_port_that_vanishes_and_returns_moves_the_sound_again():
     with JackServer(48000, 256) as server, Child(server, PLAYED, "port") as child:
         assert child.line("moved") == "True"
@@ -348,7 +348,7 @@ def test_a_midi_port_that_vanishes_and_returns_moves_the_sound_again():
     check_in_time({"underruns": underruns}, "underruns")
 
 
-@tried_thrice()
+@tried_twice()
 def test_midi_comes_back_with_the_server():
     server = JackServer(48000, 256)
     with Child(server, PLAYED, "server") as child:
@@ -406,7 +406,7 @@ stream.stop()
 """
 
 
-@tried_thrice()
+@tried_twice()
 def test_hostile_preset_files_are_answered_with_one_line_each_while_the_stream_plays_on(tmp_path):
     import rtspec
     from rtspec.control.bank import Bank

@@ -2,7 +2,7 @@
 
 import pytest
 from live_children import EQUAL_TO_RENDER, run_child
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
@@ -13,7 +13,7 @@ PAPER_WORKER = 8192
 """Samples that the engine is given for the paper's network, whose frame takes longer than a block."""
 
 
-@tried_thrice(90)
+@tried_twice(90)
 @pytest.mark.parametrize("options", INVERTERS)
 def test_every_inverter_plays_live_what_it_renders(options):
     with JackServer(48000, 256) as server:
@@ -56,7 +56,7 @@ print(json.dumps({"level_db": float(10 * np.log10(np.mean(middle**2) + 1e-20)), 
 """
 
 
-@tried_thrice(90)
+@tried_twice(90)
 def test_a_sensor_that_misbehaves_is_heard_calibrated_and_without_a_burst():
     with JackServer(48000, 256) as server:
         seen = run_child(server, SENSOR)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
@@ -75,7 +75,7 @@ def check_all_came(numbers, count):
     check_in_time({"missing": count - len(numbers)}, "missing")
 
 
-@tried_thrice()
+@tried_twice()
 @pytest.mark.parametrize("load", ["free", "burning"])
 def test_every_message_of_another_process_arrives_in_order_with_its_time(server, load):
     sender = start(server, "send", MESSAGES, 500)
@@ -95,7 +95,7 @@ def test_every_message_of_another_process_arrives_in_order_with_its_time(server,
     print(f"\n{came}: send to time stamp {stamps}; send to listener {heard}")
 
 
-@tried_thrice()
+@tried_twice()
 def test_without_rtmidi_ports_are_found_and_all_messages_arrive(server):
     sender = start(server, "send", MESSAGES, 500)
     line_of(sender, "ready")
@@ -121,7 +121,7 @@ def heard_between(server, broken):
     return found
 
 
-@tried_thrice()
+@tried_twice()
 def test_running_status_and_broken_messages_between_others_lose_none_of_these(server):
     found = heard_between(server, "MANGLED")
     check_all_came(found["numbers"], 180)
@@ -129,7 +129,7 @@ def test_running_status_and_broken_messages_between_others_lose_none_of_these(se
     assert found["statistics"]["garbage"] > 0 and found["statistics"]["failed"] == 0
 
 
-@tried_thrice()
+@tried_twice()
 def test_a_system_exclusive_without_end_takes_no_message_with_it(server):
     check_all_came(heard_between(server, "UNENDING")["numbers"], 180)
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from live_children import PRELUDE
-from punctual import tried_thrice
+from punctual import tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
@@ -48,7 +48,7 @@ def listened(server, block, wire):
     return {**begun, **json.loads(out.strip().splitlines()[-1])}
 
 
-@tried_thrice(120)
+@tried_twice(120)
 @pytest.mark.parametrize("block", [64, 128, 256])
 def test_a_third_channel_is_the_sensor(block):
     with JackServer(48000, block, inputs=3, outputs=2) as server:
@@ -58,7 +58,7 @@ def test_a_third_channel_is_the_sensor(block):
     assert 40 < np.median(found["noise"]) < 75 and max(found["curve"]) > 3, found
 
 
-@tried_thrice(120)
+@tried_twice(120)
 def test_a_third_channel_that_nobody_plays_into_leaves_the_curve_flat():
     with JackServer(48000, 128, inputs=3, outputs=2) as server:
         found = listened(server, 128, wire=False)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
 from rtspec.benchmarks import midi as midi_benchmark
@@ -18,7 +18,7 @@ OF_TIME = {"no late callback", "no underrun", "no MIDI message lost"}
 """What a machine too busy for a period breaks: JACK drops the MIDI in it."""
 
 
-@tried_thrice(200)
+@tried_twice(200)
 def test_a_minute_of_midi_osc_edits_swaps_and_a_burnt_gil_loses_nothing():
     row = soak_benchmark.run(60.0)
     assert row["edits"] >= 50 and row["swaps"] >= 5
@@ -34,7 +34,7 @@ def test_other_programs_that_use_all_processors_change_no_delay_and_lose_nothing
     assert {"late_events", "underruns", "concealed_frames"} <= row.keys() and row["edits"] >= 8
 
 
-@tried_thrice(120)
+@tried_twice(120)
 def test_notes_of_another_process_are_heard_in_time_and_evenly():
     rows = midi_benchmark.run(seconds=2.0)
     timed = [row for row in rows if row["timed"]]
@@ -81,7 +81,7 @@ def played(fault):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@tried_thrice(90)
+@tried_twice(90)
 def test_a_model_that_sleeps_fifty_ms_for_one_frame_is_bridged():
     seen = played("sleep_ms = 50.0")
     check_in_time(seen, "late_callbacks", "overruns")
@@ -90,7 +90,7 @@ def test_a_model_that_sleeps_fifty_ms_for_one_frame_is_bridged():
     assert seen["back"]
 
 
-@tried_thrice(90)
+@tried_twice(90)
 def test_a_model_that_gives_nan_is_never_heard_and_holds_nothing_up():
     seen = played("nan = 1.0")
     check_in_time(seen, "underruns", "late_callbacks")

@@ -9,14 +9,14 @@ import time
 
 import pytest
 from live_children import EQUAL_TO_RENDER, LIMIT_S, PRELUDE, run_child
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 
 
-@tried_thrice()
+@tried_twice()
 @pytest.mark.parametrize("block", [64, 128, 256])
 @pytest.mark.parametrize(
     "processor",
@@ -36,7 +36,7 @@ def test_what_plays_live_equals_render_sample_for_sample(block, processor):
     assert seen["callbacks"] > 0
 
 
-@tried_thrice()
+@tried_twice()
 @pytest.mark.parametrize("phase", ["live", "fast", "best", "spsi", "gsrtisi-la", "random"])
 def test_every_phase_method_plays_live_what_it_renders(phase):
     processor = f"rtspec.SpectralInversion(phase={phase!r}, n_fft=512, hop=128)"

@@ -1,7 +1,7 @@
 """TimbreSynth and TimbreMorph on a real device, played by another process over real MIDI."""
 
 import pytest
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import why_unavailable
 from rtspec.benchmarks.harness import measured
@@ -10,7 +10,7 @@ from rtspec.evaluation.timbre import live as timbre_live
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
 
 
-@tried_thrice(90)
+@tried_twice(90)
 @pytest.mark.parametrize("what", ["16 voices", "16 parts", "morph"])
 def test_it_plays_live_without_an_underrun(what):
     row = measured(timbre_live.job(what, 4.0))
@@ -18,7 +18,7 @@ def test_it_plays_live_without_an_underrun(what):
     check_in_time(row, "underruns", "late_events")
 
 
-@tried_thrice(90)
+@tried_twice(90)
 def test_the_morph_plays_live_what_it_renders_sample_for_sample():
     row = measured(timbre_live.job("equal", 2.0))
     check_in_time(row, "underruns")

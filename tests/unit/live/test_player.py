@@ -6,7 +6,7 @@ import numpy as np
 import pedalboard
 import pytest
 from playing_bench import BLOCK, LEVEL, RATE, TONE_HZ, Bench, tone
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 import rtspec
 from rtspec.chain.unit import RESERVE
@@ -67,7 +67,7 @@ def test_fifty_random_edits_keep_tone_and_latency():
         assert deviation(bench) < 1e-5
 
 
-@tried_thrice()
+@tried_twice()
 def test_a_live_tone_through_edits_swaps_and_bypass_has_no_step_larger_than_its_own():
     board, second = rtspec.Pedalboard([identity(512), identity(256)]), identity(512)
     source = tone(RATE)[np.newaxis]  # a whole number of turns
