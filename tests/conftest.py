@@ -12,9 +12,11 @@ TESTS = Path(__file__).parent
 DEVICE_TESTS = TESTS / "device"
 ALONE = (
     DEVICE_TESTS,
+    TESTS / "realtime",
     *(TESTS / "unit" / name for name in ("audio/test_jack.py", "benchmarks", "control", "live", "panel")),
 )
-"""Tests that play in time, or on servers of which the machine has a few places, want the machine to themselves."""
+"""Tests that play in time, count what a thread allocates, or start servers of which the machine has a few places: they
+want the machine to themselves."""
 
 SIDE_BY_SIDE = "not alone"
 _passed: set[str] = set()
