@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from contracted import HEAVY, SPECS
-from punctual import check_in_time, tried_thrice
+from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
 
@@ -36,7 +36,7 @@ for spec in json.loads(sys.argv[1]):
 """
 
 
-@tried_thrice(240)  # where its kernels are not compiled yet
+@tried_twice(240)  # where its kernels are not compiled yet
 def test_every_processor_plays_live_what_it_renders():
     specs = [spec for spec in SPECS if spec != HEAVY]  # it has a test of its own, where the engine is given time
     command = [sys.executable, "-c", CHILD, json.dumps(specs), str(Path(__file__).parents[1] / "support")]
