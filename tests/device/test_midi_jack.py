@@ -212,8 +212,8 @@ def test_an_input_survives_its_servers_death_and_plays_on_the_next():
         tell(child)
         reports = json.loads(line_of(child, "reports"))
         finish(child)
-    assert len(reports) == 3 and "server of the ports ended" in reports[1]
-    assert all("listening" in report for report in (reports[0], reports[2]))
+    assert len(reports) == 4 and "no MIDI port yet" in reports[0] and "server of the ports ended" in reports[2]
+    assert all("listening" in report for report in (reports[1], reports[3]))
 
 
 @pytest.mark.timeout(60)

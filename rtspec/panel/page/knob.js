@@ -32,8 +32,10 @@ export class Knob {
     return dial;
   }
 
+  /** It acts as soon as a finger is down: after a drag, browsers take the next tap to end a fling, and make no click of it. */
   makeSwitch() {
-    return h("button.dial", { type: "button", role: "switch", "aria-label": this.label, "aria-checked": "false", onclick: () => this.send(this.position >= 0.5 ? this.p.minimum : this.p.maximum), onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
+    const flip = () => this.send(this.position >= 0.5 ? this.p.minimum : this.p.maximum);
+    return h("button.dial", { type: "button", role: "switch", "aria-label": this.label, "aria-checked": "false", onpointerdown: (e) => { if (e.button === 0) flip(); }, onclick: (e) => { if (e.detail === 0) flip(); }, onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
   }
 
   makeChoice() {
