@@ -10,7 +10,7 @@ check() { "$@" || { status=1; echo "FAILED: $*" >&2; }; }
 check .venv/bin/ruff check .
 check .venv/bin/ruff format --check --quiet .
 check .venv/bin/pyright --pythonpath .venv/bin/python
-tests() { .venv/bin/python -m pytest "$@" || status=1; }
+tests() { .venv/bin/python -m pytest -rfEs "$@" || status=1; } # what was skipped is told with its reason
 if [ $# -gt 0 ]; then
   tests "$@"
 else # what is not timed goes two at a time; then the rest, which has the machine to itself
