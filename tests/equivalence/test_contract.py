@@ -2,12 +2,12 @@
 give the same samples, reset is a fresh object, the declared latency is the true one, and nothing is allocated."""
 
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from allocating import SURROUNDINGS
 from contracted import HEAVY, SPECS, is_instrument, make, name_of
 
 from rtspec.errors import InvalidValue
@@ -229,19 +229,10 @@ def test_an_instrument_declares_the_latency_of_its_program(instrument, sound):
 
 PROBE = """
 import json, sys
-import numba, numpy as np
-from numba.core.runtime import rtsys
+import numpy as np
+from allocating import allocate, allocations
 from rtspec.buffers.events import send_event
 from rtspec.processors import create
-
-@numba.njit
-def allocate(n):
-    return np.zeros(n).sum()
-
-def allocations(function, *arguments):
-    before = rtsys.get_allocation_stats().alloc
-    function(*arguments)
-    return rtsys.get_allocation_stats().alloc - before
 
 rng, counts = np.random.default_rng(0), {}
 sound = rng.standard_normal((2, 128 * 150)).astype(np.float32)
@@ -258,9 +249,8 @@ print(json.dumps({"control": allocations(allocate, 1000), **counts}))
 
 @pytest.mark.timeout(300)
 def test_no_processor_allocates_while_it_plays():
-    environment = {**os.environ, "NUMBA_NRT_STATS": "1"}
     command = [sys.executable, "-c", PROBE, *SPECS]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=SURROUNDINGS, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout.splitlines()[-1])
     assert counts.pop("control") == 1, "allocations are not counted"

@@ -1,28 +1,19 @@
 """The compiled path allocates nothing of its own: numba's runtime counts every allocation that compiled code makes."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+from allocating import SURROUNDINGS
 
 PROBE = """
 import json, sys
-import numba, numpy as np
-from numba.core.runtime import rtsys
+import numpy as np
 import rtspec
+from allocating import allocate, allocations
 from rtspec.chain.board import Pedalboard
 from rtspec.chain.player import Player
-
-@numba.njit
-def allocate(n):
-    return np.zeros(n).sum()
-
-def allocations(function, *arguments):
-    before = rtsys.get_allocation_stats().alloc
-    function(*arguments)
-    return rtsys.get_allocation_stats().alloc - before
 
 program = Player(Pedalboard([eval(sys.argv[1])]).flat, 48000, 2).program
 sound = np.random.default_rng(0).standard_normal((2, 128 * 3000)).astype(np.float32)
@@ -38,9 +29,8 @@ CHAINS = [
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_three_thousand_blocks_allocate_nothing(chain):
-    environment = {**os.environ, "NUMBA_NRT_STATS": "1"}
     command = [sys.executable, "-c", PROBE, chain]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    done = subprocess.run(command, env=SURROUNDINGS, capture_output=True, text=True, check=True, timeout=100)
     counted = json.loads(done.stdout.splitlines()[-1])
     assert counted["control"] == 1, "the counter does not count"
     assert counted["program"] == 0
@@ -64,9 +54,8 @@ print(json.dumps({"callbacks": last - first, "allocations": after - before}))
 
 
 def test_engine_and_callback_allocate_nothing_while_they_play():
-    environment = {**os.environ, "NUMBA_NRT_STATS": "1"}
     command = [sys.executable, "-c", LIVE_PROBE]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    done = subprocess.run(command, env=SURROUNDINGS, capture_output=True, text=True, check=True, timeout=100)
     counted = json.loads(done.stdout.splitlines()[-1])
     assert counted["callbacks"] > 500
     assert counted["allocations"] == 0
