@@ -27,22 +27,27 @@ LATE_MS, MOST_LATE_MS = 1.0, 40.0
 nothing (``sched_rt_runtime_us``), which would be a fault of the threads and not of the machine."""
 
 _PERIOD_NS = 1_000_000
-_RUNNING, _TIMES, _WORST_NS = 0, 1, 2
+_RUNNING, _TIMES, _WORST_NS, _MOMENTS = 0, 1, 2, 8
+MOST_MOMENTS = 4096
+"""Of each processor's late wakings, of which the times are kept."""
 
 
 @njit(cache=True, nogil=True)
 def _watch(shared, timespec):
-    """Sleep and measure until `shared` says stop: running, how many wakings were late, and the latest in ns."""
-    seen, moment = integers(shared, 3), now_ns(timespec)
+    """Sleep and measure until `shared` says stop: running, how many wakings were late, the latest in ns; then of each
+    when it should have been and when it was, ns."""
+    seen, moment = integers(shared, _MOMENTS + 2 * MOST_MOMENTS), now_ns(timespec)
     while load_acquire(shared) != 0:
         moment += _PERIOD_NS
         sleep_until_ns(moment, timespec)
         late = now_ns(timespec) - moment
         if late > LATE_MS * 1e6:
-            moment += late
             if late < MOST_LATE_MS * 1e6:
+                at = _MOMENTS + 2 * (seen[_TIMES] % MOST_MOMENTS)
+                seen[at], seen[at + 1] = moment, moment + late
                 seen[_TIMES] += 1
                 seen[_WORST_NS] = max(seen[_WORST_NS], late)
+            moment += late
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,12 @@ class Watch:
     def __enter__(self) -> "Watch":
         self._stolen_before = stolen_ms()
         processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        self._shared = aligned((len(processors), 8), np.int64)
+        self._shared = aligned((len(processors), _MOMENTS + 2 * MOST_MOMENTS), np.int64)
         self._threads = [
             threading.Thread(target=self._run, args=(row, processor), name="rtspec-watch", daemon=True)
             for row, processor in zip(self._shared, processors, strict=True)
         ]
-        _call(aligned(8, np.int64))  # with `running` at 0 this compiles and returns
+        _call(aligned(_MOMENTS, np.int64))  # with `running` at 0 this compiles and returns
         for row, thread in zip(self._shared, self._threads, strict=True):
             publish(row, _RUNNING, 1)
             thread.start()
@@ -104,6 +109,11 @@ class Watch:
         """What the machine has kept to itself since the watch began."""
         worst = round(self._shared[:, _WORST_NS].max(initial=0) / 1e6, 2)
         return HeldUp(int(self._shared[:, _TIMES].sum()), float(worst), stolen_ms() - self._stolen_before)
+
+    def was_late(self, first_s: float, last_s: float) -> bool:
+        """Whether the machine held anything up between two monotonic moments, seconds."""
+        kept = self._shared[:, _MOMENTS:].reshape(-1, 2) / 1e9
+        return bool(np.any((kept[:, 0] < last_s) & (kept[:, 1] > first_s)))
 
 
 def _call(row: np.ndarray) -> None:

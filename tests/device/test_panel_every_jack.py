@@ -1,7 +1,7 @@
 """Every parameter of a card by mouse, by touch and by keys, in the engine's own table; and which of them are heard.
 
 CI tries the cards of PLAIN. `RTSPEC_PANEL_EVERY=1 pytest tests/device/test_panel_every_jack.py -s` tries every card
-that there can be, listens to every parameter by itself, and prints a table; that takes about a quarter of an hour.
+that there can be, and prints a table; that takes about a quarter of an hour.
 """
 
 import os
@@ -70,9 +70,12 @@ def shown(stage, listed):
     return {full: values[parameter["address"]] for parameter, full in listed}
 
 
+def cards(engine):
+    return engine.ask("every_card") if EVERY else PLAIN
+
+
 def test_every_parameter_of_a_card_by_three_hands(page, engine, stage_of):
-    cards = engine.ask("every_card") if EVERY else PLAIN
-    for card in cards:
+    for card in cards(engine):
         print(card, table_follows(stage_of(card)), flush=True)
 
 
@@ -107,9 +110,8 @@ def differs(before, after):
     return bool((np.abs(after - before) > CLEAR_DB).any())
 
 
-@pytest.mark.skipif(not EVERY, reason="a loop of its own: RTSPEC_PANEL_EVERY=1")
 def test_every_parameter_is_listened_to(page, engine, stage_of):
-    for card in engine.ask("every_card"):
+    for card in cards(engine):
         stage = stage_of(card)
         if "timbre-synth" in card:
             page.evaluate("rtspec.panel.send('note', { key: 57, velocity: 100 })")
