@@ -87,9 +87,12 @@ def _models() -> tuple[str, str]:
 
 
 def _transforms() -> tuple[str, str]:
+    from ..frames import system_fftw
     from ..frames.fft import fftw_library
 
-    library = fftw_library()
+    library, newer = fftw_library(), system_fftw.system_library()
+    if newer is not None:
+        return f"{system_fftw.version(newer)} of the system ({newer._name}): {system_fftw.told(newer)}", ""
     if library is not None:
         return f"FFTW by address ({os.path.basename(library._name)} of pyFFTW's wheel)", ""
     return (

@@ -5,8 +5,9 @@ signature ``void(plan, x, y)``, so kernels call either through :func:`execute` a
 with FFTW_ESTIMATE and with wisdom that ships: a plan measured at start-up may round differently each run, and equal
 input must give equal output to the bit.
 
-A system's own library is not looked for: Debian 12's libfftw3-single3 (3.3.10, SSE2 and AVX like the wheel's 3.3.5),
-with patient plans of its own, took .99 to 1.17 times as long at 256 to 4096 points.
+A system's own library serves where it has wider code than the wheel's and is measured to be faster
+(:mod:`rtspec.frames.system_fftw`). Debian 12's (3.3.10, SSE2 and AVX like the wheel's 3.3.5) has not: with patient
+plans it took .99 to 1.17 times as long at 256 to 4096 points.
 """
 
 import ctypes
@@ -24,7 +25,12 @@ from ..buffers.memory import address, aligned, intrinsic, pointer
 from ..buffers.views import location
 from .wisdom import WISDOM
 
-_FFTW_ESTIMATE, _FFTW_PATIENT = 1 << 6, 1 << 5
+MEASURE, ESTIMATE, PATIENT, WISDOM_ONLY = 0, 1 << 6, 1 << 5, 1 << 21
+"""FFTW's own flags: how it looks for a plan."""
+
+Plans = list[tuple[int, int]]
+"""Forward and inverse, each (entry, plan)."""
+
 _planning = threading.Lock()  # FFTW's planner is not thread-safe
 
 
@@ -56,20 +62,24 @@ class RealFFT:
         ``(entry, plan)`` for :func:`execute`. `forward`: n float32 → n/2 + 1 complex64, keeps its input. `inverse`:
         n/2 + 1 complex64 → n float32, *not* divided by n, overwrites its input. Addresses on 64-byte boundaries.
     path : str
-        "fftw" or "rocket-fft".
+        "fftw", "rocket-fft" or, given as `plans`, "system fftw".
     """
 
-    def __init__(self, n: int, library: ctypes.CDLL | None):
+    def __init__(self, n: int, library: ctypes.CDLL | None, plans: Plans | None = None):
         self.n = n
-        self.path = "fftw" if library else "rocket-fft"
-        self.forward, self.inverse = _fftw(n, library) if library else _rocket(n)
+        self.path = "system fftw" if plans else "fftw" if library else "rocket-fft"
+        self.forward, self.inverse = plans or (fftw_plans(n, library) if library else _rocket(n))
 
 
 @cache
 def real_fft(n: int, path: str = "auto") -> RealFFT:
-    """The shared transform of length `n`; `path` "rocket-fft" forces the slower library, "auto" takes the faster
+    """The shared transform of length `n`; `path` "rocket-fft" forces the slower library, "auto" takes the fastest
     one."""
-    return RealFFT(n, None if path == "rocket-fft" else fftw_library())
+    from .system_fftw import system_plans
+
+    if path == "rocket-fft":
+        return RealFFT(n, None)
+    return RealFFT(n, fftw_library(), system_plans(n))
 
 
 @cache
@@ -98,11 +108,12 @@ def export_wisdom(sizes: tuple[int, ...] = (256, 512, 1024, 2048, 4096)) -> str:
     library.fftwf_forget_wisdom()
     library.fftwf_export_wisdom_to_string.restype = ctypes.c_char_p
     for n in sizes:
-        _fftw(n, library, _FFTW_PATIENT)
+        fftw_plans(n, library, PATIENT)
     return library.fftwf_export_wisdom_to_string().decode()
 
 
-def _fftw(n: int, library: ctypes.CDLL, effort: int = _FFTW_ESTIMATE):
+def fftw_plans(n: int, library: ctypes.CDLL, effort: int = ESTIMATE) -> Plans:
+    """Both transforms of length `n` by an FFTW; with WISDOM_ONLY a plan is 0 where it knows none."""
     x, y = aligned(n), aligned(n // 2 + 1, np.complex64)
     plans = {"r2c": (x, y), "c2r": (y, x)}
     with _planning:
@@ -117,7 +128,7 @@ def _fftw_plan(
     planner.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint]
     plan = planner(n, address(source), address(target), effort)
     entry = ctypes.cast(getattr(library, f"fftwf_execute_dft_{kind}"), ctypes.c_void_p).value
-    return entry or 0, plan
+    return entry or 0, plan or 0
 
 
 def _rocket(n: int):
