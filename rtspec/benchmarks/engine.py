@@ -76,7 +76,7 @@ def measure(job: Job) -> dict:
     equal = _difference(stream.recorded[1], board(source, job.sample_rate), delay)
     return {
         "block": job.block,
-        **_figures(stream),
+        **figures(stream),
         **watch.held_up.as_dict(),
         "gil_turns": turns[0],
         "delay_samples": delay,
@@ -117,7 +117,8 @@ class GilBurner:
         self._thread.join()
 
 
-def _figures(stream) -> dict:
+def figures(stream) -> dict:
+    """What a stream counted, and its callback's and blocks' times in µs."""
     counted = stream.statistics.as_dict()
     names = ("callbacks", "late_callbacks", "underruns", "overruns", "concealed_frames", "real_time")
     durations = {

@@ -1,14 +1,16 @@
-"""``rtspec benchmark engine|latency|model|panel|periods|phase|scene|soak``."""
+"""``rtspec benchmark engine|latency|many|model|panel|periods|phase|scene|soak``."""
 
 import argparse
 from collections.abc import Callable
 
 from ..console import emit, progress, table
+from ..errors import InvalidValue
 
 EXAMPLE = "rtspec benchmark engine --seconds 60 --json"
 _FIGURES = {
     "engine": "live streams while another Python thread burns the GIL: callbacks, underruns, equality with render",
     "latency": "an impulse around a JACK loop-back against the itemised latency; MIDI to sound, in two processes",
+    "many": "how many learned processors play side by side on one engine: underruns, cores, what the machine held up",
     "model": "a model's time per frame through the C API, beside plain onnxruntime",
     "panel": "a stream with a panel in Chromium beside one without: callbacks, pictures a second, knob to sound",
     "periods": "every period of a JACK server, also changed while playing, with every block: equal to render or not",
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processor", metavar="NAME[:WORD]", help="measure this one, at strength 0; and style's pads"
     )
     _add_engine_arguments(made["engine"])
+    _add_many_arguments(made["many"])
     made["panel"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="with and without (default 60)")
     made["scene"].add_argument("--seconds", type=float, default=20.0, metavar="N", help="of sound (default 20)")
     made["scene"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
@@ -66,10 +69,20 @@ def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_many_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="bandwidth, inversion, timbre-synth (default: all)")
+    parser.add_argument("--seconds", type=float, default=30.0, metavar="N", help="for each number (default 30)")
+    parser.add_argument("--number", type=int, metavar="N", help="how many of each (default 8, 6 and 8)")
+    parser.add_argument("--most", action="store_true", help="go on with half as many more until sound is lost")
+    parser.add_argument("--device", choices=("jack", "default", "virtual"), default="jack", help="as of engine")
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure one figure; 1 where a promise does not hold."""
     figures = {"engine": _engine, "latency": _latency, "model": _model, "periods": _periods}
-    return {**figures, "panel": _panel, "phase": _phase, "scene": _scene, "soak": _soak}[args.figure](args)
+    return {**figures, "many": _many, "panel": _panel, "phase": _phase, "scene": _scene, "soak": _soak}[args.figure](
+        args
+    )
 
 
 def _engine(args: argparse.Namespace) -> int:
@@ -146,6 +159,34 @@ def _model(args: argparse.Namespace) -> int:
     return 0
 
 
+def _many(args: argparse.Namespace) -> int:
+    from ..benchmarks import many as many_benchmark
+
+    wrong = [kind for kind in args.kinds if kind not in many_benchmark.KINDS]
+    if wrong or (args.number is not None and not 1 <= args.number <= many_benchmark.MOST):
+        asked = ", ".join(wrong) or f"--number {args.number}"
+        raise InvalidValue(
+            f"{asked}: kinds are {', '.join(many_benchmark.KINDS)}, numbers 1 to {many_benchmark.MOST}; try bandwidth"
+        )
+    options = {"seconds": max(2.0, args.seconds), "number": args.number, "most": args.most, "device": args.device}
+    kinds = args.kinds or tuple(many_benchmark.KINDS)
+    with progress(args.json) as bar:
+        task = bar.add_task("many", total=None)
+        rows = many_benchmark.run(
+            kinds=kinds,
+            report=lambda row: bar.update(task, description=f"{row['number']} {row['kind']} done"),
+            **options,
+        )
+    columns = ("kind", "number", "holds", "underruns", "late_callbacks", "late_events", "frame_p50_us", "frame_p99_us")
+    rest = ("cores", "host_late", "host_late_max_ms", "tried")
+    shown = [{name.replace("_", " "): row[name] for name in (*columns, *rest)} for row in rows]
+    holding = {kind: max((r["number"] for r in rows if r["kind"] == kind and r["holds"]), default=0) for kind in kinds}
+    told = ", ".join(f"{n} {kind}" for kind, n in holding.items())
+    emit(args, {"rows": rows, "holding": holding}, f"{table(shown)}\n\nplayed without a loss: {told}")
+    wanted = {kind: args.number or many_benchmark.KINDS[kind] for kind in kinds}
+    return 0 if all(holding[kind] >= wanted[kind] for kind in kinds) else 1
+
+
 def _periods(args: argparse.Namespace) -> int:
     from ..benchmarks import periods as period_benchmark
 
@@ -170,7 +211,7 @@ def _phase(args: argparse.Namespace) -> int:
     if args.picture:
         report.plot(args.picture)
     emit(args, report.as_dict(), str(report))
-    return 0
+    return 1 if report.dominated else 0
 
 
 def _panel(args: argparse.Namespace) -> int:
