@@ -100,7 +100,7 @@ def put_between(s, n):
         _conceal(s, place, s.staged_out, n)
         s.inserted += n
     s.owed -= n
-    _remember(s, 0, n)
+    _remember(s, np.int64(0), n)  # a bare 0 is a type of its own: the callee compiles twice
 
 
 @njit

@@ -60,7 +60,8 @@ def _turn_of(spectrum, peak):
 @njit
 def _turn_regions(spectrum, turns):
     """Every bin turns with the peak of its hill."""
-    first, peak, n_bins = 0, 0, N_FFT // 2 + 1
+    first = peak = np.int64(0)  # a bare 0 is a type of its own: the callee compiles twice
+    n_bins = N_FFT // 2 + 1
     for m in range(1, n_bins + 1):
         last = m == n_bins
         rising = not last and _power(spectrum, m) > _power(spectrum, m - 1)

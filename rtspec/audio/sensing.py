@@ -64,7 +64,7 @@ def _from_device(s, n):
         while s.sensor_at >= 1.0 and s.sensor_flows:
             for k in range((CUBIC - 1) * s.sensors):
                 held[k] = held[k + s.sensors]
-            if take(s.sensor_ring, s.sensor_held + 4 * (CUBIC - 1) * s.sensors, 1) == 0:
+            if take(s.sensor_ring, s.sensor_held + 4 * (CUBIC - 1) * s.sensors, np.int64(1)) == 0:
                 s.sensor_flows, s.sensor_at = 0, 0.0
             else:
                 s.sensor_at -= 1.0

@@ -210,7 +210,7 @@ class Playback:
 @njit(cache=True, nogil=True)
 def _run_blocks(rows, n_rows, x, y, audio, out, channels, n_samples, block, queue, heard, ears, sensors):
     collect(queue)
-    start = 0
+    start = np.int64(0)  # a bare 0 is a type of its own: the callee compiles twice
     while start < n_samples:
         apply_due(queue, start)
         n = samples_until_next(queue, start, min(block, n_samples - start))

@@ -138,7 +138,7 @@ def _play_block(state):
     if s.sensors > 0:
         take(s.to_listen, s.staged_sensor, s.block)
     collect(s.events)
-    first, done = s.blocks * s.block, 0
+    first, done = s.blocks * s.block, np.int64(0)  # a bare 0 is a type of its own: the callee compiles twice
     while done < s.block:
         apply_due(s.events, first + done)
         n = samples_until_next(s.events, first + done, s.block - done)

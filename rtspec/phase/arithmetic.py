@@ -87,8 +87,8 @@ def polar(magnitude, turns, offset, out, n):
         c, s = cosine_sine(turns[m] - offset[m])
         frame[2 * m] = magnitude[m] * c
         frame[2 * m + 1] = magnitude[m] * s
-    make_real(magnitude, frame, 0)
-    make_real(magnitude, frame, n - 1)
+    for m in (np.int64(0), n - 1):  # a bare 0 is a type of its own: the callee compiles twice
+        make_real(magnitude, frame, m)
 
 
 @kernel

@@ -338,7 +338,7 @@ def _hop(s):
 def listen(state, x, n, y):
     """`n` samples that the room gives at `x`, mono, and that the chain gives at `y`, both float32; changes neither."""
     s = LISTENING(state)
-    room, played, done = float_rows(x, 1, STRIDE)[0], float_rows(y, s.channels, STRIDE), 0
+    room, played, done = float_rows(x, 1, STRIDE)[0], float_rows(y, s.channels, STRIDE), np.int64(0)
     while done < n:
         m = min(n - done, s.hop - s.into)
         _take_in(s, room, played, done, m)
