@@ -121,7 +121,19 @@ class PhaseReport:
             "cost_n_fft": COST_N_FFT,
             "frames_us": self.frames_us,
             "rows": [asdict(row) for row in self.rows],
+            "dominated": self.dominated,
         }
+
+    @property
+    def dominated(self) -> list[str]:
+        """Named choices beside which another streaming method is better in quality for no more time and look-ahead, in
+        words; none where each has its own place on the front."""
+        return [
+            f"{row.method} at {row.overlap_percent:g} % by {other.method}"
+            for row in self.rows
+            for other in self.rows
+            if row.method.startswith('"') and _dominates(other, row)
+        ]
 
     def json(self) -> str:
         """:meth:`as_dict` as text."""
@@ -136,7 +148,8 @@ class PhaseReport:
             f"{COST_N_FFT}, one thread; × frames: relative to analysis and synthesis alone ({self.frames_us:.2f} µs)."
         )
         lines = [_line(heads.split("|")), _line(["---"] + ["--:"] * 9), *(_line(_cells(row)) for row in self.rows)]
-        return "\n".join([*lines, "", about])
+        front = f"Dominated: {'; '.join(self.dominated) or 'no named choice'}."
+        return "\n".join([*lines, "", about, front])
 
     __str__ = markdown
 
@@ -291,6 +304,14 @@ def frames_us(overlap: int) -> float:
     forth = frame_times_us(analysis_stage(plan), hops, spectra[0].copy())
     back = frame_times_us(synthesis_stage(plan), spectra, hops[0].copy())
     return float(np.median(forth) + np.median(back))
+
+
+def _dominates(other: Row, row: Row) -> bool:
+    """Whether it is better by more than rounding for at most as much time and look-ahead at the same overlap."""
+    ahead, limit = other.look_ahead_frames, row.look_ahead_frames
+    if ahead is None or limit is None or other.overlap_percent != row.overlap_percent:
+        return False
+    return ahead <= limit and other.median_us <= row.median_us and other.sc_db < row.sc_db - 0.05
 
 
 def _line(cells: Sequence[str]) -> str:

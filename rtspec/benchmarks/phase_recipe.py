@@ -1,7 +1,8 @@
-"""``rtspec data clips``: what phase methods are judged on; speech, piano, ensemble and full music at 44.1 kHz.
+"""``rtspec data clips``: what phase methods are judged on; speech, music, textures and transients at 44.1 kHz.
 
 Chosen by kind and by position: the first utterance of each of two speech packages; the openings of two piano pieces;
-the opening of one piece for strings and for brass; the first track of three games, half a minute in. Not chosen blind:
+the opening of one piece for strings and for brass; the first track of three games, half a minute in; rain and fire of
+a fourth game; a bar for drums and a scale for xylophone. The first nine were not chosen blind:
 some forty candidates were surveyed first, speech is played at the rate of a stream since a window of 2048 samples suits
 it there, and the third game was added because it brought offline PGHI, with the first eight at -21.6 dB, to about
 -21 dB, where published comparisons have it. pghipy's reaches -20.9 dB at 75 and -24.4 dB at 87.5 % overlap. The limits
@@ -17,7 +18,7 @@ from ..audio import files
 from ..console import emit, progress
 from ..errors import AudioFileError
 from ..training.data.packages import fetch, licence_list
-from ..training.data.sound_fonts import TRAINING_FONT, Note, SoundFont, fetched_font
+from ..training.data.sound_fonts import DRUMS, TRAINING_FONT, Note, SoundFont, fetched_font
 
 SAMPLE_RATE, SECONDS, RELEASE_SECONDS = 44100, 6.0, 0.5
 
@@ -27,6 +28,8 @@ EXCERPTS = {
     "game - strings": ("hyperrogue-music", "hr-domina-hunting.ogg", 30.0),
     "game - band": ("planetblupi-music-ogg", "music000.ogg", 30.0),
     "game - electronic": ("singularity-music", "A New Journey.ogg", 30.0),
+    "texture - rain": ("ardentryst", "Rain_Loop.ogg", 0.0),
+    "texture - fire": ("ardentryst", "fire_loop.ogg", 0.0),
 }
 """Clip: its Debian package, its file there, and where it begins, s."""
 
@@ -71,11 +74,32 @@ def canon(programs: tuple[int, int, int, int], note_seconds: float) -> list[Play
     ]
 
 
+def beat() -> list[Played]:
+    """Rock, at 110 beats a minute: bass drum, snare and hi-hat, dry."""
+    eighth, kick, snare, hat = 60 / 220, (0, 3, 4, 5), (2, 6), range(8)
+    hits = [(step, key) for steps, key in ((kick, 36), (snare, 38), (hat, 42)) for step in steps]
+    bars = range(int(SECONDS / (8 * eighth)) + 1)
+    return [
+        ((8 * bar + step) * eighth, (8 * bar + step + 1) * eighth, Note(DRUMS, key, 110))
+        for bar in bars
+        for step, key in hits
+    ]
+
+
+def mallets() -> list[Played]:
+    """A pentatonic scale up and down on the xylophone, six notes a second."""
+    scale = [72 + 12 * octave + step for octave in (0, 1) for step in (0, 2, 4, 7, 9)]
+    keys, step = [*scale, *scale[-2:0:-1]], 1 / 6
+    return [(step * i, step * (i + 1), Note(13, keys[i % len(keys)], 100)) for i in range(round(SECONDS / step))]
+
+
 SCORES = {
     "piano - arpeggios": prelude,
     "piano - slow": gymnopedie,
     "ensemble - strings": lambda: canon((40, 40, 41, 42), 1.0),
     "ensemble - brass": lambda: canon((56, 60, 57, 58), 0.75),
+    "transients - drums": beat,
+    "transients - xylophone": mallets,
 }
 
 
@@ -118,7 +142,7 @@ def run(args: argparse.Namespace) -> None:
         def say(text: str) -> None:
             bar.update(task, description=text)
 
-        packages = fetch([package for package, _, _ in EXCERPTS.values()], root, say)
+        packages = fetch(dict.fromkeys(package for package, _, _ in EXCERPTS.values()), root, say)
         font, font_package = fetched_font(TRAINING_FONT, root, say)
         clips = write(root / "clips", {p.name: p.folder for p in packages}, SoundFont(font, SAMPLE_RATE))
     lines = [f"rtspec benchmark phase --audio {root / 'clips'}", "", licence_list([*packages, font_package])]

@@ -22,6 +22,9 @@ FURTHER_FONTS = {
 PROGRAMS = range(112)
 """General MIDI's pitched programs; beyond lie percussion and effects."""
 
+DRUMS = 128
+"""The standard drum kit as a program: sound fonts have programs from 128 on in their bank for drums."""
+
 VALIDATION_PROGRAMS = (3, 8, 15, 18, 22, 26, 33, 39, 41, 49, 53, 57, 63, 67, 70, 77, 84, 90, 98, 107)
 """Programs kept out of training, at least one of each family but the organs' and ensembles' two."""
 
@@ -94,7 +97,8 @@ class SoundFont:
     def render(self, note: Note, held_s: float, release_s: float = 0.0, cents: float = 0.0) -> np.ndarray:
         """One note, mono float32; `cents` tunes it, at most a semitone up or down. Shape (n_samples,)."""
         synth, font = self._synth
-        synth.program_select(0, font, 0, note.program)
+        bank, preset = divmod(note.program, DRUMS)
+        synth.program_select(0, font, DRUMS * bank, preset)
         synth.pitchbend(0, round(8192 + cents / 200 * 8191))
         synth.noteon(0, note.key, note.velocity)
         held = self._stereo(held_s)

@@ -62,3 +62,13 @@ def test_a_folder_without_sounds_is_refused(tmp_path):
         phase_clips.clips(tmp_path)
     with pytest.raises(AudioFileError, match="is no folder"):
         phase_clips.clips(tmp_path / "none")
+
+
+def test_a_choice_is_dominated_by_what_is_better_for_no_more_time_and_look_ahead():
+    def row(method, look_ahead, sc_db, us):
+        return phase_benchmark.Row(method, 75.0, look_ahead, 0.0, sc_db, {}, -20.0, us, us, 1.0, 1.0, 0.1)
+
+    rows = [row('"fast"', 1, -28.0, 70.0), row("slower", 1, -29.0, 71.0), row("later", 2, -29.0, 60.0)]
+    assert phase_benchmark.PhaseReport([*rows, row("worse", 0, -27.0, 10.0)], 2.0).dominated == []
+    report = phase_benchmark.PhaseReport([*rows, row("better", 0, -28.1, 70.0)], 2.0)
+    assert report.dominated == ['"fast" at 75 % by better'] and 'Dominated: "fast" at 75 % by better.' in str(report)
