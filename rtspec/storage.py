@@ -11,13 +11,15 @@ import stat
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePath
+from typing import BinaryIO, TypeVar
 
 try:
     import fcntl
 except ImportError:  # Windows: nothing is told about other processes, so nothing of theirs is removed
     fcntl = None
+
+PathKind = TypeVar("PathKind", bound=PurePath)
 
 _PART = ".part"
 _LONGEST_NAME = 255
@@ -91,7 +93,7 @@ def check_replaceable(path: str | os.PathLike) -> None:
     _mode_for(Path(os.path.realpath(path)))
 
 
-def numbered(path: Path) -> Iterator[Path]:
+def numbered(path: PathKind) -> Iterator[PathKind]:
     """A path and, for when it is taken, others beside it: take.wav, take-2.wav, take-3.wav and so on."""
     yield path
     for number in range(2, 100_000):

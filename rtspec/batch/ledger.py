@@ -15,9 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..cache import VARIABLE, data_folder
+from ..errors import RtspecError
 from .plan import Job
 from .recipe import Recipe
 from .records import Record
+from .remote import STORE, Remote, fetch, place, put
 
 FOLDER = ".rtspec-ledger"
 _BLOCK = 1 << 20
@@ -92,11 +95,12 @@ class Ledger:
     """
 
     def __init__(self, folder: str | os.PathLike, key: str, shard: tuple[int, int] = (1, 1)):
-        self.root, self.key = Path(folder), key
-        self.path = self.root / FOLDER / f"{shard[0]}-of-{shard[1]}.jsonl"
+        self.root, self.key = place(folder), key
+        self._folder = mirrored(self.root) if isinstance(self.root, Remote) else self.root / FOLDER
+        self.path = self._folder / f"{shard[0]}-of-{shard[1]}.jsonl"
         self.rows: dict[str, dict[str, Any]] = {}
-        self.interrupted, self._since, self._made_root = False, 0.0, False
-        for path in sorted((self.root / FOLDER).glob("*.jsonl")):
+        self.interrupted, self._since, self._made_root, self._news = False, 0.0, False, False
+        for path in sorted(self._folder.glob("*.jsonl")):
             self._read(path)
         self._file: BinaryIO | None = None
 
@@ -134,7 +138,7 @@ class Ledger:
 
     def begin(self) -> None:
         """A run begins."""
-        self._made_root = not self.root.exists()
+        self._made_root = isinstance(self.root, Path) and not self.root.exists()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a+b", buffering=0)
         self._file.seek(0, os.SEEK_END)
@@ -148,21 +152,27 @@ class Ledger:
     def note(self, job: Job, result: Record | str) -> None:
         """One file is done, or failed for a reason in words."""
         row = {"target": self._name(job), "source": str(job.source), "key": self.key, "time": time.time()}
-        row |= {"read": stamp(job.source), "made": stamp(job.target)}
+        row |= {"read": stamp(job.source), "made": stamp(job.target, fresh=True)}
+        self._news = True
         self._write({**row, **({"error": result} if isinstance(result, str) else {"result": _short(result)})})
 
     def end(self, keep: bool) -> None:
         """The run has ended by itself: a new one does all again unless it is to resume, for which this is kept."""
         self._write({"run": "ended", "key": self.key, "time": time.time()})
-        if not keep:
-            with suppress(OSError):
-                self.path.unlink()
-                self.path.parent.rmdir()
-                if self._made_root:  # where nothing was rendered, nothing is left behind
-                    self.root.rmdir()
+        if keep:
+            if isinstance(self.root, Remote) and self._news:
+                put(self.path, self.root / FOLDER / self.path.name)
+            return
+        with suppress(OSError):
+            self.path.unlink()
+            self.path.parent.rmdir()
+            if self._made_root and isinstance(self.root, Path):  # where nothing was rendered, nothing is left behind
+                self.root.rmdir()
 
     def _name(self, job: Job) -> str:
         """The target within the folder: machines may see it at other places."""
+        if isinstance(job.target, Remote):
+            return str(job.target.relative_to(self.root))
         return os.path.relpath(job.target, self.root)
 
     def _write(self, row: dict[str, Any]) -> None:
@@ -177,8 +187,25 @@ class Ledger:
             self._file.close()
 
 
-def stamp(path: Any) -> list[int] | None:
-    """Size in bytes and time of change in ns; None where nothing is there."""
+def mirrored(root: Remote) -> Path:
+    """The folder of this machine for the ledgers of a folder at a URL, where no line can be added to a file: what lies
+    there already is fetched, unless it is here; :meth:`Ledger.end` puts what is new."""
+    base = data_folder("ledgers")
+    if base is None:
+        raise RtspecError(f"{root} needs a ledger here, and no folder can be written; {VARIABLE}=FOLDER names one")
+    folder = base / hashlib.sha256(str(root).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in STORE.walked(root):
+        if path.parent == root / FOLDER and not (folder / path.name).exists():
+            fetch(path, folder / path.name)
+    return folder
+
+
+def stamp(path: Any, fresh: bool = False) -> list | None:
+    """Size in bytes and time of change in ns, or the ETag of what is at a URL (`fresh`: asked for again); None where
+    nothing is there."""
+    if isinstance(path, Remote):
+        return STORE.stamp(path, fresh)
     try:
         found = os.stat(path)
     except (OSError, ValueError):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ..audio.formats import READABLE, is_audio, is_levels, is_score, target_name
 from ..errors import AudioFileError
+from .lists import LIST, read_list
+from .remote import STORE, Remote, is_folder, is_there, place, real
 from .resuming import leave_out_done
 
 OTHER_SOUNDS = (
@@ -40,9 +42,9 @@ OTHER_SOUNDS = (
 class Job:
     """One file to read and the one to write; where its picture goes, if not to the target's name with .png."""
 
-    source: Path
-    target: Path
-    picture: Path | None = None
+    source: Path | Remote
+    target: Path | Remote
+    picture: Path | Remote | None = None
 
 
 @dataclass
@@ -72,7 +74,8 @@ def make_plan(
     Parameters
     ----------
     sources : list of str
-        Files, folders, and patterns such as ``takes/*.wav`` that a shell left as they are.
+        Files, folders, URLs of either, lists of them (``@list.txt``: one a line, and after a tab its name in OUT), and
+        patterns such as ``takes/*.wav`` that a shell left as they are.
     target : str
         A file where there is one source and it is a file; else a folder.
     file_format : str, optional
@@ -91,13 +94,16 @@ def make_plan(
     AudioFileError
         Nothing is there to render, or the only file would be overwritten by its own rendering.
     """
-    paths, out = [path for source in sources for path in _expanded(source)], Path(target)
-    plan = Plan(is_batch=is_batch(sources))
-    if plan.is_batch and out.exists() and not out.is_dir():
+    named = [each for source in sources for each in _expanded(source)]
+    out, plan = place(target), Plan(is_batch=is_batch(sources))
+    if plan.is_batch and is_there(out) and not is_folder(out):
         raise AudioFileError(f"{out} is a file; several files or a folder need a folder to go to")
     played = [kind for kind, wanted in ((is_audio, True), (is_score, scores), (is_levels, levels)) if wanted]
-    for path in paths:
-        _add_folder(plan, path, out, file_format, played) if path.is_dir() else _add_file(plan, path, out, file_format)
+    for path, name in named:
+        if is_folder(path):
+            _add_folder(plan, path, out / name, file_format, played)
+        else:
+            _add_file(plan, path, out, file_format, name)
     _refuse_collisions(plan)
     _part_pictures(plan)
     _take_share(plan, *shard)
@@ -114,45 +120,54 @@ def _take_share(plan: Plan, k: int, n: int) -> None:
 
 def is_batch(sources: list[str]) -> bool:
     """Whether these are more than one file, or a folder."""
-    return len(sources) > 1 or Path(sources[0]).is_dir() or (glob.has_magic(sources[0]) and not _is_there(sources[0]))
+    first = place(sources[0])
+    return len(sources) > 1 or _is_list(sources[0]) or is_folder(first) or _is_pattern(first)
 
 
-def _is_there(path: str) -> bool:
-    return os.path.lexists(path)
+def _is_pattern(path: Path | Remote) -> bool:
+    return glob.has_magic(str(path)) and not is_there(path)
 
 
-def _expanded(source: str) -> list[Path]:
-    if _is_there(source) or not glob.has_magic(source):
-        return [Path(source)]
-    found = sorted(glob.glob(source, recursive=True))
-    if not found:
+def _is_list(source: str) -> bool:
+    return source.startswith(LIST) and not os.path.lexists(source)
+
+
+def _expanded(source: str) -> list[tuple[Path | Remote, str]]:
+    """What a word of the command stands for, and what each is to be called in OUT where its own name is not kept."""
+    if _is_list(source):
+        return read_list(Path(source[len(LIST) :]))
+    path = place(source)
+    if not _is_pattern(path):
+        return [(path, "")]
+    found = STORE.fitting(path) if isinstance(path, Remote) else map(Path, sorted(glob.glob(source, recursive=True)))
+    if not (paths := [(each, "") for each in found]):
         raise AudioFileError(f"no file is called {source}; a pattern in quotes must fit at least one")
-    return [Path(path) for path in found]
+    return paths
 
 
-def _add_file(plan: Plan, source: Path, out: Path, file_format: str | None) -> None:
-    into_folder = plan.is_batch or out.is_dir() or not out.suffix
-    plan.jobs.append(Job(source, out / _result_name(source, file_format) if into_folder else out))
+def _add_file(plan: Plan, source: Path | Remote, out: Path | Remote, file_format: str | None, name: str = "") -> None:
+    into_folder = plan.is_batch or is_folder(out) or not out.suffix
+    plan.jobs.append(Job(source, out / (name or _result_name(source, file_format)) if into_folder else out))
 
 
-def _result_name(source: Path, file_format: str | None) -> str:
+def _result_name(source: Path | Remote, file_format: str | None) -> str:
     if is_score(source) or is_levels(source):
         return source.with_suffix(f".{file_format or 'wav'}").name
     return target_name(source, file_format)
 
 
-def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, played: list) -> None:
+def _add_folder(plan: Plan, folder: Path | Remote, out: Path | Remote, file_format: str | None, played: list) -> None:
     n_before = len(plan.jobs) + len(plan.failed)
-    inside = Path(os.path.realpath(out))
-    own = None if inside == Path(os.path.realpath(folder)) else inside
-    for path in _walked(folder, own, plan):
+    own = None if real(out) == real(folder) else real(out)
+    walked = STORE.walked(folder) if isinstance(folder, Remote) else _walked(folder, own, plan)
+    for path in walked:
         if path.name.startswith("."):
             if is_audio(path):
                 plan.skipped.append(_skip(path, "hidden"))
         elif any(kind(path) for kind in played):
             if (reason := _unreadable(path)) is not None:
                 plan.failed.append({"file": str(path), "error": f"cannot read {path}: {reason}"})
-            elif own and own in Path(os.path.realpath(path)).parents:
+            elif own and own in real(path).parents:
                 plan.skipped.append(_skip(path, "leads into OUT"))
             else:
                 within = path.relative_to(folder).parent
@@ -166,31 +181,33 @@ def _add_folder(plan: Plan, folder: Path, out: Path, file_format: str | None, pl
         )
 
 
-def _skip(path: Path, reason: str) -> dict[str, str]:
+def _skip(path: Path | Remote, reason: str) -> dict[str, str]:
     return {"file": str(path), "reason": reason}
 
 
-def _walked(folder: Path, own: Path | None, plan: Plan) -> Iterator[Path]:
+def _walked(folder: Path, own: Path | Remote | None, plan: Plan) -> Iterator[Path]:
     """All that lies in a folder and its sub-folders, but for what lies in `own`; folders with a sound's name too."""
 
     def closed(error: OSError) -> None:
         plan.failed.append({"file": str(error.filename), "error": f"cannot read {error.filename}: {error.strerror}"})
 
-    for place, folders, files in os.walk(folder, onerror=closed):
+    for parent, folders, files in os.walk(folder, onerror=closed):
         folders.sort()
         for name in [*folders]:
-            path = Path(place, name)
+            path = Path(parent, name)
             if path.is_symlink():
                 plan.skipped.append(_skip(path, "a link to a folder"))
             elif own and Path(os.path.realpath(path)) == own:
                 folders.remove(name)
             elif is_audio(path) and not name.startswith("."):
                 yield path
-        yield from (Path(place, name) for name in sorted(files))
+        yield from (Path(parent, name) for name in sorted(files))
 
 
-def _unreadable(path: Path) -> str | None:
+def _unreadable(path: Path | Remote) -> str | None:
     """Why something with a sound's name is no file that can be read; None where it is one."""
+    if isinstance(path, Remote):
+        return None
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -200,12 +217,14 @@ def _unreadable(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else "it is a pipe or a device, no ordinary file"
 
 
-def _real_places() -> Callable[[Path], str]:
+def _real_places() -> Callable[[Path | Remote], str]:
     """``os.path.realpath`` that asks of each folder once: of a hundred thousand files it is most of the time."""
     folders = cache(os.path.realpath)
 
-    def real_place(path: Path) -> str:
+    def real_place(path: Path | Remote) -> str:
         name = str(path)
+        if isinstance(path, Remote):
+            return name
         if os.path.islink(name) or path.name in ("", ".."):
             return os.path.realpath(name)
         return os.path.join(folders(os.path.dirname(name) or "."), path.name)
@@ -217,7 +236,7 @@ def _refuse_collisions(plan: Plan) -> None:
     """A source or an earlier rendering must not be written over."""
     real_place = _real_places()
     sources = {real_place(job.source) for job in plan.jobs}
-    taken: dict[str, Path] = {}
+    taken: dict[str, Path | Remote] = {}
     kept = []
     for job in plan.jobs:
         place = real_place(job.target)

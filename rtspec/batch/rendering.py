@@ -17,11 +17,12 @@ from ..chain.faults import Faults, faults_of
 from ..control.automation import Automation, read_automation
 from ..control.controlled import instruments
 from ..control.midi.files import endings, read_midi_file
-from ..errors import InvalidValue
+from ..errors import AudioFileError, InvalidValue
 from .hearing import SensorFile, opened_sensor, remarks_of
 from .mastering import Mastering
 from .recipe import Recipe
 from .records import Record
+from .remote import Remote, place, staged
 from .sources import hear_levels, opened, tour
 
 Advance = Callable[[int, int], None]
@@ -34,6 +35,8 @@ _PICTURED_S = 60
 _SHORTEST = 1024
 """Samples of a chunk at least: more than channels, and a block."""
 _SILENT = 1e-4
+_PADDING_S = 0.2
+"""What a lossy format may add."""
 
 
 class Renderer:
@@ -52,12 +55,23 @@ class Renderer:
 
     def render(
         self,
-        source: Path,
-        target: Path,
+        source: Path | Remote,
+        target: Path | Remote,
         advance: Advance = lambda done, total: None,
-        picture: Path | None = None,
+        picture: Path | Remote | None = None,
     ) -> Record:
         """Render one file, and draw it where that is asked for: to the target's name with .png, or `picture`."""
+        drawn = (picture or target.with_suffix(".png")) if self.recipe.picture else None
+        with staged(source, target, drawn) as (read, made, wanted):
+            record = self._render(read, made, advance, wanted)
+            if isinstance(target, Remote):
+                _check_whole(made, record)
+            if isinstance(drawn, Remote) and record.picture:
+                record.picture = str(drawn.with_name(Path(record.picture).name))
+        record.input, record.output = str(source), str(target)
+        return record
+
+    def _render(self, source: Path, target: Path, advance: Advance, picture: Path | None) -> Record:
         r = self.recipe
         if is_levels(source) or self._hears_levels:
             hear_levels(self.board.flat(), str(source) if is_levels(source) else None)
@@ -68,8 +82,8 @@ class Renderer:
             )
         options = {"bit_depth": r.bit_depth, "salvage": r.salvage, "sensor": r.sensor}
         record = render_file(self.board, source, target, self._automation, advance=advance, **options)
-        if r.picture:
-            record.picture = str(_draw(source, target, picture or target.with_suffix(".png"), record))
+        if picture is not None:
+            record.picture = str(_draw(source, target, picture, record))
         return record
 
 
@@ -90,9 +104,9 @@ def render(
     ----------
     plugins : Pedalboard, processor, native pedalboard plugin or list of these
         The chain.
-    source : path
+    source : path or URL
         A sound file; or a MIDI file, where an instrument is in the chain.
-    target : path
+    target : path or URL
         The new file's format follows from its name; it appears when it is whole, and replaces one of its name.
     automation : path, optional
         A CSV, JSON or MIDI file that says what moves when (:mod:`rtspec.control.automation`). The parameters have
@@ -118,7 +132,7 @@ def render(
     """
     moved, mapped, heard = (None if path is None else os.fspath(path) for path in (automation, midi_map, sensor))
     recipe = Recipe(automation=moved, midi_map=mapped, bit_depth=bit_depth, salvage=salvage, sensor=heard)
-    return Renderer(recipe, as_board(plugins)).render(Path(source), Path(target))
+    return Renderer(recipe, as_board(plugins)).render(place(source), place(target))
 
 
 def render_file(
@@ -296,6 +310,14 @@ def _score(source: Path, board: Pedalboard, midi_map) -> Automation:
     played = read_automation(source, board, midi_map)
     end = read_midi_file(source).seconds
     return replace(played, messages=[*played.messages, *endings(end)])
+
+
+def _check_whole(made: Path, record: Record) -> None:
+    """What is to leave this machine can be read, and is as long as what was rendered."""
+    with Reader(made) as reader:
+        seconds = reader.n_samples / reader.sample_rate
+    if abs(seconds - record.seconds) > _PADDING_S:
+        raise AudioFileError(f"{made} has {seconds:.2f} s of {record.seconds:.2f} s; it is not put, render it again")
 
 
 def _keep_private(source: Path, target: Path) -> None:

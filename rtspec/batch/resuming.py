@@ -1,9 +1,11 @@
 """What of a plan is done already: by a ledger where the file is in one, else by what is newer than its source."""
 
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..storage import tidy
+from .remote import STORE, Remote
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -33,14 +35,22 @@ def leave_out_done(plan: "Plan", ledger: "Ledger | None" = None, everything: boo
 
 
 def _is_newer(job: "Job") -> bool:
+    made, read = _modified(job.target), _modified(job.source)
+    return bool(made and read and made[0] > 0 and made[1] >= read[1])
+
+
+def _modified(path: "Path | Remote") -> tuple[int, float] | None:
+    """Size and time of change in seconds of an ordinary file; None where none is."""
+    if isinstance(path, Remote):
+        return STORE.modified(path)
     try:
-        made, read = job.target.stat(), job.source.stat()
+        found = path.stat()
     except OSError:
-        return False
-    return stat.S_ISREG(made.st_mode) and made.st_size > 0 and made.st_mtime_ns >= read.st_mtime_ns
+        return None
+    return (found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else None
 
 
 def tidy_targets(jobs: "list[Job]") -> None:
     """Remove what killed processes left unfinished beside the targets."""
-    for folder in {job.target.parent for job in jobs}:
+    for folder in {job.target.parent for job in jobs if isinstance(job.target, Path)}:
         tidy(folder)

@@ -31,13 +31,16 @@ class Worker:
         Whether it is the one that says that kernels are being compiled.
     is_watched : bool
         Whether it tells how far it is within a file.
+    folder : str, optional
+        Where it works: what the recipe names is relative to it.
     """
 
-    def __init__(self, recipe: dict[str, Any], tells: bool, is_watched: bool):
+    def __init__(self, recipe: dict[str, Any], tells: bool, is_watched: bool, folder: str | None = None):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rtspec.batch.worker"],
             env=environment,
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -54,8 +57,13 @@ class Worker:
             kind = getattr(errors, answer.get("kind", ""), RtspecError)
             raise kind(answer.get("fatal") or f"a worker process {self.fate}; render one file alone to see why")
 
-    def render(self, job: Job, advance: Callable[[int, int], None]) -> dict[str, Any]:
+    def render(self, names: dict[str, str], advance: Callable[[int, int], None]) -> dict[str, Any]:
         """Have one file rendered: {"record": ...}, {"error": ...}, or {"ended": ...} where the process was ended.
+
+        Parameters
+        ----------
+        names : dict
+            A job's files, as :func:`named` gives them.
 
         Raises
         ------
@@ -63,7 +71,7 @@ class Worker:
             The recipe cannot be made.
         """
         self._get_ready()
-        self._write({name: str(path) for name, path in vars(job).items() if path is not None})
+        self._write(names)
         while True:
             answer = self._read()
             if "advance" in answer:
@@ -71,7 +79,7 @@ class Worker:
             elif answer:
                 return answer
             else:
-                return {"ended": f"{job.source}: the process that rendered it {self.fate}; nothing is written"}
+                return {"ended": f"{names['source']}: the process that rendered it {self.fate}; nothing is written"}
 
     @property
     def is_alive(self) -> bool:
@@ -106,6 +114,11 @@ class Worker:
     def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline()  # type: ignore[union-attr]
         return json.loads(line) if line.endswith("\n") else {}
+
+
+def named(job: Job, name: Callable[[Any], str] = str) -> dict[str, str]:
+    """A job's files by what they are, "source", "target" and perhaps "picture", as they are called elsewhere."""
+    return {what: name(path) for what, path in vars(job).items() if path is not None}
 
 
 class Runner:
@@ -167,7 +180,7 @@ class Runner:
         what: Any = None
         for _ in range(self._attempts):
             answer = self._worker(number).render(
-                self._jobs[i], lambda done, total: self._events.put(("advance", i, (done, total)))
+                named(self._jobs[i]), lambda done, total: self._events.put(("advance", i, (done, total)))
             )
             kind, what = next(iter(answer.items()))
             if kind != "ended":

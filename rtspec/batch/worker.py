@@ -11,8 +11,9 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import IO, Any
+
+from .remote import place
 
 PROGRESS = 16
 """Steps of progress that a file tells at most."""
@@ -75,8 +76,8 @@ def _serve(renderer, job: dict[str, str], talk: IO[str], is_watched: bool) -> No
             _say(talk, advance=[done, total])
 
     try:
-        picture = Path(job["picture"]) if "picture" in job else None
-        record = renderer.render(Path(job["source"]), Path(job["target"]), advance, picture)
+        picture = place(job["picture"]) if "picture" in job else None
+        record = renderer.render(place(job["source"]), place(job["target"]), advance, picture)
     except Exception as error:
         text = _text(error)
         _say(talk, error=text if job["source"] in text else f"cannot render {job['source']}: {text}")

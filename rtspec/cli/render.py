@@ -26,9 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         metavar="IN",
         nargs="+",
-        help="sound or .mid files, folders, patterns in quotes, a sensor's levels (.csv, .jsonl, .npy), or - for stdin",
+        help="sound or .mid files, folders, patterns in quotes, a sensor's levels (.csv, .jsonl, .npy), URLs of these"
+        " (s3://, gs://), @list.txt with one a line, or - for stdin",
     )
-    parser.add_argument("target", metavar="OUT", help="a file whose name tells the format, a folder, or - for stdout")
+    parser.add_argument(
+        "target", metavar="OUT", help="a file whose name tells the format, a folder, a URL, or - for stdout"
+    )
     add_chain_arguments(parser)
     parser.add_argument(
         "--automation", metavar="FILE", help="what changes when: .csv or .json of time_s, name, value; or a .mid file"
@@ -39,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="files at a time, each in its own process")
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers render: tcp://HOST:PORT"
+    )
     parser.add_argument(
         "--shard", type=_share, default=(1, 1), metavar="K/N", help="the K-th of N shares of all files, on any machine"
     )
@@ -68,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
             return _tell(args, report, 1)
     if is_batch(args.source):
         return _batch(args)
+    if args.cluster is not None:
+        raise InvalidValue(f"--cluster shares out many files, and {args.source[0]} is one; leave it out")
     plan = make_plan(args.source, args.target, args.format, args.resume, shard=args.shard)
     report = Report(resumed=plan.resumed)
     for job in plan.jobs:
@@ -87,10 +95,8 @@ def _folders_hold(args: argparse.Namespace) -> dict[str, bool]:
 
 def _batch(args: argparse.Namespace) -> int:
     """Many files in processes of their own."""
-    from ..batch.runner import Runner
-
     recipe = _recipe(args)
-    with Runner(recipe.as_dict(), args.jobs, is_watched(args.json), attempts=2) as runner:
+    with _runner(args, recipe) as runner:
         from ..batch.ledger import Ledger, fingerprint  # while the workers start
         from ..batch.resuming import leave_out_done, tidy_targets
 
@@ -109,6 +115,19 @@ def _batch(args: argparse.Namespace) -> int:
     if n_files == 1 and report.failed and not args.json:
         raise RtspecError(report.failed[0]["error"])
     return _tell(args, report, n_files, status)
+
+
+def _runner(args: argparse.Namespace, recipe: Recipe):
+    """Who renders: processes of this machine, or those of a cluster."""
+    if args.cluster is None:
+        from ..batch.runner import Runner
+
+        return Runner(recipe.as_dict(), args.jobs, is_watched(args.json), attempts=2)
+    if args.jobs > 1:
+        raise InvalidValue(f"--jobs {args.jobs} is of this machine and --cluster of others; leave one of them out")
+    from ..batch.cluster import ClusterRunner
+
+    return ClusterRunner(recipe.as_dict(), args.cluster, attempts=2)
 
 
 def _alone(args: argparse.Namespace, job: Job) -> Record:
