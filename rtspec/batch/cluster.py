@@ -176,20 +176,22 @@ class ClusterRunner:
             raise DeviceError(f"the cluster at {self._address} is gone; the same command goes on when it is back")
 
     def _outcome(self, future: Any, job: Job) -> tuple[str, Any]:
-        if future.status != "finished":
-            self._check()
-            error = future.exception() if future.status == "error" else None
-            if type(error).__name__ == "KilledWorker":
-                return "killed", f"{job.source}: the workers that had it were killed; nothing is written"
-            if error is None:
-                raise DeviceError(f"the cluster at {self._address} has dropped a file; the same command goes on")
-            raise RtspecError(f"the workers at {self._address} cannot render: {type(error).__name__}: {error}")
-        kind, what = next(iter(future.result().items()))
+        try:
+            kind, what = next(iter(future.result(timeout=CONNECT_S).items()))
+        except Exception as error:
+            return self._failure(error, job)
         if kind == "fatal":
             raise RtspecError(what)
         if kind == "record":
             what |= {"input": str(job.source), "output": str(job.target)}
         return kind, what
+
+    def _failure(self, error: Exception, job: Job) -> tuple[str, str]:
+        """A file whose workers were killed, or one with what it had to tell, is another's; else nobody can render."""
+        self._check()
+        if type(error).__name__ in ("KilledWorker", "FutureCancelledError", "CancelledError", "TimeoutError"):
+            return "killed", f"{job.source}: the workers that had it were killed ({type(error).__name__})"
+        raise RtspecError(f"the workers at {self._address} cannot render: {type(error).__name__}: {error}") from error
 
     def __enter__(self) -> "ClusterRunner":
         return self
