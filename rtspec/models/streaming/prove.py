@@ -13,6 +13,7 @@ from .load import Inputs
 from .refuse import NotStreamable, differs, does_not_load, whole_periods_only
 from .rewrite import watched
 from .rewritten import Rewritten
+from .rules.registry import attribute
 from .run import StreamingRun, random_clip, run_offline
 from .trials import with_outputs
 
@@ -56,6 +57,33 @@ def prove(
         if _differ_in_all(original, run, clips):
             node = _first_that_differs(original, offline, inputs, clips, states, made.stream.attention_frames)
             raise _refusal(original, inputs, made, run, node)
+    if lengths == "any":
+        _pools_miss_no_frame(original, offline, inputs, made)
+
+
+def _pools_miss_no_frame(original: ModelProto, offline: ModelProto, inputs: Inputs, made: Rewritten) -> None:
+    """Refuse a greatest of a window that the stream would take of fewer frames, at the end of a clip that is no whole
+    number of periods: noise seldom shows that, since the greatest mostly lies among the others. Lengths tell."""
+    pooled = {node.input[0] for node in offline.graph.node if node.op_type == "MaxPool" and _pools_time(node, made)}
+    if made.period() == 1 or not inputs.dynamic or not pooled:
+        return
+    flows = made.stream.flows
+    flowing = [name for node in offline.graph.node for name in node.output if name in flows]
+    watching, least = with_outputs(offline, flowing), _prime_after(PRIMES[0] + made.reach())
+    for n_frames in range(least, least + min(made.period(), PRIMES[0])):
+        if _runs(original, inputs, n_frames) is not None:
+            continue
+        found = run_offline(watching, _clip(original, inputs, n_frames, 0))
+        wrong = {name for name in flowing if found[name].shape[flows[name].axis] != flows[name].clock.length(n_frames)}
+        if wrong & pooled:
+            node = next(node for node in offline.graph.node if wrong.intersection(node.output))
+            raise whole_periods_only(node, made.period())
+
+
+def _pools_time(node: NodeProto, made: Rewritten) -> bool:
+    """Whether a pool's window holds several frames."""
+    flow = made.stream.flows.get(node.input[0])
+    return flow is not None and flow.axis >= 2 and attribute(node, "kernel_shape")[flow.axis - 2] > 1
 
 
 def _runs_at_all(run: StreamingRun, original: ModelProto, inputs: Inputs, made: Rewritten, offline: ModelProto) -> None:
