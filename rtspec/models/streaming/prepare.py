@@ -1,6 +1,7 @@
-"""What is done to an offline model before the walk: one operator set for all rules, and conditions that are known."""
+"""What is done to an offline model before the walk: one operator set for all rules, conditions and sizes that are
+known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from .transforms import with_convolutions
 # Rules know operators from this set on.
 RULES_OPSET = 11
 BRANCHING = ("If", "Loop", "SequenceMap")
+PICKING, MEASURING = ("Slice", "Gather", "Split"), ("Shape", "Size")
 
 
 def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
@@ -24,6 +26,7 @@ def prepare(offline: ModelProto, inputs: Inputs) -> ModelProto:
     model = with_quantisers(converted(offline, RULES_OPSET))
     if any(n.op_type == "If" for n in model.graph.node):
         model = without_known_conditions(model, inputs)
+    model = without_measured_pieces(model, inputs)
     return with_convolutions(model, inputs)
 
 
@@ -45,6 +48,45 @@ def without_known_conditions(model: ModelProto, inputs: Inputs) -> ModelProto:
     folded.graph.ClearField("node")
     folded.graph.node.extend(done)
     return folded
+
+
+def without_measured_pieces(model: ModelProto, inputs: Inputs) -> ModelProto:
+    """Sizes of pieces of the clip become numbers where two lengths of the clip give the same, and pieces that nothing
+    else reads go: `torch.zeros_like(x[:, :1])` asks for no frame."""
+    pieces = {name for node in model.graph.node if node.op_type in PICKING for name in node.output}
+    wanted = [node for node in model.graph.node if node.op_type in MEASURING and node.input[0] in pieces]
+    if not wanted:
+        return model
+    lengths = (inputs.shapes, inputs.longer()) if inputs.dynamic else (inputs.shapes,)
+    both = [Shapes(model, shapes, inputs.time_axes) for shapes in lengths]
+    known: dict[str, np.ndarray] = {}
+    for node in model.graph.node:
+        if not _measured(node, both):
+            break
+        if node in wanted:
+            values = [np.asarray(shapes.constant(node.output[0])) for shapes in both]
+            known |= {node.output[0]: values[0]} if all(np.array_equal(values[0], each) for each in values) else {}
+    return _with_numbers(model, known)
+
+
+def _with_numbers(model: ModelProto, known: Mapping[str, np.ndarray]) -> ModelProto:
+    """The model with numbers in the place of nodes, by their outputs, and without what was made for these alone."""
+    nodes = [
+        _constant(onnx.numpy_helper.from_array(known[node.output[0]]), node.output[0], node.name)
+        if node.output and node.output[0] in known
+        else node
+        for node in model.graph.node
+    ]
+    asked = {name for node in model.graph.node if node.output and node.output[0] in known for name in node.input}
+    while asked:
+        read = {name for node in nodes for name in node.input} | {value.name for value in model.graph.output}
+        dead = [node for node in nodes if asked.intersection(node.output) and not read.intersection(node.output)]
+        nodes, asked = [node for node in nodes if node not in dead], {name for node in dead for name in node.input}
+    made = ModelProto()
+    made.CopyFrom(model)
+    made.graph.ClearField("node")
+    made.graph.node.extend(nodes)
+    return made
 
 
 def _measured(node: NodeProto, both: Iterable[Shapes]) -> bool:
@@ -83,8 +125,8 @@ def _inlined(node: NodeProto, branch: GraphProto) -> list[NodeProto]:
     return made
 
 
-def _constant(tensor: onnx.TensorProto, name: str) -> NodeProto:
-    return helper.make_node("Constant", [], [name], name=name, value=tensor)
+def _constant(tensor: onnx.TensorProto, output: str, name: str = "") -> NodeProto:
+    return helper.make_node("Constant", [], [output], name=name or output, value=tensor)
 
 
 def rename(node: NodeProto, names: dict[str, str]) -> None:

@@ -114,3 +114,21 @@ def test_a_pool_that_would_miss_a_frame_of_an_odd_clip_is_refused(pads: list[int
     for n_frames in range(40, 50, 2):
         clip = random_clip(model, inputs_of(model, None, None), n_frames, np.random.default_rng(2))
         assert difference(run_offline(model, clip)["y"], run.clip(clip, 6)["y"])[0] <= 1e-5
+
+
+def test_a_piece_of_the_clip_that_is_only_measured_asks_for_no_frame():
+    # torch.cat([torch.zeros_like(x[:, :, :1]), x[:, :, :-1]], 2) as torch's older exporter writes it.
+    nodes = [
+        node("Slice", "x zero one two", "first"),
+        node("Slice", "first zero one zero", "again"),
+        node("Shape", "again", "size"),
+        node("ConstantOfShape", "size", "nothing"),
+        node("Slice", "x zero last two", "rest"),
+        node("Concat", "nothing rest", "late", axis=2),
+        node("Conv", "late k b", "y"),
+    ]
+    numbers = {name: np.array([value]) for name, value in (("zero", 0), ("one", 1), ("two", 2), ("last", -1))}
+    assert_streams(model_of(nodes, **numbers), 1)
+    kept = [*nodes[:-2], node("Concat", "first rest", "late", axis=2), nodes[-1]]
+    with pytest.raises(NotStreamable, match=r'"first" \(Slice\) keeps 1 of'):
+        make_streaming(model_of(kept, **numbers), {"x": 2})
