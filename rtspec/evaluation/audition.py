@@ -57,7 +57,8 @@ def heard(path: str, sample_rate: int | None = None) -> dict[str, Any]:
 def _played(processor: Any, sound: np.ndarray, rate: int) -> np.ndarray:
     """The sound as it comes out live: with its latency in front, which a call in pieces leaves out."""
     processor.reset()
-    made = np.asarray(processor.process(sound, rate, reset=False), np.float32).reshape(-1)
+    heard = np.repeat(sound[None], processor.manifest.audio_channels, 0)
+    made = np.asarray(processor.process(heard, rate, reset=False), np.float32)[0]
     return np.concatenate([np.zeros(sound.size - made.size, np.float32), made])
 
 

@@ -1,4 +1,5 @@
-"""Lanes (the channels of a sound) through one call of their model: its weights are read once for all.
+"""Lanes (the channels of a sound) through one call of their model: its weights are read once for all, or it hears them
+together.
 
 A heavy model waits for its weights, 5 MB of them at each frame: a second lane in the same call costs next to nothing.
 Whether lanes go together follows from the model and their number alone, never from the driver or a measurement: so live
@@ -12,6 +13,7 @@ import numpy as np
 from ..buffers.memory import address, aligned_copy, memmove
 from ..buffers.record import Record
 from ..buffers.step import Row, Stage, call_step, step
+from ..errors import ModelError
 from .session import ModelStage
 
 JOINT = Record(
@@ -52,7 +54,7 @@ def joined(lanes: Sequence[Lane]) -> tuple[list[list[Row]], list[Stage]]:
         To be run one after the other: one a lane where nothing is joined, else one for all.
     stages : list of Stage
     """
-    places = [i for i in range(len(lanes[0][0])) if _joins([rows[i] for rows, _ in lanes])] if len(lanes) > 1 else []
+    places = [i for i in range(len(lanes[0][0])) if _joins([rows[i] for rows, _ in lanes])]
     stages = [stage for _, inner in lanes for stage in inner]
     if not places:
         return [rows for rows, _ in lanes], stages
@@ -71,15 +73,30 @@ def joined(lanes: Sequence[Lane]) -> tuple[list[list[Row]], list[Stage]]:
 
 
 def _joins(rows: Sequence[Row]) -> bool:
-    """Whether these rows, one of each lane, are calls of one model that serves several lanes at once."""
+    """Whether these rows, one of each lane, are calls of one model that serves several lanes at once, or hears them."""
     stages = [row.held[0] for row in rows]
-    return all(isinstance(stage, ModelStage) and stage.joins(stages[0]) for stage in stages)
+    if not all(isinstance(stage, ModelStage) for stage in stages):
+        return False
+    if stages[0].manifest.audio_channels > 1:
+        return _hears_all(stages)
+    return len(stages) > 1 and all(stage.joins(stages[0]) for stage in stages)
+
+
+def _hears_all(stages: Sequence[ModelStage]) -> bool:
+    """Whether there are as many lanes as the model hears together; ModelError where not."""
+    m, wanted = stages[0].manifest, stages[0].manifest.audio_channels
+    if len(stages) != wanted:
+        raise ModelError(
+            f"{m.name} hears {wanted} channels together; the sound has {len(stages)}: give it {wanted}, as in "
+            f"np.stack([sound] * {wanted}) or ffmpeg -i in.wav -ac {wanted} out.wav"
+        )
+    return True
 
 
 def _together(rows: Sequence[Row]) -> tuple[Row, ModelStage]:
     """The joint call as a row, and the model's stage for all lanes."""
     alone = [row.held[0] for row in rows]
-    stage = alone[0].together(alone)
+    stage = alone[0] if alone[0].manifest.audio_channels > 1 else alone[0].together(alone)
     model_in, model_out = stage.tensors
     joint = Stage(
         run_joint,

@@ -124,6 +124,8 @@ def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> P
         Fields of :class:`~rtspec.models.manifest.Manifest`. States, delay, flush, rate and valid input come from
         :func:`make_streaming` where it made the model; a manifest inside the model gives the fields not given here.
         `input` and `output` may be lists of ports: see :func:`with_ports`, by which they become one spectrum each.
+        A network that hears left and right together names their axis "audio" in both layouts, or "audio*channels"
+        where real and imaginary parts are stacked with them: see :func:`with_audio_first`.
 
     Returns
     -------
@@ -141,9 +143,10 @@ def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> P
     ...     input={"name": "x", "representation": "magnitude"},
     ...     output={"name": "y", "representation": "gain"})  # doctest: +SKIP
     """
+    from .compose.audio import ports_with_audio
     from .compose.ports import one_spectrum
 
-    proto, manifest = one_spectrum(_proto(model), manifest)
+    proto, manifest = ports_with_audio(*one_spectrum(_proto(model), manifest))
     checked = _checked(proto, with_stream({**_old_manifest(proto), **manifest}, stream_metadata(proto)))
     _set_metadata(proto, checked.manifest)
     target = Path(path)

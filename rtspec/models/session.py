@@ -115,7 +115,7 @@ class ModelStage(Stage):
     def row(self, x: np.ndarray | int, y: np.ndarray | int) -> Row:
         """This stage as a row of a table.
 
-        Both are float32 of :attr:`input_shape` and :attr:`output_shape`.
+        Both are float32 of :attr:`input_shape` and :attr:`output_shape`, times the channels that are heard together.
 
         Raises
         ------
@@ -124,6 +124,7 @@ class ModelStage(Stage):
             foreign file says of its sizes ends here.
         """
         for side, place, shape in (("takes", x, self.input_shape), ("gives", y, self.output_shape)):
+            shape = (self.manifest.audio_channels, *shape) if self.manifest.audio_channels > 1 else shape
             if not isinstance(place, np.ndarray) or place.nbytes < 4 * prod(shape):
                 room = place.nbytes // 4 if isinstance(place, np.ndarray) else 0
                 raise ModelError(

@@ -19,7 +19,15 @@ from .ort_sessions import SessionPath, open_session
 from .packages import PackagedModel
 from .run_call import constant_copy
 from .run_kernels import APPEND_COLUMNS, LANE_STATE_COLUMNS, MESSAGE_BYTES
-from .stage_shapes import check_output, check_rate, check_room, check_state, control_arrays, input_shape
+from .stage_shapes import (
+    check_heard_together,
+    check_output,
+    check_rate,
+    check_room,
+    check_state,
+    control_arrays,
+    input_shape,
+)
 
 
 class StageParts:
@@ -41,6 +49,7 @@ class StageParts:
         self._taken = shape = input_shape(model, n_bins)
         self.period = model.call_frames
         check_rate(m)
+        check_heard_together(m, self.period)
         self.controls = controls or control_arrays(m, model.inputs)
         check_room(m.name, [(shape, "float32"), *((s.shape, s.dtype) for s in m.states)])
         known = {m.valid_input: np.ones(self.period, np.float32)} if m.valid_input else {}

@@ -31,7 +31,12 @@ def input_shape(model: PackagedModel, n_bins: int | None = None) -> tuple[int, .
         raise ModelError(f"n_bins={n_bins} does not fit {m.name}, which takes {fixed}; use the plan of its manifest")
     if "bins" in m.input.layout and (fixed or n_bins) is None:
         raise ModelError(f"{m.name} takes any number of bins; give n_bins, as in n_bins={1025}")
-    usual = {"batch": 1, "channels": m.input.n_channels, "bins": fixed or n_bins or 1, "time": model.call_frames}
+    usual = {
+        "batch": m.audio_channels,
+        "channels": m.input.n_channels,
+        "bins": fixed or n_bins or 1,
+        "time": model.call_frames,
+    }
     dtype, sizes = model.inputs.tensors[m.input.name]
     made = model.outputs.tensors[m.output.name][0]
     if (dtype, made) != ("float32", "float32"):
@@ -67,6 +72,14 @@ def check_rate(m: Manifest) -> None:
         )
 
 
+def check_heard_together(m: Manifest, call_frames: int) -> None:
+    if m.audio_channels > 1 and call_frames > 1:
+        raise ModelError(
+            f"{m.name} hears {m.audio_channels} channels together and takes {call_frames} frames a call; a stage gives "
+            "such a model one: run it with FrameModel"
+        )
+
+
 def check_room(name: str, wanted: Sequence[tuple[tuple[int, ...], str]]) -> None:
     """Refuse tensors that take more than :data:`LARGEST_BYTES` together."""
     total = sum(prod(shape) * np.dtype(dtype).itemsize for shape, dtype in wanted)
@@ -88,11 +101,11 @@ def check_output(m: Manifest, taken: tuple[int, ...], shape: tuple[int, ...]) ->
     source = dict(zip(m.input.layout, taken, strict=True))
     sizes = dict(zip(m.output.layout, shape, strict=True))
     bins = _output_bins(m, source.get("bins"))
-    wrong = sizes.get("time") != source.get("time") or sizes.get("batch", 1) != 1
+    wrong = sizes.get("time") != source.get("time") or sizes.get("batch", 1) != m.audio_channels
     if wrong or (bins is not None and sizes.get("bins", 1) != bins):
         raise ModelError(
             f'{m.name}: output "{m.output.name}" has shape {list(shape)}; it must hold as many frames and bins as '
-            f"the input's {list(taken)}, in one batch"
+            f"the input's {list(taken)}, in a batch of {m.audio_channels}"
         )
     channels = sizes.get("channels", 1)
     if m.output.representation != "tensor" and channels != m.output.n_channels:

@@ -97,7 +97,7 @@ def _package_choices(model: ModelProto) -> tuple[dict[str, int], dict[str, np.nd
 def _open_sizes(packaged: "package_manifest.Manifest", taken: "package_manifest.Signature") -> dict[str, int]:
     """Sizes of the input's axes that the graph leaves open, whatever it calls them; "?" where it does not name them."""
     port = packaged.input
-    usual = {"batch": 1, "channels": port.n_channels}
+    usual = {"batch": packaged.audio_channels, "channels": port.n_channels}
     if port.representation not in ("bands", "tensor"):
         usual["bins"] = port.frame_layout.used((packaged.n_fft or DEFAULT_N_FFT) // 2 + 1)
     elif port.bands is not None:

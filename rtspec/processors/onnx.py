@@ -110,13 +110,13 @@ class OnnxProcessor(FrameProcessor):
 
     def make_lane(self, plan: FramePlan, hop_in: np.ndarray, hop_out: np.ndarray) -> Lane:
         """From a hop to a hop, both float32 of shape (hop,)."""
-        way = Way(plan, self.manifest.input, self.manifest.output)
+        way = Way(plan, self.manifest.input, self.manifest.output, self.manifest.audio_channels)
         n_bins = self.manifest.input.frame_layout.used(plan.n_bins)
         model = model_stage(self._model, n_bins, precision=self._precision)
         places = {p.name: model.parameter_address(p.name) for p in self.manifest.controls}
         lay_entry(way, hop_in)
         way.lay(ramp_stage(self.parameters, places, plan.frame_rate_hz), way.features, way.features)
-        way.lay(model, way.features, way.answer)
+        way.lay(model, way.taken, way.given)
         lay_exit(way, model.delay, self._phase if self._rebuilds_phase else None, hop_out)
         return way.lane
 

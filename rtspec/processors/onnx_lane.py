@@ -29,21 +29,30 @@ class Way:
         The model's input and output.
     spectrum, features, answer : ndarray
         What stands in memory: the newest input spectrum, the model's frame, what the model says of it.
+    taken, given : ndarray
+        The whole of what the model reads and writes where it hears several channels together: `features` and `answer`,
+        which are this channel's, and room for those of the others.
     """
 
     plan: FramePlan
     source: Port
     goal: Port
+    audio_channels: int = 1
 
     def __post_init__(self):
         n_bins = self.plan.n_bins
         self.spectrum = aligned(n_bins, np.complex64)
-        self.features = aligned(self.source.n_channels * self.source.frame_layout.used(n_bins))
+        self.taken, self.features = self._shared(self.source.n_channels * self.source.frame_layout.used(n_bins))
         # Beside samples the output's n_bins says how many gains there are; elsewhere it is a part of the spectrum.
         gains = self.goal.n_bins if self.source.representation == "samples" else None
-        self.answer = aligned(gains or self.goal.n_channels * self.goal.frame_layout.used(n_bins))
+        self.given, self.answer = self._shared(gains or self.goal.n_channels * self.goal.frame_layout.used(n_bins))
         self.rows: list[Any] = []
         self.stages: list[Stage] = []
+
+    def _shared(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Room for a frame of every channel, and the part that is this channel's; float32."""
+        whole = aligned(self.audio_channels * size)
+        return whole, whole[:size]
 
     def lay(self, stage: Stage, x: np.ndarray, y: np.ndarray) -> None:
         """The next stage. It reads at `x` and writes at `y`, of the shapes and dtypes that the stage says."""

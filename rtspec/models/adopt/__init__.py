@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidValue, ModelError
+from ..compose.audio import names_audio, with_audio_first, words
 from ..compose.ports import one_spectrum
 from ..manifest import COMPLEX, METADATA_KEY
 from ..packages import package
@@ -19,6 +20,9 @@ from .recipes import Recipe, recipe, recipes, recognised
 from .samples import one_block_a_call, takes_samples
 from .sizes import write_sizes
 from .wholes import whole
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 __all__ = ["Adopted", "Facts", "Proposal", "Recipe", "adopt", "recipes"]
 
@@ -97,6 +101,7 @@ def adopt(
     proto, answers = one_spectrum(proto, {**known, **(answers or {})})
     if metadata(proto, METADATA_KEY) is not None:
         raise ModelError(f'"{file}" is a package already; play it: rtspec live --processor onnx:{file}')
+    proto, answers = _audio_first(proto, answers)
     stream = stream_metadata(proto)
     facts = _without_stream(look(proto, answers.get("input.name"), answers.get("output.name")), stream)
     frames_in_float32(proto, facts)
@@ -114,6 +119,19 @@ def adopt(
         made.found.insert(0, f"like {chosen.title}; {chosen.source}")
         made.found += chosen.notes
     return Adopted(written, chosen.name if chosen else None, made.fields, made.found, made.doubts, figures)
+
+
+def _audio_first(proto: "ModelProto", answers: dict[str, Any]) -> tuple["ModelProto", dict[str, Any]]:
+    """The file with the channels that it hears together as its batch, where a layout names "audio"."""
+    if not any(names_audio(answers.get(f"{side}.layout")) for side in ("input", "output")):
+        return proto, answers
+    facts = look(proto, answers.get("input.name"), answers.get("output.name"))
+    ports = {
+        side: {"name": answers.get(f"{side}.name", name), "layout": words(answers.get(f"{side}.layout", ()))}
+        for side, name in (("input", facts.frames_in), ("output", facts.frames_out))
+    }
+    made, fields = with_audio_first(proto, ports)
+    return made, {**answers, **fields}
 
 
 def _without_stream(facts: Facts, stream: Mapping[str, Any] | None) -> Facts:

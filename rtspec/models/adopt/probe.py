@@ -45,7 +45,7 @@ def _noise(path: str) -> np.ndarray:
     package = load(path)
     m = package.manifest
     n_bins = m.input.bands.n_bands if m.input.bands else m.input.frame_layout.used((m.n_fft or DEFAULT_N_FFT) // 2 + 1)
-    usual = {"batch": 1, "channels": m.input.n_channels, "bins": n_bins, "time": N_FRAMES}
+    usual = {"batch": m.audio_channels, "channels": m.input.n_channels, "bins": n_bins, "time": N_FRAMES}
     sizes = zip(m.input.layout, package.inputs.tensors[m.input.name][1], strict=True)
     shape = [size if isinstance(size, int) and axis != "time" else usual[axis] for axis, size in sizes]
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)

@@ -15,9 +15,9 @@ ASKED = ("sample_rate", "window")
 """What no graph says."""
 RATE_INPUTS = ("sr", "sample_rate", "fs", "sampling_rate")
 STEREO = (
-    '{side} "{name}" holds left and right in one frame for representation="{kind}"; each channel is played by itself: '
-    "export the network for one channel, or around it one that gives the channel twice and takes the mean, as in "
-    "net(x.expand(-1, 2, -1, -1)).mean(1, keepdim=True)"
+    '{side} "{name}" holds left and right in one frame for representation="{kind}"; say so: '
+    '--set input.layout={layout} --set output.layout={layout} (the axis of left and right is "audio"), and give it '
+    "stereo sound"
 )
 
 
@@ -130,7 +130,8 @@ def _representation(made: Proposal, side: str, port: dict[str, Any], sizes: Mapp
     pairs = sizes.get("channels") == 2
     if "representation" in port:
         if pairs and port["representation"] not in (*COMPLEX, "tensor"):
-            raise ModelError(STEREO.format(side=side, name=port["name"], kind=port["representation"]))
+            layout = ",".join("audio" if axis == "channels" else axis for axis in port["layout"])
+            raise ModelError(STEREO.format(side=side, name=port["name"], kind=port["representation"], layout=layout))
         if pairs != (port["representation"] in COMPLEX) and sizes.get("channels") is not None:
             made.doubts.append(f'{side}: representation="{port["representation"]}" with {sizes["channels"]} channels')
         return

@@ -243,6 +243,8 @@ class Manifest:
     overlap_add : str
         "perfect" scales the synthesis window for perfect reconstruction, "plain" takes it as it is.
     input, output : Port
+    audio_channels : int
+        Channels of a sound that one call hears together, along the axis "batch", which is the first of both ports.
     states : tuple of State
     delay_frames : int
         Output frames that precede the first true one.
@@ -281,6 +283,7 @@ class Manifest:
     symmetric: bool = False
     centred: bool = False
     overlap_add: str = "perfect"
+    audio_channels: int = 1
     states: tuple[State, ...] = ()
     delay_frames: int = 0
     look_ahead_frames: int = 0

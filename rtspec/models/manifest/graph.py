@@ -55,7 +55,7 @@ def _check_port(m: Manifest, side: str, port: Port, signature: Signature) -> Non
         fail(f"{side} dtype", dtype, "must be float32", "export the model in float32")
     if len(sizes) != len(port.layout):
         fail(f"{side}.layout", ",".join(port.layout), f"must name the {len(sizes)} axes of {list(sizes)}", "correct it")
-    rule = {"batch": 1, "channels": port.n_channels if port.representation != "tensor" else None}
+    rule = {"batch": m.audio_channels, "channels": port.n_channels if port.representation != "tensor" else None}
     for axis, size in zip(port.layout, sizes, strict=True):
         wanted = rule.get(axis)
         if isinstance(size, int) and wanted is not None and size != wanted:

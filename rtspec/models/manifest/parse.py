@@ -192,6 +192,7 @@ _MANIFEST = record(
     symmetric=flag,
     centred=flag,
     overlap_add=one_of("perfect", "plain"),
+    audio_channels=whole(1, 64),
     states=items(_STATE, most=10_000),
     delay_frames=_FRAMES,
     look_ahead_frames=_FRAMES,

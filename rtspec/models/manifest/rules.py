@@ -165,6 +165,13 @@ def _frames_rule(m: Manifest) -> None:
         fail("period", m.period, f"must be a multiple of rate.in={m.rate.frames_in}", f"try {m.rate.frames_in}")
 
 
+def _audio_rule(m: Manifest) -> None:
+    for side, port in (("input", m.input), ("output", m.output)):
+        if m.audio_channels > 1 and (port.layout[0] != "batch" or port.representation == "tensor"):
+            rule = f'must begin with "batch", the {m.audio_channels} channels that are heard together'
+            fail(f"{side}.layout", ",".join(port.layout), rule, 'try "batch,bins,time", or "audio" for their axis')
+
+
 def _constants_rule(m: Manifest) -> None:
     for k, constant in enumerate(m.constants):
         if len(constant.values) not in (1, prod(constant.shape)):
@@ -184,4 +191,5 @@ RULES = (
     _parameter_rule,
     _constants_rule,
     _frames_rule,
+    _audio_rule,
 )

@@ -58,14 +58,15 @@ def prove(
             node = _first_that_differs(original, offline, inputs, clips, states, made.stream.attention_frames)
             raise _refusal(original, inputs, made, run, node)
     if lengths == "any":
-        _pools_miss_no_frame(original, offline, inputs, made)
+        _lengths_hold(original, offline, inputs, made)
 
 
-def _pools_miss_no_frame(original: ModelProto, offline: ModelProto, inputs: Inputs, made: Rewritten) -> None:
-    """Refuse a greatest of a window that the stream would take of fewer frames, at the end of a clip that is no whole
-    number of periods: noise seldom shows that, since the greatest mostly lies among the others. Lengths tell."""
-    pooled = {node.input[0] for node in offline.graph.node if node.op_type == "MaxPool" and _pools_time(node, made)}
-    if made.period() == 1 or not inputs.dynamic or not pooled:
+def _lengths_hold(original: ModelProto, offline: ModelProto, inputs: Inputs, made: Rewritten) -> None:
+    """Refuse outputs that have another length for some remainder of a period, and a greatest of a window that the
+    stream would take of fewer frames at such an end: noise seldom shows that, since it mostly lies among the others."""
+    judged = {node.input[0] for node in offline.graph.node if node.op_type == "MaxPool" and _pools_time(node, made)}
+    judged |= {value.name for value in offline.graph.output}
+    if made.period() == 1 or not inputs.dynamic:
         return
     flows = made.stream.flows
     flowing = [name for node in offline.graph.node for name in node.output if name in flows]
@@ -75,7 +76,7 @@ def _pools_miss_no_frame(original: ModelProto, offline: ModelProto, inputs: Inpu
             continue
         found = run_offline(watching, _clip(original, inputs, n_frames, 0))
         wrong = {name for name in flowing if found[name].shape[flows[name].axis] != flows[name].clock.length(n_frames)}
-        if wrong & pooled:
+        if wrong & judged:
             node = next(node for node in offline.graph.node if wrong.intersection(node.output))
             raise whole_periods_only(node, made.period())
 

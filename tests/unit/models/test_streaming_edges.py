@@ -132,3 +132,18 @@ def test_a_piece_of_the_clip_that_is_only_measured_asks_for_no_frame():
     kept = [*nodes[:-2], node("Concat", "first rest", "late", axis=2), nodes[-1]]
     with pytest.raises(NotStreamable, match=r'"first" \(Slice\) keeps 1 of'):
         make_streaming(model_of(kept, **numbers), {"x": 2})
+
+
+def test_a_length_that_is_right_for_some_remainders_of_a_period_only_is_refused():
+    nodes = [
+        node("Conv", "x k", "halved", strides=[2], pads=[1, 1]),
+        node("ConvTranspose", "halved u", "doubled", strides=[2]),
+        node("Conv", "doubled k", "y", strides=[3], pads=[1, 0]),
+    ]
+    ones = {"k": np.ones((1, 1, 2), np.float32), "u": np.ones((1, 1, 2), np.float32)}
+    model = graph_of(nodes, [1, 1, "frames"], [1, 1, "out"], **ones)  # 62 frames gave 21, the network 22
+    with pytest.raises(NotStreamable, match=r'"y" \(Conv\).*no multiple of 6; .*--whole-periods'):
+        make_streaming(model)
+    run = StreamingRun(make_streaming(model, lengths="periods"))
+    clip = random_clip(model, inputs_of(model, None, None), 60, np.random.default_rng(2))
+    assert difference(run_offline(model, clip)["y"], run.clip(clip, 12)["y"])[0] <= 1e-5
