@@ -51,7 +51,8 @@ def attention_over_time(node: NodeProto) -> NotStreamable:
     return NotStreamable(
         node,
         "sets all frames against all frames (attention over the whole clip)",
-        "use a convolution, a recurrent layer, or attention within one frame",
+        "let each frame attend to its last k frames only (a mask over time differences, which streams), use a "
+        "convolution or a recurrent layer, or attention within one frame",
     )
 
 
