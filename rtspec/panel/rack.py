@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import count
 from typing import Any
 
 from ..chain.board import Pedalboard
@@ -27,7 +28,7 @@ class Card:
     is_out : bool
         A native plugin that a wire stands for: bypassed.
     inner : list of (str, object)
-        The plugins in it by their places: "c3/0".
+        The plugins in it by their places: "c3/0", which a plugin keeps when a board inside is edited.
     bypass : list of Parameter
         The switches that bypass what is in it; none where a plugin in it, a native one, has no switch.
     """
@@ -39,8 +40,16 @@ class Card:
     bypass: list[Parameter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._places = count()
+        self.look()
+
+    def look(self) -> None:
+        """See what is in it now."""
         plugins = _dissolved(self.plugin)
-        self.inner = [(f"{self.name}/{i}", plugin) for i, plugin in enumerate(plugins)]
+        if [id(plugin) for _, plugin in self.inner] == [id(plugin) for plugin in plugins]:
+            return
+        known = {id(plugin): place for place, plugin in self.inner}
+        self.inner = [(known.get(id(p)) or f"{self.name}/{next(self._places)}", p) for p in plugins]
         found = [p for address, p in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
         self.bypass = found if len(found) == len(self.inner) else []
 
@@ -113,7 +122,8 @@ class Rack:
         for plugin in self._board:
             card = next(out, None) if plugin is None else known.get(id(plugin))
             if plugin is not None:
-                card = self._card(plugin) if card is None or _has_changed(card) else card
+                card = card or self._card(plugin)
+                card.look()
                 card.is_out = False
             if card is not None:
                 found.append(card)
@@ -195,8 +205,3 @@ class Rack:
             return next(i for i, plugin in enumerate(self._board) if plugin is card.plugin)
         wires = [i for i, plugin in enumerate(self._board) if plugin is None]
         return wires[[other for other in self._cards if other.is_out].index(card)]
-
-
-def _has_changed(card: Card) -> bool:
-    """Whether a board inside has been edited since the card was made."""
-    return [id(plugin) for _, plugin in card.inner] != [id(plugin) for plugin in _dissolved(card.plugin)]

@@ -87,7 +87,8 @@ class State:
             cards = rack.cards()
         finally:
             rack.lock.release()
-        return tuple((card.name, card.is_bypassed, version_of(card.plugin)) for card in cards)
+        inner = [tuple((place, version_of(plugin)) for place, plugin in card.inner) for card in cards]
+        return tuple((card.name, card.is_bypassed, within) for card, within in zip(cards, inner, strict=True))
 
     def _chain(self) -> list[dict]:
         self._desk.refresh()

@@ -221,3 +221,22 @@ def test_nothing_flickers_while_thirty_pictures_a_second_are_drawn(stage):
     until(lambda: stage.page.evaluate("rtspec.sound.drawn") > drawn + 30)
     seen = stage.page.evaluate("window.seen")
     assert seen["moved"] < STEADY and seen["replaced"] == 0 and len(seen["gaps"]) > 25, set(seen["where"])
+
+
+@on("board")
+def test_a_card_stays_beneath_the_hand_that_types_while_its_board_is_edited_elsewhere(stage):
+    page, mark = stage.page, "(element) => { element.mine = true; }"
+    before = stage.order()
+    stage.button("Type a value for gain", exact=True).click()
+    field = page.locator(".figure input")
+    page.keyboard.type("-1")
+    field.evaluate(mark)
+    page.locator(".card").evaluate(mark)
+    assert stage.engine.ask("nest")
+    until(lambda: stage.order() != before and page.locator(".card .control .name", has_text="rate").count() == 1)
+    assert field.evaluate("(element) => element.mine && document.activeElement === element")
+    assert page.locator(".card").evaluate("(element) => element.mine")
+    page.keyboard.type("2")
+    page.keyboard.press("Enter")
+    until(lambda: [value for name, value in stage.values().items() if name.endswith("/gain_db")] == [-12.0])
+    assert stage.page.evaluate("document.activeElement.getAttribute('aria-label')") == "gain"

@@ -9,9 +9,9 @@ import numpy as np
 import pedalboard
 
 import rtspec
-from rtspec.control.directory import processor_name
 from rtspec.control.native import native_table
 from rtspec.live import transport
+from rtspec.panel.rack import Card
 from rtspec.processors.catalogue import catalogue, create
 
 RATE, SECONDS = 48000, 4.0
@@ -28,13 +28,14 @@ def noise():
     return np.repeat((0.25 * pink / np.abs(pink).max()).astype(np.float32)[None], 2, axis=0)
 
 
-def play():
+def play(source=None, sensor=None, tape_s=1.0):
     """Serve a panel; answer what each line of standard input asks for: values, sound, chain, statistics, fresh."""
     chain = [rtspec.TimbreSynth("organ", mix=0.5), rtspec.Equalizer(bands="octave")]
-    options = {"sample_rate": RATE, "buffer_size": 256, "measuring": rtspec.Measuring(tape_seconds=1.0)}
+    options = {"sample_rate": RATE, "buffer_size": 256, "measuring": rtspec.Measuring(tape_seconds=tape_s)}
     with rtspec.AudioStream(
         plugins=chain,
-        source=rtspec.Loop(noise()),
+        source=rtspec.Loop(noise() if source is None else source),
+        sensor=sensor,
         devices=rtspec.Devices(reopen=True),
         control=rtspec.Control(panel=True),
         **options,
@@ -59,6 +60,7 @@ CHAINS = {
     "scene": lambda: [rtspec.SceneEqualizer()],
     "inversion": lambda: [rtspec.SpectralInversion()],
     "style": lambda: [rtspec.StyleTransfer("rain")],
+    "board": lambda: [rtspec.Pedalboard([pedalboard.Gain(0), rtspec.Equalizer(bands="octave")])],
     "synth": lambda: [rtspec.TimbreSynth("organ", mix=1.0)],
 }
 
@@ -100,12 +102,18 @@ def wear(stream, name):
     stream.controllers.silence()
     transport.pause(stream._session, False)
     stream.settle(30)
-    return [processor_name(plugin) for plugin in chain]
+    return [Card("", plugin).title for plugin in chain]
 
 
 def feed(stream, number, value):
     """A controller moves, as if by the MIDI port."""
     stream.controllers.midi_map.feed(mido.Message("control_change", control=int(number), value=int(value)))
+
+
+def nest(stream):
+    """Somebody else edits a board in the chain: a plugin before its first."""
+    stream.plugins[0].insert(0, pedalboard.Chorus())
+    return stream.settle(10)
 
 
 def state(stream):
@@ -153,7 +161,29 @@ def sound(stream, seconds=0.2):
     return {**found, "peak_hz": float(hz[np.argmax(power)])}
 
 
-DOES = {"wear": wear, "feed": feed, "state": state, "sound": sound, "every_card": every_card}
+def listen():
+    """As :func:`play`, with sounds that give every kind of processor work: phrases, and a room that a sensor hears."""
+    from panel_phrases import PHRASE_S, phrases, room
+
+    play(phrases(RATE), room(RATE), PHRASE_S)
+
+
+def phrase(stream):
+    """How one phrase sounds now: :func:`panel_phrases.heard`."""
+    from panel_phrases import heard
+
+    return heard(stream).tolist()
+
+
+DOES = {
+    "phrase": phrase,
+    "wear": wear,
+    "feed": feed,
+    "nest": nest,
+    "state": state,
+    "sound": sound,
+    "every_card": every_card,
+}
 
 
 def decibels(power):
@@ -173,4 +203,4 @@ def send():
 
 
 if __name__ == "__main__":
-    {"play": play, "send": send}[sys.argv[1]]()
+    {"play": play, "send": send, "listen": listen}[sys.argv[1]]()

@@ -102,6 +102,18 @@ def by_switch(page, parameter):
     dial(page, parameter).click()
 
 
+def moved(page, hand, parameter, value):
+    """Move a control to somewhere else than `value`."""
+    target = dial(page, parameter)
+    if parameter["curve"] == "switch":
+        hand.press(target)
+    elif parameter["choices"]:
+        hand.choose(target, parameter["choices"][(round(value - parameter["minimum"]) + 1) % len(parameter["choices"])])
+    else:
+        position = page.evaluate("(a) => rtspec.panel.knobs.get(a).position", parameter["address"])
+        hand.turn(target, 1 if position < 0.5 else -1, 1)
+
+
 # Three kinds of hands, each of which does the same --------------------------------------------------------------------
 
 

@@ -18,9 +18,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engine(folder):
+def engine(folder, request):
+    """The child that a module's ROLE names: one that plays."""
     with JackServer(period=256) as server:
-        child = Child(server, "play", folder)
+        child = Child(server, getattr(request.module, "ROLE", "play"), folder)
         yield child
         child.end()
 

@@ -28,6 +28,7 @@ export function equalizer(panel, part) {
     observer.disconnect();
     document.removeEventListener("themechange", soon);
     [...ends, ...faders.map((one) => one.stop)].forEach((end) => end());
+    for (const one of faders) if (panel.knobs.get(one.p.address) === one) panel.knobs.delete(one.p.address);
   };
   return { element: h("div.equalizer", {}, screen), stop };
 }
@@ -36,7 +37,7 @@ function fader(panel, address) {
   const parameter = panel.store.parameters.get(address);
   const made = new Knob(panel, parameter, "fader");
   const hz = Number(parameter.name.replace(/^gain_|_hz$/g, "").replace("_", "."));
-  made.element.querySelector(".name").textContent = hz >= 1000 ? `${hz / 1000}k` : String(hz);
+  made.title.textContent = hz >= 1000 ? `${hz / 1000}k` : String(hz);
   panel.knobs.set(address, made);
   return made;
 }

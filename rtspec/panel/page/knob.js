@@ -1,6 +1,6 @@
 // A knob, a fader or a switch for one parameter: pointer, touch, wheel, keys, typed values; an ARIA slider.
 
-import { clamp, h, s, shown, words } from "./dom.js";
+import { clamp, h, keyed, s, shown, words } from "./dom.js";
 import { toPosition, toValue } from "./curves.js";
 
 const TRAVEL = 220; // pixels from end to end
@@ -11,19 +11,43 @@ export class Knob {
   /** `panel`: { store, send, learn }. `kind`: "knob", "fader" or "switch". */
   constructor(panel, parameter, kind = kindOf(parameter)) {
     Object.assign(this, { panel, p: parameter, kind, held: null, tapped: 0 });
-    this.label = parameter.label || words(parameter.name);
     this.dial = kind === "switch" ? this.makeSwitch() : kind === "choice" ? this.makeChoice() : this.makeDial();
-    this.figure = h("button.figure", { type: "button", tabindex: -1, "aria-label": `Type a value for ${this.label}`, onclick: () => this.type() });
-    this.mark = h("button.learn", { type: "button", tabindex: -1, "aria-label": `Learn ${this.label}`, title: "Learn: click, then move a controller", onclick: (e) => panel.learn(this, e) });
-    this.element = h(`div.control.${kind}`, { "data-address": parameter.address, title: parameter.text || null }, this.mark, this.dial, h("span.name", {}, this.label), this.figure);
+    this.figure = h("button.figure", { type: "button", tabindex: -1, onclick: () => this.type() });
+    this.mark = h("button.learn", { type: "button", tabindex: -1, title: "Learn: click, then move a controller", onclick: (e) => panel.learn(this, e) });
+    this.title = h("span.name");
+    this.element = h(`div.control.${kind}`, { "data-address": parameter.address }, this.mark, this.dial, this.title, this.figure);
+    this.describe();
     this.element.addEventListener("contextmenu", (e) => { e.preventDefault(); panel.learnMenu(this); });
     const ends = [panel.store.watch(parameter.address, (value) => this.show(value)), panel.store.watch(`${parameter.address}~`, (share) => this.sway(share))];
     this.stop = () => ends.forEach((end) => end());
   }
 
+  /** What is told of its parameter now; false where that needs a control of another kind. */
+  hear(parameter) {
+    if (kindOf(parameter) !== this.kind) return false;
+    const same = JSON.stringify(parameter) === JSON.stringify(this.p);
+    this.p = parameter;
+    if (same) return true;
+    this.describe();
+    this.show(this.value);
+    return true;
+  }
+
+  describe() {
+    const { p } = this;
+    this.label = p.label || words(p.name);
+    this.title.textContent = this.label;
+    if (p.text) this.element.title = p.text;
+    this.dial.setAttribute("aria-label", this.label);
+    this.figure.setAttribute("aria-label", `Type a value for ${this.label}`);
+    this.mark.setAttribute("aria-label", `Learn ${this.label}`);
+    if (this.kind === "choice") this.offer(p.choices);
+    else if (this.kind !== "switch") for (const end of ["min", "max"]) this.dial.setAttribute(`aria-value${end}`, p[`${end}imum`]);
+  }
+
   makeDial() {
     const drawing = this.kind === "knob" ? this.drawKnob() : this.drawFader();
-    const dial = h("div.dial", { tabindex: 0, role: "slider", "aria-label": this.label, "aria-valuemin": this.p.minimum, "aria-valuemax": this.p.maximum, "aria-orientation": "vertical" }, drawing);
+    const dial = h("div.dial", { tabindex: 0, role: "slider", "aria-orientation": "vertical" }, drawing);
     dial.addEventListener("pointerdown", (e) => this.press(e));
     dial.addEventListener("pointermove", (e) => this.drag(e));
     for (const end of ["pointerup", "pointercancel"]) dial.addEventListener(end, (e) => this.release(e));
@@ -35,11 +59,16 @@ export class Knob {
   /** It acts as soon as a finger is down: after a drag, browsers take the next tap to end a fling, and make no click of it. */
   makeSwitch() {
     const flip = () => this.send(this.position >= 0.5 ? this.p.minimum : this.p.maximum);
-    return h("button.dial", { type: "button", role: "switch", "aria-label": this.label, "aria-checked": "false", onpointerdown: (e) => { if (e.button === 0) flip(); }, onclick: (e) => { if (e.detail === 0) flip(); }, onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
+    return h("button.dial", { type: "button", role: "switch", "aria-checked": "false", onpointerdown: (e) => { if (e.button === 0) flip(); }, onclick: (e) => { if (e.detail === 0) flip(); }, onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
   }
 
   makeChoice() {
-    return h("select.dial", { "aria-label": this.label, onchange: (e) => this.send(this.p.minimum + Number(e.target.value)) }, this.p.choices.map((name, i) => h("option", { value: String(i) }, name)));
+    return h("select.dial", { onchange: (e) => this.send(this.p.minimum + Number(e.target.value)) });
+  }
+
+  offer(choices) {
+    const entries = keyed(this.dial, choices.map((_, i) => i), (i) => h("option", { value: String(i) }));
+    entries.forEach((entry, i) => { if (entry.textContent !== choices[i]) entry.textContent = choices[i]; });
   }
 
   drawKnob() {

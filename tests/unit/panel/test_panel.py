@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+import pedalboard
 import pytest
 import soundfile
 from panel_clients import heard, panel_client, state_of, tell
@@ -271,8 +272,6 @@ def test_another_block_is_played_on_in(stream, client):
 
 
 def test_a_native_plugin_is_bypassed_by_a_wire_and_keeps_its_place():
-    import pedalboard
-
     gain, delay = pedalboard.Gain(3), pedalboard.Delay(0.1)
     board = Pedalboard([gain, delay])
     rack = Rack(board)
@@ -292,6 +291,19 @@ def test_cards_keep_their_names_through_edits_from_elsewhere():
     names = {id(card.plugin): card.name for card in rack.cards()}
     board.reverse()
     assert [card.name for card in rack.cards()] == [names[id(two)], names[id(one)]]
+
+
+def test_a_card_and_the_places_in_it_stay_when_its_board_is_edited():
+    gain, equalizer = pedalboard.Gain(), rtspec.Equalizer()
+    inner = Pedalboard([gain, equalizer])
+    rack = Rack(Pedalboard([inner]))
+    name, places = rack.cards()[0].name, dict(rack.cards()[0].inner)
+    inner.insert(0, pedalboard.Chorus())
+    now = rack.cards()[0]
+    assert now.name == name and list(dict(now.inner))[1:] == list(places)
+    assert now.inner[0][0] not in places and not now.bypass
+    inner[:] = [equalizer]
+    assert dict(rack.cards()[0].inner) == {list(places)[1]: equalizer} and len(rack.cards()[0].bypass) == 1
 
 
 def test_the_plane_of_anchors_holds_what_differs_most():

@@ -1,0 +1,113 @@
+"""Which parameters of a card are heard, each moved by a hand on the page.
+
+No parameter is known by its name here. One is heard if a phrase sounds otherwise at one of its ends than where it is.
+What hides it (a ratio of 1, a depth of 0, no gain in a band) is another parameter, so what is silent as the card comes
+is tried again with all others somewhere else, in settings drawn by a seed.
+"""
+
+import numpy as np
+from panel_hands import Mouse, dial, moved, until
+
+from rtspec.control.curves import to_value
+
+MOST_SETTINGS = 8
+CLEAR_DB, TIMES = 0.3, 2.0
+"""What differs by this and so many times as much as a phrase from itself is heard: the octave that differs most, its
+root of mean squares over the time of a phrase."""
+
+CERTAIN_DB = 2.0
+"""By which no chance differs from a phrase that hardly differs from itself."""
+
+LEAST_DB = -45.0
+"""Of the loudest octave, for a setting that is worth listening to."""
+
+UNHEARD: dict[str, str] = {}
+"""What no phrase tells, by "card/parameter", and why."""
+
+
+class Ear:
+    """Listens to a card's parameters.
+
+    Parameters
+    ----------
+    stage : panel_stage.Stage
+    card : str
+        What it is called, which also decides its settings.
+    """
+
+    def __init__(self, stage, card):
+        self.page, self.engine = stage.page, stage.engine
+        self.hand = Mouse(stage.page)
+        self.page.evaluate("document.getElementById('sound').hidden = true")  # to draw it takes most of the time
+        told = "rtspec.panel.store.state.chain.flatMap((card) => card.parameters)"
+        self.listed = [p for p in stage.page.evaluate(told) if p["name"] != "bypass"]
+        self.random = np.random.default_rng(list(card.encode()))
+
+    def silent(self, settings):
+        """Names of what is not heard in so many settings of the others."""
+        left = list(self.listed)
+        for number in range(settings):
+            if left and self._stand(self._setting(number)):
+                left = [parameter for parameter in left if not self._is_heard(parameter)]
+        return [parameter["name"] for parameter in left]
+
+    def _setting(self, number):
+        """As the card comes, then everything else that is played with somewhere in the middle of its travel."""
+        if number == 0:
+            return {p["address"]: p["default"] for p in self.listed}
+        return {p["address"]: p["default"] if p["setup"] else self._drawn(p) for p in self.listed}
+
+    def _drawn(self, p):
+        low, high = p["minimum"], p["maximum"]
+        if p["choices"]:
+            return low + int(self.random.integers(len(p["choices"])))
+        return to_value(p["curve"], float(self.random.uniform(0.2, 0.85)), low, high)
+
+    def _stand(self, setting):
+        """Put all parameters there; whether anything sounds then."""
+        self.setting = setting
+        self._put(setting)
+        self.before = [self._phrase() for _ in range(2)]
+        return max(one.max() for one in self.before) > LEAST_DB
+
+    def _put(self, values):
+        self.page.evaluate("document.activeElement?.blur()")
+        self.page.evaluate("(values) => rtspec.panel.place(values)", values)
+        until(lambda: self.page.evaluate("rtspec.panel.store.own.size") == 0)
+
+    def _phrase(self):
+        return np.array(self.engine.ask("phrase"))
+
+    def _is_heard(self, parameter):
+        at = self.setting[parameter["address"]]
+        plain = parameter["curve"] != "switch" and not parameter["choices"]
+        ends = (
+            [key for key, end in (("Home", "minimum"), ("End", "maximum")) if parameter[end] != at] if plain else [""]
+        )
+        try:
+            return any(self._differs(parameter, key) for key in ends)
+        finally:
+            self._put({parameter["address"]: at})
+
+    def _differs(self, parameter, key):
+        """Whether it is heard at this end; once more where it seems so, since chance is heard only once."""
+        if key:
+            dial(self.page, parameter).focus()
+            self.page.keyboard.press(key)
+        else:
+            moved(self.page, self.hand, parameter, self.setting[parameter["address"]])
+        until(lambda: self.page.evaluate("rtspec.panel.store.own.size") == 0)
+        own = distance(*self.before)
+        after = []
+        for _ in range(2):
+            after.append(self._phrase())
+            own = max(own, distance(after[0], after[-1]))
+            found = min(distance(one, other) for one in self.before for other in after) - TIMES * own
+            if found <= CLEAR_DB or found > CERTAIN_DB:
+                return found > CERTAIN_DB
+        return True
+
+
+def distance(one, other):
+    """Of two phrases, dB: of the octave that differs most, over its time."""
+    return float(np.sqrt(np.mean((one - other) ** 2, axis=-1)).max())

@@ -1,0 +1,111 @@
+"""Sound that gives every kind of processor work, and how it is heard: levels by octave and time, of middle and side.
+
+A phrase begins anew for each look: bursts and rests for gates, compressors, echoes and rooms; soft and loud; tones for
+what sways; both channels apart; a tone between two samples for true peaks. Instruments are played as by a keyboard with
+all that it has: two notes that overlap, a drum, bend, pressure, wheel and slide.
+"""
+
+import time
+
+import numpy as np
+from mido import Message
+
+from rtspec.live import transport
+
+PHRASE_S, REST_S = 1.5, 0.25
+FRAME_S, FLOOR_DB = 0.05, -75.0
+CHANNEL, DRUMS = 1, 9
+
+
+def phrases(rate):
+    """Float32 (2, n): 40 ms of silence, so that the beginning is clear, then what the head of this module says."""
+    n = round(2.0 * rate)
+    rng, t = np.random.default_rng(0), np.arange(n) / rate
+    spectrum = np.fft.rfft(rng.standard_normal((2, n))) / np.sqrt(np.maximum(1, np.arange(n // 2 + 1)))
+    pink = np.fft.irfft(spectrum, n)
+    pink *= [[0.15], [0.12]] / pink.std(axis=1, keepdims=True)
+    tones = sum(0.06 * np.sin(2 * np.pi * hz * t) for hz in (110, 220, 440, 1000, 3000, 7000))
+    peak = 0.6 * np.sin(2 * np.pi * rate / 4 * t + np.pi / 4)
+    levels = np.zeros((3, n))
+    for row, begin, end, level in (
+        (0, 0.04, 0.2, 1.0),
+        (0, 0.35, 0.4, 1.0),
+        (0, 0.55, 0.9, 0.03),
+        (1, 0.5, 1.05, 1.0),
+        (2, 0.65, 0.75, 1.0),
+        (0, 1.1, 1.25, 1.0),
+        (1, 1.3, 1.6, 0.05),
+    ):
+        levels[row, round(begin * rate) : round(end * rate)] = level
+    return np.clip(levels[0] * pink + levels[1] * tones + levels[2] * peak, -1, 1).astype(np.float32)
+
+
+def room(rate):
+    """What a sensor hears, float32 (1, n): noise of a street that swells and fades, of its own."""
+    n = round(60 * rate)
+    spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(n)) / np.sqrt(np.maximum(1, np.arange(n // 2 + 1)))
+    pink = np.fft.irfft(spectrum, n)
+    swell = 0.55 + 0.45 * np.sin(2 * np.pi * np.arange(n) / rate / 5.0)
+    return (0.2 * swell * pink / np.abs(pink).max()).astype(np.float32)[None]
+
+
+GESTURE = (
+    (0.02, "note_on", {"note": 57, "velocity": 60}),
+    (0.3, "control_change", {"control": 1, "value": 90}),
+    (0.3, "aftertouch", {"value": 100}),
+    (0.3, "control_change", {"control": 74, "value": 110}),
+    (0.45, "note_on", {"note": 64, "velocity": 100}),
+    (0.6, "pitchwheel", {"pitch": 4000}),
+    (0.75, "note_on", {"note": 38, "velocity": 100, "channel": DRUMS}),
+    (0.9, "note_off", {"note": 57}),
+    (1.1, "note_off", {"note": 64}),
+    (1.1, "note_off", {"note": 38, "channel": DRUMS}),
+)
+"""What a player does: seconds, kind, fields."""
+
+AT_REST = (
+    ("control_change", {"control": 1, "value": 0}),
+    ("aftertouch", {"value": 0}),
+    ("control_change", {"control": 74, "value": 64}),
+    ("pitchwheel", {"pitch": 0}),
+)
+
+
+def _play(stream):
+    begin = time.monotonic()
+    for at, kind, fields in GESTURE:
+        time.sleep(max(0.0, begin + at - time.monotonic()))
+        stream.send(Message(kind, **{"channel": CHANNEL, **fields}))
+
+
+def heard(stream):
+    """Levels of one phrase in dB, (2, 10, frames): of the left and of the difference, by octaves from 31.5 Hz."""
+    session = stream._session
+    stream.settle(10)
+    transport.pause(session)
+    stream.controllers.silence()
+    for kind, fields in AT_REST:
+        stream.send(Message(kind, channel=CHANNEL, **fields))
+    time.sleep(REST_S)
+    stream.rewind()
+    transport.seek(session, 0)
+    transport.pause(session, False)
+    _play(stream)
+    end = time.monotonic() + 5
+    while stream._session.exchange.taped_frames < PHRASE_S * stream.sample_rate and time.monotonic() < end:
+        time.sleep(0.01)
+    came, went = stream.recorded
+    begin = int(np.argmax(np.abs(came[0]) > 1e-4))
+    length = round((PHRASE_S - 0.2) * stream.sample_rate)
+    sound = went[:, begin : begin + length]
+    return np.stack([levels(sound[0], stream.sample_rate), levels(sound[0] - sound[1], stream.sample_rate)])
+
+
+def levels(sound, rate):
+    """By octave and frame, dB, :data:`FLOOR_DB` at least."""
+    n = round(FRAME_S * rate)
+    frames = np.lib.stride_tricks.sliding_window_view(sound, 2 * n)[::n] * np.hanning(2 * n)
+    power = np.abs(np.fft.rfft(frames)) ** 2 / n**2
+    hz = np.fft.rfftfreq(2 * n, 1 / rate)
+    octaves = [power[:, (hz >= f / 1.41) & (hz < f * 1.41)].sum(axis=1) for f in 31.5 * 2.0 ** np.arange(10)]
+    return 10 * np.log10(np.maximum(octaves, 10 ** (FLOOR_DB / 10)))
