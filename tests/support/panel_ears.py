@@ -12,8 +12,7 @@ from rtspec.control.curves import to_value
 
 MOST_SETTINGS = 8
 CLEAR_DB, TIMES = 0.3, 2.0
-"""What differs by this and so many times as much as a phrase from itself is heard: the octave that differs most, its
-root of mean squares over the time of a phrase."""
+"""What differs by this and so many times as much as a phrase from itself is heard, by any of :func:`distances`."""
 
 CERTAIN_DB = 2.0
 """By which no chance differs from a phrase that hardly differs from itself."""
@@ -97,17 +96,22 @@ class Ear:
         else:
             moved(self.page, self.hand, parameter, self.setting[parameter["address"]])
         until(lambda: self.page.evaluate("rtspec.panel.store.own.size") == 0)
-        own = distance(*self.before)
+        own = distances(*self.before)
         after = []
         for _ in range(2):
             after.append(self._phrase())
-            own = max(own, distance(after[0], after[-1]))
-            found = min(distance(one, other) for one in self.before for other in after) - TIMES * own
+            own = np.maximum(own, distances(after[0], after[-1]))
+            between = np.min([distances(one, other) for one in self.before for other in after], axis=0)
+            found = float(np.max(between - TIMES * own))
             if found <= CLEAR_DB or found > CERTAIN_DB:
                 return found > CERTAIN_DB
         return True
 
 
-def distance(one, other):
-    """Of two phrases, dB: of the octave that differs most, over its time."""
-    return float(np.sqrt(np.mean((one - other) ** 2, axis=-1)).max())
+def distances(one, other):
+    """Of two phrases, dB: of the octave that differs most, over its time, in its mean and in how much it sways. What
+    sways at its own pace is another each time it is heard, but as loud and as restless."""
+    over_time = np.sqrt(np.mean((one - other) ** 2, axis=-1))
+    mean = np.abs(one.mean(axis=-1) - other.mean(axis=-1))
+    sway = np.abs(one.std(axis=-1) - other.std(axis=-1))
+    return np.array([over_time.max(), mean.max(), sway.max()])
