@@ -108,11 +108,15 @@ def _played(job: Job, seconds: float, panel: bool, sender: Sender) -> tuple[dict
     ) as stream:
         sender.begin("flood", seconds=seconds, midi_rate=_MIDI_RATE, osc_rate=0, osc_port=9, osc_address="")
         seen = _looked_at(stream, seconds) if panel else time.sleep(seconds + _VISIT_S)
-        found = {**asdict(stream.statistics), "midi_events": stream.controllers.midi.statistics.messages}
+        found = {**asdict(stream.statistics), "midi_events": _midi_events(stream)}
         sender.result()
     names = ("callbacks", "late_callbacks", "underruns", "midi_events", "late_events")
     times = {f"{kind}_{p}_us": found[f"{kind}_us"][p] for kind in ("callback", "frame") for p in ("p50", "p99")}
     return {**{name: found[name] for name in names}, **times}, seen
+
+
+def _midi_events(stream) -> int:
+    return stream.controllers.midi.statistics.messages
 
 
 def _looked_at(stream, seconds: float) -> dict[str, float]:

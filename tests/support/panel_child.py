@@ -163,9 +163,9 @@ def sound(stream, seconds=0.2):
 
 def listen():
     """As :func:`play`, with sounds that give every kind of processor work: phrases, and a room that a sensor hears."""
-    from panel_phrases import PHRASE_S, phrases, room
+    from panel_phrases import TAPE_S, phrases, room
 
-    play(phrases(RATE), room(RATE), PHRASE_S)
+    play(phrases(RATE), room(RATE), TAPE_S)
 
 
 def phrase(stream):

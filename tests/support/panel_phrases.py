@@ -12,9 +12,10 @@ from mido import Message
 
 from rtspec.live import transport
 
-PHRASE_S, REST_S = 1.5, 0.25
+PHRASE_S, TAPE_S, REST_S = 1.3, 3.0, 0.25
 FRAME_S, FLOOR_DB = 0.05, -75.0
-CHANNEL, DRUMS = 1, 9
+CHANNEL, DRUMS, DRUM = 1, 9, 56
+"""Channels from 0; the drum lies above the pads that choose a style, which would move the very parameters."""
 
 
 def phrases(rate):
@@ -56,10 +57,10 @@ GESTURE = (
     (0.3, "control_change", {"control": 74, "value": 110}),
     (0.45, "note_on", {"note": 64, "velocity": 100}),
     (0.6, "pitchwheel", {"pitch": 4000}),
-    (0.75, "note_on", {"note": 38, "velocity": 100, "channel": DRUMS}),
+    (0.75, "note_on", {"note": DRUM, "velocity": 100, "channel": DRUMS}),
     (0.9, "note_off", {"note": 57}),
     (1.1, "note_off", {"note": 64}),
-    (1.1, "note_off", {"note": 38, "channel": DRUMS}),
+    (1.1, "note_off", {"note": DRUM, "channel": DRUMS}),
 )
 """What a player does: seconds, kind, fields."""
 
@@ -71,11 +72,14 @@ AT_REST = (
 )
 
 
+def message(kind, **fields):
+    return Message.from_dict({"type": kind, "channel": CHANNEL, **fields})
+
+
 def _play(stream):
     begin = time.monotonic()
-    for at, kind, fields in GESTURE:
-        time.sleep(max(0.0, begin + at - time.monotonic()))
-        stream.send(Message(kind, **{"channel": CHANNEL, **fields}))
+    for at, kind, fields in GESTURE:  # timed, so that a busy machine plays them as evenly
+        stream.send(message(kind, **fields), begin + at)
 
 
 def heard(stream):
@@ -85,18 +89,18 @@ def heard(stream):
     transport.pause(session)
     stream.controllers.silence()
     for kind, fields in AT_REST:
-        stream.send(Message(kind, channel=CHANNEL, **fields))
+        stream.send(message(kind, **fields))
     time.sleep(REST_S)
-    stream.rewind()
     transport.seek(session, 0)
+    stream.rewind()
     transport.pause(session, False)
     _play(stream)
     end = time.monotonic() + 5
-    while stream._session.exchange.taped_frames < PHRASE_S * stream.sample_rate and time.monotonic() < end:
-        time.sleep(0.01)
-    came, went = stream.recorded
-    begin = int(np.argmax(np.abs(came[0]) > 1e-4))
-    length = round((PHRASE_S - 0.2) * stream.sample_rate)
+    length, begin, came, went = round(PHRASE_S * stream.sample_rate), 0, *stream.recorded
+    while (begin == 0 or came.shape[1] < begin + length) and time.monotonic() < end:
+        time.sleep(0.02)
+        came, went = stream.recorded
+        begin = int(np.argmax(np.abs(came[0]) > 1e-4)) if came.size else 0
     sound = went[:, begin : begin + length]
     return np.stack([levels(sound[0], stream.sample_rate), levels(sound[0] - sound[1], stream.sample_rate)])
 
