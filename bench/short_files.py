@@ -3,9 +3,12 @@
     python bench/short_files.py [--files 200]
 
 Ratios of CPU time for equally much sound; the bars are 1.15 for files of 2 s and 1.3 for a board's call of 10 ms.
+Exit status 1 where one is passed.
 """
 
 import argparse
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,9 +19,11 @@ import soundfile
 
 import rtspec
 from rtspec.batch.rendering import render_file
+from rtspec.benchmarks.host import Watch
 from rtspec.processors.base import Processor
 
 RATE = 44100
+FILES_BAR, CALL_BAR = 1.15, 1.3
 
 
 def chains() -> dict[str, Callable[[], Processor]]:
@@ -61,18 +66,25 @@ def call_ratio(processor, board: rtspec.Pedalboard, calls: int = 200) -> float:
     return float(np.median(spent[board]) / np.median(spent[processor]))
 
 
-def main() -> None:
-    """A row a processor."""
+def main() -> int:
+    """A row a processor, and a verdict."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--files", type=int, default=200)
     args = parser.parse_args()
     print("| processor | files of 2 s | files of .5 s | board's call of 10 ms |\n| --- | --: | --: | --: |")
-    for name, make in chains().items():
-        board = rtspec.Pedalboard([make()])
-        with tempfile.TemporaryDirectory() as folder:
-            two, half = files_ratios(board, args.files, Path(folder))
-        print(f"| {name} | {two:.2f} | {half:.2f} | {call_ratio(make(), board):.2f} |", flush=True)
+    passed = []
+    with Watch() as watch:
+        for name, make in chains().items():
+            board = rtspec.Pedalboard([make()])
+            with tempfile.TemporaryDirectory() as folder:
+                two, half = files_ratios(board, args.files, Path(folder))
+            call = call_ratio(make(), board)
+            passed += [name] * (two > FILES_BAR or call > CALL_BAR)
+            print(f"| {name} | {two:.2f} | {half:.2f} | {call:.2f} |", flush=True)
+    print(f"\nbeyond {FILES_BAR} or {CALL_BAR}: {', '.join(passed) or 'none'}")
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {watch.held_up}")
+    return int(bool(passed))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

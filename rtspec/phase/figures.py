@@ -5,7 +5,8 @@ makes: speech, piano, ensemble and full music, on which pghipy's offline PGHI re
 fast Griffin-Lim with 32 iterations -22.6 and -21.5. Then µs a frame at 1024/256, one thread of a 2-core server on which
 analysis and synthesis take 2.0. Methods with their default options, except rtisi-la (look-ahead 3) and both of its
 family with 16 iterations; rtpghi with look-ahead 1; "live" and the other choices as they are. The times of the six
-methods for whole clips are those of an earlier run, on other clips, while nothing else ran.
+methods for whole clips are those of an earlier run, on other clips, while nothing else ran. All are of the time before
+textures and transients joined the clips, and before "live", "balanced" and "best" changed how their frames start.
 """
 
 FIGURES: dict[str, tuple[float, float, float]] = {
