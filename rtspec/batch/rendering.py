@@ -189,7 +189,7 @@ def render_file(
         ears = opened_sensor(sensor, board, reader)
         if ears is not None:
             files.enter_context(ears)
-        with _playing(board, reader, moves, ears) as (play, faults):
+        with board.alone(), _playing(board, reader, moves, ears) as (play, faults):
             _stream(reader, writer, play, heard, advance, mastering)
             _note(record, heard, faults(), reader)
         record.notes += [*(ears.notes if ears else ()), *remarks_of(board)]

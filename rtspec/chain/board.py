@@ -121,10 +121,11 @@ class Pedalboard(_List):
     # Copies -------------------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict:
-        return {"plugins": [_kept(plugin) for plugin in list(self._plugins)]}
+        return {"plugins": [_kept(plugin) for plugin in list(self._plugins)], "routes": self.modulation.acting()}
 
     def __setstate__(self, state: dict) -> None:
         self.__init__([made(p.recipe) if isinstance(p, _Native) else p for p in state["plugins"]])
+        self.modulation.put(state["routes"])
 
     def __copy__(self) -> "Pedalboard":
         return copy.deepcopy(self)
@@ -230,6 +231,12 @@ class Pedalboard(_List):
         with self._calling:
             known = (DEFAULT_RATE, 2) if self._chain is None else (self._chain.sample_rate, self._chain.channels)
             return self._chain_for(*known, going_on=True).latency
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While no other thread plays it offline: a sound in pieces stays whole, and other callers wait."""
+        with self._calling:
+            yield
 
     def reset(self) -> None:
         """Forget all sound."""

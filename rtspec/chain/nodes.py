@@ -1,13 +1,14 @@
 """What plays one plugin of a chain that is driven from Python."""
 
-from typing import Protocol
+import weakref
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, SharedPlugin
 from .cutting import PIECE, cut, put
 from .native import Feed, check_unowned
-from .native_copy import recipe
+from .native_copy import Follower, copied, recipe
 from .native_probe import LONGEST_BLOCK, feeding
 from .program import Program
 
@@ -113,13 +114,23 @@ class ProgramNode:
         return np.zeros((self.program.channels, n), np.float32)
 
 
+_last: weakref.WeakValueDictionary[int, "NativeNode"] = weakref.WeakValueDictionary()
+"""Who played a plugin last of which no equal can be made, by the plugin's id."""
+
+
 class NativeNode:
-    """A native plugin: whole sounds as pedalboard plays them, pieces through :class:`rtspec.chain.native.Feed`."""
+    """A native plugin: whole sounds as pedalboard plays them, pieces through :class:`rtspec.chain.native.Feed`.
+
+    As in a stream, an equal plays that follows the plugin's values, so that a sound in pieces stays whole while another
+    board plays the same plugin. A plugin of which no equal can be made plays itself.
+    """
 
     owed = 0
 
     def __init__(self, plugin, sample_rate: float, channels: int):
         self._plugin, self._rate, self._channels, self._lead = plugin, sample_rate, channels, 0
+        self._subject: Any = None
+        self._follower: Follower | None = None
         self._feed: Feed | None = None
         self._begun, self._to_skip, self._latency = False, 0, -1
 
@@ -155,31 +166,28 @@ class NativeNode:
 
     def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
-        self._check()
+        plugin = self._player(goes_on=False)
         if audio.shape[1] == 0:
             return audio
         audio = np.ascontiguousarray(audio)
         flat = audio[0] if len(audio) == 1 or audio.shape[1] <= len(audio) else audio
         if flat.ndim == 1 and len(audio) > 1:  # so short that pedalboard would take samples for channels
-            return self._short(audio, block)
-        out = self._plugin.process(flat, self._rate, buffer_size=block, reset=True).reshape(audio.shape)
+            padded = np.pad(audio, ((0, 0), (0, len(audio) + 1)))
+            self._begun = False
+            return plugin.process(padded, self._rate, buffer_size=block, reset=True)[:, : audio.shape[1]]
+        out = plugin.process(flat, self._rate, buffer_size=block, reset=True).reshape(audio.shape)
         # What stands any block plays on from here, as in pedalboard; a queue begins anew.
         self._begun = self._feed is None or self._feed.how.block == 0
         return out
 
-    def _short(self, audio: np.ndarray, block: int) -> np.ndarray:
-        padded = np.pad(audio, ((0, 0), (0, len(audio) + 1)))
-        self._begun = False
-        return self._plugin.process(padded, self._rate, buffer_size=block, reset=True)[:, : audio.shape[1]]
-
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         """The next piece of a sound: float32, (channels, n_samples), in; as many or fewer samples out."""
-        self._check()
+        plugin = self._player(goes_on=self._begun)
         if self._feed is None:
             how = feeding(self._plugin, self._rate, self._channels)
             self._latency = how.delay
-            self._begun = self._begun and how.block == 0 and recipe(self._plugin) is not None
-            self._feed = Feed(self._plugin, self._rate, self._channels, how, goes_on=self._begun)
+            self._begun = self._begun and how.block == 0 and self._follower is not None
+            self._feed = Feed(plugin, self._rate, self._channels, how, goes_on=self._begun)
         elif not self._begun:
             self._feed.restart()
         if not self._begun:
@@ -190,9 +198,25 @@ class NativeNode:
         self._to_skip -= skipped
         return self._feed.run(np.ascontiguousarray(audio), block)[:, skipped:]
 
-    def _check(self) -> None:
-        if recipe(self._plugin) is None:
+    def _player(self, goes_on: bool):
+        """What plays, with the plugin's present values: an equal, or the plugin itself."""
+        itself = recipe(self._plugin) is None
+        if itself:
             check_unowned(self._plugin)
+            if goes_on and _last.get(id(self._plugin)) is not self:
+                raise SharedPlugin(
+                    f"{self._plugin!r} has played in another board since the last piece of this sound, and it cannot be"
+                    " copied: it has one state, which is gone; reset() this board and begin the sound anew, or make a"
+                    " second plugin"
+                )
+            _last[id(self._plugin)] = self
+        if self._subject is None or itself is not (self._follower is None):
+            self._subject = self._plugin if itself else copied(self._plugin)
+            self._follower = None if itself else Follower(self._plugin, self._subject)
+            self._feed, self._begun = None, False
+        elif self._follower is not None:
+            self._follower.follow()
+        return self._subject
 
 
 def in_pieces(nodes: list[Node], audio: np.ndarray, block: int, silence: int = 0) -> np.ndarray:

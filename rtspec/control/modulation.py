@@ -5,8 +5,11 @@ from the start, shaped by a curve, smoothed by attack and release, and moves a p
 around the value that the user gives it. Compiled code does all that, so a stream gives what a render gives.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..errors import InvalidValue
@@ -121,6 +124,9 @@ class Route:
             raise InvalidValue(f"curve={self.curve!r} is not known; choose one of {', '.join(CURVES)}")
 
 
+Routes = tuple[Route, ...]
+
+
 class Matrix:
     """The routes of a board, which plays them offline and live.
 
@@ -130,7 +136,8 @@ class Matrix:
     """
 
     def __init__(self, board: Any):
-        self._board, self.routes = board, tuple[Route, ...]()
+        self._board, self.routes = board, Routes()
+        self._editing = Lock()  # two threads that add at once would each keep its own route alone
 
     def __len__(self) -> int:
         return len(self.routes)
@@ -163,7 +170,7 @@ class Matrix:
         """
         shape = {"depth": depth, "curve": curve, "attack_s": attack_s, "release_s": release_s}
         route = self._route(source, parameter, shape)
-        self._set((*self.routes, route))
+        self._edit(lambda routes: (*routes, route))
         return route
 
     def _route(self, source: Source | str, parameter: Parameter | str, shape: dict[str, Any]) -> Route:
@@ -173,23 +180,24 @@ class Matrix:
             raise InvalidValue(f"{place.name} belongs to a native plugin, which no route moves; move one of rtspec's")
         return Route(found, place, **shape)
 
-    def _set(self, routes: tuple[Route, ...]) -> None:
-        self.routes = routes
+    def _edit(self, edited: Callable[[Routes], Routes]) -> None:
+        with self._editing:
+            self.routes = edited(self.routes)
         self._board.changed()
 
     def remove(self, route: Route) -> None:
         """Take a route out; its parameter is where the user put it."""
-        self._set(tuple(other for other in self.routes if other is not route))
+        self._edit(lambda routes: tuple(other for other in routes if other is not route))
 
     def reshape(self, route: Route, **shaped: Any) -> Route:
         """Another depth, curve, attack or release for a route, which keeps its place."""
         other = replace(route, **shaped)
-        self._set(tuple(other if each is route else each for each in self.routes))
+        self._edit(lambda routes: tuple(other if each is route else each for each in routes))
         return other
 
     def clear(self) -> None:
         """Take all routes out."""
-        self._set(())
+        self._edit(lambda routes: ())
 
     def save(self, path: str | Path) -> None:
         """Write the routes to a readable JSON file, whole or not at all."""
@@ -198,14 +206,19 @@ class Matrix:
     def as_dicts(self) -> list[dict[str, Any]]:
         """The routes in words and numbers, in order: what :meth:`add` takes by name."""
         directory = Directory(self._board)
-        return [
-            {
-                "source": self._words(route.source),
-                "parameter": directory.address_of(route.parameter),
-                **{name: getattr(route, name) for name in SHAPED},
-            }
-            for route in self.routes
-        ]
+        return [self._as_dict(route, directory) for route in self.routes]
+
+    def acting(self) -> list[dict[str, Any]]:
+        """As :meth:`as_dicts`, but for those whose plugin has left the chain: what a copy of the board gets."""
+        found, directory = [], Directory(self._board)
+        for route in self.routes:
+            with suppress(InvalidValue):
+                found.append(self._as_dict(route, directory))
+        return found
+
+    def _as_dict(self, route: Route, directory: Directory) -> dict[str, Any]:
+        shape = {name: getattr(route, name) for name in SHAPED}
+        return {"source": self._words(route.source), "parameter": directory.address_of(route.parameter), **shape}
 
     def load(self, path: str | Path) -> None:
         """Put the routes of a file that :meth:`save` wrote in place of these.
@@ -217,8 +230,12 @@ class Matrix:
         """
         name = Path(path).name
         found = documents.known(name, documents.read_document(path, KIND), ("rtspec", "format", "routes"))
-        listed = documents.entries(name, "routes", found.get("routes"), list, MOST_ROUTES)
-        self._set(tuple(self._read(f"{name}: route {i}", entry) for i, entry in enumerate(listed, 1)))
+        self.put(documents.entries(name, "routes", found.get("routes"), list, MOST_ROUTES), name)
+
+    def put(self, listed: list, where: str = "routes") -> None:
+        """Put routes as :meth:`as_dicts` tells them in place of these; `where` they are from is what errors name."""
+        put = tuple(self._read(f"{where}: route {i}", entry) for i, entry in enumerate(listed, 1))
+        self._edit(lambda routes: put)
 
     def _read(self, where: str, entry: Any) -> Route:
         found = documents.known(where, documents.entries(where, "entry", entry, dict), ("source", "parameter", *SHAPED))

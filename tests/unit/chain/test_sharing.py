@@ -113,3 +113,82 @@ def test_an_offline_call_is_not_heard_in_a_live_stream():
         delay = stream.latency.total_samples
         heard = stream.recorded[1][:, delay : delay + RATE]
     np.testing.assert_allclose(heard, board(click, RATE)[:, : heard.shape[1]], atol=1e-6)
+
+
+class Own(pedalboard.Reverb):
+    """Of a subclass no equal can be made."""
+
+
+def in_turns(plugin):
+    """A sound in pieces through one board while a second one plays the same plugin between them."""
+    first, second = rtspec.Pedalboard([plugin, processor()]), rtspec.Pedalboard([plugin])
+    pieces = []
+    for i in range(3):
+        pieces.append(first.process(sound()[:, i * 10000 : (i + 1) * 10000], RATE, reset=False))
+        second(sound(1), RATE)
+    return np.concatenate([*pieces, first.flush()], axis=1)
+
+
+def test_a_sound_in_pieces_stays_whole_while_another_board_plays_its_native_plugin():
+    np.testing.assert_array_equal(
+        in_turns(pedalboard.Reverb(0.4)), rtspec.Pedalboard([pedalboard.Reverb(0.4), processor()])(sound(), RATE)
+    )
+
+
+def test_pieces_follow_the_values_of_a_native_plugin():
+    gain = pedalboard.Gain(0)
+    board = rtspec.Pedalboard([gain])
+    board.process(sound(), RATE, reset=False)
+    gain.gain_db = 6.0
+    wanted = pedalboard.Gain(6.0)(sound(), RATE)
+    np.testing.assert_allclose(board.process(sound(), RATE, reset=False)[:, -9000:], wanted[:, -9000:], atol=1e-6)
+
+
+def test_pieces_whose_plugin_cannot_be_copied_and_played_elsewhere_meanwhile_are_refused():
+    own = Own(0.4)
+    with pytest.raises(SharedPlugin, match=r"has played in another board since the last piece.*reset\(\) this board"):
+        in_turns(own)
+    board = rtspec.Pedalboard([own])
+    board.process(sound(), RATE, reset=False)
+    rtspec.Pedalboard([own])(sound(1), RATE)
+    board.reset()
+    np.testing.assert_array_equal(board(sound(), RATE), pedalboard.Reverb(0.4)(sound(), RATE))
+
+
+def test_a_file_is_rendered_whole_while_other_threads_play_its_board(tmp_path):
+    import soundfile
+
+    board, wanted = rtspec.Pedalboard([processor()]), processor()(sound(), RATE)
+    soundfile.write(tmp_path / "in.wav", sound().T, RATE, "FLOAT")
+
+    def render(i):
+        rtspec.render(board, tmp_path / "in.wav", tmp_path / f"{i}.wav", bit_depth="32f")
+        return soundfile.read(tmp_path / f"{i}.wav", dtype="float32")[0].T
+
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(board, sound(), RATE) for _ in range(20)]
+        rendered = list(pool.map(render, range(8)))
+    for out in [*rendered, *(call.result() for call in calls)]:
+        np.testing.assert_array_equal(out, wanted)
+
+
+def test_a_copy_has_the_routes_that_act():
+    board = mixed()
+    board.modulation.add("lfo:4", board[1].parameters["output_db"], 0.2)
+    gone = rtspec.Pedalboard([processor()])
+    gone.modulation.add("lfo:4", "output_db", 0.2)
+    del gone[0]
+    assert len(copy.deepcopy(gone).modulation) == 0
+    for other in (copy.deepcopy(board), pickle.loads(pickle.dumps(board))):
+        assert len(other.modulation) == 1 and other.modulation.routes[0].parameter is other[1].parameters["output_db"]
+        np.testing.assert_array_equal(other(sound(), RATE), board(sound(), RATE))
+
+
+def test_routes_that_threads_add_at_once_are_all_there():
+    board = rtspec.Pedalboard([rtspec.Equalizer()])
+    with ThreadPoolExecutor(8) as pool:
+        routes = list(pool.map(lambda i: board.modulation.add(f"lfo:{1 + i % 40}", "mix", 0.0), range(400)))
+    assert set(map(id, routes)) == set(map(id, board.modulation.routes))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(board.modulation.remove, routes))
+    assert board.modulation.routes == ()
