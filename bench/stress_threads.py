@@ -83,6 +83,7 @@ class Shared:
         self.spectrum = rtspec.frames.stft(self.sounds[-1][0], self.plan)
         self.wanted_phase = rtspec.phase.reconstruct(abs(self.spectrum), self.plan)
         self.stream = rtspec.AudioStream(plugins=chain(), source=rtspec.Loop(self.sounds[-1]), devices=VIRTUAL)
+        self.stream.ignore_dropped_input = True  # threads take what comes whenever they happen to
         self.folder = Path(tempfile.mkdtemp())
         with pedalboard.io.AudioFile(str(self.folder / "in.wav"), "w", RATE, 2, bit_depth=32) as file:
             file.write(self.sounds[-1])

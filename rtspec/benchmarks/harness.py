@@ -45,8 +45,8 @@ class Job:
 
     @property
     def n_streams(self) -> int:
-        """How many are played one after the other."""
-        return max(1, len(self.wanted_blocks) * len(self.channels) * len(self.chains))
+        """How many are played one after the other; one whose period changes takes as long as six."""
+        return max(1, len(self.wanted_blocks) * len(self.channels) * len(self.chains) + 6 * len(self.chains))
 
 
 class Child:

@@ -80,6 +80,10 @@ class MixNode:
         return max((side.chain.owed for side in self._sides), default=0)
 
     @property
+    def beyond(self) -> int:
+        return max((sum(node.beyond for node in side.chain.nodes) for side in self._sides), default=0)
+
+    @property
     def early(self) -> np.ndarray:
         """The sum of what all chains give before the sound's start, the shorter ones delayed. Float32 of shape
         (channels, n_samples)."""

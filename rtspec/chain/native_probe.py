@@ -33,6 +33,10 @@ MARGIN = 16
 """Samples of delay beyond the most that a queue was seen to need."""
 
 
+WRONG = -1
+"""In place of a delay: what came out in blocks was another sound."""
+
+
 class Feeding(NamedTuple):
     """How to feed a plugin.
 
@@ -89,6 +93,7 @@ def begin(plugin, sample_rate: float, channels: int) -> None:
 
 def _tried(plugin, sample_rate: float, channels: int) -> Feeding | str:
     name = type(plugin).__name__
+    blocks: list[int] = [0, *BLOCKS] if is_public(plugin) else [*BLOCKS]
     try:
         for seconds in SECONDS:
             noise = np.random.default_rng(1).standard_normal((channels, round(seconds * sample_rate)))
@@ -96,10 +101,15 @@ def _tried(plugin, sample_rate: float, channels: int) -> Feeding | str:
             whole = plugin.process(sound, sample_rate, reset=True)
             again = plugin.process(sound, sample_rate, reset=True)
             varies = not np.array_equal(whole, again)  # random by nature: its delay is all that can be found out
-            for block in BLOCKS if varies or not is_public(plugin) else (0, *BLOCKS):
+            for block in [block for block in blocks if block or not varies]:
                 delay = _delay(plugin, sound, sample_rate, block, None if varies else whole)
-                if delay is not None:
+                if delay is None:
+                    continue
+                if delay != WRONG:
                     return Feeding(block, delay)
+                blocks.remove(block)  # what begins wrongly is no better in a longer sound
+            if not blocks:
+                break
     except RuntimeError as error:
         return f"{name} cannot play here: {' '.join(str(error).split())}"
     return (
@@ -109,7 +119,8 @@ def _tried(plugin, sample_rate: float, channels: int) -> Feeding | str:
 
 
 def _delay(plugin, sound: np.ndarray, sample_rate: float, block: int, whole: np.ndarray | None) -> int | None:
-    """The delay when fed in blocks of `block` samples (0: of odd lengths); None where the sound is not the same."""
+    """The delay when fed in blocks of `block` samples (0: of odd lengths); :data:`WRONG` where the sound is not the
+    same, None where too little of it came to tell."""
     channels, n_samples = sound.shape
     begin(plugin, sample_rate, channels)
     outs, at, missing, most = [], 0, 0, 0
@@ -128,7 +139,7 @@ def _delay(plugin, sound: np.ndarray, sample_rate: float, block: int, whole: np.
     if whole is not None:
         wanted = whole[:, : streamed.shape[1]]
         if np.abs(streamed - wanted).max() > TOLERANCE * max(1e-3, float(np.abs(whole).max())):
-            return None
+            return WRONG
     return 0 if block == 0 else block - 1 + most + (MARGIN if most else 0)
 
 

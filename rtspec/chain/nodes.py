@@ -25,6 +25,9 @@ class Node(Protocol):
         Samples from input to output in a stream.
     owed : int
         How many samples fewer than it gets it gives of a whole sound: the delay that is not a native plugin's.
+    beyond : int
+        Samples after the sound's end that its last ones may hang on: a native plugin that looks ahead hears what ours
+        before it still give then.
     early : ndarray, float32, shape (channels, n)
         What it gives in a stream before the sound's own start.
     """
@@ -34,6 +37,9 @@ class Node(Protocol):
 
     @property
     def owed(self) -> int: ...
+
+    @property
+    def beyond(self) -> int: ...
 
     @property
     def early(self) -> np.ndarray:
@@ -75,7 +81,7 @@ class ProgramNode:
     def latency(self) -> int:
         return self.program.latency_samples
 
-    owed = latency
+    owed, beyond = latency, 0
 
     def goes_in_pieces(self, n_samples: int, block: int) -> bool:
         """It may: blocks change no sample."""
@@ -143,6 +149,8 @@ class NativeNode:
             except InvalidValue:
                 self._latency = 0
         return self._latency
+
+    beyond = latency
 
     @property
     def early(self) -> np.ndarray:

@@ -7,7 +7,7 @@ before it they get as much silence as the plugins before them delay it there.
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -111,6 +111,12 @@ class OfflineChain:
         return sum(node.owed for node in self.nodes)
 
     @property
+    def beyond(self) -> int:
+        """As for a node (:class:`Node`): natives before all processors of ours hear nothing after the sound's end."""
+        behind = dropwhile(lambda node: isinstance(node, NativeNode), self.nodes)
+        return sum(node.beyond for node in behind)
+
+    @property
     def programs(self) -> list[Program]:
         """Those of our processors, in order."""
         inside = [node.programs if isinstance(node, Followed) else _program_of(node) for node in self.nodes]
@@ -121,11 +127,13 @@ class OfflineChain:
 
         What a plugin gives after the sound's end reaches those behind it, as in a stream.
         """
-        return self.passed(audio, block, self.owed if audio.size else 0)
+        if not audio.size:
+            return self.passed(audio, block)
+        return self.passed(audio, block, self.owed + self.beyond)[:, : audio.shape[1]]
 
     def passed(self, audio: np.ndarray, block: int, silence: int = 0) -> np.ndarray:
-        """A whole sound and as much silence as is owed, of which `silence` is still to be put behind it; without that
-        it comes out. Float32 of shape (channels, n_samples), in and out."""
+        """A whole sound and as much silence as is owed, of which `silence` is still to be put behind it; without what
+        is owed it comes out. Float32 of shape (channels, n_samples), in and out."""
         self._rest = self._rest[:, :0]
         self._lay_out()
         nodes, n = deque(self.nodes), audio.shape[1]

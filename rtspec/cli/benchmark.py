@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 from ..console import emit, progress, table
 from ..errors import InvalidValue
@@ -13,7 +14,8 @@ _FIGURES = {
     "many": "how many learned processors play side by side on one engine: underruns, cores, what the machine held up",
     "model": "a model's time per frame through the C API, beside plain onnxruntime",
     "panel": "a stream with a panel in Chromium beside one without: callbacks, pictures a second, knob to sound",
-    "periods": "every period of a JACK server, also changed while playing, with every block: equal to render or not",
+    "periods": "every period of a JACK server, also changed while playing, with every block, several channel counts and"
+    " pedalboard's plugins among ours: equal to render or not; exit status 1 where anything is not",
     "phase": "phase reconstruction: quality and time per frame of every method",
     "scene": "the scene equalizer: its listening side a block, and its share of a core, by mode",
     "soak": "ten minutes of live sound, MIDI, OSC, edits and model swaps at once: nothing lost, late or longer",
@@ -47,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["periods"].add_argument(
         "--periods", type=_whole_numbers, metavar="N,N", help="of the server (default: ten from 32 to 2048)"
+    )
+    made["periods"].add_argument(
+        "--blocks", type=partial(_whole_numbers, least=0), metavar="N,N", help="0 is its own (default: six)"
+    )
+    made["periods"].add_argument("--channels", type=_whole_numbers, metavar="N,N", help="of a chain (default 1,2,4)")
+    made["periods"].add_argument(
+        "--chain", action="append", metavar="NAME,NAME", help="e.g. native:Delay,onnx:tilt-gate; may be repeated"
     )
     made["periods"].add_argument("--seconds", type=float, default=2.0, metavar="N", help="for each (default 2)")
     made["soak"].add_argument("--busy", action="store_true", help="while another program uses all processors")
@@ -190,13 +199,32 @@ def _many(args: argparse.Namespace) -> int:
 def _periods(args: argparse.Namespace) -> int:
     from ..benchmarks import periods as period_benchmark
 
-    periods = args.periods or period_benchmark.PERIODS
+    chains = tuple(tuple(names.split(",")) for names in args.chain or ()) or period_benchmark.CHAINS
+    options = {
+        "periods": args.periods or period_benchmark.PERIODS,
+        "blocks": args.blocks or period_benchmark.BLOCKS,
+        "channels": args.channels or period_benchmark.CHANNELS,
+        "chains": chains,
+    }
     with progress(args.json) as bar:
         task = bar.add_task("periods", total=None)
         rows = period_benchmark.run(
-            periods, seconds=args.seconds, report=lambda row: bar.update(task, description=f"period {row['period']}")
+            **options,
+            seconds=args.seconds,
+            report=lambda row: bar.update(task, description=f"period {row['period']}"),
         )
-    columns = ("what", "period", "block", "channels", "chain", "equal", "underruns", "delay", "measured_samples")
+    columns = (
+        "what",
+        "period",
+        "block",
+        "channels",
+        "chain",
+        "equal",
+        "difference",
+        "underruns",
+        "delay",
+        "measured_samples",
+    )
     shown = [{name.replace("_", " "): row.get(name, "") for name in columns} for row in rows]
     emit(args, {"rows": rows}, table(shown))
     return 0 if all(row["equal"] for row in rows) else 1
@@ -247,7 +275,7 @@ def _scene(args: argparse.Namespace) -> int:
     return 0
 
 
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    if not all(word.isdigit() and int(word) > 0 for word in text.split(",")):
-        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers above 0 with commas, e.g. 64,128,256")
+def _whole_numbers(text: str, least: int = 1) -> tuple[int, ...]:
+    if not all(word.isdecimal() and int(word) >= least for word in text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers from {least} with commas, e.g. 64,128,256")
     return tuple(map(int, text.split(",")))

@@ -160,3 +160,17 @@ def test_none_is_a_wire_and_an_empty_list():
     assert (len(board), board[0]) == (1, None)
     np.testing.assert_array_equal(board(sound(), RATE), sound())
     assert len(rtspec.Pedalboard(None)) == 0
+
+
+AT_THE_END = {
+    "resampled": lambda: [rtspec.OnnxProcessor("tilt-gate"), pedalboard.Resample()],
+    "coded": lambda: [rtspec.OnnxProcessor("tilt-gate"), pedalboard.Gain(1), pedalboard.MP3Compressor()],
+    "in a mix": lambda: [rtspec.Mix([[rtspec.OnnxProcessor("tilt-gate"), pedalboard.Resample()], None])],
+    "before a mix": lambda: [rtspec.OnnxProcessor("tilt-gate"), rtspec.Mix([pedalboard.Resample()])],
+}
+
+
+@pytest.mark.parametrize("make", AT_THE_END.values(), ids=AT_THE_END)
+def test_a_native_plugin_that_looks_ahead_hears_what_ours_gives_after_the_end(make):
+    audio = sound(12000)
+    np.testing.assert_array_equal(rtspec.Pedalboard(make())(audio, RATE), pieces(rtspec.Pedalboard(make()), audio, 441))
