@@ -16,6 +16,7 @@ TASKS = {
         "loudness of music in noise, with the scene equalizer's curve",
     ),
     "privacy": ("rtspec.evaluation.privacy", "how much speech stays intelligible after inversion"),
+    "representation": ("rtspec.evaluation.representation", "what a network of style transfer sees, and what it costs"),
     "style": ("rtspec.evaluation.style", "offline style transfer beside baselines, on the sound, by unseen networks"),
     "style-live": ("rtspec.evaluation.style_live", "StyleTransfer on unseen contents, by unseen networks"),
     "scene": ("rtspec.evaluation.scene", "taggers of what is heard: packages out and random splits, calibration"),

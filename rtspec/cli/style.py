@@ -20,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("style", help="a sound file: the texture in which it happens (its first 30 s are heard)")
     parser.add_argument("out", help="the file to write: .wav, .flac, .ogg or .mp3")
     parser.add_argument(
-        "--network", default="ulyanov", metavar="NAME[:SEED]", help="ulyanov (default) or wyse-random, and which draw"
+        "--network",
+        default="ulyanov",
+        metavar="NAME[:SEED]|FILE",
+        help="ulyanov (default) or wyse-random, and which draw; wyse, or a file of rtspec train wyse",
     )
     parser.add_argument(
         "--content-weight",
@@ -90,7 +93,7 @@ def _figures(out: str, made: "Transferred", peak: float, n_channels: int) -> dic
         "spectrogram": {"style": made.spectrogram.style, "content": made.spectrogram.content},
         "sound": {"style": made.sound.style, "content": made.sound.content},
         "unseen": made.unseen,
-        "own": made.own,
+        "own": made.own if math.isfinite(made.own) else None,
         "content_weight": made.content_weight,
         "sections": made.n_sections,
         "style_seconds": made.style_s,
@@ -108,12 +111,16 @@ def _draw(out: Path, sounds: dict[str, Any], rate: int) -> str:
     return str(path)
 
 
+def _own(share: float | None) -> str:
+    return "too short to tell" if share is None else f"{share:.4f}"
+
+
 def _lines(data: dict[str, Any]) -> list[str]:
     """What was made, in shares: 1 is the untouched content's distance to the style, and silence's to the content."""
     lines = [
         f"{data['out']}: distance to the style, as a share of the untouched content's: {data['sound']['style']:.4f} "
         f"as heard, {data['spectrogram']['style']:.5f} on the spectrogram, {data['unseen']:.4f} by networks that were "
-        f"not optimised (the style by itself: {data['own']:.4f})",
+        f"not optimised (the style by itself: {_own(data['own'])})",
         f"distance to the content, as a share of silence's: {data['sound']['content']:.2f} "
         f"(content weight {data['content_weight']:g})",
     ]

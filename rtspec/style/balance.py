@@ -6,15 +6,15 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 
 from .losses import StyleLoss
-from .networks import Network, Ulyanov, Wyse
+from .networks import Network
 
 LEAST, MOST = 0.002, 2.0
 """Weights between which it is sought."""
 GOAL = 0.58
 """Share of silence's distance to the content, after a few rounds of a few filters; more of both bring it to half."""
 N_FILTERS, ROUNDS, TRIALS = 256, 30, 5
-MOST_FRAMES = 172
-"""Of style and content, each: 4 s."""
+MOST_S = 4.0
+"""Of style and content, each."""
 _SEED = 77_001
 
 
@@ -31,8 +31,9 @@ def balanced_weight(network: Network, style: np.ndarray, content: np.ndarray) ->
     style, content : ndarray, float32, shape (n_bins, n_frames)
         As the network sees them.
     """
-    style, content = _excerpt(style), _excerpt(content)
-    loss = StyleLoss(_small(network, len(style)), style, content)
+    n_most = round(MOST_S * network.plan.sample_rate / network.plan.hop)
+    style, content = _excerpt(style, n_most), _excerpt(content, n_most)
+    loss = StyleLoss(network.small(N_FILTERS, _SEED), style, content)
     noise = np.abs(np.random.default_rng(_SEED).standard_normal(content.shape)).astype(np.float32)
     seen, low, high = noise * style.mean(axis=1, keepdims=True), math.log(LEAST), math.log(MOST)
     for _ in range(TRIALS):
@@ -44,18 +45,12 @@ def balanced_weight(network: Network, style: np.ndarray, content: np.ndarray) ->
     return float(f"{math.exp((low + high) / 2):.2g}")
 
 
-def _excerpt(seen: np.ndarray) -> np.ndarray:
-    """The loudest stretch of :data:`MOST_FRAMES`, or all."""
+def _excerpt(seen: np.ndarray, n_most: int) -> np.ndarray:
+    """The loudest stretch of so many frames, or all."""
     sums = np.cumsum(np.pad(seen.sum(axis=0, dtype=np.float64), (1, 0)))
-    n = min(MOST_FRAMES, seen.shape[1])
+    n = min(n_most, seen.shape[1])
     start = int(np.argmax(sums[n:] - sums[:-n]))
     return seen[:, start : start + n]
-
-
-def _small(network: Network, n_bins: int) -> Network:
-    if isinstance(network, Ulyanov):
-        return Ulyanov(_SEED, network.n_least, N_FILTERS, n_bins)
-    return Wyse.random(_SEED, (N_FILTERS, 64), n_bins)
 
 
 def _moved(loss: StyleLoss, seen: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .losses import GramTarget
 from .networks import Ulyanov
-from .spectra import PLAN, RATE, frames_of
+from .spectra import PLAN, frames_of
 
 KERNELS = (3, 11)
 SEEDS = (90_001, 90_002)
@@ -14,6 +14,8 @@ SEEDS = (90_001, 90_002)
 N_FILTERS = 512
 LEVEL = 0.1
 """Root mean square at which sounds are compared."""
+LEAST = PLAN.length + 14 * PLAN.hop
+"""Samples of 15 whole frames, as many as any judge sees at once; what is shorter is repeated."""
 _HISTORY = 3
 """Frames at a sound's start that reach back before it."""
 
@@ -25,7 +27,9 @@ def levelled(sound: np.ndarray) -> np.ndarray:
 
 
 def magnitudes(sound: np.ndarray) -> np.ndarray:
-    """What is judged of a mono sound at 22 050 Hz: its whole frames, levelled; float32 of shape (n_bins, n_frames)."""
+    """What is judged of a mono sound at 22 050 Hz: its whole frames, levelled, of one shorter than :data:`LEAST` those
+    of its repetition; float32 of shape (n_bins, n_frames)."""
+    sound = np.resize(sound, max(len(sound), LEAST))
     n_whole = (len(sound) - PLAN.length) // PLAN.hop + 1
     return np.abs(frames_of(levelled(sound))[:, _HISTORY : _HISTORY + n_whole])
 
@@ -83,7 +87,7 @@ class Judges:
         self._far = np.maximum(self._style.distances(content), 1e-12)
         half = len(style) // 2
         self.own = float("nan")
-        if half >= 0.3 * RATE:
+        if half >= LEAST:
             self.own = float(np.mean(Texture(style[:half], networks).distances(style[half:]) / self._far))
 
     def share(self, sound: np.ndarray) -> float:

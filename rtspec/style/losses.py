@@ -1,11 +1,13 @@
-"""How far a texture is from its style, by Gram matrices that are never made.
+"""How far a texture is from its style, by Gram matrices that are made only where they are small.
 
 For features A of shape (n_filters, n_frames), G = A Aᵀ / n_frames has n_filters² entries; but
-``‖A Aᵀ‖² = ‖Aᵀ A‖²`` and ``⟨A Aᵀ, B Bᵀ⟩ = ‖Bᵀ A‖²``, so products over frames, which are few, give distance and slope
-exactly.
+``‖A Aᵀ‖² = ‖Aᵀ A‖²`` and ``⟨A Aᵀ, B Bᵀ⟩ = ‖Bᵀ A‖²``, so products over frames give distance and slope exactly. They are
+taken while the frames of both together are fewer than the filters; then the matrices themselves are smaller, and how
+long a sound is costs time alone.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,12 +25,23 @@ class GramTarget:
 
     def __init__(self, features: np.ndarray):
         self._scaled = features / np.sqrt(np.float32(features.shape[1]))
-        self.size = _square(self._scaled.T @ self._scaled)
+
+    @cached_property
+    def size(self) -> float:
         """The squared norm of the style's own Gram matrix."""
+        filters_are_few = len(self._scaled) < self._scaled.shape[1]
+        return _square(self._gram if filters_are_few else self._scaled.T @ self._scaled)
+
+    @cached_property
+    def _gram(self) -> np.ndarray:
+        return self._scaled @ self._scaled.T
 
     def distance(self, features: np.ndarray) -> tuple[float, np.ndarray]:
         """The squared distance, and its slope at the features, float32 of the features' shape."""
         n = features.shape[1]
+        if len(features) <= n + self._scaled.shape[1]:
+            apart = features @ features.T / np.float32(n) - self._gram
+            return _square(apart), np.float32(4 / n) * (apart @ features)
         own, across = features.T @ features / np.float32(n), self._scaled.T @ features
         value = _square(own) - 2 * _square(across) / n + self.size
         slope = np.float32(4 / n) * (features @ own - self._scaled @ across)

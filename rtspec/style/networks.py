@@ -1,6 +1,7 @@
 """Networks over spectrograms whose bins are channels: convolutions over time alone, and their gradients.
 
-A layer's features are float32 of shape (n_filters, n_frames). Weights are a function of a seed: nothing is shipped.
+A layer's features are float32 of shape (n_filters, n_frames). Random weights are a function of a seed; trained ones are
+read from a file, the shipped one's or another's.
 
 References
 ----------
@@ -9,17 +10,28 @@ References
 """
 
 import math
+import zipfile
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import InvalidValue
+from ..frames.plan import FramePlan
+from .spectra import PLAN, RATE
 
-N_BINS = 1025
+N_BINS = PLAN.n_bins
 N_FILTERS, KERNEL = 4096, 11
+WYSE_PLAN = FramePlan(sample_rate=RATE, n_fft=512, hop=128)
+"""257 bins, and about the paper's 856 frames in 5 s."""
 WYSE_FILTERS, WYSE_KERNEL = (2048, 64), 5
-NAMES = ("ulyanov", "wyse-random")
+RANDOM = ("ulyanov", "wyse-random")
+WEIGHTS = "weights.npz"
+"""A trained network's file: float16 `first` (kernel, n_filters, 257), `second` (kernel, n_more, n_filters), and
+`first_bias`, `second_bias`."""
+_LARGEST = 1 << 28
+"""Bytes of a file's arrays."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +43,12 @@ class Convolution:
     weight : ndarray, float32, shape (kernel, n_filters, n_channels)
     same : bool
         As many frames out as in, zeros around them; otherwise `kernel` - 1 fewer.
+    bias : ndarray, float32, shape (n_filters,), optional
     """
 
     weight: np.ndarray
     same: bool = False
+    bias: np.ndarray | None = None
 
     @property
     def _before(self) -> int:
@@ -52,6 +66,8 @@ class Convolution:
         total = self.weight[0] @ frames[:, :n_out]
         for k in range(1, len(self.weight)):
             total += self.weight[k] @ frames[:, k : k + n_out]
+        if self.bias is not None:
+            total += self.bias[:, None]
         return np.maximum(total, 0, out=total)
 
     def backwards(self, slope: np.ndarray, features: np.ndarray, n_frames: int) -> np.ndarray:
@@ -100,11 +116,15 @@ class Ulyanov:
     kernel, n_filters : int
     """
 
-    content_layer, style_weights, as_level = 0, (1.0,), False
+    content_layer, style_weights, as_level, plan = 0, (1.0,), False, PLAN
 
     def __init__(self, seed: int = 0, kernel: int = KERNEL, n_filters: int = N_FILTERS, n_bins: int = N_BINS):
         self._layer = Convolution(random_filters(seed, kernel, n_filters, n_bins))
         self.n_least = kernel
+
+    def small(self, n_filters: int, seed: int) -> "Ulyanov":
+        """One of the same kind with few filters of another seed."""
+        return Ulyanov(seed, self.n_least, n_filters, self._layer.weight.shape[2])
 
     def features(self, seen: np.ndarray) -> list[np.ndarray]:
         """What the network sees, (n_bins, n_frames) → the features of each layer. All float32."""
@@ -117,20 +137,24 @@ class Ulyanov:
 
 
 class Wyse:
-    """Two layers of 5 frames, each pooled by 2; style is both, content the second before it is pooled [2]_.
+    """Two layers of 5 frames, each pooled by 2; style is both, weighted 1 and 2 and each over the square of its number
+    of filters; content is the second before it is pooled [2]_.
 
     Parameters
     ----------
-    weights : pair of ndarray, float32, shapes (5, n_filters, n_bins), (5, n_more, n_filters)
+    first, second : Convolution
+        With as many frames out as in.
     """
 
-    content_layer, style_weights, as_level, n_least = 1, (1.0, 2.0), True, 4
+    content_layer, as_level, n_least, plan = 1, True, 4, WYSE_PLAN
 
-    def __init__(self, weights: tuple[np.ndarray, np.ndarray]):
-        self._first, self._second = (Convolution(each, same=True) for each in weights)
+    def __init__(self, first: Convolution, second: Convolution):
+        self._first, self._second = first, second
+        n_first, n_second = first.weight.shape[1], second.weight.shape[1]
+        self.style_weights = (1.0 / n_first**2, 2.0 / n_second**2)
 
     @classmethod
-    def random(cls, seed: int = 0, filters: tuple[int, int] = WYSE_FILTERS, n_bins: int = N_BINS) -> "Wyse":
+    def random(cls, seed: int = 0, filters: tuple[int, int] = WYSE_FILTERS, n_bins: int = WYSE_PLAN.n_bins) -> "Wyse":
         """With weights from a seed, as wide as the paper's."""
         generator = np.random.default_rng((seed, 2))
         shapes = ((WYSE_KERNEL, filters[0], n_bins), (WYSE_KERNEL, filters[1], filters[0]))
@@ -138,7 +162,32 @@ class Wyse:
             np.float32(math.sqrt(2 / (shape[0] * shape[2]))) * generator.standard_normal(shape, np.float32)
             for shape in shapes
         ]
-        return cls((made[0], made[1]))
+        return cls(*(Convolution(each, same=True) for each in made))
+
+    @classmethod
+    def read(cls, path: Path) -> "Wyse":
+        """A trained one, of a file as ``rtspec train wyse --export`` writes it.
+
+        Raises
+        ------
+        InvalidValue
+            No such file, or none of that kind; the text says what is wrong.
+        """
+        parts = _arrays(path)
+        first, second = (
+            Convolution(parts[name].astype(np.float32), True, parts[f"{name}_bias"].astype(np.float32))
+            for name in ("first", "second")
+        )
+        return cls(first, second)
+
+    def small(self, n_filters: int, seed: int) -> "Wyse":
+        """The same with few filters of the first layer, drawn by the seed; what the second hears keeps its level."""
+        n_first = self._first.weight.shape[1]
+        kept = np.sort(np.random.default_rng(seed).permutation(n_first)[:n_filters])
+        bias = None if self._first.bias is None else self._first.bias[kept]
+        fewer = np.ascontiguousarray(self._second.weight[:, :, kept]) * np.float32(n_first / len(kept))
+        second = Convolution(fewer, True, self._second.bias)
+        return Wyse(Convolution(np.ascontiguousarray(self._first.weight[:, kept]), True, bias), second)
 
     def features(self, seen: np.ndarray) -> list[np.ndarray]:
         """What the network sees, (n_bins, n_frames) → the features of each layer. All float32."""
@@ -156,16 +205,78 @@ class Wyse:
 Network = Ulyanov | Wyse
 
 
-@cache
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """A weights file's arrays, finite and of shapes that fit each other."""
+    wrong = f'network="{path}" is no network of rtspec train wyse'
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(each.file_size for each in archive.infolist())
+        if size > _LARGEST:
+            raise InvalidValue(f"{wrong}: its arrays take {size >> 20} MiB, at most {_LARGEST >> 20} are read")
+        with np.load(path, allow_pickle=False) as file:
+            parts = {name: file[name] for name in ("first", "second", "first_bias", "second_bias")}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InvalidValue(f"{wrong} ({error}); give the file that its --export wrote") from None
+    shapes = tuple(parts[name].shape for name in ("first", "second", "first_bias", "second_bias"))
+    if not _fit(*shapes):
+        raise InvalidValue(
+            f"{wrong}: shapes {', '.join(map(str, shapes))} must be (kernel, n_filters, {WYSE_PLAN.n_bins}), "
+            "(kernel, n_more, n_filters), (n_filters,), (n_more,)"
+        )
+    if any(each.dtype.kind != "f" or not np.isfinite(each).all() for each in parts.values()):
+        raise InvalidValue(f"{wrong}: its weights must be finite numbers; train it again with a lower --learning-rate")
+    return parts
+
+
+def _fit(first: tuple, second: tuple, first_bias: tuple, second_bias: tuple) -> bool:
+    if len(first) != 3 or len(second) != 3 or 0 in first + second:
+        return False
+    return (
+        first[2] == WYSE_PLAN.n_bins
+        and second[2] == first[1]
+        and (first_bias, second_bias)
+        == (
+            first[1:2],
+            second[1:2],
+        )
+    )
+
+
 def network_named(name: str) -> Network:
-    """A network by its name, "ulyanov" or "wyse-random", with ":SEED" behind it for another draw.
+    """A network by its name: "ulyanov" or "wyse-random", with ":SEED" behind either for another draw, "wyse", or a file
+    of ``rtspec train wyse``.
 
     Raises
     ------
     InvalidValue
-        The name is unknown, or its seed no whole number.
+        The name is unknown, its seed no whole number, or the file none of a network's.
     """
+    if name == "wyse":
+        return _read(_shipped(), 0)
+    if name.endswith(".npz") or Path(name).is_file():
+        return _read(Path(name), Path(name).stat().st_mtime_ns if Path(name).is_file() else 0)
+    return _random(name)
+
+
+def _shipped() -> Path:
+    from ..models.catalogue import FOLDERS
+
+    return next((path for folder in FOLDERS if (path := folder / "wyse" / WEIGHTS).is_file()), FOLDERS[0] / WEIGHTS)
+
+
+@cache
+def _read(path: Path, changed: int) -> Wyse:
+    """The file's network as it is since it was `changed`, in nanoseconds."""
+    del changed
+    return Wyse.read(path)
+
+
+@cache
+def _random(name: str) -> Network:
     kind, _, seed = name.partition(":")
-    if kind not in NAMES or (seed and not seed.isdigit()) or (":" in name and not seed):
-        raise InvalidValue(f'network="{name}" is unknown; choose {" or ".join(NAMES)}, with :SEED for another draw')
+    if kind not in RANDOM or (seed and not seed.isdigit()) or (":" in name and not seed):
+        raise InvalidValue(
+            f'network="{name}" is unknown; choose {" or ".join(RANDOM)}, with :SEED for another draw, wyse, or a file '
+            "of rtspec train wyse"
+        )
     return Ulyanov(int(seed or 0)) if kind == "ulyanov" else Wyse.random(int(seed or 0))

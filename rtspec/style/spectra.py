@@ -15,16 +15,16 @@ FLOOR_DB = -80.0
 TINY = 1e-8
 
 
-def frames_of(sound: np.ndarray) -> np.ndarray:
+def frames_of(sound: np.ndarray, plan: FramePlan = PLAN) -> np.ndarray:
     """The complex spectrogram of a mono sound, complex64 of shape (n_bins, n_frames)."""
-    return stft(sound, PLAN)
+    return stft(sound, plan)
 
 
-def sound_of(magnitude: np.ndarray, n_samples: int, phase: str) -> np.ndarray:
-    """A sound by reconstructed phases, float32 of shape (n_samples,)."""
+def sound_of(magnitude: np.ndarray, n_samples: int, phase: str, plan: FramePlan = PLAN) -> np.ndarray:
+    """A sound by reconstructed phases, float32 of shape (n_samples,); magnitudes are of `plan`."""
     method, _, rounds = phase.partition(":")
     options: dict[str, Any] = {"iterations": int(rounds)} if rounds else {}
-    return istft(reconstruct(magnitude, PLAN, method=method, **options), PLAN, length=n_samples)
+    return istft(reconstruct(magnitude, plan, method=method, **options), plan, length=n_samples)
 
 
 class Seen:
@@ -63,7 +63,7 @@ class Seen:
         return np.where(inside, slope * (-20 / np.log(10) / FLOOR_DB) / np.maximum(magnitude, floor), 0)
 
 
-def sound_slope(slope: np.ndarray, spectrum: np.ndarray, n_samples: int) -> np.ndarray:
+def sound_slope(slope: np.ndarray, spectrum: np.ndarray, n_samples: int, plan: FramePlan = PLAN) -> np.ndarray:
     """The slope at magnitudes → the slope at the samples of the sound whose frames they are: the adjoint of
     :func:`frames_of`.
 
@@ -73,18 +73,19 @@ def sound_slope(slope: np.ndarray, spectrum: np.ndarray, n_samples: int) -> np.n
     spectrum : ndarray, complex64, shape (n_bins, n_frames)
         The sound's frames.
     n_samples : int
+    plan : FramePlan
+        Of the frames.
     """
     turned = (slope * spectrum / np.maximum(np.abs(spectrum), TINY)).T
     turned[:, 1:-1] *= 0.5  # irfft counts every bin but the first and last twice
-    frames = np.asarray(irfft(turned, PLAN.n_fft)) * PLAN.n_fft * _window()
-    delay, n_frames = PLAN.length - PLAN.hop, len(frames)
-    out = np.zeros(delay + n_frames * PLAN.hop, np.float64)
+    frames = np.asarray(irfft(turned, plan.n_fft)) * plan.n_fft * _window(plan.n_fft)
+    delay, n_frames = plan.length - plan.hop, len(frames)
+    out = np.zeros(delay + n_frames * plan.hop, np.float64)
     for k, frame in enumerate(frames):
-        out[k * PLAN.hop : k * PLAN.hop + PLAN.length] += frame
+        out[k * plan.hop : k * plan.hop + plan.length] += frame
     return out[delay : delay + n_samples]
 
 
-def _window() -> np.ndarray:
-    """The plan's analysis window, as its stage applies it: an impulse in each place tells it."""
-    n = np.arange(PLAN.n_fft)
-    return 0.5 - 0.5 * np.cos(2 * np.pi * n / PLAN.n_fft)
+def _window(n_fft: int) -> np.ndarray:
+    """A plan's analysis window, as its stage applies it: periodic Hann."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)

@@ -17,7 +17,7 @@ from scipy.signal import resample_poly
 
 from ..errors import InvalidValue
 from .balance import balanced_weight
-from .judging import LEVEL, Judges
+from .judging import LEVEL, Judges, levelled
 from .losses import Losses, StyleLoss
 from .networks import Network, network_named
 from .spectra import RATE, Seen, frames_of, sound_of, sound_slope
@@ -123,8 +123,9 @@ def transfer(
     rate : float
         Hz, of both. The networks hear them at 22 050 Hz: nothing above 11 kHz is made.
     network : str
-        "ulyanov": 4096 filters of 11 frames, random; "wyse-random": 2048 and 64 filters of 5; ":SEED" behind either
-        draws others.
+        "ulyanov": 4096 filters of 11 frames, random; "wyse-random": 2048 and 64 filters of 5 short frames; ":SEED"
+        behind either draws others. "wyse": the latter, trained to tell sounds apart; or a file of
+        ``rtspec train wyse``.
     content_weight : "half" or float
         Of the content's share beside the style's, both as in :class:`rtspec.style.losses.Losses`. "half" finds, on a
         small network, the one that leaves about half of this content in this style, since that differs between pairs
@@ -158,11 +159,11 @@ def transfer(
         magnitude = section.magnitude()
         sounds.append(section.sound(magnitude))
         found.append(section.losses(magnitude))
-        heard_as.append(section.losses(np.abs(frames_of(sounds[-1]))))
+        heard_as.append(section.losses_of(sounds[-1]))
         curve = curve or section.curve
     sound, judges = _joined(sounds, sections), Judges(reference, heard)
     return Transferred(
-        audio=_as_content(sound * np.float32(level / LEVEL), content, rate),
+        audio=_as_content(levelled(sound) * np.float32(level / LEVEL), content, rate),
         curve=np.array(curve),
         spectrogram=_mean(found),
         sound=_mean(heard_as),
@@ -249,7 +250,8 @@ class Section:
     def __init__(
         self, network: Network, style, content, wishes: Wishes, number: int = 0, progress: Progress | None = None
     ):
-        spectra = frames_of(style), frames_of(content)
+        self._plan = network.plan
+        spectra = frames_of(style, self._plan), frames_of(content, self._plan)
         self._seen = Seen(network.as_level, float(np.abs(spectra[1]).max()))
         self._style, self._content = (self._seen.of(np.abs(each)) for each in spectra)
         weight = wishes.content_weight
@@ -270,16 +272,25 @@ class Section:
 
     def sound(self, magnitude: np.ndarray) -> np.ndarray:
         """It as a sound, float32 of shape (n_samples,), and, where that was asked for, moved on as one."""
-        made = sound_of(magnitude, self._n_samples, self._wishes.phase)
+        made = self.rebuilt(magnitude, self._wishes.phase)
         return self.moved(made) if self._wishes.domain == "sound" else made
+
+    def rebuilt(self, magnitude: np.ndarray, phase: str) -> np.ndarray:
+        """A spectrogram as a sound, by a method of phase reconstruction. Float32 of shape (n_bins, n_frames) →
+        (n_samples,)."""
+        return sound_of(magnitude, self._n_samples, phase, self._plan)
 
     def moved(self, sound: np.ndarray) -> np.ndarray:
         """:data:`SOUND_ROUNDS` iterations on a sound's samples. Mono float32 of shape (n_samples,), both."""
         return self._minimised(self._of_sound, sound, SOUND_ROUNDS, None)
 
     def losses(self, magnitude: np.ndarray) -> Losses:
-        """Of a spectrogram, or of a sound's. It is float32 of shape (n_bins, n_frames)."""
+        """Of a spectrogram, float32 of shape (n_bins, n_frames)."""
         return self._loss.measured(self._seen.of(magnitude))
+
+    def losses_of(self, sound: np.ndarray) -> Losses:
+        """Of a sound, mono float32 of shape (n_samples,)."""
+        return self.losses(np.abs(frames_of(sound, self._plan)))
 
     def _start(self) -> np.ndarray:
         noise = np.abs(self._generator.standard_normal(self._content.shape)).astype(np.float32)
@@ -289,10 +300,10 @@ class Section:
         return self._content + np.float32(share * self._content.mean()) * noise
 
     def _of_sound(self, sound: np.ndarray) -> tuple[float, np.ndarray]:
-        spectrum = frames_of(sound)
+        spectrum = frames_of(sound, self._plan)
         magnitude = np.abs(spectrum)
         value, slope = self._loss(self._seen.of(magnitude))
-        return value, sound_slope(self._seen.slope(slope, magnitude), spectrum, len(sound))
+        return value, sound_slope(self._seen.slope(slope, magnitude), spectrum, len(sound), self._plan)
 
     def _minimised(self, loss, start: np.ndarray, rounds: int, least: float | None) -> np.ndarray:
         """The start moved by L-BFGS-B for so many iterations, not below `least`."""

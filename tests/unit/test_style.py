@@ -1,6 +1,9 @@
 """Offline style transfer: slopes are true, Gram matrices exact, sounds come nearer, and wrong wishes get one line."""
 
 import json
+import os
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,11 +11,13 @@ import pytest
 import rtspec
 from rtspec.cli import main
 from rtspec.errors import InvalidValue
+from rtspec.evaluation.style_verdicts import verdicts
 from rtspec.style.balance import LEAST, MOST
 from rtspec.style.judging import Judges
 from rtspec.style.losses import GramTarget, StyleLoss
 from rtspec.style.measures import content_kept
-from rtspec.style.networks import Convolution, Ulyanov, Wyse, network_named, pooled, unpooled
+from rtspec.style.networks import Convolution, Ulyanov, Wyse, _random, network_named, pooled, unpooled
+from rtspec.style.representations import HEIGHT, LAYOUTS, VIEWS, WIDTH, Picture, Represented
 from rtspec.style.spectra import RATE, Seen, frames_of, sound_slope
 from rtspec.style.transfer import Section, Wishes, as_heard
 
@@ -21,12 +26,23 @@ def noise(seed, *shape):
     return np.abs(np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
 
 
-def test_gram_distance_and_slope_are_those_of_the_matrices_written_out():
-    style, made = noise(0, 40, 30).astype(np.float64), noise(1, 40, 25).astype(np.float64)
+@pytest.mark.parametrize("n_filters", [40, 60], ids=["matrices", "products over frames"])
+def test_gram_distance_and_slope_are_those_of_the_matrices_written_out(n_filters):
+    style, made = noise(0, n_filters, 30).astype(np.float64), noise(1, n_filters, 25).astype(np.float64)
     value, slope = GramTarget(style).distance(made)
     apart = made @ made.T / 25 - style @ style.T / 30
     assert value == pytest.approx(np.sum(apart**2), rel=1e-6)
     np.testing.assert_allclose(slope, 4 / 25 * apart @ made, rtol=1e-4, atol=1e-4 * np.abs(slope).max())
+
+
+@pytest.mark.parametrize("longer", ["content", "style"])
+def test_how_long_a_sound_is_costs_no_memory_but_its_own(longer):
+    style, made = noise(0, 64, 40 if longer == "content" else 20000), noise(1, 64, 20000 if longer == "content" else 40)
+    tracemalloc.start()
+    GramTarget(style).distance(made)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 4 * (style.nbytes + made.nbytes)  # products over frames would take 1.6 GB
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -44,6 +60,31 @@ def test_convolution_and_its_slope_are_the_sums_written_out(same):
     assert np.sum(layer.backwards(slope, made, 12) * frames) == pytest.approx(np.sum(slope * made), rel=1e-4)
 
 
+def test_a_picture_is_seen_by_each_filter_wherever_it_fits():
+    picture, seen = Picture(3, 2), noise(0, 7, 13)
+    made = picture(seen).reshape(2, 3, 3)
+    weight = np.random.default_rng((3, HEIGHT, WIDTH)).standard_normal((2, HEIGHT * WIDTH), np.float32)
+    wanted = weight[1] @ seen[2 : 2 + HEIGHT, 1 : 1 + WIDTH].ravel() * np.sqrt(2 / (HEIGHT * WIDTH))
+    assert made[1, 2, 1] == pytest.approx(max(0, wanted), rel=1e-4)
+
+
+def test_a_bias_is_added_before_the_rectifier():
+    weight, frames, bias = noise(0, 3, 6, 4), noise(1, 4, 12), np.linspace(-30, 30, 6, dtype=np.float32)
+    plain = np.maximum(sum(weight[k] @ frames[:, k : k + 10] for k in range(3)) + bias[:, None], 0)
+    np.testing.assert_allclose(Convolution(weight, bias=bias)(frames), plain, rtol=1e-5)
+
+
+def test_wyses_layers_count_by_1_and_2_over_the_squares_of_their_filters():
+    loss = StyleLoss(network := Wyse.random(0, (12, 6)), noise(0, 257, 40), content := noise(1, 257, 30))
+    seen = noise(2, 257, 30)
+    grams = [[f @ f.T / f.shape[1] for f in network.features(each)] for each in (noise(0, 257, 40), content, seen)]
+    far, near = (
+        sum(w / n**2 * np.sum((g - s) ** 2) for w, n, g, s in zip((1, 2), (12, 6), each, grams[0], strict=True))
+        for each in grams[1:]
+    )
+    assert loss.measured(seen).style == pytest.approx(near / far, rel=1e-3)
+
+
 def test_pooling_goes_back_to_where_it_came_from():
     frames = noise(0, 3, 7)
     half, is_second = pooled(frames)
@@ -52,9 +93,17 @@ def test_pooling_goes_back_to_where_it_came_from():
     assert np.all((back == 0) | (back == frames))
 
 
-@pytest.mark.parametrize("network", [Ulyanov(0, 11, 64), Wyse.random(0, (48, 16))], ids=["ulyanov", "wyse"])
+SMALL = {
+    "ulyanov": Ulyanov(0, 11, 64),
+    "wyse": Wyse.random(0, (48, 16)),
+    **{f"{view}, {layout}": Represented(view, layout, 0, 16) for view in VIEWS for layout in LAYOUTS},
+}
+
+
+@pytest.mark.parametrize("network", SMALL.values(), ids=SMALL)
 def test_the_loss_falls_as_its_slope_says(network):
-    style, content, seen = noise(0, 1025, 40), noise(1, 1025, 50), noise(2, 1025, 50)
+    n_bins = network.plan.n_bins
+    style, content, seen = noise(0, n_bins, 40), noise(1, n_bins, 50), noise(2, n_bins, 50)
     loss = StyleLoss(network, style, content, content_weight=0.1)
     value, slope = loss(seen)
     step = 1e-3 * slope / np.abs(slope).max()
@@ -132,10 +181,10 @@ def test_the_weight_that_is_found_keeps_about_half_of_the_content(seconds):
 @pytest.fixture
 def few_filters(monkeypatch):
     """The networks by name with few filters, to be quick."""
-    network_named.cache_clear()
-    monkeypatch.setattr("rtspec.style.networks.Ulyanov", lambda seed: Ulyanov(seed, 11, 64))
+    _random.cache_clear()
+    monkeypatch.setattr("rtspec.style.networks.Ulyanov.__init__.__defaults__", (0, 11, 64, 1025))
     yield
-    network_named.cache_clear()
+    _random.cache_clear()
 
 
 @pytest.mark.usefixtures("few_filters")
@@ -160,6 +209,98 @@ def test_long_contents_are_made_in_sections_without_a_gap():
     joint = made.audio[len(content) // 2 - RATE // 2 :][:RATE]
     level = np.sqrt(np.mean(joint.reshape(21, -1) ** 2, axis=1))
     assert level.min() > 0 and told == sorted(told) and told[-1] == 1
+
+
+@pytest.mark.usefixtures("few_filters")
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_stereo_at_any_rate_comes_back_at_that_rate_as_one_channel(rate):
+    content = np.stack([melody(1.0, rate), 0.5 * melody(1.0, rate)]).astype(np.float32)
+    made = rtspec.style.transfer(content, crackle(1.0, rate), rate, iterations=3, content_weight=0.02)
+    assert made.audio.shape == (1, rate) and np.isfinite(made.audio).all()
+    assert np.sqrt(np.mean(made.audio**2)) == pytest.approx(np.sqrt(np.mean(content.mean(0) ** 2)), rel=0.1)
+
+
+@pytest.mark.usefixtures("few_filters")
+@pytest.mark.parametrize("network", ["ulyanov", "wyse-random"])
+def test_the_shortest_sounds_are_judged_too(network, monkeypatch):
+    monkeypatch.setattr("rtspec.style.networks.WYSE_FILTERS", (16, 8))
+    made = rtspec.style.transfer(melody(0.3), crackle(0.31), RATE, iterations=3, content_weight=0.02, network=network)
+    assert made.unseen > 0 and np.isnan(made.own) and len(made.audio) == round(0.3 * RATE)
+
+
+@pytest.mark.usefixtures("few_filters")
+def test_two_threads_give_the_bits_of_one():
+    def made(seed):
+        wishes = {"iterations": 4, "content_weight": 0.02, "domain": "sound", "network": f"ulyanov:{seed}"}
+        return rtspec.style.transfer(melody(0.5), crackle(0.6), RATE, seed=seed, **wishes).audio
+
+    alone = [made(seed) for seed in (0, 1)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(made, (0, 1)))
+    assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+
+
+def test_verdicts_are_of_the_figures_of_all_pairs():
+    best = {"way": "best", "unseen": 0.4, "seconds": 1.0, "search_s": 60.0, "spectrogram": 5e-4}
+    lim = best | {"way": "griffin-lim 500", "unseen": 0.5, "seconds": 5.0}
+    sound = best | {"way": "sound", "unseen": 0.2}
+    wishes = Wishes(iterations=150, content_weight=0.0)
+    rows = verdicts([best, lim, sound, best, lim | {"unseen": 0.3}, sound | {"unseen": 0.3}], 4.0, wishes)
+    assert [(row["figure"], row["reached"]) for row in rows] == [
+        (1.0, "no"),
+        (0.2, "yes"),
+        (pytest.approx(0.625), "no"),
+        (pytest.approx(240.0), "yes"),
+        (5e-4, "yes"),
+    ]
+
+
+# Networks of files ----------------------------------------------------------------------------------------------------
+
+
+def weights(**changed):
+    rng = np.random.default_rng(0)
+    made = {"first": (5, 24, 257), "second": (5, 8, 24), "first_bias": (24,), "second_bias": (8,)}
+    return {name: (0.05 * rng.standard_normal(shape)).astype(np.float16) for name, shape in made.items()} | changed
+
+
+def test_a_network_of_a_file_is_its_weights_and_is_read_anew_when_they_change(tmp_path):
+    path, parts = tmp_path / "own.npz", weights()
+    np.savez(path, **parts)
+    seen = noise(0, 257, 20)
+    found = network_named(str(path)).features(seen)[0]
+    layer = Convolution(parts["first"].astype(np.float32), True, parts["first_bias"].astype(np.float32))
+    assert np.array_equal(found, layer(seen)) and network_named(str(path)) is network_named(str(path))
+    np.savez(path, **weights(first_bias=np.ones(24, np.float16)))
+    os.utime(path, ns=(0, 1))
+    assert not np.array_equal(network_named(str(path)).features(seen)[0], found)
+    made = rtspec.style.transfer(melody(0.5), crackle(0.6), RATE, network=str(path), iterations=3, domain="sound")
+    assert made.audio.shape == (round(0.5 * RATE),) and made.sound.style < 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        (weights(first=np.zeros((5, 24, 256))), r"shapes .* must be \(kernel, n_filters, 257\)"),
+        (weights(second=np.zeros((5, 8, 23))), "must be"),
+        (weights(first_bias=np.zeros(23)), "must be"),
+        (weights(second_bias=np.full(8, np.nan)), "weights must be finite numbers"),
+        (weights(first=np.zeros((5, 24, 257), int)), "weights must be finite numbers"),
+        ({"first": np.zeros(3)}, "is no network of rtspec train wyse .*give the file that its --export wrote"),
+        (weights(first=np.array([{}], object)), "is no network of rtspec train wyse"),
+    ],
+)
+def test_what_is_no_network_gets_one_line(tmp_path, parts, text):
+    np.savez(tmp_path / "own.npz", **parts)
+    with pytest.raises(InvalidValue, match=text):
+        network_named(str(tmp_path / "own.npz"))
+
+
+def test_a_file_that_is_missing_or_no_archive_gets_one_line(tmp_path):
+    (tmp_path / "text.npz").write_text("no archive")
+    for name in ("text.npz", "missing.npz"):
+        with pytest.raises(InvalidValue, match=f"{name}.* is no network of rtspec train wyse"):
+            network_named(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(

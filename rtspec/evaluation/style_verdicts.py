@@ -1,0 +1,50 @@
+"""What offline style transfer aims at, pair by pair: reached or not."""
+
+from typing import Any
+
+import numpy as np
+
+from ..style.networks import N_FILTERS
+from ..style.transfer import Wishes
+
+ON_THE_SPECTROGRAM = 1e-3
+"""Share of the untouched content's distance that is left on the spectrogram, where nothing else is asked."""
+OF_GRIFFIN_LIM = 0.25
+"""Share of the time of 500 rounds at which "best" is to be nearer to the style."""
+SOUND = 0.6
+"""Share of the spectrogram way's distance, by unseen networks, to which 80 iterations on the samples come."""
+SEARCH_S, AT_SECONDS, AT_ITERATIONS = 240.0, 8.0, 300
+
+
+def verdicts(rows: list[dict[str, Any]], seconds: float, wishes: Wishes) -> list[dict[str, Any]]:
+    """A row for each aim: its figure, over how many pairs, and whether it is reached.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of :func:`rtspec.evaluation.style.measured`.
+    seconds : float
+        Of each content: the time of a search is scaled from there to 8 s.
+    wishes : Wishes
+        What was searched for; what it leaves out is not judged.
+    """
+    best, lim, sound = ([row for row in rows if row["way"] == way] for way in ("best", "griffin-lim 500", "sound"))
+    n, each = len(best), list(zip(best, lim, strict=True))
+    nearer = sum(b["unseen"] < g["unseen"] and b["seconds"] <= OF_GRIFFIN_LIM * g["seconds"] for b, g in each)
+    time = float(np.mean([b["seconds"] / g["seconds"] for b, g in each]))
+    moved = float(np.mean([s["unseen"] / b["unseen"] for s, b in zip(sound, best, strict=True)]))
+    search = float(np.mean([b["search_s"] for b in best])) * AT_SECONDS / seconds * AT_ITERATIONS / wishes.iterations
+    found = [
+        _row("best beats griffin-lim 500 at a quarter of the time, pairs", nearer, n, nearer == n),
+        _row("best's time over griffin-lim 500's", time, OF_GRIFFIN_LIM, time <= OF_GRIFFIN_LIM),
+        _row("sound's distance over best's, unseen networks", moved, SOUND, moved <= SOUND),
+        _row(f"8 s, {N_FILTERS} filters, 300 iterations: seconds of a core", search, SEARCH_S, search <= SEARCH_S),
+    ]
+    if wishes.content_weight == 0:
+        most = max(row["spectrogram"] for row in best)
+        found.append(_row("style on the spectrogram, worst pair", most, ON_THE_SPECTROGRAM, most <= ON_THE_SPECTROGRAM))
+    return found
+
+
+def _row(aim: str, figure: float, wanted: float, is_reached: bool) -> dict[str, Any]:
+    return {"aim": aim, "figure": float(figure), "wanted": float(wanted), "reached": "yes" if is_reached else "no"}
