@@ -25,6 +25,8 @@ class Recipe:
         Items of a batch, over all devices.
     learning_rate : float
         Of Adam (AdamW where `weight_decay` is above 0): the highest of the schedule.
+    epsilon : float
+        Of Adam: what is added to the root of the gradient's mean square.
     schedule : str
         "constant", "cosine" (down to 1 %) or "cyclical" (triangles whose peaks decay; Deshpande et al., section 3.3).
     clip : float or None
@@ -53,6 +55,7 @@ class Recipe:
     average: float | None = None
     accumulate: int = 1
     precision: Literal["float", "bf16"] = "float"
+    epsilon: float = 1e-8
 
     def __post_init__(self):
         for name in ("steps", "batch", "validate_every", "accumulate"):
@@ -62,6 +65,8 @@ class Recipe:
             raise InvalidValue(f'schedule="{self.schedule}" must be one of constant, cosine, cyclical')
         if self.precision not in ("float", "bf16"):
             raise InvalidValue(f'precision="{self.precision}" must be "float" or "bf16"')
+        if not 0 < self.epsilon <= 10:
+            raise InvalidValue(f"epsilon={self.epsilon} must be above 0 and at most 10; try 1e-8")
         if not 0 < self.learning_rate <= 1:
             raise InvalidValue(f"learning_rate={self.learning_rate} must be above 0 and at most 1; try 0.001")
 

@@ -1,0 +1,1 @@
+"""The trained network of offline style transfer: the paper's classifier of sounds, of which the convolutions ship."""

@@ -1,0 +1,153 @@
+"""``rtspec train wyse``: the paper's classifier of sounds, whose convolutions are a network of style transfer."""
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...console import emit
+from ...errors import InvalidValue
+from ...style.networks import WYSE_FILTERS
+from ...style.spectra import RATE
+from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures, recipe_settings
+from ..data.packages import licence_list, unpacked
+from ..data.scenes import SPLITS
+from ..fit import Fitted, fit
+from ..recipe import Recipe
+from .clips import Labelled, Pieces, held_views, labelled
+from .network import Classifier, Held, export, loss
+
+SECONDS = 5.0
+BATCH, EPOCHS, N_CLIPS = 20, 100, 2000
+"""The paper's: ESC-50 has that many clips."""
+LEARNING_RATE, EPSILON = 1e-2, 1.0
+_CHANNELS_LEAST = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which data, how long, and where to."""
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FOLDER",
+        help="ESC-50, or another labelled set as rtspec train scene takes them, or of rtspec data scenes",
+    )
+    parser.add_argument("--fold", type=int, default=1, metavar="N", help="that a labelled set holds out (default 1)")
+    parser.add_argument("--learnt", default=",".join(SPLITS["train"]), metavar="A,B", help="packages of rtspec data")
+    held = ",".join((*SPLITS["validation"], *SPLITS["test"]))
+    parser.add_argument("--held", default=held, metavar="A,B", help="packages that are held out")
+    parser.add_argument("--seconds", type=float, default=SECONDS, metavar="S", help="of a clip (default 5)")
+    parser.add_argument("--filters", type=_filters, default=WYSE_FILTERS, metavar="A,B", help="default 2048,64")
+    parser.add_argument(
+        "--epsilon", type=float, default=EPSILON, metavar="E", help="of Adam (default 1, the paper's; 1e-8 is usual)"
+    )
+    add_run_arguments(parser, "runs/wyse")
+    add_fit_arguments(parser, steps=EPOCHS * N_CLIPS // BATCH, batch=BATCH, learning_rate=LEARNING_RATE)
+
+
+def _filters(text: str) -> tuple[int, int]:
+    parts = [int(part) for part in text.split(",")]
+    if len(parts) != 2 or not all(_CHANNELS_LEAST <= part <= 8192 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} must be two numbers from {_CHANNELS_LEAST} to 8192, as 2048,64")
+    return parts[0], parts[1]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, or go on; judge what was held out; then export if asked."""
+    if not 0.2 <= args.seconds <= 30:
+        raise InvalidValue(f"--seconds {args.seconds:g} must be 0.2 to 30; the paper's clips last 5")
+    begin(args)
+    learnt, held, n_unknown = labelled(Path(args.data), args.fold, args.learnt.split(","), args.held.split(","))
+    pieces = Pieces(learnt, args.seconds)
+    judged = Held(held_views(held, args.seconds), [pieces.labels.index(clip.label) for clip in held])
+    fitted = train(args, pieces, judged)
+    facts = _facts(fitted, learnt, held, judged.right(fitted.network)) | {"unknown": n_unknown}
+    lines = _lines(facts)
+    if args.export:
+        card = _card(args, lines, {clip.group for clip in learnt})
+        lines.append(f"written: {export(fitted.network, Path(args.export), card)}")  # type: ignore[arg-type]
+    emit(args, facts, "\n".join(lines))
+
+
+def train(args: argparse.Namespace, pieces: Pieces, judged: Held) -> Fitted:
+    """The network with the weights that name held clips best."""
+    torch.manual_seed(args.seed)
+    n_frames = pieces(np.random.default_rng(0), 1)[0].shape[2]
+    recipe = Recipe(
+        args.steps,
+        args.batch,
+        args.learning_rate,
+        schedule="constant",
+        clip=None,
+        epsilon=args.epsilon,
+        validate_every=min(50, args.steps),
+        patience=args.patience,
+        **recipe_settings(args),
+    )
+    network = Classifier(len(pieces.labels), n_frames, args.filters)
+    return fit(network, pieces, loss, recipe, args.out, validate=judged.nats, **computing(args))
+
+
+def _facts(fitted: Fitted, learnt: list[Labelled], held: list[Labelled], right: np.ndarray) -> dict[str, Any]:
+    labels, groups = (np.array([getattr(clip, name) for clip in held]) for name in ("label", "group"))
+    return {
+        "classes": sorted({clip.label for clip in learnt}),
+        "steps": fitted.step,
+        "learnt_clips": len(learnt),
+        "learnt_minutes": sum(len(clip.sound) for clip in learnt) / RATE / 60,
+        "held_clips": len(held),
+        "accuracy": float(right.mean()),
+        "accuracy_classes_alike": float(np.mean([right[labels == label].mean() for label in set(labels)])),
+        "most_frequent_share": max(float(np.mean(labels == label)) for label in set(labels)),
+        "groups": {str(group): float(right[groups == group].mean()) for group in sorted(set(groups))},
+        "nats": fitted.best,
+    }
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    groups = ", ".join(f"{group} {100 * share:.0f} %" for group, share in facts["groups"].items())
+    lines = [
+        f"{facts['steps']} steps on {facts['learnt_clips']} clips ({facts['learnt_minutes']:.0f} minutes) of "
+        f"{len(facts['classes'])} classes: {', '.join(facts['classes'])}",
+        f"of {facts['held_clips']} held clips {100 * facts['accuracy']:.0f} % are named ({groups}); the most frequent "
+        f"class has {100 * facts['most_frequent_share']:.0f} %",
+        f"classes alike: {100 * facts['accuracy_classes_alike']:.0f} %, by chance {100 / len(facts['classes']):.0f} %",
+    ]
+    if facts["unknown"]:
+        lines.append(f"{facts['unknown']} more held clips are of classes that were not learnt: not judged")
+    return lines
+
+
+_HEAD = """# wyse
+
+The convolutions of a classifier of sounds, for `rtspec style --network wyse`. Licence: GPL-3.0-or-later. After L. Wyse:
+Audio spectrogram representations for processing with convolutional neural networks, 2017.
+"""
+
+
+def _card(args: argparse.Namespace, lines: list[str], packages: set[str]) -> str:
+    """How it was made, and how well it names what it did not hear. The weights that name the held clips best are
+    kept, so those clips chose the step."""
+    is_recipe = (Path(args.data) / "packages").is_dir()
+    names = ["learnt", "held"] if is_recipe else ["fold"]
+    names += ["seconds", "steps", "batch", "learning_rate", "epsilon", "precision", "seed"]
+    command = " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(getattr(args, name)))}" for name in names)
+    data = "data/scenes" if is_recipe else Path(args.data).name
+    fetch = "rtspec data scenes data/scenes\n" if is_recipe else ""
+    found = [each for name in sorted(packages) if (each := unpacked(name, args.data))]
+    heard = "The weights are made from sounds of these packages; none of them is in the file.\n\n" + licence_list(found)
+    return "\n".join(
+        [
+            _HEAD,
+            f"## Training\n\n```\n{fetch}rtspec train wyse --data {data} {command} --export FOLDER\n```\n",
+            f"{heard}\n" if found else "",
+            "## What it names\n",
+            *(f"- {line}" for line in lines),
+            "\nThe held clips chose among the steps; beyond that nothing was tuned on them.\n",
+            figures(args, "rtspec evaluate style --figure"),
+            "",
+        ]
+    )
