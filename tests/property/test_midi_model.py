@@ -35,8 +35,7 @@ class Channel:
 
     def on(self, key):
         self.held.add(key)
-        for holds in (self.sustained, self.kept):
-            holds.discard(key)
+        self.sustained.discard(key)
         self.pressed[key] = 0
 
     def off(self, key):

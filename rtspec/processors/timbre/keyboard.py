@@ -134,11 +134,13 @@ def _note_on(s, all_voices, all_hands, n_voices, channel, key, velocity):
     if not _sounds(s, all_voices, channel):
         settle_level(s, all_hands, channel)
     voice = all_voices[_chosen(all_voices, n_voices, channel, key, s.serial)]
+    again = voice.channel == channel and voice.next_key == key  # sostenuto holds the string, not the stroke
+    kept = voice.kept if again else 0
     master = master_of(s, channel)
     soft = all_hands[channel].soft == 1 or (master >= 0 and all_hands[master].soft == 1)
     voice.next_key, voice.next_velocity, voice.channel = key, velocity * SOFT if soft else velocity, channel
     voice.next_program, voice.pressure = all_hands[channel].program, 0.0
-    voice.serial, voice.held, voice.sustained, voice.kept, voice.hush = s.serial, 1, 0, 0, 0
+    voice.serial, voice.held, voice.sustained, voice.kept, voice.hush = s.serial, 1, 0, kept, 0
     voice.wait, voice.off_wait = lead(s), 0
 
 

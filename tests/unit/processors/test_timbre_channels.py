@@ -89,6 +89,13 @@ def test_sostenuto_holds_the_keys_that_were_down_and_no_others(organ):
     assert not sounds(play(organ, later), 0.4, 1.0)
 
 
+def test_a_key_that_sostenuto_holds_is_held_however_often_it_is_struck(organ):
+    """A piano's damper stays up until the pedal rises."""
+    again = [((ON, 60, 100), 0.25), ((OFF, 60, 0), 0.3), ((CC, 66, 0), 0.6)]
+    held = play(organ, [((ON, 60, 100), 0.0), ((CC, 66, 127), 0.1), ((OFF, 60, 0), 0.2), *again])
+    assert sounds(held, 0.4, 0.6) and not sounds(held, 0.8, 1.0)
+
+
 def test_the_soft_pedal_makes_new_notes_softer(organ):
     soft = play(organ, [((CC, 67, 127), 0.0), ((ON, 60, 100), 0.1)])
     assert -9 < db(soft, 0.3, 0.9) - db(play(organ, [((ON, 60, 100), 0.1)]), 0.3, 0.9) < -2
