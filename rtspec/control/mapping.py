@@ -178,9 +178,11 @@ class MidiMap:
     def _hand(self, assignment: Assignment) -> "_Hand":
         return self._hands.setdefault(assignment, _Hand(assignment))
 
-    def moves(self, number: int) -> bool:
-        """Whether a controller of this number moves a parameter of the chain."""
-        listed = [a for a in self if a.control.kind in ("cc", "cc14") and a.control.number == number]
+    def moves(self, number: int, kind: str = "cc") -> bool:
+        """Whether a controller of this number ("cc"), or a non-registered parameter ("nrpn"), moves a parameter of the
+        chain."""
+        kinds = ("cc", "cc14") if kind == "cc" else (kind,)
+        listed = [a for a in self if a.control.kind in kinds and a.control.number == number]
         return any(self.directory.find(a.parameter) is not None for a in listed)
 
     # Learning -----------------------------------------------------------------------------------------------------

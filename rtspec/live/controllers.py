@@ -144,7 +144,7 @@ class Controllers:
         self.zones = MpeZones()
         self.clock = MidiClock()
         played = instruments(self.directory.processors())
-        self._unplayed = Unplayed(played, lambda number: self.midi_map is not None and self.midi_map.moves(number))
+        self._unplayed = Unplayed(played, lambda *control: self.midi_map is not None and self.midi_map.moves(*control))
         if self._corners:
             self.pad.set_corners([self.bank.get(name) for name in self._corners])
         self._thread = threading.Thread(target=self._run_errands, name="rtspec presets", daemon=True)
