@@ -130,6 +130,8 @@ def render(
     RtspecError
         The file cannot be read or written, or the automation does not fit the chain; `target` is as it was.
     """
+    if midi_map is not None and not (is_score(Path(source)) or (automation is not None and is_score(Path(automation)))):
+        raise InvalidValue("midi_map does nothing without MIDI messages; give automation='moves.mid', or leave it out")
     moved, mapped, heard = (None if path is None else os.fspath(path) for path in (automation, midi_map, sensor))
     recipe = Recipe(automation=moved, midi_map=mapped, bit_depth=bit_depth, salvage=salvage, sensor=heard)
     return Renderer(recipe, as_board(plugins)).render(place(source), place(target))

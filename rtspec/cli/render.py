@@ -13,6 +13,7 @@ from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .pipes import PIPE, piped
+from .render_words import BIT_DEPTH, check_words
 
 EXAMPLE = "rtspec render recordings/ out/ --processor inversion --set bands=mel --picture"
 INTERRUPTED = 130
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="leave out what is done already, newer than its source")
     parser.add_argument("--format", choices=FORMATS, help="what files in a folder become (default: their own format)")
-    parser.add_argument("--bit-depth", choices=BIT_DEPTHS, default="24", help="of WAV and FLAC; 32f for WAV alone")
+    parser.add_argument("--bit-depth", choices=BIT_DEPTHS, help="of WAV and FLAC (default 24); 32f for WAV alone")
     parser.add_argument("--salvage", action="store_true", help="read what is there of truncated or damaged files")
     parser.add_argument(
         "--picture", action="store_true", help="draw input and output spectrograms beside each output, as PNG"
@@ -66,6 +67,7 @@ _STATUS = (
 
 def run(args: argparse.Namespace) -> int:
     """Render all files; those that fail are named at the end, the others stay."""
+    check_words(args)
     if PIPE in (*args.source, args.target):
         with piped(args.source, args.target) as (sources, target, shown):
             report = Report()
@@ -188,7 +190,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         automation=args.automation,
         midi_map=args.map,
         sweep=args.sweep,
-        bit_depth=args.bit_depth,
+        bit_depth=args.bit_depth or BIT_DEPTH,
         salvage=args.salvage,
         picture=args.picture,
         sensor=args.sensor,
