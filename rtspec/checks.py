@@ -1,192 +1,150 @@
-"""Checks of values that strangers wrote: ``check(where, value) -> value``.
+"""Checks of values from outside, wherever they come from: ``check(where, value) -> value``.
 
-Each fails with the field, its value, the rule and the remedy in one line.
+Each fails as :func:`fail` does, with the place, the value, the rule and the remedy in one line. Who reads a file of its
+own kind says so at its edge: a manifest's errors become :class:`~rtspec.errors.ModelError` there.
 """
 
-import keyword
 import math
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
-from typing import Any, NoReturn
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
-import numpy as np
+from .errors import BrokenRule
 
-from .errors import ModelError
-
-Check = Callable[[str, Any], Any]
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+T = TypeVar("T")
+CORRECT = "correct it"
+_LONGEST, _MOST_LISTED = 80, 8
 
 
 def fail(where: str, value: Any, rule: str, remedy: str) -> NoReturn:
-    """Raise :class:`ModelError`: the field, its value, the rule and the remedy in one line."""
-    raise ModelError(f"manifest: {where}={_shown(value)} {rule}; {remedy}")
+    """Raise :class:`~rtspec.errors.BrokenRule`: ``where=value rule; remedy``."""
+    error = BrokenRule(f"{where}={shown(value)} {rule}; {remedy}")
+    error.where, error.value, error.rule, error.remedy = where, value, rule, remedy
+    raise error
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
+def shown(value: Any) -> str:
+    """A value from outside as Python writes it, short and in one line; a number of numpy's without its type."""
     try:
-        found = f'"{value}"' if isinstance(value, str) else repr(value)
+        found = str(value) if isinstance(value, Real) else ascii(value)
     except (ValueError, RecursionError):
         found = f"a {type(value).__name__}"
-    found = " ".join(found.split())
-    return found if len(found) <= 80 else found[:77] + "..."
+    return found if len(found) <= _LONGEST else found[: _LONGEST - 3] + "..."
 
 
-def text(*, longest: int = 20_000, empty: bool = True) -> Check:
-    """Text of at most `longest` characters."""
-
-    def check(where: str, value: Any) -> str:
-        if not isinstance(value, str):
-            fail(where, value, "must be text", 'write it in "quotes"')
-        if len(value) > longest:
-            fail(where, value, f"must have at most {longest} characters, not {len(value)}", "shorten it")
-        if not empty and not value.strip():
-            fail(where, value, "must not be empty", "give it")
-        return value
-
-    return check
+def candidates(names: Iterable[str], wanted: str = "") -> str:
+    """What there is to choose from, in words: all of a few names, of many those most like what was wanted."""
+    listed = list(names)
+    if len(listed) <= _MOST_LISTED:
+        return ", ".join(listed) or "none"
+    like = get_close_matches(wanted, listed, _MOST_LISTED, 0.0)
+    return f"{', '.join(like)} and {len(listed) - len(like)} more"
 
 
-def texts(*, most: int) -> Check:
-    """A list of texts; a single text counts as a list of one."""
-    each = items(text(), most=most)
-    return lambda where, value: each(where, [value] if isinstance(value, str) else value)
+# Numbers --------------------------------------------------------------------------------------------------------------
 
 
-def whole(low: int, high: int) -> Check:
-    """A whole number, `low` to `high`."""
-
-    def check(where: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            fail(where, value, "must be a whole number", f"try {max(low, 0)}")
-        if not low <= value <= high:
-            fail(where, value, f"must be {low} to {high}", f"try {low if value < low else high}")
-        return int(value)
-
-    return check
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Whether a value is an integer, of Python's or of numpy's, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def number(low: float, high: float) -> Check:
-    """A finite number, `low` to `high`."""
-
-    def check(where: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-            fail(where, value, "must be a number", f"try {max(low, 0):g}")
-        if value != value or not low <= value <= high:
-            fail(where, value, f"must be a finite number, {low:g} to {high:g}", f"try {max(low, 0):g}")
-        return float(value)
-
-    return check
+def is_real(value: Any) -> TypeGuard[float]:
+    """Whether a value is a number, of Python's or of numpy's, NaN and infinity among them, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def flag(where: str, value: Any) -> bool:
+def integer(where: str, value: Any, low: int | None = None, high: int | None = None, remedy: str = CORRECT) -> int:
+    """An integer; at least `low` and at most `high`, where they are given, which the same rule names."""
+    if not is_integer(value) or not (low is None or value >= low) or not (high is None or value <= high):
+        fail(where, value, f"must be a whole number{_bounds(low, high)}", remedy)
+    return int(value)
+
+
+def _bounds(low: int | None, high: int | None) -> str:
+    if high is None:
+        return "" if low is None else f" of at least {low}"
+    return f" from {low} to {high}"
+
+
+def number(
+    where: str, value: Any, low: float = -1e12, high: float = 1e12, remedy: str = CORRECT, unit: str = ""
+) -> float:
+    """A finite number, `low` to `high` of the unit, as float."""
+    if not (_is_finite(value) and low <= value <= high):
+        fail(where, value, f"must be a number from {low:g} to {high:g}{f' {unit}' if unit else ''}", remedy)
+    return float(value)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return is_real(value) and math.isfinite(value)
+    except OverflowError:  # an integer beyond what a float holds
+        return False
+
+
+def within(where: str, value: T, low: float, high: float, remedy: str | None = None) -> T:
+    """A number that is known to be one, `low` to `high`; the remedy is the nearer end unless another is told."""
+    if not low <= value <= high:  # type: ignore[operator]  # NaN is refused too
+        nearest = low if not value > high else high  # type: ignore[operator]
+        fail(where, value, f"must be {_figure(low)} to {_figure(high)}", remedy or f"try {_figure(nearest)}")
+    return value
+
+
+def at_least(where: str, value: T, low: float, remedy: str) -> T:
+    """A number that is known to be one, of at least `low`."""
+    if not value >= low:  # type: ignore[operator]
+        fail(where, value, f"must be at least {_figure(low)}", remedy)
+    return value
+
+
+def _figure(value: float) -> str:
+    return str(int(value)) if isinstance(value, Integral) else f"{value:g}"
+
+
+# Words and collections ------------------------------------------------------------------------------------------------
+
+
+def flag(where: str, value: Any, remedy: str = CORRECT) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        fail(where, value, "must be true or false", "try false")
+        fail(where, value, "must be true or false", remedy)
     return value
 
 
-def either(first: Check, second: Check) -> Check:
-    """What passes `first` where it is text, else what passes `second`."""
-    return lambda where, value: (first if isinstance(value, str) else second)(where, value)
-
-
-def one_of(*choices: str) -> Check:
-    """One of some words."""
-
-    def check(where: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
-            fail(where, value, f"must be one of {', '.join(choices)}", f'try "{choices[0]}"')
-        return value
-
-    return check
-
-
-def optional(check: Check) -> Check:
-    """None (null), or what passes `check`."""
-    return lambda where, value: None if value is None else check(where, value)
-
-
-def items(check: Check, *, most: int) -> Check:
-    """A list of at most `most` items that pass `check`, as a tuple."""
-
-    def checked(where: str, value: Any) -> tuple:
-        if not isinstance(value, list | tuple):
-            fail(where, value, "must be a list", "write it in [brackets]")
-        if len(value) > most:
-            fail(where, f"{len(value)} items", f"must have at most {most} items", "shorten it")
-        return tuple(check(f"{where}[{k}]", each) for k, each in enumerate(value))
-
-    return checked
-
-
-def axes(names: tuple[str, ...]) -> Check:
-    """Axes in order, as a list or as text with commas; "time" is one of them and none comes twice."""
-
-    def check(where: str, value: Any) -> tuple[str, ...]:
-        listed = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-        found = items(one_of(*names), most=len(names))(where, listed)
-        if len(set(found)) != len(found) or "time" not in found:
-            fail(where, ",".join(found), 'must name each axis once, "time" among them', 'try "batch,bins,time"')
-        return found
-
-    return check
-
-
-def identifier(reserved: tuple[str, ...]) -> Check:
-    """A name that can be an attribute in Python and is not taken already."""
-
-    def check(where: str, value: Any) -> str:
-        if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value) or keyword.iskeyword(value):
-            fail(where, value, "must be a lower-case Python identifier of at most 64 characters", 'try "brightness"')
-        if value in reserved:
-            fail(where, value, "is the name of something that every processor has", f'try "model_{value}"')
-        return value
-
-    return check
-
-
-def worded_numbers(where: str, value: Any) -> dict[str, float | str]:
-    """A mapping from texts to finite numbers or texts."""
-    if not isinstance(value, Mapping) or len(value) > 1000:
-        fail(where, value, "must be an object of at most 1000 figures by name", 'try {"SC dB": -20.8}')
-    return {text(longest=256)(where, key): _word_or_number(f"{where}.{key}", each) for key, each in value.items()}
-
-
-def _word_or_number(where: str, value: Any) -> float | str:
-    return text()(where, value) if isinstance(value, str) else number(-math.inf, math.inf)(where, _finite(where, value))
-
-
-def _finite(where: str, value: Any) -> Any:
-    if isinstance(value, float) and math.isinf(value):
-        fail(where, value, "must be a finite number or text", "leave it out")
+def text(where: str, value: Any, longest: int = 200) -> str:
+    """Printable text, neither empty nor long."""
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
+        fail(where, value, f"must be 1 to {longest} printable characters", CORRECT)
     return value
 
 
-def record(made: type, /, **checks: Check) -> Check:
-    """An object whose fields are those of the dataclass `made`, each with its check; the others have defaults."""
-    known = {f.name: f for f in fields(made)}
-    if set(known) != set(checks):
-        raise TypeError(f"{made.__name__}: checks and fields differ")
-    needed = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
+def choice(where: str, value: T, choices: Collection[Any]) -> T:
+    """One of some words, or numbers."""
+    if not _is_among(value, choices):
+        fail(where, value, "is not known", f"choose one of {', '.join(map(str, choices))}")
+    return value
 
-    def check(where: str, value: Any) -> Any:
-        inside = f"{where}." if where else ""
-        if not isinstance(value, Mapping):
-            fail(where, value, f"must be an object with {', '.join(known)}", "write it in {braces}")
-        for name in value:
-            if name not in known:
-                fail(
-                    f"{inside}{name}",
-                    value[name],
-                    f"is no field; the fields are {', '.join(known)}",
-                    "correct or drop it",
-                )
-        for name in needed:
-            if name not in value:
-                fail(f"{inside}{name}", None, "must be given", "add it")
-        return made(**{name: checks[name](f"{inside}{name}", each) for name, each in value.items()})
 
-    return check
+def _is_among(value: Any, choices: Collection[Any]) -> bool:
+    try:
+        return value in choices
+    except (TypeError, ValueError):  # a list is no key; an array has no single truth
+        return False
+
+
+def entries(where: str, value: Any, kind: type, most: int = 10_000) -> Any:
+    """A list or dict (`kind`) of at most `most` entries."""
+    if not isinstance(value, kind) or len(value) > most:  # type: ignore[arg-type]
+        form = "list" if kind is list else "object"
+        fail(where, value, f"must be a JSON {form} of at most {most} entries", CORRECT)
+    return value
+
+
+def known(where: str, found: dict[str, T], fields: Collection[str]) -> dict[str, T]:
+    """`found` if it has no other fields than these."""
+    for name in found:
+        if name not in fields:
+            fail(f"{where}: field", name, "is not known", f"leave it out or use one of {', '.join(fields)}")
+    return found

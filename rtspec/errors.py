@@ -3,7 +3,7 @@
 A message says the value, the rule it breaks and the remedy, in one line: ``hop=300 must divide n_fft=1024; try 256``.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -14,6 +14,15 @@ class RtspecError(Exception):
 
 class InvalidValue(RtspecError, ValueError):
     """An argument is out of range, of the wrong type or at odds with another one."""
+
+
+class BrokenRule(InvalidValue):
+    """A value broke one rule of :mod:`rtspec.checks`; its parts, for an edge that says them in its own words."""
+
+    where: str
+    value: Any
+    rule: str
+    remedy: str
 
 
 class InvalidType(InvalidValue, TypeError):

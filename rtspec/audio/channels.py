@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .. import checks
 from ..errors import InvalidValue
 from .layout import MAX_CHANNELS
 
@@ -38,7 +39,7 @@ def checked_channels(name: str, wanted: str | int | Sequence[int] | None) -> tup
 
 
 def _numbers(word: str | int) -> Sequence[int]:
-    if isinstance(word, bool) or not isinstance(word, str | int | np.integer):
+    if not isinstance(word, str) and not checks.is_integer(word):
         raise TypeError(word)
     first, colon, last = str(word).partition(":")
     found = range(int(first), int(last if colon else first) + 1)

@@ -3,6 +3,7 @@ has the form of what came in."""
 
 import numpy as np
 
+from .. import checks
 from ..errors import InvalidShape, InvalidType, InvalidValue
 
 MAX_CHANNELS = 64
@@ -105,7 +106,7 @@ def check_sample_rate(sample_rate) -> float:
 def check_block(buffer_size) -> int:
     """A usable block size in samples, or :class:`InvalidValue`; where it is no integer, :class:`InvalidType`."""
     rule = f"buffer_size={buffer_size!r} must be a whole number of at least 1 sample; try 8192"
-    if isinstance(buffer_size, bool) or not isinstance(buffer_size, int | np.integer):
+    if not checks.is_integer(buffer_size):
         raise InvalidType(rule)
     if buffer_size < 1:
         raise InvalidValue(rule)

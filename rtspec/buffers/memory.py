@@ -34,7 +34,7 @@ def aligned(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> 
     ndarray of `shape` and `dtype`
     """
     dtype = np.dtype(dtype)
-    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     raw = np.zeros(n_bytes + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .. import checks
 from ..console import emit
 from ..errors import InvalidValue
 from .chain import make_chain
@@ -32,7 +33,7 @@ def _set(args: argparse.Namespace, midi_map) -> None:
         raise InvalidValue("midi map set needs one control and one parameter; add --control 'cc 21' --parameter mix")
     address = midi_map.directory.address_of(args.parameter[0])
     if args.channel is not None and not 1 <= args.channel <= 16:
-        raise InvalidValue(f"channel={args.channel} must be 1 to 16; leave it out for any")
+        checks.fail("channel", args.channel, "must be 1 to 16", "leave it out for any")
     ends = args.channel, args.minimum, args.maximum
     wanted = Assignment(address, Control.parse(args.control), *ends, args.curve, args.take_over, args.toggle)
     wanted.ends(midi_map.directory[address])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pedalboard.io import StreamResampler
 
+from .. import checks
 from ..console import emit, table
 from ..errors import InvalidValue
 from ..processors.equalizer.tagging import PLAN, Tagger
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     if bool(args.files) == args.live:
         raise InvalidValue("give sound files, or --live, not both")
     if not 0 <= args.confidence <= 1:
-        raise InvalidValue(f"confidence={args.confidence} must be 0 to 1; try .6")
+        checks.fail("confidence", args.confidence, "must be 0 to 1", "try .6")
     if args.live:
         return _live(args)
     found = [_tagged(file, args) for file in args.files]

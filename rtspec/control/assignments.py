@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import checks
 from ..errors import InvalidValue
 from . import documents
 from .curves import CURVES, check_curve
@@ -70,28 +71,25 @@ def read_assignments(path: str | Path) -> list[Assignment]:
     """The assignments of a file that :meth:`MidiMap.save` wrote; :class:`InvalidValue` where anything is wrong."""
     name = Path(path).name
     found = documents.read_document(path, KIND)
-    listed = documents.entries(name, "assignments", found.get("assignments"), list)
+    listed = checks.entries(f"{name}: assignments", found.get("assignments"), list)
     return [read_assignment(f"{name}: assignment {i}", entry) for i, entry in enumerate(listed, 1)]
 
 
 def read_assignment(where: str, entry: Any) -> Assignment:
     """What :meth:`Assignment.as_dict` has written; :class:`InvalidValue` where anything is wrong."""
-    found = documents.known(where, documents.entries(where, "entry", entry, dict), FIELDS)
+    found = checks.known(where, checks.entries(f"{where}: entry", entry, dict), FIELDS)
     curve = found.get("curve")
-    if curve not in (None, *CURVES):
-        documents.fail(where, "curve", curve, "is not known", f"choose one of {', '.join(CURVES)}")
-    for name in ("take_over", "toggle"):
-        if not isinstance(found.get(name, False), bool):
-            documents.fail(where, name, found[name], "must be true or false", "correct it")
+    if curve is not None:
+        checks.choice(f"{where}: curve", curve, CURVES)
     return Assignment(
-        documents.text(where, "parameter", found.get("parameter")),
-        _control(where, documents.text(where, "control", found.get("control"))),
-        _optional(found, "channel", lambda value: documents.whole(where, "channel", value, 1, 16)),
-        _optional(found, "minimum", lambda value: documents.number(where, "minimum", value)),
-        _optional(found, "maximum", lambda value: documents.number(where, "maximum", value)),
+        checks.text(f"{where}: parameter", found.get("parameter")),
+        _control(where, checks.text(f"{where}: control", found.get("control"))),
+        _optional(found, "channel", lambda value: checks.integer(f"{where}: channel", value, 1, 16)),
+        _optional(found, "minimum", lambda value: checks.number(f"{where}: minimum", value)),
+        _optional(found, "maximum", lambda value: checks.number(f"{where}: maximum", value)),
         curve,
-        found.get("take_over", False),
-        found.get("toggle", False),
+        checks.flag(f"{where}: take_over", found.get("take_over", False)),
+        checks.flag(f"{where}: toggle", found.get("toggle", False)),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .. import checks
 from ..audio.formats import SCORES, is_score
 from ..errors import InvalidValue
 from . import documents
@@ -116,19 +117,19 @@ def _number(cell: str) -> float | str:
 
 def _json_entries(path: Path, data: bytes) -> Iterator[Entry]:
     found = documents.parsed(path, data)
-    for number, entry in enumerate(documents.entries(path.name, "content", found, list, 10**7), 1):
+    for number, entry in enumerate(checks.entries(f"{path.name}: content", found, list, 10**7), 1):
         where = f"{path.name}: entry {number}"
         if isinstance(entry, dict):
-            documents.known(where, entry, (*_HEAD, "time"))
+            checks.known(where, entry, (*_HEAD, "time"))
             entry = [entry.get("time_s", entry.get("time")), entry.get("name"), entry.get("value")]
         yield where, entry if isinstance(entry, list) else [entry]
 
 
 def _change(where: str, entry: Sequence, directory: Directory) -> Change:
     if len(entry) != len(_HEAD):
-        documents.fail(where, "entry", list(entry), "must be a time, a name and a value", "correct it")
-    time_s = documents.number(where, "time_s", entry[0], 0.0, LATEST_S)
-    name, value = documents.text(where, "name", entry[1]), documents.number(where, "value", entry[2])
+        checks.fail(f"{where}: entry", list(entry), "must be a time, a name and a value", "correct it")
+    time_s = checks.number(f"{where}: time_s", entry[0], 0.0, LATEST_S)
+    name, value = checks.text(f"{where}: name", entry[1]), checks.number(f"{where}: value", entry[2])
     try:
         parameter = directory.parameter(name)
         return Change(time_s, parameter, parameter.spec.check(value))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .. import checks
 from ..errors import InvalidValue
 from . import documents
 from .directory import as_directory
@@ -42,10 +43,10 @@ def write_preset(path: str | Path, preset: Preset) -> None:
 def read_preset(path: str | Path) -> Preset:
     """Read what :func:`write_preset` wrote; :class:`InvalidValue` where anything in it is wrong."""
     name = Path(path).name
-    found = documents.known(
+    found = checks.known(
         name, documents.read_document(path, KIND), ("rtspec", "format", "name", "program", "processors")
     )
-    listed = documents.entries(name, "processors", found.get("processors"), list, _MOST_PROCESSORS)
+    listed = checks.entries(f"{name}: processors", found.get("processors"), list, _MOST_PROCESSORS)
     processors = tuple(_processor(f"{name}: processor {i}", entry) for i, entry in enumerate(listed, 1))
     try:
         return Preset(found.get("name", ""), processors, found.get("program"))
@@ -54,10 +55,10 @@ def read_preset(path: str | Path) -> Preset:
 
 
 def _processor(where: str, entry: Any) -> tuple[str, dict[str, float]]:
-    found = documents.known(where, documents.entries(where, "entry", entry, dict), ("processor", "parameters"))
-    values = documents.entries(where, "parameters", found.get("parameters"), dict, _MOST_PARAMETERS)
-    place = documents.text(where, "processor", found.get("processor"))
-    checked = {documents.text(where, "parameter", key): documents.number(where, key, values[key]) for key in values}
+    found = checks.known(where, checks.entries(f"{where}: entry", entry, dict), ("processor", "parameters"))
+    values = checks.entries(f"{where}: parameters", found.get("parameters"), dict, _MOST_PARAMETERS)
+    place = checks.text(f"{where}: processor", found.get("processor"))
+    checked = {checks.text(f"{where}: parameter", key): checks.number(f"{where}: {key}", values[key]) for key in values}
     return place, checked
 
 
@@ -97,8 +98,8 @@ class Bank:
         factory = {preset.name: preset for preset in factory_presets(self.target)}
         meant = _meant(name, list(factory))
         if meant is None:
-            listed = documents.candidates(self.names(), name)
-            raise InvalidValue(f"{documents.shown(name)} is no preset; choose one of {listed}")
+            listed = checks.candidates(self.names(), name)
+            raise InvalidValue(f"{checks.shown(name)} is no preset; choose one of {listed}")
         return factory[meant]
 
     def load(self, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from math import exp, log, log1p, log10
 
+from .. import checks
 from ..errors import InvalidValue
 
 CURVES = ("linear", "log", "exp", "switch", "volume")
@@ -15,8 +16,7 @@ _STEEPNESS = log(100.0)
 
 def check_curve(curve: str, low: float, high: float) -> str:
     """`curve` if it is known and can run from `low` to `high`, else :class:`InvalidValue`."""
-    if curve not in CURVES:
-        raise InvalidValue(f"curve={curve!r} is not known; choose one of {', '.join(CURVES)}")
+    checks.choice("curve", curve, CURVES)
     if curve == "log" and min(low, high) <= 0:
         raise InvalidValue(f"curve='log' must run between values above 0, not {low:g} to {high:g}; try 'linear'")
     return curve

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, MutableSequence
 from typing import Any
 
+from .. import checks
 from ..errors import InvalidValue
-from . import documents
 from .controlled import Controlled, table_of
 from .parameters import Parameter, ParameterTable
 
@@ -98,8 +98,8 @@ class Directory(Mapping[str, Parameter]):
         """The parameter that `address` means, or :class:`InvalidValue` listing what there is."""
         found = self.find(address)
         if found is None:
-            listed = documents.candidates(self, address)
-            raise InvalidValue(f"{documents.shown(address)} is no parameter of this chain; choose one of {listed}")
+            listed = checks.candidates(self, address)
+            raise InvalidValue(f"{checks.shown(address)} is no parameter of this chain; choose one of {listed}")
         return self[found]
 
     def address_of(self, parameter: Parameter | str) -> str:
@@ -110,7 +110,7 @@ class Directory(Mapping[str, Parameter]):
         for address, known in self.items():
             if known is parameter:
                 return address
-        listed = documents.candidates(self, parameter.name)
+        listed = checks.candidates(self, parameter.name)
         raise InvalidValue(f"{parameter!r} belongs to no processor of this chain; choose one of {listed}")
 
 

@@ -4,8 +4,8 @@ import threading
 from collections import deque
 from typing import Any
 
+from .. import checks
 from ..errors import InvalidValue
-from . import documents
 from .directory import Directory, as_directory
 from .presets import Preset, apply, capture, resolved
 
@@ -22,7 +22,7 @@ class History:
 
     def __init__(self, target: Any, depth: int = 100):
         self.directory = as_directory(target)
-        self._past: deque[Preset] = deque(maxlen=documents.whole("history", "depth", depth, 1, 100_000))
+        self._past: deque[Preset] = deque(maxlen=checks.integer("history: depth", depth, 1, 100_000))
         self._future: list[Preset] = []
         self._snapshots: dict[str, Preset] = {}
         self._lock = threading.RLock()

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from .. import checks
 from ..errors import InvalidValue
 from . import documents
 from .controlled import controlled, table_of
@@ -47,10 +48,9 @@ class Lfo:
     phase: float = 0.0
 
     def __post_init__(self):
-        _check("rate_hz", self.rate_hz, 0.001, 50.0)
-        _check("phase", self.phase, 0.0, 1.0)
-        if self.shape not in SHAPES:
-            raise InvalidValue(f"shape={self.shape!r} is not known; choose one of {', '.join(SHAPES)}")
+        checks.number("rate_hz", self.rate_hz, 0.001, 50.0)
+        checks.number("phase", self.phase, 0.0, 1.0)
+        checks.choice("shape", self.shape, SHAPES)
 
     def __str__(self) -> str:
         return f"lfo:{self.rate_hz:.9g}:{self.shape}:{self.phase:.9g}"
@@ -80,9 +80,9 @@ class MidiControl:
     channel: int | None = None
 
     def __post_init__(self):
-        _check("control", self.control, 0, 127)
+        checks.number("control", self.control, 0, 127)
         if self.channel is not None:
-            _check("channel", self.channel, 1, 16)
+            checks.number("channel", self.channel, 1, 16)
 
     def __str__(self) -> str:
         return f"cc:{self.control}" + ("" if self.channel is None else f":{self.channel}")
@@ -117,11 +117,10 @@ class Route:
     release_s: float = 0.0
 
     def __post_init__(self):
-        _check("depth", self.depth, -1.0, 1.0)
-        _check("attack_s", self.attack_s, 0.0, 60.0)
-        _check("release_s", self.release_s, 0.0, 60.0)
-        if self.curve not in CURVES:
-            raise InvalidValue(f"curve={self.curve!r} is not known; choose one of {', '.join(CURVES)}")
+        checks.number("depth", self.depth, -1.0, 1.0)
+        checks.number("attack_s", self.attack_s, 0.0, 60.0)
+        checks.number("release_s", self.release_s, 0.0, 60.0)
+        checks.choice("curve", self.curve, CURVES)
 
 
 Routes = tuple[Route, ...]
@@ -229,8 +228,8 @@ class Matrix:
             Anything in the file is wrong, or a parameter or reading is not in this chain; the routes are as before.
         """
         name = Path(path).name
-        found = documents.known(name, documents.read_document(path, KIND), ("rtspec", "format", "routes"))
-        self.put(documents.entries(name, "routes", found.get("routes"), list, MOST_ROUTES), name)
+        found = checks.known(name, documents.read_document(path, KIND), ("rtspec", "format", "routes"))
+        self.put(checks.entries(f"{name}: routes", found.get("routes"), list, MOST_ROUTES), name)
 
     def put(self, listed: list, where: str = "routes") -> None:
         """Put routes as :meth:`as_dicts` tells them in place of these; `where` they are from is what errors name."""
@@ -238,8 +237,8 @@ class Matrix:
         self._edit(lambda routes: put)
 
     def _read(self, where: str, entry: Any) -> Route:
-        found = documents.known(where, documents.entries(where, "entry", entry, dict), ("source", "parameter", *SHAPED))
-        source, parameter = (documents.text(where, key, found.get(key)) for key in ("source", "parameter"))
+        found = checks.known(where, checks.entries(f"{where}: entry", entry, dict), ("source", "parameter", *SHAPED))
+        source, parameter = (checks.text(f"{where}: {key}", found.get(key)) for key in ("source", "parameter"))
         try:
             return self._route(source, parameter, {key: found[key] for key in SHAPED if key in found})
         except InvalidValue as error:
@@ -287,8 +286,3 @@ class Matrix:
         places = {id(table): place for place, table in Directory(self._board).places()}
         found = [(table_of(p), p) for p in controlled(self._board.members()) if p.reading_names]
         return [(places[id(table)], plugin) for table, plugin in found if id(table) in places]
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InvalidValue(f"{name}={value!r} must be a number from {low:g} to {high:g}")

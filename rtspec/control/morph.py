@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from .. import checks
 from ..errors import InvalidValue
-from . import documents
 from .curves import to_position, to_value
 from .directory import as_directory
 from .parameters import Parameter
@@ -40,7 +40,7 @@ class Morph:
         """Values by address at a place from 0 to 1; of `y` too with four corners."""
         weights = _weights(_share("x", x), _share("y", y))[: self._n_corners]
         if self._n_corners == 2 and y:
-            raise InvalidValue(f"y={y!r} must be 0 between two presets; give four for an XY pad")
+            checks.fail("y", y, "must be 0 between two presets", "give four for an XY pad")
         here = {a: values for a, values in self._values.items() if a in self.directory}
         return {a: _mixed(self.directory[a], values, weights) for a, values in here.items()}
 
@@ -50,7 +50,7 @@ class Morph:
 
 
 def _share(name: str, value: float) -> float:
-    return documents.number("morph", name, value, 0.0, 1.0)
+    return checks.number(f"morph: {name}", value, 0.0, 1.0)
 
 
 def _weights(x: float, y: float) -> list[float]:

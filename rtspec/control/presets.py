@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import documents
+from .. import checks
 from .controlled import controlled
 from .directory import Directory, as_directory
 
@@ -33,7 +33,7 @@ class Preset:
     def __post_init__(self) -> None:
         check_name(self.name)
         if self.program is not None:
-            documents.whole(f"preset {self.name!r}", "program", self.program, 0, 127)
+            checks.integer(f"preset {self.name!r}: program", self.program, 0, 127)
 
     @property
     def values(self) -> dict[str, float]:
@@ -43,10 +43,10 @@ class Preset:
 
 def check_name(name: str) -> str:
     """`name` if it can be that of a file on every system, and of none elsewhere, else :class:`InvalidValue`."""
-    documents.text("preset", "name", name, 64)
+    checks.text("preset: name", name, 64)
     stem = name.split(".")[0].strip().lower()
     if name[0] in ". " or name[-1] in ". " or any(c in _FORBIDDEN for c in name) or stem in _DEVICES:
-        documents.fail("preset", "name", name, "must be able to name a file", "use letters, digits, spaces and dashes")
+        checks.fail("preset: name", name, "must be able to name a file", "use letters, digits, spaces and dashes")
     return name
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import lfilter
 
+from .. import checks
 from ..audio.files import make_folder, write
 from ..console import emit, progress, table
 from ..errors import AudioFileError
@@ -133,9 +134,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _known(names: list[str]) -> list[str]:
-    from ..processors.base import check_choice
 
-    return [check_choice("condition", name, CONDITIONS) for name in names]
+    return [checks.choice("condition", name, CONDITIONS) for name in names]
 
 
 def _unprocessed(sound: np.ndarray, sample_rate: int) -> np.ndarray:

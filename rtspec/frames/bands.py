@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numba import njit
 
+from .. import checks
 from ..buffers.memory import aligned_copy
 from ..buffers.record import Record
 from ..buffers.step import Stage, step
@@ -116,8 +117,7 @@ def third_octave_bands(
     >>> third_octave_bands(FramePlan(16000, 1024, 512), layout="paper").n_bands
     24
     """
-    if layout not in _LAYOUTS:
-        raise InvalidValue(f"layout={layout!r} is not known; choose one of {', '.join(_LAYOUTS)}")
+    checks.choice("layout", layout, _LAYOUTS)
     name, octave, weigh = _LAYOUTS[layout]
     low_hz, high_hz = _limits(plan, low_hz, high_hz, lowest=np.nextafter(0.0, 1.0))
     first, last = (round(3 * np.log(f / REFERENCE_HZ) / np.log(octave)) for f in (low_hz, high_hz))
@@ -185,8 +185,7 @@ def mel_bands(
     InvalidValue
         If scale or norm are not known, or a number is out of bounds.
     """
-    if scale not in _MEL:
-        raise InvalidValue(f"scale={scale!r} is not known; choose one of {', '.join(_MEL)}")
+    checks.choice("scale", scale, _MEL)
     if norm not in ("slaney", None):
         raise InvalidValue(f"norm={norm!r} is not known; choose 'slaney' or None")
     if n_bands != int(n_bands) or n_bands < 1:
@@ -248,8 +247,7 @@ def band_filters(name: str, plan: FramePlan, n_bands: int | None = None) -> Band
     InvalidValue
         If the name is not known, or `n_bands` is given with third-octave bands.
     """
-    if name not in BAND_NAMES:
-        raise InvalidValue(f"bands={name!r} is not known; choose one of {', '.join(BAND_NAMES)}")
+    checks.choice("bands", name, BAND_NAMES)
     if name.startswith("mel"):
         return mel_bands(plan, 128 if n_bands is None else n_bands, scale="htk" if name == "mel-htk" else "slaney")
     if n_bands is not None:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .. import checks
 from ..buffers.memory import aligned_copy
 from ..errors import InvalidValue
 from .windows import GAMMA, closest_gamma, dual, window
@@ -69,16 +70,16 @@ class FramePlan:
     def __post_init__(self):
         for name in ("sample_rate", "n_fft", "hop"):
             object.__setattr__(self, name, _whole(name, getattr(self, name)))
-        _within("sample_rate", self.sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
-        _within("n_fft", self.n_fft, MIN_N_FFT, MAX_N_FFT)
+        checks.within("sample_rate", self.sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
+        checks.within("n_fft", self.n_fft, MIN_N_FFT, MAX_N_FFT)
         if self.n_fft % 2:
-            raise InvalidValue(f"n_fft={self.n_fft} must be even; try {self.n_fft + 1}")
+            checks.fail("n_fft", self.n_fft, "must be even", f"try {self.n_fft + 1}")
         for name in ("window", "synthesis_window"):
             object.__setattr__(self, name, _shape(getattr(self, name)))
         length = self.n_fft if self.window_length is None else _whole("window_length", self.window_length)
         object.__setattr__(self, "window_length", length)
-        _within("window_length", length, 2, self.n_fft)
-        _within("hop", self.hop, 1, length)
+        checks.within("window_length", length, 2, self.n_fft)
+        checks.within("hop", self.hop, 1, length)
         if self.n_fft % self.hop and not self.uneven:
             nearest = min(_divisors(self.n_fft), key=lambda d: abs(d - self.hop))
             raise InvalidValue(f"hop={self.hop} must divide n_fft={self.n_fft}; try {nearest}, or pass uneven=True")
@@ -151,14 +152,8 @@ def _shape(value):
 
 
 def _whole(name: str, value) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer | float) or value != value or value % 1:
-        raise InvalidValue(f"{name}={value!r} must be a whole number")
-    return int(value)
-
-
-def _within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise InvalidValue(f"{name}={value} must be {low} to {high}; try {min(max(value, low), high)}")
+    is_integer = isinstance(value, float) and value.is_integer()
+    return checks.integer(name, int(value) if is_integer else value, remedy="try the nearest")
 
 
 def _divisors(n: int) -> list[int]:

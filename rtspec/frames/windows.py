@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .. import checks
 from ..errors import InvalidValue
 
 TRUNCATED_GAUSS_EDGE = 0.01
@@ -79,8 +80,7 @@ def window(shape: str | Sequence[float], length: int, symmetric: bool = False) -
                 f"a window given by its values needs {length} finite ones, not all 0; found {len(shape)}"
             )
         return values
-    if shape not in WINDOWS:
-        raise InvalidValue(f"window={shape!r} is not known; choose one of {', '.join(WINDOWS)}")
+    checks.choice("window", shape, WINDOWS)
     if not symmetric or shape in HALF_SAMPLE:
         return WINDOWS[shape](length)
     periodic = WINDOWS[shape](length - 1)

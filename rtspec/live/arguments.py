@@ -6,6 +6,7 @@ import numpy as np
 
 import rtspec
 
+from .. import checks
 from ..audio.feeding import FileSource
 from ..audio.layout import MAX_CHANNELS
 from ..chain.board import Pedalboard
@@ -79,7 +80,7 @@ def checked_count(name: str, channels) -> int | None:
     if channels is None:
         return None
     rule = f"{name}={channels!r} must be a whole number from 1 to {MAX_CHANNELS}; leave it out for the usual one"
-    if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
+    if not checks.is_integer(channels):
         raise InvalidType(rule)
     if not 1 <= channels <= MAX_CHANNELS:
         raise InvalidValue(rule)
@@ -88,9 +89,8 @@ def checked_count(name: str, channels) -> int | None:
 
 def checked_samples(name: str, value: int) -> int:
     """A number of samples, or :class:`InvalidValue`."""
-    if isinstance(value, bool) or not 0 <= value <= 65536:
-        raise InvalidValue(f"{name}={value!r} must be 0 to 65536; try {WORKER_SAMPLES}")
-    return int(value)
+    remedy = f"try {WORKER_SAMPLES}"
+    return checks.within(name, checks.integer(name, value, remedy=remedy), 0, 65536, remedy)
 
 
 def panel_settings(panel: Any) -> Any:

@@ -21,6 +21,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .. import checks
 from ..control.modulation import SHAPED
 from ..errors import InvalidValue
 
@@ -84,7 +85,7 @@ def _added(matrix: "Matrix", arguments: list) -> list:
 def _nth(matrix: "Matrix", verb: str, arguments: list, n_arguments: int) -> "Route":
     """The route that a message counts, from 1."""
     number = arguments[0] if len(arguments) == n_arguments else None
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(matrix):
+    if not checks.is_integer(number) or not 1 <= number <= len(matrix):
         raise InvalidValue(f"{_MATRIX}/{verb} {number!r}: there are {len(matrix)} routes; count from 1")
     return matrix.routes[number - 1]
 

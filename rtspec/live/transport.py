@@ -2,6 +2,7 @@
 
 import time
 
+from .. import checks
 from ..errors import DeviceError, InvalidValue
 from .session import LiveSession
 
@@ -44,7 +45,7 @@ def seek(session: LiveSession, frame: int) -> None:
     if not frames:
         raise InvalidValue("there is no source to move in; start with source=FILE (--source FILE)")
     if not 0 <= frame < frames:
-        raise InvalidValue(f"frame={frame} must be 0 to {frames - 1}; the source has no other")
+        checks.fail("frame", frame, f"must be 0 to {frames - 1}", "the source has no other")
     was_paused = is_paused(session)
     pause(session)
     end = time.monotonic() + REST_S

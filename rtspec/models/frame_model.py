@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import record, whole
+from .. import checks
 from ..errors import InvalidValue, ModelError, existing
+from ..schema import integer, record
 from .catalogue import find
 from .manifest import (
     MAX_FRAMES,
@@ -17,6 +18,7 @@ from .manifest import (
     Manifest,
     Signature,
     State,
+    as_model_errors,
     check_graph,
     parse,
     with_stream,
@@ -96,7 +98,7 @@ class FrameModel:
                 )
             p = known[name]
             if not p.min <= value <= p.max:
-                raise InvalidValue(f"{name}={value} must be {p.min:g} to {p.max:g} {p.unit}; try {p.default:g}")
+                checks.fail(name, value, f"must be {p.min:g} to {p.max:g} {p.unit}", f"try {p.default:g}")
             self._controls[p.tensor].reshape(-1)[p.index] = value
 
     def process(self, frames: Frames) -> Any:
@@ -312,6 +314,7 @@ def _flow_of(m: Manifest) -> _Flow:
     return _Flow({m.input.name: m.input.time_axis}, {m.output.name: timing})
 
 
+@as_model_errors()
 def _bare(stream: dict[str, Any], name: str, inputs: Signature, outputs: Signature) -> tuple[Manifest, _Flow]:
     """A file of make_streaming that is no package yet."""
     axes = {each: _axis(each, axis, inputs, outputs) for each, axis in stream.get("time_axes", {}).items()}
@@ -331,13 +334,13 @@ def _bare(stream: dict[str, Any], name: str, inputs: Signature, outputs: Signatu
 def _axis(name: str, axis: Any, inputs: Signature, outputs: Signature) -> int:
     signature = inputs if name in inputs.tensors else outputs
     _, sizes = signature.find("time_axes", name)
-    return whole(0, len(sizes) - 1)(f"time_axes.{name}", axis)
+    return integer(0, len(sizes) - 1)(f"time_axes.{name}", axis)
 
 
 def _timing(where: str, entry: Any) -> _Timing:
-    count = whole(-MAX_FRAMES, MAX_FRAMES)
-    length = record(Length, up=whole(1, 4096), down=whole(1, 4096), phase=count, extra=count)
-    return record(_Timing, axis=whole(0, 7), delay_frames=whole(0, MAX_FRAMES), length=length)(where, entry)
+    count = integer(-MAX_FRAMES, MAX_FRAMES)
+    length = record(Length, up=integer(1, 4096), down=integer(1, 4096), phase=count, extra=count)
+    return record(_Timing, axis=integer(0, 7), delay_frames=integer(0, MAX_FRAMES), length=length)(where, entry)
 
 
 def _with_layouts(m: Manifest, inputs: Signature, outputs: Signature, axes: dict[str, int]) -> Manifest:

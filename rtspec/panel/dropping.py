@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
-from ..control import documents
+from ..checks import shown
 from ..errors import InvalidValue
 
 MOST_BYTES = 64 << 20
@@ -130,5 +130,5 @@ def _plain(name: str) -> str:
     last = PureWindowsPath(PurePosixPath(name).name).name
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in last.removesuffix(_ENDING)).lstrip(".")[:80]
     if not last.endswith(_ENDING) or not stem:
-        raise InvalidValue(f"{documents.shown(name)} is no .onnx file; drop a model's file")
+        raise InvalidValue(f"{shown(name)} is no .onnx file; drop a model's file")
     return f"{stem}{_ENDING}"

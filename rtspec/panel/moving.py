@@ -2,34 +2,35 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
+from ..checks import flag, number, text
 from ..control.assignments import Assignment, read_assignment
 from ..control.bank import user_folder
 from ..control.midi.messages import Control
 from ..errors import InvalidValue
+from ..schema import by_name, integer, optional
 from .desk import Desk
-from .verbs import by_name, number, optional, several, switch, verb, whole, word
+from .verbs import several, verb
 
 _MOST_POINTS, _MOST_ADDRESSES = 600, 64
 
 
-@verb("set", address=word, value=number)
+@verb("set", address=text, value=number)
 def _set(desk: Desk, client: int, address: str, value: float) -> None:
     desk.set(address, value)
 
 
-@verb("reset", address=word)
+@verb("reset", address=text)
 def _reset(desk: Desk, client: int, address: str) -> None:
     desk.set(address, desk.parameter(address).spec.default)
 
 
-@verb("place", values=by_name(number))
+@verb("place", values=by_name(number, most=512))
 def _place(desk: Desk, client: int, values: dict[str, float]) -> None:
     desk.place(values)
 
 
-@verb("loop", addresses=several(word, _MOST_ADDRESSES), points=several(several(number, 65), _MOST_POINTS))
+@verb("loop", addresses=several(text, _MOST_ADDRESSES), points=several(several(number, 65), _MOST_POINTS))
 def _loop(desk: Desk, client: int, addresses: list[str], points: list[list[float]]) -> None:
     if not addresses:
         raise InvalidValue("a path without parameters moves nothing; name those that it moves")
@@ -41,7 +42,7 @@ def _loop(desk: Desk, client: int, addresses: list[str], points: list[list[float
     desk.loops.begin(addresses, points, time.monotonic())
 
 
-@verb("unloop", address=word)
+@verb("unloop", address=text)
 def _unloop(desk: Desk, client: int, address: str) -> None:
     desk.loops.end(address)
 
@@ -49,7 +50,7 @@ def _unloop(desk: Desk, client: int, address: str) -> None:
 # The chain ------------------------------------------------------------------------------------------------------------
 
 
-@verb("add", slow=True, spec=word, at=optional(whole(0, 1000)))
+@verb("add", slow=True, spec=text, at=optional(integer(0, 1000)))
 def _add(desk: Desk, client: int, spec: str, at: int | None) -> None:
     from ..processors.catalogue import create, entry_of
 
@@ -60,22 +61,22 @@ def _add(desk: Desk, client: int, spec: str, at: int | None) -> None:
     desk.rack.add(create(spec), at)
 
 
-@verb("remove", slow=True, card=word)
+@verb("remove", slow=True, card=text)
 def _remove(desk: Desk, client: int, card: str) -> None:
     desk.rack.remove(card)
 
 
-@verb("move", slow=True, card=word, to=whole(0, 1000))
+@verb("move", slow=True, card=text, to=integer(0, 1000))
 def _move(desk: Desk, client: int, card: str, to: int) -> None:
     desk.rack.move(card, to)
 
 
-@verb("shift", slow=True, card=word, by=whole(-1000, 1000))
+@verb("shift", slow=True, card=text, by=integer(-1000, 1000))
 def _shift(desk: Desk, client: int, card: str, by: int) -> None:
     desk.rack.shift(card, by)
 
 
-@verb("bypass", slow=True, card=word, on=optional(switch))
+@verb("bypass", slow=True, card=text, on=optional(flag))
 def _bypass(desk: Desk, client: int, card: str, on: bool | None) -> None:
     desk.rack.bypass(card, on)
 
@@ -83,17 +84,17 @@ def _bypass(desk: Desk, client: int, card: str, on: bool | None) -> None:
 # Presets --------------------------------------------------------------------------------------------------------------
 
 
-@verb("load", slow=True, name=word)
+@verb("load", slow=True, name=text)
 def _load(desk: Desk, client: int, name: str) -> None:
     desk.controllers.load(name)
 
 
-@verb("save", slow=True, name=word, program=optional(whole(0, 127)), replace=switch)
+@verb("save", slow=True, name=text, program=optional(integer(0, 127)), replace=flag)
 def _save(desk: Desk, client: int, name: str, program: int | None, replace: bool) -> str:
     return f"saved as {desk.controllers.bank.save(name, program, replace)}"
 
 
-@verb("corners", slow=True, names=several(word, 4))
+@verb("corners", slow=True, names=several(text, 4))
 def _corners(desk: Desk, client: int, names: list[str]) -> None:
     bank = desk.controllers.bank
     desk.controllers.pad.set_corners([bank.get(name) for name in names])
@@ -112,16 +113,16 @@ def _redo(desk: Desk, client: int) -> str | None:
 # The map --------------------------------------------------------------------------------------------------------------
 
 _HOW = {
-    "channel": optional(whole(1, 16)),
+    "channel": optional(integer(1, 16)),
     "minimum": optional(number),
     "maximum": optional(number),
-    "curve": optional(word),
-    "take_over": switch,
-    "toggle": switch,
+    "curve": optional(text),
+    "take_over": flag,
+    "toggle": flag,
 }
 
 
-@verb("learn", address=word, **_HOW)
+@verb("learn", address=text, **_HOW)
 def _learn(desk: Desk, client: int, address: str, **how) -> str | None:
     learning = desk.controllers.midi_map.learn(desk.parameter(address), **how)
     desk.learning = address, learning
@@ -133,29 +134,24 @@ def _cancel(desk: Desk, client: int) -> None:
     desk.controllers.midi_map.cancel()
 
 
-def _row(where: str, field: str, value: Any) -> Assignment:
-    """A row of the map as the page shows it: it may be elsewhere or another by now, if two hands edit."""
-    return read_assignment(f"{where}: {field}", value)
-
-
-@verb("assign", row=_row, control=word, **_HOW)
+@verb("assign", row=read_assignment, control=text, **_HOW)
 def _assign(desk: Desk, client: int, row: Assignment, control: str, **how) -> None:
     desk.controllers.midi_map.exchange(row, Assignment(row.parameter, Control.parse(control), **how))
 
 
-@verb("unassign", row=_row)
+@verb("unassign", row=read_assignment)
 def _unassign(desk: Desk, client: int, row: Assignment) -> None:
     desk.controllers.midi_map.exchange(row, None)
 
 
-@verb("save_map", slow=True, name=word)
+@verb("save_map", slow=True, name=text)
 def _save_map(desk: Desk, client: int, name: str) -> str:
     path = _map_file(name)
     desk.controllers.midi_map.save(path)
     return f"the map is saved as {path}; play with it by --map"
 
 
-@verb("load_map", slow=True, name=word)
+@verb("load_map", slow=True, name=text)
 def _load_map(desk: Desk, client: int, name: str) -> str:
     path, known = _map_file(name), saved_maps()
     if path.stem not in known:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ..control import documents
+from .. import checks
 from ..errors import InvalidValue, RtspecError
 from ..live import transport
 from . import moving, playing  # noqa: F401 (they fill the table of verbs)
@@ -42,8 +42,8 @@ class PanelSettings:
     password: str | None = None
 
     def __post_init__(self) -> None:
-        documents.text("panel", "host", self.host)
-        documents.whole("panel", "port", self.port, 0, 65535)
+        checks.text("panel: host", self.host)
+        checks.integer("panel: port", self.port, 0, 65535)
         check_open(self.host, self.password)
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from ..audio.devices import find_device, list_devices
 from ..chain.plugin import Plugin
+from ..checks import flag, number, text
 from ..control.presets import check_name
 from ..errors import InvalidValue
 from ..live import transport
+from ..schema import by_name, integer, optional
 from .desk import Desk
-from .verbs import by_name, number, optional, plain, switch, verb, whole, word
+from .verbs import plain, verb
 
 VIRTUAL = "virtual"
 """The name of the paced virtual device among the outputs."""
@@ -20,7 +22,7 @@ BLOCKS = (32, 64, 128, 256, 512, 1024)
 # Keys -----------------------------------------------------------------------------------------------------------------
 
 
-@verb("note", key=whole(0, 127), velocity=whole(0, 127))
+@verb("note", key=integer(0, 127), velocity=integer(0, 127))
 def _note(desk: Desk, client: int, key: int, velocity: int) -> str | None:
     from mido import Message
 
@@ -34,21 +36,21 @@ def _note(desk: Desk, client: int, key: int, velocity: int) -> str | None:
     return None
 
 
-@verb("pressure", key=whole(0, 127), value=whole(0, 127))
+@verb("pressure", key=integer(0, 127), value=integer(0, 127))
 def _pressure(desk: Desk, client: int, key: int, value: int) -> None:
     from mido import Message
 
     desk.stream.send(Message("polytouch", note=key, value=value))
 
 
-@verb("controller", number=whole(0, 127), value=whole(0, 127))
+@verb("controller", number=integer(0, 127), value=integer(0, 127))
 def _controller(desk: Desk, client: int, number: int, value: int) -> None:
     from mido import Message
 
     desk.stream.send(Message("control_change", control=number, value=value))
 
 
-@verb("bend", value=whole(-8192, 8191))
+@verb("bend", value=integer(-8192, 8191))
 def _bend(desk: Desk, client: int, value: int) -> None:
     from mido import Message
 
@@ -64,7 +66,7 @@ def _silence(desk: Desk, client: int) -> None:
 # Takes and the source -------------------------------------------------------------------------------------------------
 
 
-@verb("record", slow=True, name=word)
+@verb("record", slow=True, name=text)
 def _record(desk: Desk, client: int, name: str) -> str:
     path = Path(check_name(name)).with_suffix(".wav")
     return f"recording to {desk.stream.record(path)[1]}"
@@ -76,7 +78,7 @@ def _stop_recording(desk: Desk, client: int) -> str:
     return f"{paths[1]} is whole" if paths else "nothing is being recorded"
 
 
-@verb("pause", on=switch)
+@verb("pause", on=flag)
 def _pause(desk: Desk, client: int, on: bool) -> None:
     if not transport.source_frames(desk.session):
         raise InvalidValue("there is no source to pause; start with --source FILE")
@@ -112,7 +114,7 @@ def look_at_devices(desk: Desk) -> None:
     }
 
 
-@verb("device", slow=True, output=word, input=optional(word), block=optional(whole(1, 8192)))
+@verb("device", slow=True, output=text, input=optional(text), block=optional(integer(1, 8192)))
 def _device(desk: Desk, client: int, output: str, input: str | None, block: int | None) -> None:
     if output == VIRTUAL:
         devices = None, None
@@ -122,7 +124,7 @@ def _device(desk: Desk, client: int, output: str, input: str | None, block: int 
     desk.stream.move_to(devices, block)
 
 
-@verb("listen", slow=True, port=optional(word))
+@verb("listen", slow=True, port=optional(text))
 def _listen(desk: Desk, client: int, port: str | None) -> None:
     desk.controllers.listen_to(port)
 
@@ -130,12 +132,12 @@ def _listen(desk: Desk, client: int, port: str | None) -> None:
 # Models that were dropped ---------------------------------------------------------------------------------------------
 
 
-@verb("drop", name=word, size=whole(1, 1 << 40))
+@verb("drop", name=text, size=integer(1, 1 << 40))
 def _drop(desk: Desk, client: int, name: str, size: int) -> None:
     desk.drops.begin(client, name, size)
 
 
-@verb("dropped", foreign=True, at=optional(whole(0, 1000)))
+@verb("dropped", foreign=True, at=optional(integer(0, 1000)))
 def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
     from .models import looked_at
 
@@ -148,7 +150,12 @@ def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
 
 
 @verb(
-    "adopt", foreign=True, like=optional(word), fields=by_name(plain, 64), at=optional(whole(0, 1000)), streaming=switch
+    "adopt",
+    foreign=True,
+    like=optional(text),
+    fields=by_name(plain, most=64),
+    at=optional(integer(0, 1000)),
+    streaming=flag,
 )
 def _adopt(
     desk: Desk, client: int, like: str | None, fields: dict, at: int | None, streaming: bool

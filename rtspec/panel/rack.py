@@ -7,6 +7,7 @@ from functools import wraps
 from itertools import count
 from typing import Any
 
+from .. import checks
 from ..chain.board import Pedalboard
 from ..control.controlled import instruments, table_of
 from ..control.directory import processor_name
@@ -172,7 +173,7 @@ class Rack:
         cards = self.cards()
         card = self.card(name)
         if not 0 <= to < len(cards):
-            raise InvalidValue(f"to={to} must be 0 to {len(cards) - 1}; the chain has no other places")
+            checks.fail("to", to, f"must be 0 to {len(cards) - 1}", "the chain has no other places")
         cards.remove(card)
         cards.insert(to, card)
         self._cards = cards

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..control import documents
+from .. import checks
 from ..errors import InvalidValue
+from ..schema import Check
 
-Check = Callable[[str, str, Any], Any]
 _SENT = "message"
 
 
@@ -40,71 +40,31 @@ def verb(name: str, /, *, slow: bool = False, foreign: bool = False, **fields: C
 
 def checked(message: object) -> tuple[Verb, dict[str, Any]]:
     """The verb that a message names, and its fields, all of them in order; else :class:`InvalidValue`."""
-    found = documents.entries(_SENT, "content", message, dict, 40)
-    name = documents.text(_SENT, "do", found.get("do"), 40)
+    found = checks.entries(f"{_SENT}: content", message, dict, 40)
+    name = checks.text(f"{_SENT}: do", found.get("do"), 40)
     if name not in VERBS:
-        raise InvalidValue(f"unknown verb {documents.shown(name)}; the page knows {documents.candidates(VERBS, name)}")
-    row = VERBS[name]
-    documents.known(f"{_SENT} {name}", found, ("do", *row.fields))
-    return row, {key: check(f"{_SENT} {name}", key, found.get(key)) for key, check in row.fields.items()}
-
-
-# Checks ---------------------------------------------------------------------------------------------------------------
-
-
-def word(where: str, field: str, value: Any) -> str:
-    """Printable text."""
-    return documents.text(where, field, value)
-
-
-def number(where: str, field: str, value: Any) -> float:
-    """A finite number."""
-    return documents.number(where, field, value)
-
-
-def switch(where: str, field: str, value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        documents.fail(where, field, value, "must be true or false", "correct it")
-    return value
-
-
-def whole(low: int, high: int) -> Check:
-    """A whole number, `low` to `high`."""
-    return lambda where, field, value: documents.whole(where, field, value, low, high)
-
-
-def optional(check: Check) -> Check:
-    """As `check` says, or nothing."""
-    return lambda where, field, value: None if value is None else check(where, field, value)
+        raise InvalidValue(f"unknown verb {checks.shown(name)}; the page knows {checks.candidates(VERBS, name)}")
+    row, where = VERBS[name], f"{_SENT} {name}"
+    checks.known(where, found, ("do", *row.fields))
+    return row, {key: check(f"{where}: {key}", found.get(key)) for key, check in row.fields.items()}
 
 
 def several(check: Check, most: int) -> Check:
     """A list of at most so many."""
 
-    def all_checked(where: str, field: str, value: Any) -> list:
-        return [check(where, field, each) for each in documents.entries(where, field, value, list, most)]
+    def all_checked(where: str, value: Any) -> list:
+        return [check(where, each) for each in checks.entries(where, value, list, most)]
 
     return all_checked
 
 
-def by_name(check: Check, most: int = 512) -> Check:
-    """An object of at most so many, each by a name."""
-
-    def all_checked(where: str, field: str, value: Any) -> dict:
-        found = documents.entries(where, field, value, dict, most)
-        return {word(where, field, key): check(where, key, each) for key, each in found.items()}
-
-    return all_checked
-
-
-def plain(where: str, field: str, value: Any) -> Any:
+def plain(where: str, value: Any) -> Any:
     """A word, a number, true or false, or a list of words."""
     if isinstance(value, list):
-        return several(word, 16)(where, field, value)
+        return several(checks.text, 16)(where, value)
     if isinstance(value, str):
-        return word(where, field, value)
+        return checks.text(where, value)
     if isinstance(value, bool):
         return value
-    found = number(where, field, value)
+    found = checks.number(where, value)
     return round(found) if found == round(found) else found

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2
 
-from ..errors import InvalidValue
+from .. import checks
 from ..frames.plan import FramePlan
 
 PAIR_US = 3.0
@@ -73,7 +73,7 @@ def choose(name: str, plan: FramePlan, *, load: float = 0.5) -> tuple[str, dict]
     ('rtisi-la', {'look_ahead': 0, 'iterations': 16, 'momentum': 0.65, 'start': 'rtpghi'})
     """
     if load <= 0:
-        raise InvalidValue(f"load={load} must be more than 0; try 0.5")
+        checks.fail("load", load, "must be more than 0", "try 0.5")
     choice, overlap = CHOICES[name], -(-plan.length // plan.hop)
     look_ahead = choice.look_ahead(overlap)
     pair_us = PAIR_US * plan.n_fft * log2(plan.n_fft) / (1024 * 10)

@@ -16,9 +16,9 @@ from contextlib import nullcontext
 import numpy as np
 from numba import njit
 
+from .. import checks
 from ..buffers.record import Made
 from ..buffers.views import floats
-from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import LOOSE, f32
 from .rtisi import RTISI, analyse, buffers, resynthesise, tables, transforms
@@ -156,9 +156,8 @@ def griffin_lim(
 
 
 def _check(iterations: int, momentum: float, tolerance: float) -> None:
-    if iterations < 1:
-        raise InvalidValue(f"iterations={iterations} must be at least 1; try 100")
+    checks.at_least("iterations", iterations, 1, "try 100")
     if not 0 <= momentum < 1.5:
-        raise InvalidValue(f"momentum={momentum} must be 0 to less than 1.5; try 0.99")
-    if tolerance < 0:
-        raise InvalidValue(f"tolerance={tolerance} must be at least 0 dB; try 0.1")
+        checks.fail("momentum", momentum, "must be 0 to less than 1.5", "try 0.99")
+    if not tolerance >= 0:
+        checks.fail("tolerance", tolerance, "must be at least 0 dB", "try 0.1")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..buffers.step import Stage
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
@@ -75,8 +76,7 @@ def method_named(name: str) -> Method:
     """
     if name in WHOLE_ONLY:
         raise InvalidValue(f"method={name!r} needs the whole spectrogram; use reconstruct(), or a method that streams")
-    if name not in METHODS:
-        raise InvalidValue(f"method={name!r} is not known; choose one of {', '.join([*METHODS, *CHOICES])}")
+    checks.choice("method", name, [*METHODS, *CHOICES])
     return METHODS[name]
 
 
@@ -133,12 +133,12 @@ def accepted(method: str, takes: tuple[str, ...], options: dict) -> dict:
 
 def _blended(stage: Stage, plan: FramePlan, input_spectrum: np.ndarray | None, blend: float | int) -> Stage:
     if input_spectrum is None:
-        raise InvalidValue(f"blend={blend} needs the input's phase; pass input_spectrum, or leave blend out")
+        checks.fail("blend", blend, "needs the input's phase", "pass input_spectrum, or leave blend out")
     return blend_stage(stage, plan, input_spectrum, _share(blend))
 
 
 def _share(blend: float | int) -> float | int:
     is_address = isinstance(blend, int) and blend > 1
     if not is_address and not 0 <= blend <= 1:
-        raise InvalidValue(f"blend={blend} must be 0 to 1, or the address of a float64; try {min(max(blend, 0), 1)}")
+        checks.fail("blend", blend, "must be 0 to 1, or the address of a float64", f"try {min(max(blend, 0), 1)}")
     return blend if is_address else float(blend)

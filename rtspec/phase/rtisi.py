@@ -27,6 +27,7 @@ from functools import partial
 
 import numpy as np
 
+from .. import checks
 from ..buffers.memory import aligned, aligned_copy
 from ..buffers.record import Record
 from ..buffers.step import Stage, call_step, step
@@ -306,12 +307,10 @@ def _starter(plan: FramePlan, start: str | None, look_ahead: int, seed: int, inp
 def _checked(plan: FramePlan, look_ahead: int | None, iterations: int, momentum: float) -> int:
     """The look-ahead, n_fft / hop - 1 by default."""
     look_ahead = -(-plan.length // plan.hop) - 1 if look_ahead is None else look_ahead
-    if not 0 <= look_ahead <= MAX_LOOK_AHEAD:
-        raise InvalidValue(f"look_ahead={look_ahead} must be 0 to {MAX_LOOK_AHEAD}; try {plan.length // plan.hop - 1}")
-    if iterations < 1:
-        raise InvalidValue(f"iterations={iterations} must be at least 1; try 8")
+    checks.within("look_ahead", look_ahead, 0, MAX_LOOK_AHEAD, f"try {plan.length // plan.hop - 1}")
+    checks.at_least("iterations", iterations, 1, "try 8")
     if not 0 <= momentum < 1:
-        raise InvalidValue(f"momentum={momentum} must be 0 to less than 1; try 0.75")
+        checks.fail("momentum", momentum, "must be 0 to less than 1", "try 0.75")
     return look_ahead
 
 

@@ -29,11 +29,11 @@ References
 
 import numpy as np
 
+from .. import checks
 from ..buffers.memory import aligned, aligned_copy
 from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import complex_rows, copy, float_rows, part
-from ..errors import InvalidValue
 from ..frames.plan import FramePlan
 from .arithmetic import ONE, SMALLEST, ZERO, cosine_sine, f32, kernel, polar, random_turns, turns_of, wrap
 from .direct import centre_turns
@@ -188,5 +188,5 @@ def rtpghi_stage(plan: FramePlan, *, look_ahead: int = 1, seed: int = 0, refined
         With this module's two additions; False is the published method.
     """
     if look_ahead not in (0, 1):
-        raise InvalidValue(f"look_ahead={look_ahead} must be 0 or 1 for rtpghi; try 1, or rtisi-la for more")
+        checks.fail("look_ahead", look_ahead, "must be 0 or 1 for rtpghi", "try 1, or rtisi-la for more")
     return Stage(rtpghi, RTPGHI, delay=look_ahead, **integration(plan, look_ahead, seed, refined))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..buffers.memory import aligned
 from ..errors import InvalidValue
 from ..frames.plan import FramePlan
@@ -38,8 +39,7 @@ class Reconstructor:
     """
 
     def __init__(self, method: str, plan: FramePlan, *, channels: int = 1, **options: Any):
-        if channels < 1:
-            raise InvalidValue(f"channels={channels} must be at least 1; try 1")
+        checks.at_least("channels", channels, 1, "try 1")
         self.method, self.plan, self.channels = method, plan, channels
         self._magnitude = aligned((channels, plan.n_bins))
         self._input = aligned((channels, plan.n_bins), np.complex64)

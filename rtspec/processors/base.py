@@ -5,7 +5,6 @@ import threading
 import weakref
 from abc import ABC
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from ..chain.plugin import Plugin
 from ..chain.program import Playback
 from ..chain.sensed import say_news
 from ..control.parameters import ParameterSpec, ParameterTable
-from ..errors import InvalidValue
 from ..models.manifest import Parameter
 
 _RUNNING = ("_calling", "version", "_boards", "_playback", "_form", "_sample_rate", "_layout")
@@ -189,10 +187,3 @@ def specs_of(controls: Iterable[Parameter]) -> list[ParameterSpec]:
         ParameterSpec(p.name, p.unit, p.min, p.max, p.default, description=p.label, curve=p.curve, cc=p.cc)
         for p in controls
     ]
-
-
-def check_choice(name: str, value: Any, choices) -> Any:
-    """`value` if it is one of `choices`, or :class:`InvalidValue` listing them."""
-    if value not in choices:
-        raise InvalidValue(f"{name}={value!r} is not known; choose one of {', '.join(map(str, choices))}")
-    return value

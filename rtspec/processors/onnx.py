@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .. import checks
 from ..chain.lanes import Lane
 from ..control.smoothing import ramp_stage
 from ..errors import InvalidValue
@@ -12,7 +13,7 @@ from ..models import load
 from ..models.manifest import COMPLEX
 from ..models.one_call.form import PRECISIONS, Precision
 from ..models.session import model_stage
-from .base import check_choice, specs_of
+from .base import specs_of
 from .frame_processor import FrameProcessor
 from .onnx_lane import Way, lay_entry, lay_exit
 from .phases import PhaseChoice
@@ -66,7 +67,7 @@ class OnnxProcessor(FrameProcessor):
         precision: Precision = "auto",
         **parameters: float,
     ):
-        self._precision: Precision = check_choice("precision", precision, PRECISIONS)
+        self._precision: Precision = checks.choice("precision", precision, PRECISIONS)
         self._model = load(model)
         self._phase, self._n_fft, self._hop = PhaseChoice(phase, look_ahead, iterations), n_fft, hop
         manifest = self._model.manifest

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 from scipy.signal import resample_poly
 
+from .. import checks
 from ..errors import InvalidValue
 from .balance import balanced_weight
 from .judging import LEVEL, Judges, levelled
@@ -85,14 +86,14 @@ class Wishes:
                 f'content_weight={self.content_weight!r} must be "half" or 0 to 1e6; 0 makes the texture alone'
             )
         if not 1 <= self.iterations <= 100_000:
-            raise InvalidValue(f"iterations={self.iterations} must be 1 to 100000; try 300")
+            checks.fail("iterations", self.iterations, "must be 1 to 100000", "try 300")
         if isinstance(self.start, str):
             if self.start not in ("noise", "content"):
                 raise InvalidValue(f'start="{self.start}" must be "noise", "content" or a share of noise from 0 to 1')
         elif not 0 <= self.start <= 1:
-            raise InvalidValue(f"start={self.start} must be a share of noise from 0 to 1")
+            checks.fail("start", self.start, "must be a share of noise from 0 to 1", "try 0.5")
         if self.domain not in ("spectrogram", "sound"):
-            raise InvalidValue(f'domain="{self.domain}" must be "spectrogram" or "sound"')
+            checks.fail("domain", self.domain, "must be 'spectrogram' or 'sound'", "leave it out for the first")
 
 
 def _is_number(value: object) -> bool:
@@ -182,7 +183,7 @@ def as_heard(sound: np.ndarray, rate: float, name: str) -> tuple[np.ndarray, flo
     if sound.ndim not in (1, 2) or np.iscomplexobj(sound) or not np.isfinite(sound).all():
         raise InvalidValue(f"{name} of shape {sound.shape} must be real, finite, (n_samples,) or (channels, n_samples)")
     if not 1000 <= rate <= 384_000:
-        raise InvalidValue(f"rate={rate} must be 1000 to 384000 Hz")
+        checks.fail("rate", rate, "must be 1000 to 384000 Hz", "resample the sound")
     mono = sound.astype(np.float64) if sound.ndim == 1 else sound.mean(axis=0, dtype=np.float64)
     if len(mono) < 0.3 * rate:
         raise InvalidValue(f"{name} of {len(mono) / rate:.2f} s must last 0.3 s or more")

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from .. import checks
 from ..errors import InvalidValue
 
 CYCLE_STEPS = 200
@@ -59,8 +60,7 @@ class Recipe:
 
     def __post_init__(self):
         for name in ("steps", "batch", "validate_every", "accumulate"):
-            if getattr(self, name) < 1:
-                raise InvalidValue(f"{name}={getattr(self, name)} must be at least 1")
+            checks.at_least(name, getattr(self, name), 1, "try 1")
         if self.schedule not in ("constant", "cosine", "cyclical"):
             raise InvalidValue(f'schedule="{self.schedule}" must be one of constant, cosine, cyclical')
         if self.precision not in ("float", "bf16"):
@@ -68,7 +68,7 @@ class Recipe:
         if not 0 < self.epsilon <= 10:
             raise InvalidValue(f"epsilon={self.epsilon} must be above 0 and at most 10; try 1e-8")
         if not 0 < self.learning_rate <= 1:
-            raise InvalidValue(f"learning_rate={self.learning_rate} must be above 0 and at most 1; try 0.001")
+            checks.fail("learning_rate", self.learning_rate, "must be above 0 and at most 1", "try 0.001")
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""

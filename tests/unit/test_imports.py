@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "rtspec"
 LAYERS = (
     ("errors", "telemetry"),
     ("storage", "checks", "plain"),
-    ("cache", "console", "ending"),
+    ("cache", "console", "ending", "schema"),
     ("buffers",),
     ("frames",),
     ("audio",),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ... import checks
 from ...errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Control:
         if self.kind not in KINDS:
             raise InvalidValue(f"control {self.kind!r} is not known; choose one of {', '.join(KINDS)}")
         largest = KINDS[self.kind] or 0
-        if isinstance(self.number, bool) or not isinstance(self.number, int) or not 0 <= self.number <= largest:
+        if not checks.is_integer(self.number) or not 0 <= self.number <= largest:
             raise InvalidValue(f"control number {self.number!r} must be a whole number from 0 to {largest}")
 
     @classmethod

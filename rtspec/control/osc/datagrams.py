@@ -9,7 +9,8 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import ClassVar, Self
 
-from ...errors import DeviceError, InvalidValue
+from ... import checks
+from ...errors import DeviceError
 
 LOOPBACK = "127.0.0.1"
 TURN_S = 1 / 30
@@ -115,8 +116,7 @@ class Listener(ABC):
 
 def _bound_socket(what: str, host: str, port: int) -> socket.socket:
     """A UDP socket at an address, its time-out short; one clear line where it cannot be had."""
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        raise InvalidValue(f"port={port!r} must be a whole number from 0 to 65535; try 9000")
+    checks.integer("port", port, 0, 65535, "try 9000")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
         found = socket.socket(family, socket.SOCK_DGRAM)

@@ -26,6 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ... import checks
 from ...errors import InvalidValue
 from ...plain import AsDict
 from ..directory import Directory
@@ -355,7 +356,7 @@ def _raw_of(parameter: Parameter, value: float) -> float:
 
 def _number(address: str, arguments: list) -> float:
     value = arguments[0]
-    if len(arguments) > 1 or isinstance(value, bool) or not isinstance(value, int | float):
+    if len(arguments) > 1 or not checks.is_real(value):
         raise InvalidValue(f"{address} takes one number, not {len(arguments)} arguments of other kinds; send a float")
     return value
 
@@ -365,6 +366,6 @@ def _controller(arguments: list, sender: Address) -> Address:
     if not arguments:
         return sender
     port = arguments[0]
-    if len(arguments) > 1 or isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+    if len(arguments) > 1 or not checks.is_integer(port) or not 0 < port < 65536:
         raise InvalidValue("subscribe takes at most one argument, a port from 1 to 65535; send a whole number")
     return sender[0], port

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, helper
 
-from ...checks import axes, number, one_of, optional, record, text, whole
 from ...errors import ModelError, existing
 from ...frames.plan import FramePlan
+from ...schema import axes, integer, number, one_of, optional, record, text
 from ..manifest.fields import AXES, LOGARITHMS, STREAM_KEY, Bands, Port
+from ..manifest.refusals import as_model_errors
 from ..streaming import make_streaming
 from .bands import KINDS, band_weights, spread_of
 from .builder import Builder, floats
@@ -29,7 +30,7 @@ LEAST = 1e-20
 PER_NEPER = {"ln": 1.0, "log10": 1 / np.log(10), "db": 20 / np.log(10)}
 FACTOR = number(-1e12, 1e12)
 BANDS = record(
-    Bands, kind=one_of(*KINDS), n_bands=whole(1, 65536), low_hz=number(0, 1e6), high_hz=optional(number(0, 1e6))
+    Bands, kind=one_of(*KINDS), n_bands=integer(1, 65536), low_hz=number(0, 1e6), high_hz=optional(number(0, 1e6))
 )
 
 
@@ -44,8 +45,8 @@ def _port(representations: Sequence[str]) -> Callable[[str, Any], Port]:
         offset=FACTOR,
         scale=FACTOR,
         bands=optional(BANDS),
-        first_bin=whole(0, 0),
-        n_bins=optional(whole(1, 65536)),
+        first_bin=integer(0, 0),
+        n_bins=optional(integer(1, 65536)),
         rest=one_of("zero"),
         exponent=number(1 / 64, 64),
     )
@@ -86,8 +87,9 @@ def with_ports(
     ModelError
         If a port does not fit the network.
     """
-    taken = [_port(TAKEN)(f"input[{k}]", dict(each)) for k, each in enumerate(inputs)]
-    made_ports = [_port(PRODUCED)(f"output[{k}]", dict(each)) for k, each in enumerate(outputs)]
+    with as_model_errors():
+        taken = [_port(TAKEN)(f"input[{k}]", dict(each)) for k, each in enumerate(inputs)]
+        made_ports = [_port(PRODUCED)(f"output[{k}]", dict(each)) for k, each in enumerate(outputs)]
     _check_names("input", [port.name for port in taken], [value.name for value in network.graph.input])
     _check_names("output", [port.name for port in made_ports], [value.name for value in network.graph.output])
     _check_exponents([*taken, *made_ports])

@@ -20,6 +20,7 @@ from .fields import (
 )
 from .graph import Signature, check_graph, with_stream
 from .parse import parse
+from .refusals import as_model_errors
 
 __all__ = [
     "COMPLEX",
@@ -35,6 +36,7 @@ __all__ = [
     "Rate",
     "Signature",
     "State",
+    "as_model_errors",
     "check_graph",
     "parse",
     "with_stream",

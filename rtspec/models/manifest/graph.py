@@ -7,6 +7,7 @@ from typing import Any
 
 from ...checks import fail
 from .fields import Constant, Manifest, Parameter, Port, State
+from .refusals import as_model_errors
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Signature:
     kind: str
     tensors: dict[str, tuple[str, tuple[int | str | None, ...]]]
 
+    @as_model_errors()
     def find(self, where: str, name: str) -> tuple[str, tuple[int | str | None, ...]]:
         """Dtype and sizes of a tensor that the manifest names."""
         if name not in self.tensors:
@@ -23,6 +25,7 @@ class Signature:
         return self.tensors[name]
 
 
+@as_model_errors()
 def check_graph(m: Manifest, inputs: Signature, outputs: Signature) -> None:
     """Raise :class:`ModelError` where the manifest and the graph's inputs and outputs disagree."""
     _check_port(m, "input", m.input, inputs)

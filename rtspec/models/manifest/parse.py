@@ -1,17 +1,21 @@
 """One check for each field, ``check(where, value) -> value``: whatever is wrong raises
-:class:`~rtspec.errors.ModelError` with the field, the value and the rule in one line."""
+:class:`~rtspec.errors.ModelError` with the field, the value and the rule in one line; :mod:`.refusals` makes it one."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...checks import (
+from ...checks import fail
+from ...errors import ModelError
+from ...frames.plan import MAX_N_FFT, MAX_SAMPLE_RATE, MIN_N_FFT, MIN_SAMPLE_RATE
+from ...frames.windows import WINDOWS
+from ...schema import (
     Check,
     axes,
     either,
-    fail,
     flag,
     identifier,
+    integer,
     items,
     number,
     one_of,
@@ -19,12 +23,8 @@ from ...checks import (
     record,
     text,
     texts,
-    whole,
-    worded_numbers,
+    texts_and_numbers,
 )
-from ...errors import ModelError
-from ...frames.plan import MAX_N_FFT, MAX_SAMPLE_RATE, MIN_N_FFT, MIN_SAMPLE_RATE
-from ...frames.windows import WINDOWS
 from .fields import (
     AXES,
     BANDS,
@@ -48,9 +48,11 @@ from .fields import (
     Rate,
     State,
 )
+from .refusals import as_model_errors
 from .rules import RULES
 
 
+@as_model_errors()
 def parse(values: str | bytes | Mapping[str, Any]) -> Manifest:
     """Read a manifest from its JSON text or from a mapping of its fields.
 
@@ -111,15 +113,15 @@ def _rate(where: str, value: Any) -> Rate:
     return record(Rate, frames_in=_FEW, frames_out=_FEW)(where, value)
 
 
-_FEW = whole(1, 4096)
-_FRAMES = whole(0, MAX_FRAMES)
+_FEW = integer(1, 4096)
+_FRAMES = integer(0, MAX_FRAMES)
 _FACTOR = number(-LARGEST, LARGEST)
 _TENSOR = text(longest=512, empty=False)
 _WINDOW = either(one_of(*WINDOWS), items(number(-1e6, 1e6), most=MAX_N_FFT))
 _BAND = record(
     Bands,
     kind=one_of(*BANDS),
-    n_bands=whole(1, MAX_N_FFT),
+    n_bands=integer(1, MAX_N_FFT),
     low_hz=number(0, MAX_SAMPLE_RATE),
     high_hz=optional(number(0, MAX_SAMPLE_RATE)),
 )
@@ -136,8 +138,8 @@ def _port(representations: tuple[str, ...]) -> Check:
         offset=_FACTOR,
         scale=_FACTOR,
         bands=optional(_BAND),
-        first_bin=whole(0, MAX_N_FFT // 2),
-        n_bins=optional(whole(1, MAX_N_FFT // 2 + 1)),
+        first_bin=integer(0, MAX_N_FFT // 2),
+        n_bins=optional(integer(1, MAX_N_FFT // 2 + 1)),
         exponent=number(1 / 64, 64),
         rest=one_of(*RESTS),
     )
@@ -147,30 +149,30 @@ _STATE = record(
     State,
     input=_TENSOR,
     output=_TENSOR,
-    shape=items(whole(0, 1 << 28), most=8),
+    shape=items(integer(0, 1 << 28), most=8),
     dtype=one_of(*DTYPES),
     initial=_initial,
-    append_axis=optional(whole(0, 7)),
+    append_axis=optional(integer(0, 7)),
 )
-_LENGTH = record(Length, up=_FEW, down=_FEW, phase=_FRAMES, extra=whole(-MAX_FRAMES, MAX_FRAMES))
+_LENGTH = record(Length, up=_FEW, down=_FEW, phase=_FRAMES, extra=integer(-MAX_FRAMES, MAX_FRAMES))
 _PARAMETER = record(
     Parameter,
     name=identifier(RESERVED),
     tensor=_TENSOR,
-    index=whole(0, 1 << 20),
+    index=integer(0, 1 << 20),
     min=_FACTOR,
     max=_FACTOR,
     default=_FACTOR,
     unit=text(longest=64),
     label=text(longest=256),
     curve=one_of(*CURVES),
-    cc=optional(whole(0, 127)),
+    cc=optional(integer(0, 127)),
 )
 _CONSTANT = record(
     Constant,
     input=_TENSOR,
     values=_values,
-    shape=items(whole(1, 1 << 20), most=8),
+    shape=items(integer(1, 1 << 20), most=8),
     dtype=one_of(*DTYPES),
 )
 _MANIFEST = record(
@@ -183,16 +185,16 @@ _MANIFEST = record(
     licence=text(),
     citation=text(),
     task=text(),
-    sample_rate=optional(whole(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)),
-    n_fft=optional(whole(MIN_N_FFT, MAX_N_FFT)),
-    hop=optional(whole(1, MAX_N_FFT)),
+    sample_rate=optional(integer(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)),
+    n_fft=optional(integer(MIN_N_FFT, MAX_N_FFT)),
+    hop=optional(integer(1, MAX_N_FFT)),
     window=optional(_WINDOW),
-    window_length=optional(whole(2, MAX_N_FFT)),
+    window_length=optional(integer(2, MAX_N_FFT)),
     synthesis_window=optional(_WINDOW),
     symmetric=flag,
     centred=flag,
     overlap_add=one_of("perfect", "plain"),
-    audio_channels=whole(1, 64),
+    audio_channels=integer(1, 64),
     states=items(_STATE, most=10_000),
     delay_frames=_FRAMES,
     look_ahead_frames=_FRAMES,
@@ -205,7 +207,7 @@ _MANIFEST = record(
     latents=items(_PARAMETER, most=1024),
     constants=items(_CONSTANT, most=1024),
     training_data=text(),
-    metrics=worded_numbers,
-    inexact=optional(worded_numbers),
-    format=whole(FORMAT, FORMAT),
+    metrics=texts_and_numbers,
+    inexact=optional(texts_and_numbers),
+    format=integer(FORMAT, FORMAT),
 )

@@ -1,4 +1,4 @@
-"""Rules between the fields of a manifest: each takes it whole and raises :class:`~rtspec.errors.ModelError`."""
+"""Rules between the fields of a manifest: each takes all of it and fails as :func:`rtspec.checks.fail` does."""
 
 from base64 import b64decode
 from collections import Counter

@@ -10,6 +10,7 @@ from onnx import ModelProto
 
 from rtspec.errors import InvalidValue
 
+from ... import checks
 from .by_frame import quantised_by_frame
 from .load import Inputs, inputs_of, load
 from .own_length import as_exported
@@ -104,7 +105,7 @@ def make_streaming(
     _check_choice("states", states, ("replace", "append"))
     _check_choice("lengths", lengths, ("any", "periods"))
     if attention_frames is not None and attention_frames < 1:
-        raise InvalidValue(f"attention_frames={attention_frames} must be 1 or more; try 250")
+        checks.fail("attention_frames", attention_frames, "must be 1 or more", "try 250")
     original = load(model)
     inputs = as_exported(original, inputs_of(original, time_axes, sizes))
     try:
@@ -132,7 +133,7 @@ def _made(
     if max_delay_frames is None or exact.delay <= max_delay_frames:
         return exact.model(report)
     if max_delay_frames < 0:
-        raise InvalidValue(f"max_delay_frames={max_delay_frames} must be 0 or more")
+        checks.fail("max_delay_frames", max_delay_frames, "must be 0 or more", "try 0, which waits for nothing")
     trial = _Trial(given, inputs, exact, report)
     return _cut(offline, inputs, exact, max_delay_frames, cut, states, trial)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import checks
 from ...buffers.memory import aligned
 from ...chain.lanes import Lane
 from ...control.parameters import ParameterSpec
@@ -17,7 +18,6 @@ from ...models.manifest import Manifest
 from ...models.one_call.form import PRECISIONS, Precision
 from ...models.packages import load
 from ...models.session import model_stage
-from ..base import check_choice
 from ..frame_processor import FrameProcessor
 from .add_input import add_input_stage
 from .hiss import hiss_stage
@@ -83,7 +83,7 @@ class BandwidthExtension(FrameProcessor):
         precision: Precision = "auto",
     ):
         self._model = load(SHIPPED.get(str(model), model))
-        self._precision: Precision = check_choice("precision", precision, PRECISIONS)
+        self._precision: Precision = checks.choice("precision", precision, PRECISIONS)
         _check_model(self._model.manifest, self._model.fixed_bins)
         self._crossover_hz, self._repair = _checked_crossover(crossover_hz), bool(repair)
         specs = [

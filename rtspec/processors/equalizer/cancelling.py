@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import checks
 from ...buffers.memory import aligned, aligned_copy
 from ...buffers.step import Stage
 from ...chain.program import audio_buffer
 from ...chain.resampling import Resampling
-from ...errors import InvalidValue
 from ...frames.bands import third_octave_bands
 from ...frames.fft import real_fft
 from ...frames.plan import FramePlan
@@ -53,7 +53,7 @@ def canceller_stage(references: int = 1) -> Stage:
         Delay 512 samples. ``stage.fields["room"]``, ``["left"]`` and ``["state"]`` are its readings.
     """
     if references not in (1, 2):
-        raise InvalidValue(f"references={references} must be 1 or 2; mix what is played into two channels")
+        checks.fail("references", references, "must be 1 or 2", "mix what is played into two channels")
     return Stage(cancel, CANCELLER, delay=BLOCK, **canceller_fields(references))
 
 

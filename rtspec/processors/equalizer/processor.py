@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from ... import checks
 from ...buffers.step import Stage
 from ...control.parameters import ParameterSpec
 from ...errors import InvalidValue
-from ..base import check_choice
 from ..sample_processor import SampleProcessor
 from .parametric import DEFAULT, NYQUIST_SHARE, band_specs, check_shapes, parametric_stage
 from .stages import equalizer_stage
@@ -52,7 +52,7 @@ def named_gains(bands: str, gains_db: Mapping[float, float] | None) -> dict[str,
         )
     names = _by_centre(bands)
     for centre in gains_db or {}:
-        check_choice("gains_db", centre, names)
+        checks.choice("gains_db", centre, names)
     return {names[centre]: value for centre, value in (gains_db or {}).items()}
 
 
@@ -109,7 +109,7 @@ class Equalizer(SampleProcessor):
         output_db: float = 0.0,
         **parameters: float,
     ):
-        self._bands = check_choice("bands", bands, (*LAYOUTS, PARAMETRIC))
+        self._bands = checks.choice("bands", bands, (*LAYOUTS, PARAMETRIC))
         self._shapes = check_shapes(shapes)
         self._unheard, self._reported, self._made_for = list[str](), list[str](), 0.0
         if bands == PARAMETRIC and gains_db is not None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ... import checks
 from ...buffers.memory import address, aligned, aligned_copy
 from ...buffers.step import Row, Stage
 from ...chain.mixing import mix_stage
@@ -15,7 +16,6 @@ from ...chain.program import FOR_STREAM, Program, audio_buffer
 from ...control.parameters import ParameterSpec, ParameterTable
 from ...errors import InvalidValue
 from ...models.catalogue import find
-from ..base import check_choice
 from ..listening_processor import ListeningProcessor
 from .cancelling import joined_canceller
 from .curves import curves_for
@@ -121,8 +121,8 @@ class SceneEqualizer(ListeningProcessor):
         output_db: float = 0.0,
         **parameters: float,
     ):
-        self._mode, self._source = check_choice("mode", mode, MODES), check_choice("listen", listen, SOURCES)
-        self._bands = check_choice("bands", bands, LAYOUTS)
+        self._mode, self._source = checks.choice("mode", mode, MODES), checks.choice("listen", listen, SOURCES)
+        self._bands = checks.choice("bands", bands, LAYOUTS)
         self._cancels = bool(cancel)
         self._full_scale_db = _checked_level(sensor_full_scale_db)
         self._tagger = _tagger(model, is_needed=mode != "noise")
@@ -347,5 +347,5 @@ def _tagger(model: "str | Tagger", is_needed: bool) -> "Tagger | None":
 
 def _checked_level(value: float) -> float:
     if not isinstance(value, int | float) or not 0.0 <= value <= 200.0:
-        raise InvalidValue(f"sensor_full_scale_db={value!r} must be a number from 0 to 200 dB; the default is 94")
+        checks.fail("sensor_full_scale_db", value, "must be a number from 0 to 200 dB", "the default is 94")
     return float(value)

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from ... import checks
 from ...buffers.memory import aligned, aligned_copy
 from ...buffers.record import Record
 from ...buffers.step import Stage, step
@@ -275,8 +276,7 @@ def inversion_stage(filters: BandFilters, method: str = "pinv", iterations: int 
     D. Goldfarb and A. Idnani (1983) on dual methods for strictly convex quadratic programs; L. Qi and J. Sun (1993) on
     Newton's method for functions with kinks.
     """
-    if method not in METHODS:
-        raise InvalidValue(f"method={method!r} is not known; choose one of {', '.join(METHODS)}")
+    checks.choice("method", method, METHODS)
     if iterations != int(iterations) or iterations < 1:
         raise InvalidValue(f"iterations={iterations} must be a whole number of at least 1; the default is {ITERATIONS}")
     inverse, curvature = _constants(filters)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ... import checks
 from ...audio.formats import LEVEL_TABLES
 from ...audio.formats import is_levels as is_levels
-from ...errors import InvalidValue, RtspecError
+from ...errors import RtspecError
 from ...frames.bands import BandFilters
 from ...frames.levels import FAST_S, FULL_SCALE_DB, SILENCE_DB, a_weighting_db, power_of_level
 
@@ -125,8 +126,8 @@ def read_levels(path: str | Path, period_s: float | None = None) -> LevelFrames:
         Missing, unreadable, no numbers, rows of unequal length, too many bands: one line that names file and row.
     """
     path = Path(path)
-    if period_s is not None and not SHORTEST_PERIOD_S <= period_s <= LONGEST_PERIOD_S:
-        raise InvalidValue(f"period_s={period_s} must be {SHORTEST_PERIOD_S} to {LONGEST_PERIOD_S:g}; try {FAST_S}")
+    if period_s is not None:
+        checks.within("period_s", period_s, SHORTEST_PERIOD_S, LONGEST_PERIOD_S, f"try {FAST_S}")
     readers = {".csv": _read_csv, ".jsonl": _read_json, ".ndjson": _read_json, ".npy": _read_numpy, ".npz": _read_numpy}
     if path.suffix.lower() not in readers:
         raise LevelError(f"{path}: the name must end in one of {', '.join(LEVEL_TABLES)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import checks
 from ...buffers.memory import aligned
 from ...buffers.step import Row, Stage
 from ...chain.lanes import Lane
@@ -22,7 +23,6 @@ from ...frames.synthesis import synthesis_stage
 from ...models import load
 from ...models.one_call.form import PRECISIONS, Precision
 from ...models.session import model_stage
-from ..base import check_choice
 from ..frame_processor import FrameProcessor
 from ..phases import PhaseChoice
 from .band_inversion import inversion_stage
@@ -117,10 +117,10 @@ class SpectralInversion(FrameProcessor):
         precision: Precision = "auto",
         **values: float,
     ):
-        self._precision: Precision = check_choice("precision", precision, PRECISIONS)
+        self._precision: Precision = checks.choice("precision", precision, PRECISIONS)
         self._model = None if model is None else _checked_model(load(MODELS.get(str(model), model)))
-        self._bands = check_choice("bands", bands or ("third-octave" if model is None else TRAINED_ON), BANDS)
-        self._method = check_choice("method", method, METHODS)
+        self._bands = checks.choice("bands", bands or ("third-octave" if model is None else TRAINED_ON), BANDS)
+        self._method = checks.choice("method", method, METHODS)
         self._phase_is_given, self._phase = phase is not None, PhaseChoice(phase or "rtpghi", look_ahead, iterations)
         self._n_coefficients = n_coefficients
         self._n_bands, self._n_fft, self._hop, self._calibrate = n_bands, n_fft, hop, bool(calibrate)
@@ -145,7 +145,7 @@ class SpectralInversion(FrameProcessor):
 
     @bands.setter
     def bands(self, value: str) -> None:
-        self._bands = check_choice("bands", value, BANDS)
+        self._bands = checks.choice("bands", value, BANDS)
         self._forget()
 
     @property
@@ -155,7 +155,7 @@ class SpectralInversion(FrameProcessor):
 
     @method.setter
     def method(self, value: str) -> None:
-        self._method = check_choice("method", value, METHODS)
+        self._method = checks.choice("method", value, METHODS)
         self._forget()
 
     @property

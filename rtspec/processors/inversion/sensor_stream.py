@@ -14,6 +14,7 @@ from math import isfinite
 
 import numpy as np
 
+from ... import checks
 from ...buffers.atomics import publish
 from ...buffers.memory import aligned
 from ...control.osc.datagrams import LARGEST, LOOPBACK, Listener
@@ -87,10 +88,8 @@ class SensorStream(LevelSource, Listener):
         host: str = LOOPBACK,
         report: Callable[[str], None] | None = None,
     ):
-        if not 1 <= n_bands <= MOST_BANDS:
-            raise InvalidValue(f"n_bands={n_bands} must be 1 to {MOST_BANDS}")
-        if not SHORTEST_PERIOD_S <= period_s <= LONGEST_PERIOD_S:
-            raise InvalidValue(f"period_s={period_s} must be {SHORTEST_PERIOD_S} to {LONGEST_PERIOD_S:g}; try {FAST_S}")
+        checks.within("n_bands", n_bands, 1, MOST_BANDS)
+        checks.within("period_s", period_s, SHORTEST_PERIOD_S, LONGEST_PERIOD_S, f"try {FAST_S}")
         centres = default_centres(n_bands) if centres_hz is None else np.asarray(centres_hz, float)
         LevelSource.__init__(self, centres, period_s, full_scale_db, weighting)
         Listener.__init__(self, "levels", port, host, report)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import checks
 from ...buffers.inbox import Inbox
 from ...buffers.memory import aligned
 from ...chain.lanes import Lane
@@ -18,7 +19,7 @@ from ...models.manifest import Manifest
 from ...models.one_call.form import PRECISIONS, Precision
 from ...models.packages import load
 from ...models.session import model_stage
-from ..base import check_choice, specs_of
+from ..base import specs_of
 from ..frame_processor import FrameProcessor
 from .frames import CONTROLS, HOP, N_ANSWER, N_BINS, N_FEATURES, N_FFT, hiss_stage, look_stage, retell_stage
 from .pads import pads_stage
@@ -109,7 +110,7 @@ class StyleTransfer(FrameProcessor):
         **weights: float,
     ):
         self._model, self._seed = load(model), int(seed)
-        self._precision: Precision = check_choice("precision", precision, PRECISIONS)
+        self._precision: Precision = checks.choice("precision", precision, PRECISIONS)
         _check_model(self._model.manifest, self._model.fixed_bins)
         own = {"strength": strength, "noise": noise, "texture_db": texture_db, "follow": follow}
         super().__init__(
@@ -139,7 +140,7 @@ class StyleTransfer(FrameProcessor):
 
     @style.setter
     def style(self, name: str) -> None:
-        for weight, value in self._weights_of(check_choice("style", name, self.styles)).items():
+        for weight, value in self._weights_of(checks.choice("style", name, self.styles)).items():
             self.parameters[weight].value = value
 
     @property

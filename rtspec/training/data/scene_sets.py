@@ -16,7 +16,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import InvalidValue
+from ... import checks
 from .dcase import SETUP, Scene, read_folder
 from .folders import held_out
 from .packages import DataError
@@ -60,8 +60,7 @@ def folds(folder: str | Path, fold: int = 1) -> Folds:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; give one of rtspec data scene, or of a labelled set")
-    if fold < 1:
-        raise InvalidValue(f"fold={fold} must be at least 1")
+    checks.at_least("fold", fold, 1, "try 1")
     learnt, held = _READERS[kind_of(folder)](folder, fold)
     if not learnt or not held:
         raise DataError(f"{folder} ({kind_of(folder)}) has no fold {fold}; give another --fold")

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ... import checks
 from ...console import emit
-from ...errors import InvalidValue
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..data.textures import TONAL
 from ..fit import Fitted, fit
@@ -88,7 +88,7 @@ def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> F
 def make(styles: list[Style], width: int = 192, seed: int = 0) -> StyleNetwork:
     """A fresh network that gives each style's mean spectrum."""
     if not 16 <= width <= 512:
-        raise InvalidValue(f"width={width} must be from 16 to 512; 192 is heard in .2 ms a frame")
+        checks.fail("width", width, "must be from 16 to 512", "192 is heard in .2 ms a frame")
     torch.manual_seed(seed)
     network = StyleNetwork(len(styles), width)
     with torch.no_grad():
