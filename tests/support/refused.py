@@ -353,7 +353,7 @@ REFUSED = {
     a_softmax_over_time: r'"culprit" \(Softmax\) takes a softmax over time.*normalise over channels',
     a_normalisation_over_time: r'"culprit" \(InstanceNormalization\) normalises over time.*BatchNorm',
     a_layer_norm_over_time: r'"culprit" \(LayerNormalization\) normalises over time',
-    a_global_pool: r'"culprit" \(GlobalAveragePool\) pools over the whole clip.*export the network up to this node',
+    a_global_pool: r'"culprit" \(GlobalAveragePool\) pools over .*export the network up to this node.*so far.*cumsum',
     a_mean_over_time: r'"culprit" \(ReduceMean\) pools over the whole clip',
     a_slope_for_each_frame: r'"culprit" \(PRelu\) has per-frame parameters: "slope".*shared_axes',
     an_offset_for_each_frame: r'"culprit" \(Add\) has per-frame parameters: "positions"',

@@ -102,10 +102,12 @@ def greatest_over_time(node: NodeProto) -> NotStreamable:
 
 def pooled_over_time(node: NodeProto) -> NotStreamable:
     """The refusal of a reduction over the clip."""
+    average = node.op_type in ("GlobalAveragePool", "ReduceMean", "ReduceSum")
+    so_far = ", or over all frames so far (torch.cumsum(x, t) / torch.arange(1, x.shape[t] + 1))" if average else ""
     return NotStreamable(
         node,
         "pools over the whole clip: its result is known only at the end",
-        "export the network up to this node, or pool over a fixed window of frames",
+        f"export the network up to this node, or pool over a fixed window of frames{so_far}",
     )
 
 
