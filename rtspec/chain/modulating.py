@@ -126,7 +126,8 @@ class Modulating:
             **self._fields_of_sources(sources, programs),
             **self._fields_of_routes(sources),
         }
-        self._stage = Stage(modulate, MODULATION, keep=(self.routes, programs, self._controls), **fields)
+        moved = [self._moves.of(route.parameter.table) for route in self.routes]
+        self._stage = Stage(modulate, MODULATION, keep=(self.routes, moved, programs, self._controls), **fields)
         return self._stage
 
     def moved(self) -> dict[Parameter, float]:

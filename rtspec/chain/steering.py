@@ -5,6 +5,8 @@ A :class:`Steering` stands in for the tables of a plugin while its program is pr
 rows bring the stages' targets up to date, so a change by the user still acts at its sample.
 """
 
+import weakref
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -52,16 +54,18 @@ def steer(state, x, n, y):
 
 class Moves:
     """By how much the parameters of a stream's tables are moved, in shares of their ranges, shared by all programs that
-    play there."""
+    play there. Of plugins that nobody holds any more nothing is kept: a stream may be edited for days."""
 
     def __init__(self):
-        self._of: dict[int, tuple[ParameterTable, np.ndarray]] = {}
+        self._of: dict[int, np.ndarray] = {}
 
     def of(self, table: ParameterTable) -> np.ndarray:
-        """Of one table, float64 (n_parameters,), in its order."""
-        if id(table) not in self._of:
-            self._of[id(table)] = (table, aligned(len(table.targets), np.float64))
-        return self._of[id(table)][1]
+        """Of one table, float64 (n_parameters,), in its order. What has its address must hold it."""
+        key = id(table)
+        if key not in self._of:
+            self._of[key] = aligned(len(table.targets), np.float64)
+            weakref.finalize(table, self._of.pop, key, None).atexit = False
+        return self._of[key]
 
 
 class Steering:

@@ -1,5 +1,8 @@
 """Edits inside a mix that plays: the edited chain fades, the others play on to the bit, at one latency."""
 
+import gc
+import weakref
+
 import numpy as np
 import pedalboard
 import pytest
@@ -145,3 +148,15 @@ def test_a_parameter_moves_in_chains_that_stayed_and_in_new_ones():
         level = 10 ** (-6 / 20) + 10 ** (-20 / 20)
         wanted = level * tone(BLOCK, bench._now - BLOCK - 256)
         np.testing.assert_allclose(bench.sound[-BLOCK:], wanted, atol=1e-4)
+
+
+def test_a_stream_keeps_nothing_of_plugins_that_were_taken_out():
+    with Bench([identity(256)], reserve=512) as bench:
+        gone = []
+        for _ in range(4):
+            gone.append(weakref.ref(bench.board[0].parameters))
+            bench.board[0] = identity(256)
+            bench.play_until_settled()
+            bench.play(4)
+        gc.collect()
+        assert [table() for table in gone[:2]] == [None, None]
