@@ -32,14 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pair_arguments(parser)
     parser.add_argument("--network", default="ulyanov", metavar="NAME", help="default: ulyanov")
     parser.add_argument(
-        "--figure", metavar="FILE", type=Path, help="the paper's: trained and random, with noise and without, as PNG"
+        "--figure",
+        metavar="FILE",
+        type=Path,
+        help="the paper's, as PNG: trained (--network, or wyse) and random, with noise and without",
     )
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure every pair, print a table of the means, one of the pairs, and what of the aims is reached."""
     if args.figure:
-        rows, drawn = figure(pairs(args), wishes_of(args), args.figure)
+        trained = "wyse" if args.network == "ulyanov" else args.network
+        rows, drawn = figure(pairs(args), wishes_of(args), args.figure, trained)
         mean = means(rows, "panel")
         data = {"means": mean, "pairs": rows, "picture": str(drawn)}
         emit(args, data, f"{table(mean)}\n\n{table(rows)}\n\ndrawn: {drawn}")

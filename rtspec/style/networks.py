@@ -261,7 +261,13 @@ def network_named(name: str) -> Network:
 def _shipped() -> Path:
     from ..models.catalogue import FOLDERS
 
-    return next((path for folder in FOLDERS if (path := folder / "wyse" / WEIGHTS).is_file()), FOLDERS[0] / WEIGHTS)
+    found = [path for folder in FOLDERS if (path := folder / "wyse" / WEIGHTS).is_file()]
+    if not found:
+        raise InvalidValue(
+            'network="wyse" has no weights here; make them by rtspec train wyse --data FOLDER --export exports/wyse, '
+            "or give a file of that command"
+        )
+    return found[0]
 
 
 @cache

@@ -11,6 +11,8 @@ import pytest
 import rtspec
 from rtspec.cli import main
 from rtspec.errors import InvalidValue
+from rtspec.evaluation.style_figure import CELLS, figure
+from rtspec.evaluation.style_pairs import Pair
 from rtspec.evaluation.style_verdicts import verdicts
 from rtspec.style.balance import LEAST, MOST
 from rtspec.style.judging import Judges
@@ -348,3 +350,21 @@ def test_the_command_writes_sound_and_picture_and_says_how_near_it_came(tmp_path
     assert files.read(names[2])[0].shape == (1, len(melody()))
     assert main(["style", names[0], names[1], names[0]]) == 1
     assert "is one of the two sounds" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("few_filters")
+def test_the_papers_figure_is_four_panels_of_a_pair_and_a_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr("rtspec.style.networks.Wyse.random.__func__.__defaults__", (0, (24, 8), 257))
+    np.savez(tmp_path / "own.npz", **weights())
+    style, content = as_heard(crackle(), RATE, "style")[0], as_heard(melody(), RATE, "content")[0]
+    wishes = Wishes(iterations=3, content_weight=0.1)
+    pair, picture = Pair("crackle", style, content), tmp_path / "figure.png"
+    rows, drawn = figure([pair], wishes, picture, str(tmp_path / "own.npz"))
+    assert [row["panel"] for row in rows] == list(CELLS) and drawn.stat().st_size > 5000
+    assert len({row["unseen"] for row in rows}) == 4 and all(row["seconds"] > 0 for row in rows)
+
+
+def test_a_trained_network_that_does_not_ship_says_how_to_make_it(monkeypatch):
+    monkeypatch.setattr("rtspec.models.catalogue.FOLDERS", ())
+    with pytest.raises(InvalidValue, match='network="wyse" has no weights here; make them by rtspec train wyse'):
+        network_named("wyse")
