@@ -5,6 +5,7 @@ import glob
 from pathlib import Path
 
 from ..audio.formats import is_levels, is_score
+from ..batch.lists import LIST
 from ..batch.plan import is_batch
 from ..errors import InvalidValue
 from .pipes import PIPE
@@ -27,7 +28,7 @@ def check_words(args: argparse.Namespace) -> None:
 def _check_one_file(args: argparse.Namespace) -> None:
     through_a_pipe = PIPE in (*args.source, args.target)
     if through_a_pipe or (Path(args.source[0]).is_file() and not is_batch(args.source)):
-        for word, value in (("--jobs", args.jobs > 1), ("--shard", args.shard != (1, 1))):
+        for word, value in (("--jobs", args.jobs > 1), ("--shard", args.shard != (1, 1)), ("--cluster", args.cluster)):
             if value:
                 raise InvalidValue(
                     f"{word} does nothing for one sound; leave it out, or give a folder or several files"
@@ -56,4 +57,5 @@ def _check_controllers(args: argparse.Namespace) -> None:
 def _may_hold_midi(args: argparse.Namespace) -> bool:
     if args.automation and is_score(Path(args.automation)):
         return True
-    return any(s == PIPE or glob.has_magic(s) or is_score(Path(s)) or Path(s).is_dir() for s in args.source)
+    listed = any("://" in source or source.startswith(LIST) for source in args.source)  # what is there is not known yet
+    return listed or any(s == PIPE or glob.has_magic(s) or is_score(Path(s)) or Path(s).is_dir() for s in args.source)

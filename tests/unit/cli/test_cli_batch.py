@@ -326,8 +326,9 @@ def test_shares_of_a_folder_are_disjoint_and_together_all_of_it(rtspec, sound, t
 
 
 def test_a_share_with_nothing_in_it_is_no_failure(rtspec, sound, tmp_path):
-    ran = rtspec("render", sound, tmp_path / "out.wav", *CHAIN, "--shard", "2/2", "--json")
-    assert ran.status == 0 and json.loads(ran.out)["done"] == [] and not (tmp_path / "out.wav").exists()
+    place = folder(tmp_path / "in", sound, "a.wav")
+    ran = rtspec("render", place, tmp_path / "out", *CHAIN, "--shard", "2/2", "--json")
+    assert ran.status == 0 and json.loads(ran.out)["done"] == [] and not list(tmp_path.glob("out/*.wav"))
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0"])

@@ -115,4 +115,4 @@ def test_what_is_no_cluster_is_told_in_one_line(rtspec, place, tmp_path, monkeyp
     both = rtspec(*command, "tcp://127.0.0.1:9", "--jobs", "2").failed_in_one_line()
     assert "--jobs 2 is of this machine" in both
     alone = rtspec("render", place / "00.wav", tmp_path / "a.wav", "--cluster", "tcp://127.0.0.1:9")
-    assert "00.wav is one; leave it out" in alone.failed_in_one_line()
+    assert "--cluster does nothing for one sound" in alone.failed_in_one_line()

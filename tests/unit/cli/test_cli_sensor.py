@@ -61,3 +61,16 @@ def test_a_folder_of_levels_and_sounds_is_rendered_each_as_what_it_is(table, tmp
     for name in ("a.wav", "c.wav"):
         np.testing.assert_array_equal(read(tmp_path / "out" / name)[0], alone)
     assert np.abs(read(tmp_path / "out" / "b.wav")[0]).max() < 1e-4  # not the levels that came before it
+
+
+def test_levels_from_a_list_are_shared_out_and_not_done_twice(table, tmp_path, capsys):
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_bytes(table.read_bytes())
+    (tmp_path / "list.txt").write_text("a.csv\nb.csv\tdeep/second.wav\nc.csv\n")
+    command = ["render", f"@{tmp_path / 'list.txt'}", str(tmp_path / "out"), "--processor", "inversion", "--json"]
+    for share, names in (("1/2", ["a.wav", "c.wav"]), ("2/2", ["deep/second.wav"])):
+        for key in ("done", "resumed"):
+            capsys.readouterr()
+            assert main([*command, "--jobs", "2", "--resume", "--shard", share]) == 0
+            found = [each["output"] if key == "done" else each for each in json.loads(capsys.readouterr().out)[key]]
+            assert found == [str(tmp_path / "out" / name) for name in names]
