@@ -16,7 +16,7 @@ from rtspec.benchmarks.host import Watch
 from rtspec.benchmarks.phase import frame_times_us
 from rtspec.buffers.step import Stage
 from rtspec.errors import RtspecError
-from rtspec.frames import FramePlan, fft, stft, system_fftw
+from rtspec.frames import FramePlan, fft, stft, system_fftw, transforms
 from rtspec.phase import phase_stage
 
 METHODS = {
@@ -34,10 +34,10 @@ def stages(method: str, options: dict, plan: FramePlan) -> list[Stage]:
     newer, made = system_fftw.system_plans, []
     for plans in (newer, lambda n: None):
         system_fftw.system_plans = plans
-        fft.real_fft.cache_clear()
+        transforms.real_fft.cache_clear()
         made.append(phase_stage(method, plan, **options))
     system_fftw.system_plans = newer
-    fft.real_fft.cache_clear()
+    transforms.real_fft.cache_clear()
     return made
 
 
@@ -70,7 +70,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     if library is None:
-        print(f"no newer FFTW is found: transforms by {fft.real_fft(1024).path}, as ever")
+        print(f"no newer FFTW is found: transforms by {transforms.real_fft(1024).path}, as ever")
         return 0
     print(f"{system_fftw.version(library)} ({library._name}) beside {fft.RealFFT(1024, fft.fftw_library()).path}\n")
     with Watch() as watch:

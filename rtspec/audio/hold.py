@@ -15,7 +15,8 @@ from numba import carray, njit
 
 from ..buffers.atomics import load_acquire, publish, store_release
 from ..buffers.memory import address, aligned, complexes, floats, integers, memmove, memset, pointer
-from ..frames.fft import execute, real_fft
+from ..frames.fft import execute
+from ..frames.transforms import real_fft
 
 N_FFT, HOP = 1024, 256
 REFRESH = 1024

@@ -72,17 +72,6 @@ class RealFFT:
 
 
 @cache
-def real_fft(n: int, path: str = "auto") -> RealFFT:
-    """The shared transform of length `n`; `path` "rocket-fft" forces the slower library, "auto" takes the fastest
-    one."""
-    from .system_fftw import system_plans
-
-    if path == "rocket-fft":
-        return RealFFT(n, None)
-    return RealFFT(n, fftw_library(), system_plans(n))
-
-
-@cache
 def fftw_library() -> ctypes.CDLL | None:
     """The single-precision FFTW that pyFFTW's wheel bundles, or None where there is none."""
     spec = importlib.util.find_spec("pyfftw")

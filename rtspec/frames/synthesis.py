@@ -7,8 +7,9 @@ from ..buffers.memory import aligned
 from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import clear, complex_rows, copy, float_rows, part
-from .fft import execute, real_fft
+from .fft import execute
 from .plan import FramePlan
+from .transforms import real_fft
 
 SYNTHESIS = Record(
     "Synthesis",

@@ -15,7 +15,8 @@ from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import float_rows
 from ..chain.program import STRIDE
-from ..frames.fft import execute, real_fft
+from ..frames.fft import execute
+from ..frames.transforms import real_fft
 
 CEILING_DB = -0.5
 """No sample is louder."""

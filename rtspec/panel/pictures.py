@@ -9,7 +9,8 @@ from numba import njit
 from ..audio.exchange import Exchange, Levels
 from ..buffers.memory import aligned
 from ..buffers.ring import Ring
-from ..frames.fft import execute, real_fft
+from ..frames.fft import execute
+from ..frames.transforms import real_fft
 
 N_BANDS = 160
 N_FFT = 4096

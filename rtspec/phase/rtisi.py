@@ -33,8 +33,9 @@ from ..buffers.record import Record
 from ..buffers.step import Stage, call_step, step
 from ..buffers.views import clear, complex_rows, copy, float_rows, floats, integers, part, place_of
 from ..errors import InvalidValue
-from ..frames.fft import execute, real_fft
+from ..frames.fft import execute
 from ..frames.plan import FramePlan
+from ..frames.transforms import real_fft
 from .arithmetic import ZERO, angles, clean, f32, in_order, kernel, sizes
 from .direct import BlendStage, centre_turns, input_stage
 from .rtpghi import rtpghi_stage

@@ -5,8 +5,9 @@ import pytest
 
 from rtspec.frames import FramePlan, analysis, synthesis
 from rtspec.frames.analysis import analysis_stage
-from rtspec.frames.fft import fftw_library, real_fft
+from rtspec.frames.fft import fftw_library
 from rtspec.frames.synthesis import synthesis_stage
+from rtspec.frames.transforms import real_fft
 
 TOLERANCE = 1e-6  # of the largest value: float32 against float64
 N_FRAMES = 20

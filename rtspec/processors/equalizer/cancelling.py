@@ -10,8 +10,8 @@ from ...buffers.step import Stage
 from ...chain.program import audio_buffer
 from ...chain.resampling import Resampling
 from ...frames.bands import third_octave_bands
-from ...frames.fft import real_fft
 from ...frames.plan import FramePlan
+from ...frames.transforms import real_fft
 from .aside import AsideStage
 from .canceller import (
     BLOCK,

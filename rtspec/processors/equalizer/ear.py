@@ -10,9 +10,9 @@ from ...buffers.step import Stage
 from ...chain.cells import CELL
 from ...control.parameters import ParameterTable
 from ...frames.bands import BandFilters, third_octave_bands
-from ...frames.fft import real_fft
 from ...frames.levels import a_weighting_db, mean_square_per_power
 from ...frames.plan import FramePlan
+from ...frames.transforms import real_fft
 from .cancelling import FRAME_S, HOP_S, band_centres_hz
 from .floor import floor_fields, lifts_db, mean_lasts_s
 from .listening import CONTROLS, LISTENING, N_STATUS, listen

@@ -7,8 +7,9 @@ from ...buffers.memory import aligned
 from ...buffers.record import Record
 from ...buffers.step import Stage, step
 from ...buffers.views import complex_rows, copy, float_rows, part
-from ...frames.fft import execute, real_fft
+from ...frames.fft import execute
 from ...frames.plan import FramePlan
+from ...frames.transforms import real_fft
 from .levels import HIGHEST_KEY, LOWEST_KEY, N_BANDS, N_LEVELS, N_PARTIALS, level_scales, measure_levels
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
 from .pitch import HIGHEST_HZ, LOWEST_HZ, find_period, normalise

@@ -5,7 +5,8 @@ from numba import njit
 
 from ...buffers.memory import aligned, aligned_copy
 from ...buffers.views import clear, copy, part
-from ...frames.fft import execute, real_fft
+from ...frames.fft import execute
+from ...frames.transforms import real_fft
 from .levels import N_BANDS, band_edges_hz
 
 _TURNS = 1024

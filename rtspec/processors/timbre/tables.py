@@ -4,7 +4,8 @@ import numpy as np
 from numba import njit
 
 from ...buffers.memory import aligned
-from ...frames.fft import execute, real_fft
+from ...frames.fft import execute
+from ...frames.transforms import real_fft
 from .levels import N_PARTIALS
 
 TABLE = 2048

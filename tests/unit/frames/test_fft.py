@@ -7,7 +7,8 @@ import pytest
 from numba import njit
 
 from rtspec.buffers.memory import address, aligned
-from rtspec.frames.fft import RealFFT, execute, fftw_library, real_fft
+from rtspec.frames.fft import RealFFT, execute, fftw_library
+from rtspec.frames.transforms import real_fft
 
 PATHS = ["rocket-fft", *(["fftw"] if fftw_library() else [])]
 TOLERANCE = 1e-5  # of the largest value: float32, log2(65536) = 16 stages of rounding
