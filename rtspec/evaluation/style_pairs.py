@@ -65,7 +65,7 @@ def pairs(args: argparse.Namespace) -> Iterator[Pair]:
 
 
 def timed(make: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
-    """What is made, and the seconds of processor time that it took."""
+    """What is made, float32 of any shape, and the seconds of processor time that it took."""
     start = time.process_time()
     return make(), time.process_time() - start
 

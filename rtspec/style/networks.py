@@ -14,6 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -202,7 +203,46 @@ class Wyse:
         return self._first.backwards(slopes[0] + more, features[0], seen.shape[1])
 
 
-Network = Ulyanov | Wyse
+class Network(Protocol):
+    """What a transfer asks of a network."""
+
+    @property
+    def content_layer(self) -> int:
+        """Of its layers, the one whose features are the content."""
+        ...
+
+    @property
+    def style_weights(self) -> tuple[float, ...]:
+        """Of each layer's Gram matrix in the style."""
+        ...
+
+    @property
+    def as_level(self) -> bool:
+        """Whether it sees levels of 0 to 1; else log1p of magnitudes."""
+        ...
+
+    @property
+    def n_least(self) -> int:
+        """How many frames it must see."""
+        ...
+
+    @property
+    def plan(self) -> FramePlan:
+        """The frames that it sees."""
+        ...
+
+    def small(self, n_filters: int, seed: int) -> "Network":
+        """One of the same kind with few filters of another seed."""
+        ...
+
+    def features(self, seen: np.ndarray) -> list[np.ndarray]:
+        """What the network sees, (n_bins, n_frames) → the features of each layer. All float32."""
+        ...
+
+    def slope(self, slopes: list[np.ndarray], features: list[np.ndarray], seen: np.ndarray) -> np.ndarray:
+        """The slopes at the features of each layer → the slope at what is seen. All float32, (n_filters, n_frames) each
+        → (n_bins, n_frames)."""
+        ...
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

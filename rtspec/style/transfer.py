@@ -93,7 +93,7 @@ class Wishes:
         elif not 0 <= self.start <= 1:
             checks.fail("start", self.start, "must be a share of noise from 0 to 1", "try 0.5")
         if self.domain not in ("spectrogram", "sound"):
-            checks.fail("domain", self.domain, "must be 'spectrogram' or 'sound'", "leave it out for the first")
+            raise InvalidValue(f'domain="{self.domain}" must be "spectrogram" or "sound"; leave it out for the first')
 
 
 def _is_number(value: object) -> bool:

@@ -160,8 +160,9 @@ class _Training:
         self.folder, self.validate, self.worker = folder, validate, worker
         decayed = recipe.weight_decay > 0
         kind = torch.optim.AdamW if decayed else torch.optim.Adam
-        rates = {"lr": recipe.learning_rate, "eps": recipe.epsilon, "weight_decay": recipe.weight_decay}
-        self.optimizer = kind(network.parameters(), **rates)
+        self.optimizer = kind(
+            network.parameters(), lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay
+        )
         self.mean = copy.deepcopy(network).eval() if recipe.average is not None else None
         self.step, self.best, self.stale, self.seconds, self.waited, self.judged = 0, math.nan, 0, 0.0, 0.0, 0.0
         self.best_weights: dict[str, Tensor] | None = None

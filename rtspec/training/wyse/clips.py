@@ -80,7 +80,7 @@ def seen(sound: np.ndarray) -> np.ndarray:
 
 
 def centroid(sound: np.ndarray) -> float:
-    """Mean frequency of a clip's power, Hz."""
+    """Mean frequency of a clip's power, Hz. Float32 of shape (n_samples,)."""
     power = np.abs(np.fft.rfft(sound)) ** 2
     return float(power @ np.fft.rfftfreq(len(sound), 1 / RATE) / (power.sum() + 1e-12))
 
@@ -117,7 +117,7 @@ class Pieces:
 
 
 def stretch(sound: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` samples from a random place that is not silent; a sound that is shorter is repeated. Float32, both."""
+    """`n` samples from a random place that is not silent; a shorter sound is repeated. Float32, (n_samples,) → (n,)."""
     if len(sound) <= n:
         return np.resize(sound, n)
     for _ in range(20):
