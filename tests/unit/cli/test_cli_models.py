@@ -56,6 +56,7 @@ def test_validate_fails_where_the_models_differ(rtspec, offline, tmp_path):
     assert ran.status == 1 and "FAIL" in ran.out and "Traceback" not in ran.err
 
 
+@pytest.mark.alone  # it asks for frames in time, which another test beside it delays
 def test_shipped_models_are_valid(rtspec):
     for name in models():
         ran = rtspec("validate", name)
