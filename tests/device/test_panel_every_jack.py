@@ -35,7 +35,7 @@ def table_follows(stage):
             moved(stage.page, hand, parameter, before[full])
         with suppress(AssertionError):
             until(lambda before=before: not still(stage, listed, before))
-        assert still(stage, listed, before) == [], type(hand).__name__
+        assert still(stage, listed, before) == [], f"{type(hand).__name__}; the page shows {shown(stage, listed)}"
         until(lambda: shown(stage, listed) == pytest.approx({f: stage.values()[f] for _, f in listed}, rel=1e-9))
     return len(listed)
 
