@@ -134,6 +134,14 @@ def test_padding_that_depends_on_the_remainder_is_refused_unless_clips_are_whole
     assert_equal(model, 60, lengths="periods")
 
 
+def test_what_a_node_leaves_of_great_numbers_is_rounding():
+    wanted, given = 1e-8 * noise(1, 4, ODD), 1e-8 * noise(2, 4, ODD)[1:]
+    assert wrong_frames(wanted, given, 2).all()
+    assert not wrong_frames(wanted, given, 2, faintest=0.1).any()
+    given[0, 0, 7] = 1e-4
+    assert np.flatnonzero(wrong_frames(wanted, given, 2, faintest=0.1)).tolist() == [7]
+
+
 def gru(opset: int, op: str = "GRU", dtype: Any = np.float32) -> ModelProto:
     """A look-ahead of one frame, then a recurrent layer that must start with the first frame of the clip."""
     gates = {"GRU": 3, "LSTM": 4}[op]
