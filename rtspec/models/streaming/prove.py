@@ -4,6 +4,8 @@ Both run on noise at two lengths that are no multiple of anything, in calls of u
 tensors of both are compared in the order of the graph: the first that differs names the node.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto
 
@@ -25,9 +27,6 @@ TRIES = 3
 # Greatest difference from the peak, in steps of the number format: 3e-5 in single precision. Half precision has steps
 # so wide that a few of them are a fault: .016 of the peak.
 TOLERANCE_STEPS: dict[str, int] = {"float16": 16, "float32": 250, "float64": 250}
-
-# So much smaller than what it reads, a node's result counts as large as that: it may be nothing but rounding.
-_CANCELLED = 16
 
 
 def prove(
@@ -187,16 +186,14 @@ def narrowest(model: ModelProto) -> str:
     return "float16" if half else "float32"
 
 
-def wrong_frames(
-    wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str = "float32", faintest: float = 0.0
-) -> np.ndarray:
-    """Which frames along an axis hold other numbers than they should, beyond rounding to them or to `number` inside,
-    where the peak is `faintest` at least. Two outputs of one shape and dtype; bool of shape (n_frames,) comes back."""
+def wrong_frames(wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str = "float32") -> np.ndarray:
+    """Which frames along an axis hold other numbers than they should, beyond rounding to them or to `number` inside.
+    Two outputs of one shape and dtype; bool of shape (n_frames,) comes back."""
     others = tuple(i for i in range(wanted.ndim) if i != axis)
     if wanted.dtype.kind != "f":
         return np.asarray((wanted != streamed).any(others))
     finite = np.isfinite(wanted)
-    peak = max(float(np.abs(wanted[finite]).max(initial=0)), faintest) or 1.0
+    peak = float(np.abs(wanted[finite]).max(initial=0)) or 1.0
     near = np.abs(np.where(finite, wanted, 0).astype(np.float64) - np.where(finite, streamed, 0))
     step = "float16" if number == "float16" else wanted.dtype.name
     allowed = TOLERANCE_STEPS[step] * float(np.finfo(step).eps) * peak
@@ -216,36 +213,31 @@ def _first_that_differs(
     states: str,
     attention_frames: int | None,
 ) -> NodeProto:
-    """The first node whose tensor differs in all clips, or the last node where none does."""
+    """The first node whose tensor differs in all clips and makes an output differ, or the last node where none does."""
     stream = watched(offline, inputs, states, attention_frames)
     run, everything = StreamingRun(stream.model()), with_outputs(offline, list(stream.outputs))
-    wrong: set[str] | None = None
+    wrong = set(stream.outputs)
     for clip in clips:
         wanted, streamed = run_offline(everything, clip), run.clip(clip, [n * stream.period() for n in CALLS])
         axes = {name: entry["axis"] for name, entry in run.manifest["outputs"].items()}
         number = narrowest(original)
-        heard = _heard(offline, {**clip, **wanted})
-        apart = {name for name, axis in axes.items() if _apart(wanted[name], streamed[name], axis, number, heard[name])}
-        wrong = apart if wrong is None else wrong & apart
-    found = (node for node in offline.graph.node if wrong and any(name in wrong for name in node.output))
-    return next(found, original.graph.node[-1])
+        wrong &= {name for name, axis in axes.items() if _apart(wanted[name], streamed[name], axis, number)}
+    return next(_leading_to_outputs(offline, wrong), original.graph.node[-1])
 
 
-def _apart(wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str, heard: float) -> bool:
-    if wanted.shape != streamed.shape:
-        return True
-    return bool(wrong_frames(wanted, streamed, axis, number, heard / _CANCELLED).any())
+def _leading_to_outputs(model: ModelProto, wrong: set[str]) -> Iterator[NodeProto]:
+    """The nodes, in order, from whose wrong tensors others lead to an output: the mean of what has no mean is rounding,
+    other in each run, and moves nothing behind it."""
+    reached, found = {value.name for value in model.graph.output}, list[NodeProto]()
+    for node in reversed(model.graph.node):
+        if any(name in reached and name in wrong for name in node.output):
+            found.append(node)
+            reached.update(node.input)
+    return reversed(found)
 
 
-def _heard(model: ModelProto, values: dict[str, np.ndarray]) -> dict[str, float]:
-    """The greatest number that the node behind each tensor reads: where it cancels out, as the mean of what has none,
-    what is left is rounding."""
-    peaks = {name: np.abs(np.where(np.isfinite(v), v, 0).astype(float)).max(initial=0) for name, v in values.items()}
-    return {
-        name: float(max((peaks.get(read, 0.0) for read in node.input), default=0.0))
-        for node in model.graph.node
-        for name in node.output
-    }
+def _apart(wanted: np.ndarray, streamed: np.ndarray, axis: int, number: str) -> bool:
+    return wanted.shape != streamed.shape or bool(wrong_frames(wanted, streamed, axis, number).any())
 
 
 def _prime_after(n: int) -> int:
