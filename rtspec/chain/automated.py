@@ -74,6 +74,11 @@ class AutomatedPlayback:
         """What plays."""
         return self._player.program
 
+    def follow(self) -> None:
+        """Routes that are others than at the last piece act from the next on."""
+        self._player.update()
+        self._playback.program = self._player.program
+
     def piece(self, audio: np.ndarray, heard: np.ndarray | None = None, block: int = MAX_BLOCK) -> np.ndarray:
         """The next piece, float32 (channels, n): fewer samples come out while the delay fills, then as many. `heard` is
         what the sensor hears meanwhile, float32 (sensors, n)."""

@@ -21,7 +21,7 @@ from .offline import OfflineChain, check_distinct, inside
 from .player import Player
 from .plugin import Plugin, is_plugin
 from .program import Program, audio_buffer
-from .sensed import SensedPlayback, check_heard, listens, say_news
+from .sensed import SensedPlayback, begun_anew, check_heard, listens, say_news
 
 DEFAULT_RATE = 44100.0
 """Hz; what latencies are told for before anything was played."""
@@ -198,7 +198,9 @@ class Pedalboard(_List):
             if planar.size == 0:
                 return form.restore(planar)
             self._form = form
-            if sensor is not None or self.is_closed:
+            if sensor is not None or self.is_closed or (self._sensed.is_playing and not alone):
+                if self._chain is not None and self._chain.is_playing and not alone:
+                    raise begun_anew("a sensor, a route or a plugin that listens came")
                 check_heard(self.flat(), sensor)
                 check_distinct(self.flat())
                 play = self._sensed.whole if alone else self._sensed.piece

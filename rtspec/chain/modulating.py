@@ -11,7 +11,7 @@ from ..buffers.memory import address, aligned, aligned_copy, doubles
 from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import float_rows
-from ..control.modulation import CURVES, SHAPES, Envelope, Lfo, Matrix, MidiControl, Reading, Source
+from ..control.modulation import CURVES, SHAPES, Envelope, Lfo, Matrix, MidiControl, Reading, Routes, Source
 from ..control.parameters import Parameter
 from .cells import CELL
 from .program import STRIDE, Program
@@ -24,9 +24,9 @@ MODULATION = Record(
     "Modulation",
     counts="channels n_sources n_routes",
     constants="kinds:i8[n_sources] places:i8[n_sources] rates:f8[n_sources] phases:f8[n_sources] shapes:i8[n_sources]"
-    " sources:i8[n_routes] moved:i8[n_routes] curves:i8[n_routes] depths:f8[n_routes] ups:f8[n_routes]"
-    " downs:f8[n_routes]",
-    shared="at:i8[1] heard:f8[2] values:f8[n_sources] reached:f8[n_routes]",
+    " sources:i8[n_routes] moved:i8[n_routes] reached:i8[n_routes] curves:i8[n_routes] depths:f8[n_routes]"
+    " ups:f8[n_routes] downs:f8[n_routes]",
+    shared="at:i8[1] heard:f8[2] values:f8[n_sources]",
 )
 
 
@@ -63,9 +63,9 @@ def _move(s):
     for r in range(s.n_routes):
         value = s.values[s.sources[r]]
         shaped = value if s.curves[r] == 0 else value * abs(value) if s.curves[r] == 1 else value * value * value
-        away = s.depths[r] * shaped - s.reached[r]
-        s.reached[r] += (s.ups[r] if abs(s.depths[r] * shaped) > abs(s.reached[r]) else s.downs[r]) * away
-        doubles(s.moved[r], 1)[0] += s.reached[r]
+        wanted, reached = s.depths[r] * shaped, doubles(s.reached[r], 1)
+        reached[0] += (s.ups[r] if abs(wanted) > abs(reached[0]) else s.downs[r]) * (wanted - reached[0])
+        doubles(s.moved[r], 1)[0] += reached[0]
 
 
 @step
@@ -102,18 +102,18 @@ class Modulating:
         self.matrix, self._moves, self._at = matrix, moves, at
         self._rate, self._channels = sample_rate, channels
         self._heard, self._controls = aligned(2, np.float64), dict[MidiControl, np.ndarray]()
-        self._reached: dict[int, tuple[Any, float]] = {}
-        self._stage: Stage | None = None
-        self.routes: tuple = ()
+        self._reached: dict[object, np.ndarray] = {}
+        self._left: list[Parameter] = []
+        self.routes: Routes = ()
 
     def stage(self, programs: list[tuple[Any, Program]]) -> Stage | None:
-        """The row for the routes as they are now, over programs that plugins have; None where there is no route."""
-        self._keep_reached()
-        for place in (self._moves.of(route.parameter.table) for route in self.routes):
-            place[:] = 0.0
+        """The row for the routes as they are now, over programs that plugins have; None where there is no route.
+
+        What played before plays on until this is heard, and moves parameters until then: :meth:`let_go` comes after.
+        """
+        self._left += [route.parameter for route in self.routes]
         self.routes = self.matrix.routes
         if not self.routes:
-            self._stage = None
             return None
         sources = list(dict.fromkeys(route.source for route in self.routes))
         fields: dict[str, Any] = {
@@ -127,18 +127,22 @@ class Modulating:
             **self._fields_of_routes(sources),
         }
         moved = [self._moves.of(route.parameter.table) for route in self.routes]
-        self._stage = Stage(modulate, MODULATION, keep=(self.routes, moved, programs, self._controls), **fields)
-        return self._stage
+        keep = (self.routes, moved, programs, self._controls, tuple(self._reached.values()))
+        return Stage(modulate, MODULATION, keep=keep, **fields)
+
+    def let_go(self) -> None:
+        """Parameters that no route moves any more are where the user put them. Only once no earlier row is played: it
+        would move them again, for good."""
+        moved = {(id(route.parameter.table), route.parameter.index) for route in self.routes}
+        for parameter in self._left:
+            if (id(parameter.table), parameter.index) not in moved:
+                self._moves.of(parameter.table)[parameter.index] = 0.0
+        self._left = []
 
     def moved(self) -> dict[Parameter, float]:
         """By what share of its range each routed parameter is away from the user's value now."""
         parameters = [route.parameter for route in self.routes]
         return {p: float(self._moves.of(p.table)[p.index]) for p in parameters}
-
-    def _keep_reached(self) -> None:
-        if self._stage is not None:
-            reached = self._stage.fields["reached"]
-            self._reached = {id(r): (r, float(v)) for r, v in zip(self.routes, reached, strict=True)}
 
     def _fields_of_sources(self, sources: list[Source], programs: list[tuple[Any, Program]]) -> dict[str, np.ndarray]:
         kinds = [LFO if isinstance(s, Lfo) else ENVELOPE if isinstance(s, Envelope) else VALUE for s in sources]
@@ -153,8 +157,7 @@ class Modulating:
 
     def _fields_of_routes(self, sources: list[Source]) -> dict[str, np.ndarray]:
         routes = self.routes
-        reached = aligned(len(routes), np.float64)
-        reached[:] = [self._reached.get(id(route), (route, 0.0))[1] for route in routes]
+        self._reached = {r.key: self._reached.get(r.key, aligned(1, np.float64)) for r in routes}
         places = [address(self._moves.of(r.parameter.table)) + 8 * r.parameter.index for r in routes]
         return {
             "sources": _constant([sources.index(route.source) for route in routes], np.int64),
@@ -163,7 +166,7 @@ class Modulating:
             "depths": _constant([route.depth for route in routes], np.float64),
             "ups": _constant([self._pace(route.attack_s) for route in routes], np.float64),
             "downs": _constant([self._pace(route.release_s) for route in routes], np.float64),
-            "reached": reached,
+            "reached": _constant([address(self._reached[route.key]) for route in routes], np.int64),
         }
 
     def _place(self, source: Source, programs: list[tuple[Any, Program]]) -> int:

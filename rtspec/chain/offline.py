@@ -34,6 +34,8 @@ class OfflineChain:
         self._nodes: list[tuple[object, object, Node]] = []
         self._rest = np.zeros((channels, 0), np.float32)
         self._lead, self._before = 0, None
+        self.is_playing = False
+        """Whether a sound in pieces is on its way."""
 
     @property
     def nodes(self) -> list[Node]:
@@ -134,7 +136,7 @@ class OfflineChain:
     def passed(self, audio: np.ndarray, block: int, silence: int = 0) -> np.ndarray:
         """A whole sound and as much silence as is owed, of which `silence` is still to be put behind it; without what
         is owed it comes out. Float32 of shape (channels, n_samples), in and out."""
-        self._rest = self._rest[:, :0]
+        self._rest, self.is_playing = self._rest[:, :0], False
         self._lay_out()
         nodes, n = deque(self.nodes), audio.shape[1]
         while nodes:
@@ -148,6 +150,7 @@ class OfflineChain:
     def piece(self, audio: np.ndarray, block: int) -> np.ndarray:
         """The next piece of a sound: fewer samples come out while the delay fills, then as many. Float32 of shape
         (channels, n_samples)."""
+        self.is_playing = True
         for node in self.nodes:
             audio = node.piece(audio, block)
         out, self._rest = np.concatenate([self._rest, audio], axis=1), self._rest[:, :0]
@@ -162,7 +165,7 @@ class OfflineChain:
 
     def reset(self) -> None:
         """Forget all sound."""
-        self._rest = self._rest[:, :0]
+        self._rest, self.is_playing = self._rest[:, :0], False
         for node in self.nodes:
             node.reset()
         self._lay_out()

@@ -214,6 +214,7 @@ class Player:
         if self.engine is not None:
             self.engine.play(self.program)
             self.engine.settle()
+        self._wiring.let_go()
 
     def _change_without(self, natives: list, plugins: list) -> None:
         """Natives change their places: one object cannot play at two at once, so for a moment the chain does without
@@ -231,6 +232,7 @@ class Player:
             self._cross(before, old, new, after)
         elif self.engine is not None:
             self.engine.play(self.program)
+        self._wiring.let_go()
         self._bad_frames += sum(bad_frames_of(unit, new) for unit in old)
         gone_on = [unit.before for unit in new if unit.before is not None]
         for unit in new:

@@ -61,10 +61,9 @@ class SensedPlayback:
             self._begin(rate, len(audio), sensors)
             self._key = key
         elif self._key != key:
-            raise InvalidValue(
-                "sample rate, channels, sensor or chain changed within a sound that comes in pieces; what listens would"
-                " begin anew: call flush() first"
-            )
+            raise begun_anew("sample rate, channels, sensor or chain changed")
+        else:
+            self._playback.follow()
         out = self._playback.piece(audio, heard, block)  # type: ignore[union-attr]
         say_news(self._board.flat())
         return out
@@ -84,6 +83,14 @@ class SensedPlayback:
     def _begin(self, rate: float, channels: int, sensors: int) -> AutomatedPlayback:
         self._playback = AutomatedPlayback(self._board, rate, channels, sensors=sensors)
         return self._playback
+
+
+def begun_anew(what: str) -> InvalidValue:
+    """What a sound in pieces does not go on over."""
+    return InvalidValue(
+        f"{what} within a sound that comes in pieces; what listens or moves by itself would begin anew: call flush()"
+        " first"
+    )
 
 
 def listens(plugins: list) -> bool:

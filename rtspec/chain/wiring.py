@@ -109,6 +109,11 @@ class Wiring:
         """Whether the matrix has changed since the last program."""
         return self._modulating is not None and self._modulating.routes != self._modulating.matrix.routes
 
+    def let_go(self) -> None:
+        """No earlier program is played any more: what no route moves now is where the user put it."""
+        if self._modulating is not None:
+            self._modulating.let_go()
+
     def moved(self) -> dict[Parameter, float]:
         """By what share of its range the modulation moves each parameter that it moves."""
         return {} if self._modulating is None else self._modulating.moved()

@@ -115,6 +115,8 @@ class Route:
     curve: str = "linear"
     attack_s: float = 0.0
     release_s: float = 0.0
+    key: object = field(default_factory=object, compare=False, repr=False)
+    """Its own, and kept where it is reshaped: what it has reached goes on."""
 
     def __post_init__(self):
         checks.number("depth", self.depth, -1.0, 1.0)

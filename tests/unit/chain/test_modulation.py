@@ -1,5 +1,7 @@
 """The modulation matrix: sources move parameters beside the user's values, and a stream gives what a render gives."""
 
+import time
+
 import mido
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from taggers import LoudOrNot
 import rtspec
 from rtspec.chain.automated import AutomatedPlayback
 from rtspec.chain.routes import modulated
+from rtspec.chain.wiring import Wiring
 from rtspec.control.automation import Automation
 from rtspec.control.modulation import Envelope, Lfo, MidiControl, Reading
 from rtspec.errors import InvalidValue
@@ -110,6 +113,50 @@ def test_a_route_that_comes_while_it_plays_leaves_all_else_as_it_is():
     assert not np.array_equal(given, sound)
     board.modulation.remove(route)
     assert np.array_equal(board(sound, RATE), sound)
+
+
+def test_another_depth_goes_on_from_what_a_slow_route_has_reached():
+    board, sound = rtspec.Pedalboard([rtspec.Equalizer()]), np.full((1, 2 * RATE), 0.01, np.float32)
+    route = board.modulation.add("lfo:0.001:square", "output_db", 0.25, attack_s=0.5)
+    before = board(sound, RATE, reset=False)[0, -1]
+    board.modulation.reshape(route, depth=0.26)
+    after = board(sound, RATE, reset=False)[0]
+    assert before > 0.05  # 21 dB of 84 are nearly reached
+    assert after[0] == pytest.approx(before, rel=0.05) and after[-1] > 1.05 * before
+    board.modulation.clear()
+    assert board(sound, RATE, reset=False)[0, -1] == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_route_that_comes_within_a_sound_in_pieces_is_refused():
+    board, sound = rtspec.Pedalboard([rtspec.Equalizer()]), noise(0.1)
+    board(sound, RATE, reset=False)
+    board.modulation.add("lfo:1", "output_db")
+    with pytest.raises(InvalidValue, match=r"a route .* came within a sound that comes in pieces.*call flush"):
+        board(sound, RATE, reset=False)
+    board.flush()
+    board(sound, RATE, reset=False)
+
+
+def test_a_route_that_ends_leaves_its_parameter_to_the_user_however_long_the_last_program_plays_on(monkeypatch):
+    whole = Wiring.whole
+
+    def slowly(self, units):
+        program = whole(self, units)
+        time.sleep(0.05)  # what played before goes on moving the parameter
+        return program
+
+    monkeypatch.setattr(Wiring, "whole", slowly)
+    board = rtspec.Pedalboard([rtspec.Equalizer(output_db=-20)])
+    route = board.modulation.add("lfo:0.001:square", "output_db", 0.5)
+    source = rtspec.Loop(np.full((1, RATE), 0.01, np.float32))
+    options = {"devices": rtspec.Devices(virtual=True), "measuring": rtspec.Measuring(tape_seconds=2.0)}
+    with rtspec.AudioStream(plugins=board, source=source, **options) as playing:
+        time.sleep(0.3)
+        board.modulation.remove(route)
+        assert playing.settle(10)
+        time.sleep(0.3)
+        heard = np.abs(playing.recorded[1][0])
+    assert heard.max() > 0.01 and heard[-1000:].max() == pytest.approx(0.001, rel=0.01)
 
 
 def test_what_is_no_source_is_refused_in_a_line():
