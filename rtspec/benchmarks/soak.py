@@ -58,7 +58,8 @@ def run(
     -------
     dict
         What was counted; "promises" says what holds, by name. Device xruns are the JACK server's: where a machine is
-        too busy for a period, JACK drops what MIDI came in it, so messages may be lost that never were here.
+        too busy for a period, JACK drops what MIDI came in it or overwrites it while it is read ("midi_torn"), so
+        messages may be lost that never were here whole.
     """
     burners = (os.cpu_count() or 1) if busy else 0
     row = measured(Job(__name__, "jack", block, sample_rate, seconds, burners=burners))
@@ -204,7 +205,8 @@ def _counted(stream, sent: dict) -> dict:
         "frame_max_us": seen["frame_us"]["max"],
         "midi_sent": sent["midi"],
         "midi_lost": sent["midi"] - midi.messages,
-        "midi_lost_here": midi.overflows + midi.lost + midi.dropped + midi.garbage + midi.failed,
+        "midi_lost_here": midi.overflows + midi.lost + midi.dropped + midi.failed,
+        "midi_torn": midi.torn + midi.garbage,
         "osc_sent": sent["osc"],
         "osc_lost": sent["osc"] - osc.applied,
         "governor_steps": seen["governor_steps"],

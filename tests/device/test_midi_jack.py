@@ -88,7 +88,9 @@ def test_every_message_of_another_process_arrives_in_order_with_its_time(server,
     finish(sender, receiver)
     check_all_came(found["numbers"], MESSAGES)
     assert found["statistics"]["messages"] == MESSAGES
-    assert [found["statistics"][name] for name in ("garbage", "dropped", "overflows", "lost", "failed")] == [0] * 5
+    assert [found["statistics"][name] for name in ("garbage", "dropped", "overflows", "lost", "torn", "failed")] == [
+        0
+    ] * 6
     assert found["backwards"] == 0 and found["early"] == 0
     stamps, heard = (milliseconds(sent, [came[which] for came in found["came"]]) for which in (0, 1))
     came = f"{len(found['numbers'])} of {MESSAGES} messages at 500/s, the GIL {load}"

@@ -45,14 +45,15 @@ _ACTIVE_SENSING = [0xFE]
 @dataclass
 class MidiStatistics(AsDict):
     """What an input has seen. `garbage` are bytes that made no message, `dropped` messages that nobody read in time,
-    `overflows` polls that found the back end's queue full, `lost` messages that came on JACK while it was late,
-    `failed` messages whose listener raised."""
+    `overflows` polls that found the back end's queue full, `lost` messages that found JACK's full, `torn` those that
+    the server had overwritten when a late client came for them, `failed` messages whose listener raised."""
 
     messages: int = 0
     garbage: int = 0
     dropped: int = 0
     overflows: int = 0
     lost: int = 0
+    torn: int = 0
     failed: int = 0
     lost_ports: int = 0
     connections: int = 0
@@ -187,7 +188,13 @@ class MidiInput:
         self.statistics.overflows += taken >= QUEUE - 1
         self._watch(now_s)
         if isinstance(self._client, JackMidiInput):
-            self.statistics.lost += self._client.losses()
+            self._count_losses(*self._client.losses())
+
+    def _count_losses(self, lost: int, torn: int) -> None:
+        seen = self.statistics
+        if lost + torn and not seen.lost + seen.torn:
+            self._say("MIDI messages were lost: the machine was too busy for a period of JACK; a key may stay down")
+        seen.lost, seen.torn = seen.lost + lost, seen.torn + torn
 
     def _watch(self, now_s: float) -> None:
         """A controller that sends active sensing and falls silent is gone, and will never let its keys go."""

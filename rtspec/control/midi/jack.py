@@ -28,8 +28,8 @@ from ...buffers.semaphore import Semaphore, sem_post, sem_timedwait
 from ...buffers.step import call_step
 from ...errors import DeviceError, InvalidValue
 
-_SHARED = ("head", "tail", "port", "lost")
-_HEAD, _TAIL, _PORT, _LOST = range(4)
+_SHARED = ("head", "tail", "port", "lost", "torn")
+_HEAD, _TAIL, _PORT, _LOST, _TORN = range(5)
 _PLACES = ("slots", "event", "client", "get_buffer", "count", "get", "last_frame", "time_us")
 STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", "arrival", *_PLACES)])
 EVENT = np.dtype(
@@ -79,7 +79,7 @@ def _process(n_frames, state):
         failed = call_step(s.get, s.event, buffer, i, 0) & 0xFFFFFFFF
         within = buffer <= event.data and 0 < event.size <= buffer + s.port_bytes - event.data
         if failed != 0 or not within:
-            s.lost += n_events - i
+            s.torn += n_events - i
             break
         at = (began_at + min(np.int64(event.frame), n_frames)) & 0xFFFFFFFF
         _keep(s, state, event, call_step(s.time_us, s.client, at, 0, 0))  # the server's: this thread may be late
@@ -183,13 +183,17 @@ class Arrivals:
         for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():
             self._record[name] = value
         self._words, self._last_us, self._in_sysex = self._record.view(np.int64), 0, False
-        self._reported_lost, self.last_time_s = 0, 0.0
+        self._reported, self.last_time_s = {_LOST: 0, _TORN: 0}, 0.0
         self.address = address(self._record)
 
-    def losses(self) -> int:
-        """Messages since the last call that could not be had, since the client was late, or found the queue full."""
-        total, before = read(self._words, _LOST), self._reported_lost
-        self._reported_lost = total
+    def losses(self) -> tuple[int, int]:
+        """Messages since the last call that found the queue full, and those that the server had overwritten when this
+        client came for them, too late."""
+        return self._since(_LOST), self._since(_TORN)
+
+    def _since(self, word: int) -> int:
+        total, before = read(self._words, word), self._reported[word]
+        self._reported[word] = total
         return total - before
 
     def wait(self, timeout_s: float) -> None:

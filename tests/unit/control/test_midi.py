@@ -207,3 +207,14 @@ def test_close_ends_the_thread_and_the_port_and_may_be_called_twice(driver):
     source.close()
     source.close()
     assert not source.active and driver.closed == 1 and source.port is None
+
+
+def test_messages_that_jack_lost_are_counted_and_told_once(driver):
+    said = []
+    with MidiInput(report=said.append) as source:
+        for lost, torn in ((0, 0), (0, 2), (1, 3)):
+            source._count_losses(lost, torn)
+        assert (source.statistics.lost, source.statistics.torn) == (1, 5)
+    assert [line for line in said if "lost" in line] == [
+        "MIDI messages were lost: the machine was too busy for a period of JACK; a key may stay down"
+    ]
