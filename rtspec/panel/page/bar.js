@@ -41,7 +41,7 @@ export class Bar {
     this.form.textContent = `${shown(stream.sample_rate / 1000)} kHz · ${stream.block}`;
     this.latency.textContent = `${stream.latency.total_ms.toFixed(1)} ms`;
     const faults = s.underruns + s.late_callbacks + s.overruns;
-    this.faults.textContent = `${s.underruns} underruns${s.late_callbacks ? ` · ${s.late_callbacks} late` : ""}${s.overruns ? ` · ${s.overruns} overruns` : ""}${s.governor_level ? ` · governor 1/${2 ** s.governor_level}` : ""}${s.bad_frames ? ` · ${s.bad_frames} bad frames` : ""}`;
+    this.faults.title = this.faults.textContent = `${s.underruns} underruns${s.late_callbacks ? ` · ${s.late_callbacks} late` : ""}${s.overruns ? ` · ${s.overruns} overruns` : ""}${s.governor_level ? ` · governor 1/${2 ** s.governor_level}` : ""}${s.bad_frames ? ` · ${s.bad_frames} bad frames` : ""}`;
     this.faults.classList.toggle("bad", faults > 0);
     this.take.setAttribute("aria-pressed", String(Boolean(stream.recording)));
     this.take.querySelector(".time").textContent = stream.recording ? clock(stream.recorded_s) : "Rec";
