@@ -32,7 +32,7 @@ class Desk:
         self.drops = Drops()
         self.learning: tuple[str, Learning] | None = None
         self.devices: dict[str, list] = {"outputs": [], "inputs": [], "midi": []}
-        self.held: defaultdict[int, set[int]] = defaultdict(set)
+        self._held: defaultdict[int, set[tuple[int, ...]]] = defaultdict(set)
         self._gesture, self._gesture_at = "", 0.0
         self._lock = threading.RLock()
         self._known: dict[str, Parameter] = {}
@@ -100,16 +100,25 @@ class Desk:
             if known is not None:
                 known.value = min(max(value, known.spec.minimum), known.spec.maximum)
 
+    def play(self, client: int, message: Any, release: Any) -> bool:
+        """Play a client's MIDI message; `release` is the one that lets it go again. Whether anyone hears it."""
+        held, key = self._held[client], tuple(release.bytes())
+        if message == release:
+            held.discard(key)
+        else:
+            held.add(key)
+        return self.stream.send(message)
+
     def let_go(self, client: int) -> None:
         """A client is gone: what it holds down is let go, what it was sending forgotten."""
         from mido import Message
 
-        for note in self.held.pop(client, ()):
-            self.stream.send(Message("note_off", note=note))
+        for release in self._held.pop(client, ()):
+            self.stream.send(Message.from_bytes(release))
         self.drops.leave(client)
 
     def close(self) -> None:
         """Let everything go."""
-        for client in list(self.held):
+        for client in list(self._held):
             self.let_go(client)
         self.drops.close()

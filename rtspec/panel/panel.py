@@ -19,6 +19,7 @@ from .state import State
 from .verbs import VERBS, Verb, checked
 
 PICTURES_A_SECOND = 30
+_PAST_LINES = 10
 IDLE_S = 0.25
 """Between two looks while nobody looks."""
 
@@ -110,8 +111,8 @@ class Panel:
         for client in clients:
             client.show(picture)
             client.tell(sections=sections, values=values)
-            for line in lines:
-                client.say({"say": line})
+            for number, line in lines:
+                client.say({"say": line, "number": number})
         return self._pause()
 
     def _pause(self) -> float:
@@ -124,8 +125,7 @@ class Panel:
         """A client has come: it gets all there is."""
         sections, values = self._state.whole()
         client.tell(sections=sections, values=values)
-        for line in list(self._stream.said)[-10:]:
-            client.say({"say": line})
+        client.say({"past": list(self._stream.said)[-_PAST_LINES:], "number": self._stream.n_said})
         if not self._looked:
             self._looked = True
             self._errands.submit(playing.look_at_devices, self._desk)

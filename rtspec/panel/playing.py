@@ -26,14 +26,9 @@ BLOCKS = (32, 64, 128, 256, 512, 1024)
 def _note(desk: Desk, client: int, key: int, velocity: int) -> str | None:
     from mido import Message
 
-    held = desk.held[client]
-    if velocity:
-        held.add(key)
-        heard = desk.stream.send(Message("note_on", note=key, velocity=velocity))
-        return None if heard else "no instrument is in the chain; add timbre-synth"
-    held.discard(key)
-    desk.stream.send(Message("note_off", note=key))
-    return None
+    off = Message("note_off", note=key)
+    heard = desk.play(client, Message("note_on", note=key, velocity=velocity) if velocity else off, off)
+    return None if heard or not velocity else "no instrument is in the chain; add timbre-synth"
 
 
 @verb("pressure", key=integer(0, 127), value=integer(0, 127))
@@ -47,19 +42,18 @@ def _pressure(desk: Desk, client: int, key: int, value: int) -> None:
 def _controller(desk: Desk, client: int, number: int, value: int) -> None:
     from mido import Message
 
-    desk.stream.send(Message("control_change", control=number, value=value))
+    desk.play(client, *(Message("control_change", control=number, value=at) for at in (value, 0)))
 
 
 @verb("bend", value=integer(-8192, 8191))
 def _bend(desk: Desk, client: int, value: int) -> None:
     from mido import Message
 
-    desk.stream.send(Message("pitchwheel", pitch=value))
+    desk.play(client, *(Message("pitchwheel", pitch=at) for at in (value, 0)))
 
 
 @verb("silence")
 def _silence(desk: Desk, client: int) -> None:
-    desk.held.clear()
     desk.controllers.silence()
 
 

@@ -47,8 +47,8 @@ class State:
         self._values = {address: value for address, value in self._values.items() if values.get(address) == value}
         return {**self._parts, **fresh}, {**values, **{f"{a}~": share for a, share in self._away.items()}}
 
-    def changes(self) -> tuple[dict[str, Any] | None, dict[str, float], list[str]]:
-        """Parts and values that are others than at the last call, and lines that were said since.
+    def changes(self) -> tuple[dict[str, Any] | None, dict[str, float], list[tuple[int, str]]]:
+        """Parts and values that are others than at the last call, and lines that were said since, with their numbers.
 
         Nobody looks at the parts at each turn: None where nobody did.
         """
@@ -195,11 +195,10 @@ class State:
         """What was said so far is no news."""
         self._said = self._desk.stream.n_said
 
-    def _lines(self) -> list[str]:
-        stream = self._desk.stream
-        new = min(stream.n_said - self._said, _LAST_LINES)
-        self._said = stream.n_said
-        return list(stream.said)[-new:] if new > 0 else []
+    def _lines(self) -> list[tuple[int, str]]:
+        said, before, self._said = list(self._desk.stream.said), self._said, self._desk.stream.n_said
+        new = min(self._said - before, _LAST_LINES)
+        return list(enumerate(said, self._said - len(said) + 1))[-new:] if new > 0 else []
 
 
 def _catalogue() -> list[dict[str, Any]]:

@@ -110,7 +110,7 @@ def test_keys_strips_hold_and_silence(stage):
         assert stage.level > -50
         hand.press(stage.button("Silence: let all notes go"))
         stage.until_level(lambda now: now < -60)
-        hand.press(stage.button("Hold pedal"))
+        assert stage.button("Hold pedal").get_attribute("aria-pressed") == "false"
     stage.page.evaluate("rtspec.panel.send('note', { key: 69, velocity: 100 })")
     straight = until(lambda: (found := stage.engine.ask("sound"))["rms_db"] > -50 and found["peak_hz"])
     for hand in stage.hands:
@@ -159,7 +159,7 @@ def test_learn_and_the_table_of_the_map(stage):
     mark = stage.page.locator('.control[data-address$="/gain_db"] .learn')
     for hand, number in zip(stage.hands, (70, 71, 72), strict=True):
         stage.dial("gain_db").focus() if hand.is_keys else None
-        stage.page.keyboard.press("l") if hand.is_keys else hand.press(mark)
+        stage.page.keyboard.press("Shift+L") if hand.is_keys else hand.press(mark)
         until(lambda: stage.page.evaluate("rtspec.panel.store.state.learn"))
         for value in (10, 60, 127):
             stage.engine.ask(f"feed {number} {value}")

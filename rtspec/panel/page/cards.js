@@ -4,6 +4,9 @@ import { Adder } from "./adder.js";
 import { Card } from "./card.js";
 import { h } from "./dom.js";
 
+const EDGE = 0.18; // of the window's height
+const ROLL = 12; // pixels a frame
+
 export class Chain {
   constructor(panel, home) {
     Object.assign(this, { panel, home, cards: new Map() });
@@ -42,17 +45,27 @@ export class Chain {
 
   letDrag(element, grip, name) {
     let held = null;
+    const carry = () => {
+      element.style.transform = `translate(${held.at.clientX - held.x}px, ${held.at.clientY + scrollY - held.y}px)`;
+      this.hint(this.under(held.at, element));
+    };
+    const turn = () => {
+      if (!held) return;
+      if (this.roll(held.at.clientY)) carry();
+      requestAnimationFrame(turn);
+    };
     grip.addEventListener("pointerdown", (e) => {
       grip.setPointerCapture(e.pointerId);
-      held = { x: e.clientX, y: e.clientY };
+      held = { x: e.clientX, y: e.clientY + scrollY, at: null };
       e.preventDefault();
-      grip.focus();
+      grip.focus({ preventScroll: true });
     });
     grip.addEventListener("pointermove", (e) => {
       if (!held) return;
+      if (!held.at) requestAnimationFrame(turn);
+      held.at = e;
       element.classList.add("dragged");
-      element.style.transform = `translate(${e.clientX - held.x}px, ${e.clientY - held.y}px)`;
-      this.hint(this.under(e, element));
+      carry();
     });
     const end = (e) => {
       if (!held) return;
@@ -63,14 +76,21 @@ export class Chain {
       const over = e.type === "pointerup" ? this.under(e, element) : null;
       if (over) this.move(name, this.order.indexOf(over.dataset.card));
     };
-    grip.addEventListener("pointerup", end);
-    grip.addEventListener("pointercancel", end);
+    for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) grip.addEventListener(kind, end);
     grip.addEventListener("keydown", (e) => {
       const way = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[e.key];
       if (!way) return;
       e.preventDefault();
       this.panel.send("shift", { card: name, by: way }); // from where it is by then: quick presses add up
     });
+  }
+
+  /** A card at the window's edge scrolls the page as far as there are cards; whether it has. */
+  roll(y) {
+    const before = scrollY, edge = innerHeight * EDGE, { top, bottom } = this.row.getBoundingClientRect();
+    if (y < edge && top < edge) scrollBy(0, -ROLL);
+    else if (y > innerHeight - edge && bottom > innerHeight - edge) scrollBy(0, ROLL);
+    return scrollY !== before;
   }
 
   under(event, dragged) {

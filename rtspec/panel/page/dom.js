@@ -35,7 +35,8 @@ export function shown(value, unit = "") {
 /** What was typed: nothing, a number, or words. */
 export const parsed = (text) => (text.trim() === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text.trim());
 
-export const words = (name) => name.replace(/_(db|ms|hz|cents|semitones)$/, "").replaceAll("_", " ");
+/** A parameter's name as words, without the unit that stands beside its value. */
+export const words = (name) => name.replace(/_(db|ms|hz|cents|semitones|seconds)(_per_octave)?$/, "").replaceAll("_", " ");
 
 /** A canvas as large as its box in device pixels; true where its size has just changed. */
 export function fit(canvas) {

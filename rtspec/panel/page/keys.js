@@ -17,7 +17,7 @@ export class Keyboard {
     this.force = h("input", { type: "range", min: 1, max: 127, value: 96, "aria-label": "Velocity of the computer's keys", oninput: () => { this.velocity = Number(this.force.value); } });
     this.hold = button("Hold pedal", "Hold", () => this.pedal(), { class: "small", "aria-pressed": "false" });
     home.append(
-      h("div.keytools", {}, button("Octave down", "−", octave(-12), { class: "small" }), this.range, button("Octave up", "+", octave(12), { class: "small" }), this.hold, h("label.force", {}, "velocity", this.force), button("Silence: let all notes go", "Silence", () => panel.send("silence"), { class: "small" })),
+      h("div.keytools", {}, button("Octave down", "−", octave(-12), { class: "small" }), this.range, button("Octave up", "+", octave(12), { class: "small" }), this.hold, h("label.force", {}, "velocity", this.force), button("Silence: let all notes go", "Silence", () => this.silence(), { class: "small" })),
       h("div.manual", {}, this.bender, this.wheel, this.board));
     this.board.addEventListener("pointerdown", (e) => this.press(e));
     this.board.addEventListener("pointermove", (e) => this.slide(e));
@@ -76,13 +76,24 @@ export class Keyboard {
     this.panel.send("controller", { number: 64, value: on ? 127 : 0 });
   }
 
+  silence() {
+    this.panel.send("silence");
+    this.lose();
+  }
+
+  /** What was held is let go by the engine: of whom the connection is lost, too. */
+  lose() {
+    this.letGo();
+    this.hold.setAttribute("aria-pressed", "false");
+  }
+
   keyAt(event) {
     return document.elementFromPoint(event.clientX, event.clientY)?.closest?.("[data-note]");
   }
 
   press(event) {
     const key = this.keyAt(event);
-    if (!key) return;
+    if (!key || event.button > 0) return;
     event.preventDefault();
     this.board.setPointerCapture(event.pointerId);
     const box = key.getBoundingClientRect();
@@ -115,9 +126,10 @@ export class Keyboard {
 
   keydown(event) {
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || this.home.hidden || isTyping(event.target)) return;
-    const step = COMPUTER.indexOf(event.key);
-    if (event.key === "z" || event.key === "x") return this.shift(event.key === "z" ? -12 : 12);
-    if (step < 0 || event.key.length !== 1) return;
+    const letter = event.shiftKey ? event.key : event.key.toLowerCase(); // with Caps Lock on, too
+    const step = COMPUTER.indexOf(letter);
+    if (letter === "z" || letter === "x") return this.shift(letter === "z" ? -12 : 12);
+    if (step < 0 || letter.length !== 1) return;
     const note = this.lowest + step;
     const key = this.board.querySelector(`[data-note="${note}"]`);
     this.typed.set(event.code, [note, key]);

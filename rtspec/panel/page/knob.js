@@ -50,7 +50,7 @@ export class Knob {
     const dial = h("div.dial", { tabindex: 0, role: "slider", "aria-orientation": "vertical" }, drawing);
     dial.addEventListener("pointerdown", (e) => this.press(e));
     dial.addEventListener("pointermove", (e) => this.drag(e));
-    for (const end of ["pointerup", "pointercancel"]) dial.addEventListener(end, (e) => this.release(e));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) dial.addEventListener(end, (e) => this.release(e));
     dial.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     dial.addEventListener("keydown", (e) => this.key(e));
     return dial;
@@ -59,7 +59,7 @@ export class Knob {
   /** It acts as soon as a finger is down: after a drag, browsers take the next tap to end a fling, and make no click of it. */
   makeSwitch() {
     const flip = () => this.send(this.position >= 0.5 ? this.p.minimum : this.p.maximum);
-    return h("button.dial", { type: "button", role: "switch", "aria-checked": "false", onpointerdown: (e) => { if (e.button === 0) flip(); }, onclick: (e) => { if (e.detail === 0) flip(); }, onkeydown: (e) => e.key === "l" && this.panel.learn(this, e) }, h("span.thumb"));
+    return h("button.dial", { type: "button", role: "switch", "aria-checked": "false", onpointerdown: (e) => { if (e.button === 0) flip(); }, onclick: (e) => { if (e.detail === 0) flip(); }, onkeydown: (e) => asksToLearn(e) && this.panel.learn(this, e) }, h("span.thumb"));
   }
 
   makeChoice() {
@@ -185,7 +185,9 @@ export class Knob {
     this.move(this.p.default, "reset", { address: this.p.address });
   }
 
+  /** Only where a hand has been before: a page that is scrolled moves no knob that it brings beneath the pointer. */
   wheel(event) {
+    if (document.activeElement !== this.dial) return;
     event.preventDefault();
     this.turn(-Math.sign(event.deltaY || event.deltaX) * 2 * STEP * (event.shiftKey ? FINE : 1));
   }
@@ -197,7 +199,7 @@ export class Knob {
     if (event.key in moves) this.turn(moves[event.key]);
     else if (event.key === "Enter") this.type();
     else if (event.key === "Delete" || event.key === "Backspace") this.reset();
-    else if (event.key === "l") this.panel.learn(this, event);
+    else if (asksToLearn(event)) this.panel.learn(this, event);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -206,11 +208,12 @@ export class Knob {
   type() {
     if (this.kind === "switch") return this.dial.click();
     if (this.kind === "choice") return this.dial.focus();
-    const field = h("input", { type: "text", inputmode: "decimal", value: String(Number(this.value.toPrecision(5))), "aria-label": `${this.label}${this.p.unit ? ` in ${this.p.unit}` : ""}` });
+    const first = String(Number(this.value.toPrecision(5)));
+    const field = h("input", { type: "text", inputmode: "decimal", value: first, "aria-label": `${this.label}${this.p.unit ? ` in ${this.p.unit}` : ""}` });
     const done = (keep) => {
       const typed = Number(field.value.replace(",", "."));
       this.figure.replaceChildren();
-      if (keep && field.value.trim() && Number.isFinite(typed)) this.send(typed);
+      if (keep && field.value !== first && field.value.trim() && Number.isFinite(typed)) this.send(typed); // a look moves nothing
       this.show(this.value);
     };
     field.addEventListener("keydown", (e) => {
@@ -229,6 +232,9 @@ export class Knob {
     this.mark.title = waiting ? "Move a controller; click to cancel" : control ? `${control}; click to learn another` : "Learn: click, then move a controller";
   }
 }
+
+/** With shift: the letter alone is a key of the keyboard, which is played while knobs are turned. */
+const asksToLearn = (event) => event.shiftKey && event.key.toLowerCase() === "l";
 
 function kindOf(parameter) {
   if (parameter.curve === "switch") return "switch";

@@ -60,18 +60,23 @@ export class Link {
     return ++this.sent;
   }
 
-  /** Send a file in pieces, as long as nobody says no. */
+  /** Send a file in pieces, as long as nobody says no and no other comes; false where the connection went on the way. */
   async sendFile(file) {
-    const piece = 128 << 10;
+    const piece = 128 << 10, { socket } = this;
+    const stands = () => this.open && this.socket === socket;
+    this.stopSending();
     const sending = (this.sending = { on: true });
     this.send("drop", { name: file.name, size: file.size });
     await new Promise((done) => setTimeout(done, 50)); // a refusal comes before the first piece goes
-    for (let at = 0; at < file.size && this.open && sending.on; at += piece) {
-      this.socket.send(await file.slice(at, at + piece).arrayBuffer());
-      while (this.socket.bufferedAmount > 1 << 20) await new Promise((done) => setTimeout(done, 10));
+    for (let at = 0; at < file.size && stands() && sending.on; at += piece) {
+      const content = await file.slice(at, at + piece).arrayBuffer();
+      if (sending.on && stands()) socket.send(content);
+      while (stands() && socket.bufferedAmount > 1 << 20) await new Promise((done) => setTimeout(done, 10));
     }
+    if (sending.on && !stands()) return false;
     if (sending.on) this.send("dropped", { at: null });
     sending.on = false;
+    return true;
   }
 
   /** What is being sent was refused. */

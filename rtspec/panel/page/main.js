@@ -17,6 +17,7 @@ const panel = {
   store: new Store(),
   knobs: new Map(),
   hear: () => {},
+  said: 0,
 
   send: (verb, fields) => panel.link.send(verb, fields),
 
@@ -35,6 +36,13 @@ const panel = {
     at("toasts").append(toast);
     while (at("toasts").children.length > 3) at("toasts").firstChild.remove();
     setTimeout(() => toast.remove(), bad ? 8000 : 4000);
+  },
+
+  /** Lines of the stream, the last of which has this number: those that have not been heard yet stand among the messages. */
+  catchUp(lines, number) {
+    const known = number < panel.said ? 0 : panel.said; // fewer: another stream
+    for (const line of lines.slice(Math.max(0, lines.length - (number - known)))) panel.hear(line, false);
+    panel.said = number;
   },
 
   /** One click: the next controller that moves is this knob's; a second click: never mind. */
@@ -69,7 +77,7 @@ const panel = {
   async drop(file) {
     panel.say(`${file.name} is being looked at`);
     try {
-      await panel.link.sendFile(file);
+      if (!(await panel.link.sendFile(file))) panel.say(`${file.name} was cut off by the connection; drop it again`, true);
     } catch {
       panel.say(`${file.name} cannot be read; drop it again`, true);
     }
@@ -79,7 +87,11 @@ const panel = {
 function message(told, before) {
   if (told.values) panel.store.move(told.values, before + told.acted); // before the cards that show them
   if (told.state) panel.store.tell(told.state, before + told.acted);
-  if (told.say) panel.say(told.say);
+  if (told.past) panel.catchUp(told.past, told.number);
+  else if (told.say && !(told.number <= panel.said)) {
+    panel.said = told.number ?? panel.said;
+    panel.say(told.say);
+  }
   if (told.error) {
     panel.link.stopSending();
     panel.say(told.error, true);
@@ -107,13 +119,13 @@ const sound = new Sound(at("sound"));
 const bar = new Bar(panel, at("bar"));
 buildSide(panel, at("side"));
 new Chain(panel, at("chain"));
-new Keyboard(panel, at("keys"));
+const keyboard = new Keyboard(panel, at("keys"));
 panel.store.on("learn", () => panel.mapChanged());
 letDrop();
 
 panel.link = new Link({
   connected: (on) => {
-    if (!on) panel.store.lose();
+    if (!on) { panel.store.lose(); keyboard.lose(); }
     bar.connected(on);
     document.body.classList.toggle("away", !on);
   },

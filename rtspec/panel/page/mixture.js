@@ -87,6 +87,8 @@ function pads(panel, part) {
     type: "button",
     "aria-label": `Pad ${label}`,
     onpointerdown: (e) => {
+      if (e.button > 0) return;
+      e.currentTarget.setPointerCapture(e.pointerId); // wherever it is lifted
       const box = e.currentTarget.getBoundingClientRect();
       strike(i, Math.round(30 + 97 * clamp((e.clientY - box.top) / box.height)));
       e.currentTarget.classList.add("struck");

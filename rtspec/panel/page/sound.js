@@ -30,7 +30,8 @@ export class Sound {
   show(picture) {
     this.pictures++;
     this.waiting.push(picture);
-    if (this.waiting.length === 1) requestAnimationFrame(() => this.draw());
+    if (this.waiting.length > COLUMNS) this.waiting.shift(); // a hidden page draws nothing, for hours
+    else if (this.waiting.length === 1) requestAnimationFrame(() => this.draw());
   }
 
   draw() {

@@ -10,7 +10,7 @@ export class Square {
    * says where the dot is when no finger is on it.
    */
   constructor(label, { move, path, tap, stop, where }) {
-    Object.assign(this, { move, path, tap, where, stopLoop: stop, at: [0, 0], points: null, armed: false });
+    Object.assign(this, { move, path, tap, where, stopLoop: stop, at: [0, 0], points: null, armed: false, looping: false });
     this.dot = h("span.dot");
     this.canvas = h("canvas");
     this.field = h("div.field", { tabindex: 0, role: "application", "aria-label": `${label}: arrow keys move`, "aria-roledescription": "two-dimensional slider" }, this.canvas, this.dot);
@@ -30,8 +30,15 @@ export class Square {
   }
 
   loops(on) {
+    this.looping = on;
     this.end.hidden = !on;
     this.element.classList.toggle("looping", on);
+  }
+
+  /** A hand takes the dot from the path that moves it. */
+  grab() {
+    if (this.looping) this.stopLoop();
+    this.looping = false;
   }
 
   place(event) {
@@ -41,6 +48,7 @@ export class Square {
 
   press(event) {
     if (event.button > 0) return;
+    this.grab();
     this.field.focus({ preventScroll: true });
     this.field.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
@@ -88,6 +96,7 @@ export class Square {
     if (!way) return;
     event.preventDefault();
     event.stopPropagation();
+    this.grab();
     this.go(clamp(this.at[0] + way[0]), clamp(this.at[1] + way[1]));
   }
 

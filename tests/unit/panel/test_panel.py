@@ -1,6 +1,7 @@
 """The panel without a browser: pictures, cards, messages that move the engine's own table, two panels in step."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pedalboard
@@ -11,7 +12,9 @@ from panel_clients import heard, panel_client, state_of, tell
 import rtspec
 from rtspec.chain.board import Pedalboard
 from rtspec.panel.describing import principal
+from rtspec.panel.desk import Desk
 from rtspec.panel.loops import Loops
+from rtspec.panel.panel import VERBS
 from rtspec.panel.pictures import FLOOR_DB, HEAD, LOWEST_HZ, N_BANDS, Bands
 from rtspec.panel.rack import Rack
 
@@ -190,6 +193,21 @@ def test_a_path_is_looped_until_it_is_stopped(stream, client):
     tell(client, "unloop", address=mix)
     heard(client, lambda message: message.get("state", {}).get("loops") == [])
     stream.plugins[1].mix = 1.0
+
+
+def test_what_a_client_holds_is_let_go_when_it_is_gone():
+    played = []
+    desk = Desk(SimpleNamespace(board=Pedalboard([]), send=lambda message: played.append(message) or True))
+    for verb, *fields in (("note", 60, 90), ("note", 62, 90), ("bend", 800), ("controller", 64, 127), ("note", 62, 0)):
+        VERBS[verb].act(desk, 1, *fields)
+    VERBS["note"].act(desk, 2, 70, 90)
+    before = len(played)
+    desk.let_go(1)
+    assert sorted(map(str, played[before:])) == [
+        "control_change channel=0 control=64 value=0 time=0",
+        "note_off channel=0 note=60 velocity=64 time=0",
+        "pitchwheel channel=0 pitch=0 time=0",
+    ]
 
 
 def test_a_path_of_other_sizes_is_refused():
