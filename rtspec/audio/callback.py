@@ -17,7 +17,7 @@ from ..buffers.ring import take, writable, write
 from ..buffers.semaphore import sem_post
 from .channels import SILENT
 from .concealment import fetch, put_between
-from .exchange import EXCHANGE, FINISHED, MARKED, MARKS, PEAKED, PEAKS, STAGING
+from .exchange import DISK, EXCHANGE, FINISHED, MARKED, MARKS, PEAKED, PEAKS, RESTING, STAGING, TAP
 from .period import listen, watch_period
 from .sensing import gather_sensor
 
@@ -81,20 +81,16 @@ def _keep_on_tape(s, n):
 
 
 @njit
-def _keep_for_disk(s, n):
-    """Hand input and output to whoever writes them to a disk; what does not fit is counted."""
-    kept = min(n, writable(s.disk_in), writable(s.disk_out))
-    write(s.disk_in, s.staged_in, kept)
-    write(s.disk_out, s.staged_out, kept)
-    s.unrecorded_frames += n - kept
-
-
-@njit
-def _show(s, n):
-    """Let whoever looks have input and output too; what it has no room for is not shown."""
-    shown = min(n, writable(s.tap_in), writable(s.tap_out))
-    write(s.tap_in, s.staged_in, shown)
-    write(s.tap_out, s.staged_out, shown)
+def _hand_out(s, rings, n):
+    """Put staged input and output into the pair of rings at address `rings`, if there is one, as far as both have room;
+    returns how many frames had none. The pair is looked up once: another thread may take it away meanwhile."""
+    if rings == 0:
+        return 0
+    pair = integers(rings, 2)
+    kept = min(n, writable(pair[0]), writable(pair[1]))
+    write(pair[0], s.staged_in, kept)
+    write(pair[1], s.staged_out, kept)
+    return n - kept
 
 
 @njit
@@ -105,7 +101,6 @@ def _fade_source(s, n):
         s.source_gain = min(goal, s.source_gain + step) if goal > s.source_gain else max(goal, s.source_gain - step)
         for c in range(s.channels):
             staged[i * s.channels + c] *= np.float32(s.source_gain)
-    s.resting = s.paused and s.source_gain == 0.0
 
 
 @njit
@@ -183,13 +178,13 @@ def _turn(state, s, device_in, device_out, n):
     if s.inject != 0:
         _add_injected(s, n)
     _keep_on_tape(s, n)
-    if s.disk_out != 0:
-        _keep_for_disk(s, n)
-    if s.tap_out != 0:
-        _show(s, n)
+    s.unrecorded_frames += _hand_out(s, load_acquire(state + DISK), n)
+    _hand_out(s, load_acquire(state + TAP), n)
     _note_peaks(state, s, n)
     _scatter(s, device_out, n)
-    s.source_at += gone
+    if gone > 0:
+        s.source_at += gone
+    store_release(state + RESTING, np.int64(s.paused != 0 and s.source_gain == 0.0))  # last: then it may be moved
 
 
 @njit

@@ -1,10 +1,12 @@
 """What the audio callback and the engine share: one record for compiled code, and the memory that it points to."""
 
+from collections import deque
+
 import numpy as np
 
-from ..buffers.atomics import read
+from ..buffers.atomics import publish, read
 from ..buffers.clock import Histogram
-from ..buffers.memory import address, aligned
+from ..buffers.memory import address, aligned, aligned_copy
 from ..buffers.ring import Ring
 from ..buffers.semaphore import Semaphore
 from .channels import input_map
@@ -24,6 +26,9 @@ MARKS = 8
 
 PEAKS, PEAK_S = 4096, 0.01
 """Levels that are kept, each of so many seconds: whoever looks keeps the number of the one that he has seen last."""
+
+_KEPT = 3
+"""Pairs of rings that stay alive: a callback that is held up may still write to one that was taken away since."""
 
 EVENT_DELAY_S = 0.001
 """What a MIDI thread that looks for messages every millisecond needs to hand one over."""
@@ -50,8 +55,8 @@ _NUMBERS = (
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk_in", "disk_out", "hold", "substitute"),
-    *("offset", "in_map", "out_map", "tap_in", "tap_out", "peaks"),
+    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk", "tap", "hold", "substitute"),
+    *("offset", "in_map", "out_map", "peaks"),
     *("to_listen", "staged_sensor", "sensor_map", "sensor_source", "sensor_ring", "sensor_held"),
 )
 _REALS = (
@@ -61,7 +66,10 @@ _REALS = (
 EXCHANGE = np.dtype(
     [(name, "i8") for name in (*COUNTERS, *_FLAGS, *_NUMBERS, *_PLACES)] + [(name, "f8") for name in _REALS]
 )
-FINISHED, MARKED, PEAKED = (EXCHANGE.fields[n][1] for n in ("finished", "marked", "peaked"))  # type: ignore[index]
+FINISHED, MARKED, PEAKED, RESTING, CALLBACKS, DISK, TAP = (
+    EXCHANGE.fields[n][1]  # type: ignore[index]
+    for n in ("finished", "marked", "peaked", "resting", "callbacks", "disk", "tap")
+)
 
 
 def _work_space(channels: int) -> dict[str, np.ndarray]:
@@ -69,6 +77,11 @@ def _work_space(channels: int) -> dict[str, np.ndarray]:
     clock = {"timespec": aligned(2, np.int64), "marks": aligned((MARKS, 2), np.int64)}
     kept = {"past": aligned((PAST, channels)), "offset": aligned(channels), "peaks": aligned((PEAKS, 2))}
     return {**staged, **clock, **kept}
+
+
+def _handed() -> dict[int, deque]:
+    """What was given to disk and tap lately, which lives as long as a callback may still write to it."""
+    return {word: deque(maxlen=_KEPT) for word in (DISK, TAP)}
 
 
 def _kept(places: np.ndarray) -> np.ndarray:
@@ -146,7 +159,7 @@ class Exchange:
         capacity = max(4 * (block + prefill), 4 * LONGEST if split else BACKLOG)
         self.to_engine, self.from_engine = Ring(capacity, channels), Ring(capacity, channels, filled=prefill)
         self.wake, self.histogram = Semaphore(), Histogram()
-        self._words = self.record.view(np.int64)
+        self._words, self._paused_at, self._handed = self.record.view(np.int64), 0, _handed()
         self.tape_in, self.tape_out = (aligned((tape_frames, channels)) for _ in range(2))
         maps = _maps(channels, device_inputs, device_outputs, inputs, outputs)
         self._arrays = {**maps, **_work_space(channels), "tape_in": self.tape_in, "tape_out": self.tape_out}
@@ -276,28 +289,32 @@ class Exchange:
 
     def record_to(self, rings: tuple[Ring, Ring] | None) -> None:
         """From now on put input and output into these rings, which somebody else empties; into none where None."""
-        if rings is None:
-            self._set(disk_out=0)
-            return
-        self._recording = rings  # keeps them alive, also while a callback still writes to earlier ones
-        self._set(disk_in=rings[0].address, disk_out=rings[1].address)
+        self._hand_to(DISK, rings)
 
     def tap_to(self, rings: tuple[Ring, Ring] | None) -> None:
         """From now on put input and output into these rings too, for somebody who looks and may miss something."""
-        if rings is None:
-            self._set(tap_out=0)
-            return
-        self._tapped = rings  # keeps them alive, also while a callback still writes to earlier ones
-        self._set(tap_in=rings[0].address, tap_out=rings[1].address)
+        self._hand_to(TAP, rings)
+
+    def _hand_to(self, word: int, rings: tuple[Ring, Ring] | None) -> None:
+        """One word names both rings, so that no callback finds one of them alone."""
+        pair = None if rings is None else aligned_copy(np.array([ring.address for ring in rings]), np.int64)
+        self._handed[word].append((rings, pair))
+        publish(self._words, word // 8, 0 if pair is None else address(pair))
 
     def pause_source(self, paused: bool) -> None:
         """Let the source rest where it is, faded out and in within some milliseconds; or go on."""
         self._set(paused=int(paused))
+        self._paused_at = self._callbacks
 
     @property
     def source_rests(self) -> bool:
-        """Whether the source is faded out, and the callback leaves it alone."""
-        return bool(self.record["resting"][0])
+        """Whether the source is faded out, and the callback leaves it alone: one that began before it was told to, and
+        may have found it playing, has ended, and so has the next."""
+        return self._callbacks >= self._paused_at + 2 and bool(read(self._words, RESTING // 8))
+
+    @property
+    def _callbacks(self) -> int:
+        return read(self._words, CALLBACKS // 8)
 
     def peaks_since(self, number: int) -> tuple[int, float, float]:
         """The largest magnitudes of input and output from the level of this number on, and the number of the next."""
