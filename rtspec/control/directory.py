@@ -4,7 +4,7 @@ MIDI maps, OSC and presets all name parameters this way.
 """
 
 import re
-from collections.abc import Iterator, Mapping, MutableSequence
+from collections.abc import ItemsView, Iterator, Mapping, MutableSequence, ValuesView
 from typing import Any
 
 from .. import checks
@@ -40,8 +40,7 @@ class Directory(Mapping[str, Parameter]):
 
     def __init__(self, target: Any, extras: dict[str, ParameterTable] | None = None):
         self.target, self._extras = target, dict(extras or {})
-        self._plugins: list | None = None
-        self._parameters: dict[str, Parameter] = {}
+        self._known: tuple[list | None, dict[str, Parameter]] = (None, {})
 
     def processors(self) -> list:
         """The plugins of the chain in order."""
@@ -49,11 +48,13 @@ class Directory(Mapping[str, Parameter]):
             return [self.target]
         return _flat(self.target)
 
+    def still(self) -> "Directory":
+        """One of the chain as it is now, for what takes several steps: edits from other threads do not reach it."""
+        return Directory(self.processors(), self._extras)
+
     def places(self) -> list[tuple[str, ParameterTable]]:
         """Name (``1-spectral-inversion``) and parameters of each processor that has any."""
-        plugins = enumerate(self.processors(), 1)
-        tables = [(f"{n}-{processor_name(p)}", table_of(p)) for n, p in plugins]
-        return [(name, table) for name, table in tables if table is not None]
+        return _places(self.processors())
 
     def readings(self) -> dict[str, float]:
         """What the processors' compiled code has found lately: ``2-scene-equalizer/reading/scene_street``."""
@@ -66,12 +67,12 @@ class Directory(Mapping[str, Parameter]):
         }
 
     def _all(self) -> dict[str, Parameter]:
-        plugins = self.processors()
-        if self._plugins is None or list(map(id, plugins)) != list(map(id, self._plugins)):
-            places = [*self.places(), *self._extras.items()]
-            self._parameters = {f"{name}/{key}": table[key] for name, table in places for key in table}
-            self._plugins = plugins
-        return self._parameters
+        plugins, (then, parameters) = self.processors(), self._known
+        if then is None or list(map(id, plugins)) != list(map(id, then)):
+            places = [*_places(plugins), *self._extras.items()]
+            parameters = {f"{name}/{key}": table[key] for name, table in places for key in table}
+            self._known = plugins, parameters  # both at once: other threads look too
+        return parameters
 
     def __getitem__(self, address: str) -> Parameter:
         return self._all()[address]
@@ -82,36 +83,55 @@ class Directory(Mapping[str, Parameter]):
     def __len__(self) -> int:
         return len(self._all())
 
+    def items(self) -> ItemsView[str, Parameter]:
+        """Addresses and parameters at one moment."""
+        return self._all().items()
+
+    def values(self) -> ValuesView[Parameter]:
+        """The parameters at one moment."""
+        return self._all().values()
+
     def find(self, address: str) -> str | None:
         """The full address that `address`, full or short, means in the chain as it is now; None where nothing fits."""
-        known = self._all()
-        if address in known:
-            return address
-        place, _, name = address.rpartition("/")
-        number, _, kind = place.partition("-")
-        moved = number.isdecimal()
-        wanted = (kind if moved else place, name)
-        fitting = [full for full in known if (_kind(full) if place else "", full.rpartition("/")[2]) == wanted]
-        return fitting[0] if fitting and (not moved or len(fitting) == 1) else None
+        return _meant(address, self._all())
 
     def parameter(self, address: str) -> Parameter:
         """The parameter that `address` means, or :class:`InvalidValue` listing what there is."""
-        found = self.find(address)
+        return self._found(address)[1]
+
+    def _found(self, address: str) -> tuple[str, Parameter]:
+        known = self._all()
+        found = _meant(address, known)
         if found is None:
-            listed = checks.candidates(self, address)
+            listed = checks.candidates(known, address)
             raise InvalidValue(f"{checks.shown(address)} is no parameter of this chain; choose one of {listed}")
-        return self[found]
+        return found, known[found]
 
     def address_of(self, parameter: Parameter | str) -> str:
         """The full address of a parameter object, or of a full or short address."""
         if isinstance(parameter, str):
-            self.parameter(parameter)
-            return str(self.find(parameter))
+            return self._found(parameter)[0]
         for address, known in self.items():
             if known is parameter:
                 return address
         listed = checks.candidates(self, parameter.name)
         raise InvalidValue(f"{parameter!r} belongs to no processor of this chain; choose one of {listed}")
+
+
+def _places(plugins: list) -> list[tuple[str, ParameterTable]]:
+    tables = [(f"{n}-{processor_name(p)}", table_of(p)) for n, p in enumerate(plugins, 1)]
+    return [(name, table) for name, table in tables if table is not None]
+
+
+def _meant(address: str, known: Mapping[str, Parameter]) -> str | None:
+    if address in known:
+        return address
+    place, _, name = address.rpartition("/")
+    number, _, kind = place.partition("-")
+    moved = number.isdecimal()
+    wanted = (kind if moved else place, name)
+    fitting = [full for full in known if (_kind(full) if place else "", full.rpartition("/")[2]) == wanted]
+    return fitting[0] if fitting and (not moved or len(fitting) == 1) else None
 
 
 def _flat(chain: Any) -> list:

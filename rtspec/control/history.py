@@ -85,4 +85,5 @@ class History:
 
 
 def _differs(directory: Directory, preset: Preset) -> bool:
+    directory = directory.still()
     return any(directory[address].value != value for address, value in resolved(directory, preset)[0].items())

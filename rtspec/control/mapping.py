@@ -105,9 +105,10 @@ class MidiMap:
 
     def add(self, assignment: Assignment) -> None:
         """Add an assignment. What the chain does not have now is kept and does nothing until it does."""
-        found = self.directory.find(assignment.parameter)
+        directory = self.directory.still()
+        found = directory.find(assignment.parameter)
         if found is not None:
-            assignment.ends(self.directory[found])
+            assignment.ends(directory[found])
         with self._lock:
             self._assignments = [*self._assignments, assignment]
 
@@ -129,11 +130,12 @@ class MidiMap:
     def _default(self, control: Control, roles: tuple[str, ...], curve: str | None) -> Assignment | None:
         if self._is_read(control):
             return None
+        known = self.directory.still()
         for role in roles:
-            fitting = [address for address, parameter in self.directory.items() if role_of(parameter) == role]
+            fitting = [address for address, parameter in known.items() if role_of(parameter) == role]
             if fitting:
                 address = fitting[-1 if role == "channel.volume" else 0]
-                top = self.directory[address].spec.maximum
+                top = known[address].spec.maximum
                 return Assignment(address, control, maximum=min(0.0, top) if curve == "volume" else None, curve=curve)
         return None
 
@@ -163,10 +165,10 @@ class MidiMap:
 
     def _move(self, assignment: Assignment, motion: Motion, time_s: float | None) -> bool:
         address = self.directory.find(assignment.parameter)
-        if address is None:
+        parameter = None if address is None else self.directory.get(address)  # an edit may have come in between
+        if parameter is None:
             return False
         try:
-            parameter = self.directory[address]
             hand = self._hand(assignment)
             value = hand.moved(parameter, motion.position)
             if value is not None:
@@ -203,7 +205,7 @@ class MidiMap:
         """
         address = self.directory.address_of(parameter)
         try:
-            Assignment(address, Control("cc"), **options).ends(self.directory[address])
+            Assignment(address, Control("cc"), **options).ends(self.directory.parameter(address))
         except TypeError:
             raise InvalidValue(f"{', '.join(options)} must be of {', '.join(FIELDS[2:])}; leave out the rest") from None
         with self._lock:

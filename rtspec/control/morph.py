@@ -6,7 +6,7 @@ from typing import Any
 from .. import checks
 from ..errors import InvalidValue
 from .curves import to_position, to_value
-from .directory import as_directory
+from .directory import Directory, as_directory
 from .parameters import Parameter
 from .presets import Preset, resolved, set_values
 
@@ -30,23 +30,28 @@ class Morph:
         if len(corners) not in (2, 4):
             raise InvalidValue(f"{len(corners)} presets cannot be morphed; give 2, or 4 for an XY pad")
         self.directory = as_directory(target)
-        found = [resolved(self.directory, corner)[0] for corner in corners]
+        directory = self.directory.still()
+        found = [resolved(directory, corner)[0] for corner in corners]
         common = [address for address in found[0] if all(address in values for values in found)]
-        shared = [address for address in common if not self.directory[address].spec.setup]
-        self._values = {a: [self.directory[a].spec.check(values[a]) for values in found] for a in shared}
+        shared = [address for address in common if not directory[address].spec.setup]
+        self._values = {a: [directory[a].spec.check(values[a]) for values in found] for a in shared}
         self._n_corners = len(corners)
 
     def at(self, x: float, y: float = 0.0) -> dict[str, float]:
         """Values by address at a place from 0 to 1; of `y` too with four corners."""
+        return self._at(self.directory.still(), x, y)
+
+    def _at(self, directory: Directory, x: float, y: float) -> dict[str, float]:
         weights = _weights(_share("x", x), _share("y", y))[: self._n_corners]
         if self._n_corners == 2 and y:
             checks.fail("y", y, "must be 0 between two presets", "give four for an XY pad")
-        here = {a: values for a, values in self._values.items() if a in self.directory}
-        return {a: _mixed(self.directory[a], values, weights) for a, values in here.items()}
+        here = {a: values for a, values in self._values.items() if a in directory}
+        return {a: _mixed(directory[a], values, weights) for a, values in here.items()}
 
     def move(self, x: float, y: float = 0.0) -> None:
         """Go there."""
-        set_values(self.directory, self.at(x, y))
+        directory = self.directory.still()  # the chain may be edited meanwhile
+        set_values(directory, self._at(directory, x, y))
 
 
 def _share(name: str, value: float) -> float:

@@ -1,5 +1,6 @@
 """An XY pad: a place between two presets, or on the square between four, that controllers reach like a parameter."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,16 +48,18 @@ class Pad(ParameterTable):
     is_timed = False
 
     def __init__(self, target: Any):
-        self._target = target
+        self._target, self._turning = target, threading.RLock()
         self._morph: Morph | None = None
         self.corners: tuple[str, ...] = ()
         super().__init__(_SPECS)
 
     def set_corners(self, corners: Sequence[Preset]) -> None:
         """Play between these presets from now on, two or four; nothing moves until the pad does."""
-        self._morph, self.corners = Morph(self._target, corners), tuple(corner.name for corner in corners)
+        with self._turning:
+            self._morph, self.corners = Morph(self._target, corners), tuple(corner.name for corner in corners)
 
     def store(self, index: int, value: float) -> None:
-        super().store(index, value)
-        if self._morph is not None:
-            self._morph.move(self["x"].value, self["y"].value if len(self.corners) == 4 else 0.0)
+        with self._turning:  # or who moved x could put the chain where y was before another moved that
+            super().store(index, value)
+            if self._morph is not None:
+                self._morph.move(self["x"].value, self["y"].value if len(self.corners) == 4 else 0.0)

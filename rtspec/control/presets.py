@@ -69,7 +69,7 @@ def apply(target: Any, preset: Preset) -> list[str]:
     InvalidValue
         A value is outside its parameter's range; nothing has been changed then.
     """
-    directory = as_directory(target)
+    directory = as_directory(target).still()
     found, missing = resolved(directory, preset)
     for address, value in found.items():
         directory[address].spec.check(value)
@@ -90,7 +90,7 @@ def set_values(directory: Directory, values: dict[str, float]) -> None:
 
 def without_setup(target: Any, preset: Preset) -> Preset:
     """The preset without what is setup rather than sound: what a program change may move."""
-    directory = as_directory(target)
+    directory = as_directory(target).still()
     known = {a for a, p in directory.items() if p.spec.setup}
     listed = [
         (place, {key: v for key, v in values.items() if directory.find(f"{place}/{key}") not in known})

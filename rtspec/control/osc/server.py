@@ -240,13 +240,13 @@ class OscServer(Listener):
 
     def _parameter(self, address: str, arguments: list, sender: Address) -> None:
         found, raw = self._found(address)
-        if found is None:
+        parameter = None if found is None else self.directory.get(found)  # an edit may have come in between
+        if found is None or parameter is None:
             self._say_unknown(address, sender)
             return
-        parameter = self.directory[found]
         if arguments:
             value = _value(address, arguments, parameter, raw)
-            if self._is_echo(found, value, raw, sender):
+            if self._is_echo(found, parameter, value, raw, sender):
                 self.statistics.echoes += 1
             else:
                 _set(parameter, value, raw)
@@ -299,9 +299,9 @@ class OscServer(Listener):
                     if controller != setter or was_set != value:
                         self._tell(controller, address, value)
 
-    def _is_echo(self, found: str, value: float, raw: bool, sender: Address) -> bool:
+    def _is_echo(self, found: str, parameter: Parameter, value: float, raw: bool, sender: Address) -> bool:
         """Whether a value was told a moment ago, and comes from another than who had set it."""
-        parameter, now = self.directory[found], time.monotonic()
+        now = time.monotonic()
         for at, sent, setter in self._recent.get(found, ()):
             same = _single(_raw_of(parameter, sent)) if raw else _single(sent)
             if now - at < ECHO_S and same == _single(value) and setter != sender:

@@ -5,12 +5,16 @@ import sys
 import threading
 from pathlib import Path
 
+import mido
 import pedalboard
 import pytest
 from control_toys import MixToyProcessor, Native, TimbreToy, chain
 
 import rtspec
+from rtspec.control.assignments import Assignment
 from rtspec.control.directory import Directory, processor_name
+from rtspec.control.mapping import MidiMap
+from rtspec.control.midi.messages import Control
 from rtspec.control.parameters import ParameterSpec, ParameterTable
 from rtspec.errors import InvalidValue
 
@@ -101,3 +105,46 @@ def test_importing_control_loads_no_midi_and_no_osc_and_gives_what_it_names():
         "assert not {'rtmidi', 'mido', 'pythonosc'} & set(sys.modules), 'only when a port is opened'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(rtspec.__file__).parents[1])
+
+
+def test_a_walk_over_the_parameters_goes_on_while_the_chain_is_edited():
+    board = rtspec.Pedalboard([rtspec.Equalizer(), rtspec.Equalizer()])
+    directory = Directory(board)
+    n = len(directory)
+    for walk in (directory.items, directory.values):
+        assert sum(1 for _ in walk() if board or board.clear() is None) == n
+        board.clear()
+        board.extend([rtspec.Equalizer(), rtspec.Equalizer()])
+
+
+def test_an_edit_between_finding_a_parameter_and_moving_it_moves_nothing(monkeypatch):
+    """The processor has gone, say: no later message may be kept from its parameter by that."""
+    board = rtspec.Pedalboard([rtspec.Equalizer()])
+    directory = Directory(board)
+    midi_map = MidiMap(directory, [Assignment("mix", Control("cc", 20))])
+    monkeypatch.setattr(Directory, "find", lambda self, address: "2-equalizer/mix")
+    assert midi_map.feed(mido.Message("control_change", control=20, value=64)) == 0
+
+
+def test_directories_agree_with_the_chain_whatever_several_threads_ask():
+    plugins = [rtspec.Equalizer(), rtspec.SpectralInversion()]
+    board = rtspec.Pedalboard(plugins)
+    directory, going, wrong = Directory(board), [True], []
+
+    def ask():
+        while going[0]:
+            for address in directory:
+                parameter = directory.get(address)
+                if parameter is not None and parameter.name != address.rpartition("/")[2]:
+                    wrong.append(address)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(200):
+        board.reverse()
+    going[0] = False
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert dict(directory.items()) == dict(Directory(board).items())

@@ -1,5 +1,7 @@
 """The XY pad, by hand, by MIDI and by OSC."""
 
+import threading
+
 import mido
 import pytest
 from control_toys import chain, values
@@ -7,6 +9,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from rtspec.control.directory import Directory
 from rtspec.control.mapping import MidiMap
+from rtspec.control.morph import Morph
 from rtspec.control.osc.server import OscServer
 from rtspec.control.pad import PLACE, Pad
 from rtspec.control.presets import capture
@@ -73,3 +76,22 @@ def test_presets_leave_the_pad_out(toys, pad):
 
 def test_a_chain_without_processors_has_its_pad():
     assert list(Directory([], {PLACE: Pad([])})) == ["pad/x", "pad/y"]
+
+
+def test_the_chain_is_where_the_pad_is_whoever_moved_it_last(toys, pad, monkeypatch):
+    """One hand has looked where the pad is, and the other moves it before the chain is moved."""
+    pad["x"].value, pad["y"].value = 0.0, 0.0
+    move, others = Morph.move, []
+
+    def slow(self, x, y=0.0):
+        if not others:
+            others.append(threading.Thread(target=lambda: setattr(pad["y"], "value", 1.0)))
+            others[0].start()
+            others[0].join(0.3)
+        move(self, x, y)
+
+    monkeypatch.setattr(Morph, "move", slow)
+    pad["x"].value = 1.0
+    others[0].join(10)
+    assert (pad["x"].value, pad["y"].value) == (1.0, 1.0)
+    assert toys[0].parameters["morph"].value == 1 and toys[0].parameters["cutoff_hz"].value == 2000

@@ -15,6 +15,7 @@ from rtspec.control.documents import read_document, write_document
 from rtspec.control.factory import factory_presets
 from rtspec.control.history import History
 from rtspec.control.morph import Morph
+from rtspec.control.parameters import ParameterTable
 from rtspec.control.presets import Preset, apply, capture
 from rtspec.errors import InvalidValue
 
@@ -318,3 +319,26 @@ def test_only_so_many_steps_are_kept():
         toy.parameters["morph"].value = value
     assert [history.undo() for _ in range(3)] == [True, True, False]
     assert toy.parameters["morph"].value == 0.1
+
+
+@pytest.mark.parametrize("act", ["apply", "morph", "undo"])
+def test_a_chain_that_is_edited_while_a_preset_is_applied_raises_nothing(act, monkeypatch):
+    """The edit comes in at the first value that is set."""
+    board = rtspec.Pedalboard([rtspec.Equalizer(), rtspec.Equalizer()])
+    first, second = (parameter for parameter in (board[0].parameters["mix"], board[1].parameters["mix"]))
+    history, low = History(board), capture(board, "low")
+    history.remember()
+    for parameter in (first, second):
+        parameter.value = 0.25
+    high = capture(board, "high")
+    store, table = ParameterTable.store, board[0].parameters
+
+    def edited(self, index, value):
+        if self is table and len(board) == 2:
+            del board[1]
+        store(self, index, value)
+
+    acts = {"apply": lambda: apply(board, low), "morph": lambda: Morph(board, [high, low]).move(1.0)}
+    monkeypatch.setattr(ParameterTable, "store", edited)
+    (acts | {"undo": history.undo})[act]()
+    assert first.value == low.values["1-equalizer/mix"]
