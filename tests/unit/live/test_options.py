@@ -61,6 +61,21 @@ def test_a_looped_source_does_not_end():
             {"source": SILENCE, "devices": rtspec.Devices(input_channels=2)},
             "input_channels=2 is not heard beside source, which plays in place of the input; leave one out",
         ),
+        (
+            {"source": SILENCE, "num_input_channels": 1, "devices": rtspec.Devices()},
+            "num_input_channels=1 is not heard beside source, which plays in place of the input; leave one out",
+        ),
+        (
+            {"input_device_name": False, "devices": rtspec.Devices(input_channels=2)},
+            "input_channels=2 is not heard beside input_device_name=False, which opens no input; leave one out",
+        ),
+        (
+            {"num_output_channels": 2, "devices": rtspec.Devices(output_channels=[3, 4])},
+            "num_output_channels=2 does nothing beside output_channels, which are chosen one by one; leave one out",
+        ),
+        ({"control": rtspec.Control(midi_map="m.json")}, "midi_map='m.json' does nothing without a MIDI port or the"),
+        ({"control": rtspec.Control(osc_port=0, midi_timed=False)}, "midi_timed=False does nothing without a MIDI"),
+        ({"control": rtspec.Control(presets="mine")}, "presets='mine' does nothing without what chooses presets"),
         ({"input_device_name": 0}, "input_device_name=0 does nothing on the virtual device"),
         ({"output_device_name": "USB"}, "output_device_name='USB' does nothing on the virtual device"),
         ({"devices": rtspec.Devices(virtual=True, output_channels="3,4")}, "output_channels='3,4' does nothing on"),
