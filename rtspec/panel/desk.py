@@ -62,9 +62,10 @@ class Desk:
         """One of them, or :class:`InvalidValue`."""
         if address not in self._known:
             self.refresh()
-        if address not in self._known:
+        found = self._known.get(address)  # asked once: other threads look the chain up anew
+        if found is None:
             raise InvalidValue(f"{address!r} is no parameter of the chain any more; look at the chain as it is now")
-        return self._known[address]
+        return found
 
     def set(self, address: str, value: float) -> None:
         """Move a parameter; what was before can be undone."""
@@ -79,7 +80,7 @@ class Desk:
         for address, parameter in known.items():
             parameter.spec.check(values[address])
         self.remember(next(iter(values), ""))
-        directory = self.controllers.directory
+        directory = self.controllers.directory.still()
         inside = {id(p): address for address, p in directory.items()}
         set_values(directory, {inside[id(p)]: values[a] for a, p in known.items() if id(p) in inside})
         for address, parameter in known.items():  # those of a card that stands beside the chain

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,8 @@ class Panel:
         """End it; safe to call twice."""
         self._server.close()
         for errands in (self._errands, self._models):
-            errands.shutdown(wait=errands is self._errands, cancel_futures=True)
+            with suppress(RuntimeError):  # an errand itself ends the panel: a line that it said stops the stream
+                errands.shutdown(wait=errands is self._errands, cancel_futures=True)
         self._pictures.rest()
         self._desk.close()
 
@@ -99,6 +101,15 @@ class Panel:
 
     async def turn(self, clients: list[Client]) -> float:
         """Give all clients a picture and the news; the seconds until the next turn."""
+        try:
+            return self._turned(clients)
+        except Exception as error:  # a fault of ours must not end the panel in the middle of a concert
+            line = f"the panel failed: {type(error).__name__}: {error}; it goes on"[:400]
+            if line not in self._stream.said:
+                self._stream.say(line)
+            return IDLE_S
+
+    def _turned(self, clients: list[Client]) -> float:
         self._desk.turn()
         if not clients:
             self._pictures.rest()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -85,8 +86,10 @@ class Server:
     def close(self) -> None:
         """Say goodbye to all; safe to call twice."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(_START_S)
+            with suppress(RuntimeError):  # its loop has just been closed
+                self._loop.call_soon_threadsafe(self._end.set)
+            if self._thread is not threading.current_thread():
+                self._thread.join(_START_S)
 
     @property
     def n_clients(self) -> int:
@@ -159,9 +162,9 @@ class Server:
             return
         self._made += 1
         client = self._clients[self._made] = Client(self._made)
-        self._served.welcome(client)
         sending = asyncio.create_task(_send(socket, client))
         try:
+            self._served.welcome(client)
             async for message in socket:
                 await self._received(client, message)
         except ConnectionClosed:

@@ -59,8 +59,8 @@ class State:
         for name, (key, make) in self._makers().items():
             now = key()
             if name not in self._keys or self._keys[name] != now:
-                self._keys[name] = now
                 changed[name] = self._parts[name] = make()
+                self._keys[name] = now  # what could not be made is made at the next look
         return changed, self._moved(), self._lines()
 
     def _makers(self) -> dict[str, tuple[Callable[[], Hashable], Callable[[], Any]]]:
@@ -95,7 +95,7 @@ class State:
         return [described(card) for card in self._desk.rack.cards()]
 
     def _map(self) -> dict[str, Any]:
-        directory = self._desk.controllers.directory
+        directory = self._desk.controllers.directory.still()
         ours = {id(parameter): address for address, parameter in self._desk.parameters.items()}
         rows = []
         for assignment in self._desk.controllers.midi_map:
@@ -134,6 +134,7 @@ class State:
     def _stream(self) -> dict[str, Any]:
         stream, session = self._desk.stream, self._desk.session
         midi, recording = stream.controllers.midi, stream.takes
+        port = None if midi is None else midi.port  # asked once: it may vanish meanwhile
         reader, writer = session.devices
         source = session.settings.source
         rate = session.settings.sample_rate
@@ -148,7 +149,7 @@ class State:
             "guard": session.settings.guard,
             "output": writer.name if writer else "virtual",
             "input": reader.name if reader else None,
-            "midi": midi.port.name if midi is not None and midi.port is not None else None,
+            "midi": None if port is None else port.name,
             "recording": str(recording.recording.paths[1]) if recording.active else None,
             "recorded_s": round(recording.recording.seconds, 1) if recording.active else 0.0,
             "source": None

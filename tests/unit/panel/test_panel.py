@@ -8,6 +8,7 @@ import pedalboard
 import pytest
 import soundfile
 from panel_clients import heard, panel_client, state_of, tell
+from websockets.exceptions import ConnectionClosed
 
 import rtspec
 from rtspec.chain.board import Pedalboard
@@ -17,6 +18,7 @@ from rtspec.panel.loops import Loops
 from rtspec.panel.panel import VERBS
 from rtspec.panel.pictures import FLOOR_DB, HEAD, LOWEST_HZ, N_BANDS, Bands
 from rtspec.panel.rack import Rack
+from rtspec.panel.state import State
 
 pytestmark = pytest.mark.timeout(180)
 RATE = 48000
@@ -341,3 +343,31 @@ def test_a_struck_pad_moves_the_users_own_table_in_a_stream():
     ) as playing:
         playing.send(mido.Message("note_on", note=36, velocity=127))
         until(lambda: style.style == "bells" and style.strength == 1.0)
+
+
+def test_a_turn_that_fails_is_told_and_the_panel_goes_on(stream, client, monkeypatch):
+    look, failures = State.changes, []
+
+    def failing(state):
+        if len(failures) < 3:
+            failures.append(1)
+            raise KeyError("an edit came in between")
+        return look(state)
+
+    monkeypatch.setattr(State, "changes", failing)
+    equalizer = stream.plugins[-1]
+    equalizer.mix = 0.5
+    place = addresses(client, "mix")[-1]
+    heard(client, lambda told: told.get("values", {}).get(place) == 0.5)
+    assert sum("the panel failed: KeyError" in line for line in stream._performance.said) == 1
+
+
+def test_a_client_whose_welcome_fails_is_let_go(stream, monkeypatch):
+    def failing(state):
+        raise KeyError("an edit came in between")
+
+    before = stream._performance.panel.n_clients
+    monkeypatch.setattr(State, "whole", failing)
+    with pytest.raises(ConnectionClosed), panel_client(stream.panel_url) as opened:
+        state_of(opened)
+    until(lambda: stream._performance.panel.n_clients == before)
