@@ -89,7 +89,7 @@ class Feeder:
     def close(self) -> None:
         """End the thread and close the file; safe to call twice."""
         self._ending.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         if self._reader is not None:
             self._reader.close()

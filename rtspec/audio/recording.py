@@ -167,12 +167,17 @@ class TakeWriter:
     @property
     def active(self) -> bool:
         """Whether it still records."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and not self._ending.is_set()
+
+    def end(self) -> None:
+        """Record no more; :meth:`close` waits until the files are whole."""
+        self._ending.set()
 
     def close(self) -> None:
         """Write what is left in the rings and close the files; safe to call twice."""
-        self._ending.set()
-        self._thread.join()
+        self.end()
+        if self._thread is not threading.current_thread():  # a line that it said may have ended the take
+            self._thread.join()
 
     def _run(self) -> None:
         sync_at = time.monotonic() + SYNC_S

@@ -97,7 +97,8 @@ class Beside(Stage):
         task = (self._begin, self._done, self._order, rows)
         self._thread = threading.Thread(target=_work, args=task, name="rtspec-beside", daemon=True)
         self._thread.start()
-        weakref.finalize(self, _dismiss, self._order, self._begin)
+        # Not at the interpreter's end: whoever plays may wait for it just then.
+        weakref.finalize(self, _dismiss, self._order, self._begin).atexit = False
         _all.add(self)
 
     def hurry(self, priority: int) -> None:

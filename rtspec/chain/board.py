@@ -282,7 +282,6 @@ class Pedalboard(_List):
         """Edits no longer reach this player's engine."""
         with self._editing:
             self._players = [p for p in self._players if p is not player]
-        player.close()
 
 
 class _Native(NamedTuple):

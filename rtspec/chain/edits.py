@@ -45,14 +45,16 @@ class Edits:
             self._changed.notify_all()
 
     def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until all edits so far are heard; False at the timeout."""
+        """Wait until all edits so far are heard, or the chain plays no longer; False at the timeout."""
         with self._changed:
+            if self._thread is threading.current_thread():
+                return False  # asked in the midst of an edit, which cannot wait for itself
             asked = self._asked
             return self._changed.wait_for(lambda: self._made >= asked, timeout_s)
 
     def _work(self, make: Callable[[], object], is_playing: Callable[[], bool]) -> None:
         # The engine may wait for a lock that this thread holds, in onnxruntime say: nothing else may put it aside.
-        while is_playing():
+        while self._goes_on(is_playing):
             become_real_time_but_compile(PRIORITY)
             with self._changed:
                 self._changed.wait_for(lambda: self._made < self._asked, timeout=1.0)
@@ -62,6 +64,15 @@ class Edits:
             with self._changed:
                 self._made = asked
                 self._changed.notify_all()
+
+    def _goes_on(self, is_playing: Callable[[], bool]) -> bool:
+        """Whether it plays. At its end nobody waits for an edit any more, and whoever asks later gets a thread."""
+        with self._changed:
+            if is_playing():
+                return True
+            self._made, self._thread = self._asked, None
+            self._changed.notify_all()
+            return False
 
     def _try(self, make: Callable[[], object]) -> None:
         try:

@@ -63,7 +63,7 @@ class Moves:
         """Of one table, float64 (n_parameters,), in its order. What has its address must hold it."""
         key = id(table)
         if key not in self._of:
-            self._of[key] = aligned(len(table.targets), np.float64)
+            self._of.setdefault(key, aligned(len(table.targets), np.float64))  # two threads may ask: one array
             weakref.finalize(table, self._of.pop, key, None).atexit = False
         return self._of[key]
 

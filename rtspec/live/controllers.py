@@ -163,9 +163,9 @@ class Controllers:
         """Listen to this MIDI port in place of the present one; to none where None."""
         from ..control import MidiInput
 
-        if self.midi is not None:
-            self.midi.close()
-            self.midi = None
+        midi, self.midi = self.midi, None
+        if midi is not None:
+            midi.close()
             self.silence()
         if port is not None:
             self.midi = MidiInput(port, self.feed, self._report, self.silence)
@@ -197,13 +197,14 @@ class Controllers:
             self._in_turns = False
             _turns.slow_down()
         self._errands.put(None)
-        if self._thread is not None:
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_CLOSE_S)
 
     def device_lost(self) -> None:
         """The audio server has died: MIDI ports that it carried have gone with it."""
-        if self.midi is not None:
-            self.midi.server_lost()
+        midi = self.midi  # another thread may choose another port now
+        if midi is not None:
+            midi.server_lost()
 
     # MIDI ---------------------------------------------------------------------------------------------------------
 
@@ -225,7 +226,8 @@ class Controllers:
 
     def _early_s(self) -> float:
         """By how much an event may act sooner than a stream puts it off: where the input's thread is quick enough."""
-        return 0.0 if self.midi is None else max(0.0, EVENT_DELAY_S - self.midi.wait_s)
+        midi = self.midi
+        return 0.0 if midi is None else max(0.0, EVENT_DELAY_S - midi.wait_s)
 
     def _write(self, parameter: Parameter, value: float, time_s: float | None) -> None:
         """Move a parameter for the map; at once where it cannot be timed."""
@@ -254,9 +256,10 @@ class Controllers:
         tempo, address = self.clock.tempo_bpm, None
         if tempo is not None and self.clock.ticks % 24 == 0:
             address = self.directory.find(_TEMPO)
-        if address is not None and tempo is not None:
+        parameter = None if address is None else self.directory.get(address)  # an edit may have come in between
+        if parameter is not None and tempo is not None:
             with suppress(InvalidValue):  # a tempo outside the parameter's range
-                self.directory[address].value = tempo
+                parameter.value = tempo
 
     # Presets ------------------------------------------------------------------------------------------------------
 
@@ -287,3 +290,5 @@ class Controllers:
                 errand()
             except RtspecError as error:
                 self._report(str(error))
+            except Exception as error:  # the next program change must find somebody here
+                self._report(f"a program change failed: {type(error).__name__}: {error}")

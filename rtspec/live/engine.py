@@ -222,10 +222,11 @@ class Engine:
         self._words = self._record.view(np.int64)
         self._kept: list = []
         self._goal = 0
+        self._turning = threading.RLock()
         self.real_time = self._locked = False
+        self._thread: threading.Thread | None = None
         self.play(program)
         self._warm()
-        self._thread: threading.Thread | None = None
         self._progress, self._reported = (0, time.monotonic()), (0, False)
         self._ready = threading.Event()
 
@@ -246,11 +247,12 @@ class Engine:
         for each in [program, *([following] if following else [])]:
             for beside in threads_of(each):
                 beside.hurry(PRIORITY)
-        self._kept = [*(self._kept if self.running else ()), program, entry, following, last]
-        self._goal = address(entry if last is None else last)
-        if not self.running:
-            self._record["wanted"] = self._record["current"] = address(entry)
-        publish(self._words, _PROGRAM, address(entry))
+        with self._turning:
+            self._kept = [*(self._kept if self._lives else ()), program, entry, following, last]
+            self._goal = address(entry if last is None else last)
+            if not self._lives:
+                self._record["wanted"] = self._record["current"] = address(entry)
+            publish(self._words, _PROGRAM, address(entry))
 
     def settle(self) -> None:
         """Wait until the newest program, or the one that follows it, plays or the engine ends; let the others go."""
@@ -261,6 +263,11 @@ class Engine:
 
     def _is_settled(self) -> bool:
         return int(self._record["current"][0]) == self._goal
+
+    @property
+    def _lives(self) -> bool:
+        """Whether its thread may still play what it was given: for longer than it is :attr:`running`."""
+        return self._thread is not None and self._thread.is_alive()
 
     @property
     def running(self) -> bool:
@@ -277,9 +284,10 @@ class Engine:
 
         Returns once the memory is locked: locking takes milliseconds in which no other thread gets a new page.
         """
-        publish(self._words, _RUNNING, 1)
-        self._thread = threading.Thread(target=self._run, name="rtspec-engine", daemon=True)
-        self._thread.start()
+        with self._turning:  # a program that is released now is the first one, or is taken up
+            publish(self._words, _RUNNING, 1)
+            self._thread = threading.Thread(target=self._run, name="rtspec-engine", daemon=True)
+            self._thread.start()
         self._ready.wait()
 
     def _run(self) -> None:

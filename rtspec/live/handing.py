@@ -23,6 +23,8 @@ class Handing:
     Parameters
     ----------
     settings : Settings
+    exchange : Exchange
+        What plays now; another one from :meth:`go_on` on.
 
     Attributes
     ----------
@@ -30,8 +32,8 @@ class Handing:
         Hz, of what is handed over now.
     """
 
-    def __init__(self, settings: Settings):
-        self.sample_rate, self._channels = settings.sample_rate, settings.channels
+    def __init__(self, settings: Settings, exchange: Exchange):
+        self.sample_rate, self._channels, self._exchange = settings.sample_rate, settings.channels, exchange
         self._turning = threading.Lock()  # a device may come back, at another rate, while a program gives and takes
         self._input: Ring | None = None
         self._taken: tuple[Ring, Ring] | None = None
@@ -47,7 +49,7 @@ class Handing:
         """Whether anything was read."""
         return self._taken is not None
 
-    def give(self, frames: np.ndarray, rate: float, exchange: Exchange) -> tuple[np.ndarray, float]:
+    def give(self, frames: np.ndarray, rate: float) -> tuple[np.ndarray, float]:
         """Put interleaved frames of `rate` Hz, float32 (n, channels), where the device takes them; those that did not
         fit, and the rate that they have now."""
         with self._turning:
@@ -55,7 +57,7 @@ class Handing:
                 frames = resampled(frames, rate, self.sample_rate)
             if self._input is None:
                 self._input = self._ring(AHEAD_S)
-                exchange.play_written(self._input)
+                self._exchange.play_written(self._input)
             self._at_end = -1
             return frames[self._input.write(frames) :], self.sample_rate
 
@@ -64,21 +66,22 @@ class Handing:
         """Whether more can be written."""
         return self._input is None or len(self._input) < self._input.capacity
 
-    def is_heard(self, exchange: Exchange, latency: Latency) -> bool:
+    def is_heard(self, latency: Latency) -> bool:
         """Whether all that was written has come out of the chain: asked again and again."""
-        if self._input is None or len(self._input):
-            return False
-        now = exchange.clock()[0]
-        if self._at_end < 0:
-            self._at_end = now + exchange.period
-        return now >= self._at_end + latency.total_samples
+        with self._turning:
+            if self._input is None or len(self._input):
+                return False
+            now = self._exchange.clock()[0]
+            if self._at_end < 0:
+                self._at_end = now + self._exchange.period
+            return now >= self._at_end + latency.total_samples
 
-    def take(self, n: int, exchange: Exchange) -> np.ndarray:
+    def take(self, n: int) -> np.ndarray:
         """Up to `n` frames of input, float32 (n, channels); all that wait where 0."""
         with self._turning:
             if self._taken is None:
                 self._taken = self._ring(BEHIND_S), self._ring(BEHIND_S)
-                exchange.record_to(self._taken)
+                self._exchange.record_to(self._taken)
             heard, played = self._taken
             n = n or len(heard)
             played.read(n)
@@ -89,14 +92,16 @@ class Handing:
         """Frames of input that wait to be taken."""
         return len(self._taken[0]) if self._taken else 0
 
-    def n_dropped(self, exchange: Exchange) -> int:
+    @property
+    def n_dropped(self) -> int:
         """Frames of input that found no room since :meth:`check_dropped`."""
-        return exchange.counters()["unrecorded_frames"] - self._n_dropped if self._taken else 0
+        return self._exchange.counters()["unrecorded_frames"] - self._n_dropped if self._taken else 0
 
-    def check_dropped(self, exchange: Exchange, ignore: bool) -> None:
+    def check_dropped(self, ignore: bool) -> None:
         """Raise :class:`DroppedInput` where input was lost since this was last called."""
-        lost = self.n_dropped(exchange)
-        self._n_dropped += lost
+        with self._turning:
+            lost = self.n_dropped
+            self._n_dropped += lost
         if lost and not ignore:
             raise DroppedInput(
                 f"{lost} frames of input were lost: read comes too late; call it at least every {BEHIND_S:g} s, or set"
@@ -106,8 +111,8 @@ class Handing:
     def go_on(self, exchange: Exchange, sample_rate: float) -> None:
         """The device has come back with an exchange of its own, at this rate, Hz: what waits goes with it."""
         with self._turning:
-            before, self.sample_rate = self.sample_rate, sample_rate
-            self._n_dropped = 0
+            before, self.sample_rate, self._exchange = self.sample_rate, sample_rate, exchange
+            self._n_dropped, self._at_end = 0, -1  # another exchange counts from its own start
             if self._input is not None:
                 self._input = self._moved(self._input, AHEAD_S, before)
                 exchange.play_written(self._input)

@@ -13,7 +13,7 @@ SHARE = 0.5
 """Of the machine's memory that is locked at most; a process that holds more (a data set) is left as it is."""
 
 _CURRENT, _ON_FAULT = 1, 4
-_lock, _users = threading.Lock(), [0]
+_lock, _users = threading.RLock(), [0]  # a stream may be collected, and so end, inside
 
 
 def lock_memory() -> bool:

@@ -28,13 +28,14 @@ from .options import Control, Recording
 from .session import LiveSession, Settings
 from .statistics import Statistics
 from .takes import Takes
-from .watch import Pulse, Watch
+from .watch import Pulse, Watch, turn_before_the_end
 
 POLL_S = 0.02
 RETRY_S = (0.25, 5.0)
 """Pauses between attempts to reopen a lost device: the first one, each the double of the one before, the longest."""
 
 VANISHED = "the audio device vanished while playing"
+UNMOVED = "only a stream that plays can move to another device; start it first"
 
 
 class Performance:
@@ -85,11 +86,11 @@ class Performance:
         self.lost, self._pulse, self._watch = False, Pulse(), Watch()
         self._reopened, self._past = 0, Counter[str]()
         self.running = self._stopped = self._moving = False
-        self._turning = threading.RLock()
+        self._turning, self._judging = threading.RLock(), threading.Lock()
         self._shown, self.panel = panel_settings(control.panel), None
         self.controllers = Controllers(board, self, control, self.say)
         self.session = opened(settings, devices, board, self.say)
-        self.handing = Handing(self.session.settings)
+        self.handing = Handing(self.session.settings, self.session.exchange)
 
     # Start and stop -----------------------------------------------------------------------------------------------
 
@@ -110,7 +111,7 @@ class Performance:
     def _renew(self) -> None:
         """After a stop: everything anew, on the same devices."""
         self.session = opened(self.session.settings, self.session.devices, self.board, self.say)
-        self.handing = Handing(self.session.settings)
+        self.handing = Handing(self.session.settings, self.session.exchange)
         self.lost = self._stopped = False
         self._watch, self._past = Watch(), Counter()
 
@@ -169,17 +170,17 @@ class Performance:
         rate = self.handing.sample_rate
         while len(frames):
             self.pause(lambda: self.handing.has_room)
-            frames, rate = self.handing.give(frames, rate, self.session.exchange)
+            frames, rate = self.handing.give(frames, rate)
 
     def read(self, n: int, ignore_dropped: bool) -> np.ndarray:
         """`n` frames of input, float32 (channels, n); what has come in where 0."""
         if self.takes.wanted is not None or self.takes.active:
             raise InvalidValue("a stream that records cannot be read; read the file of its input, take-input.wav say")
-        self.handing.check_dropped(self.session.exchange, ignore_dropped)
-        parts = [self.handing.take(n, self.session.exchange)]
+        self.handing.check_dropped(ignore_dropped)
+        parts = [self.handing.take(n)]
         while (missing := n - sum(map(len, parts))) > 0:
             self.pause(lambda: self.handing.n_waiting > 0)
-            parts.append(self.handing.take(missing, self.session.exchange))
+            parts.append(self.handing.take(missing))
         return np.ascontiguousarray(np.concatenate(parts).T)
 
     # A device that vanishes -----------------------------------------------------------------------------------------
@@ -188,10 +189,10 @@ class Performance:
         """Tell what the engine has to tell; notice that the device has vanished, and look for it until it is back."""
         for line in self.session.news():
             self.say(line)
-        is_virtual = self.session.devices[1] is None  # which cannot vanish
-        if self._moving or is_virtual or self._pulse.is_felt(self.session):
-            return True
-        self.lost = True
+        with self._judging:  # a session that a move has just stopped is not lost, and the virtual device cannot be
+            if self._moving or self.session.devices[1] is None or self._pulse.is_felt(self.session):
+                return True
+            self.lost = True
         if self.session.device_stream.on_jack:
             self.controllers.device_lost()
         if self.reopen:
@@ -208,17 +209,19 @@ class Performance:
                 look_again(died)
                 died = False
                 self.session = reopened(before, self.board, self.say)
-                self._go_on_from(before)
-                return
+                if self._watch.goes_on(0.0):  # else it was stopped meanwhile, and nobody waits any more
+                    self._go_on_from(before)
+                    return
             if self.session is not before:
                 self.session.stop()  # it could be built, but not be started
 
     def move_to(self, devices: DevicePair, buffer_size: int | None) -> None:
         """Play on other devices, or in other blocks; where they refuse, on the present ones, and the error says why."""
-        with self._turning:
-            if not self.running or self.lost:
-                raise InvalidValue("only a stream that plays can move to another device; start it first")
-            before, self._moving = self.session, True
+        with turn_before_the_end(self._turning, self._watch, UNMOVED):
+            with self._judging:
+                if not self.running or self.lost:
+                    raise InvalidValue(UNMOVED)
+                before, self._moving = self.session, True
             try:
                 before.stop()
                 settings = replace(before.settings, buffer_size=buffer_size)

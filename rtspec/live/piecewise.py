@@ -60,4 +60,4 @@ class Piecewise(Looking):
     @property
     def dropped_input_frame_count(self) -> int:
         """Frames that were lost since the last :meth:`read`."""
-        return self._performance.handing.n_dropped(self._session.exchange)
+        return self._performance.handing.n_dropped

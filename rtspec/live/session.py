@@ -35,6 +35,9 @@ USUAL_BLOCK = 128
 
 
 LOOK_S = 1.0
+EDIT_S = 2.0
+"""How long a session that stops waits for an edit that is under way."""
+
 LARGEST_OWN = 256
 """Most frames that the engine takes at a time where the device's own period decides."""
 
@@ -268,13 +271,15 @@ class LiveSession:
 
     def stop(self) -> None:
         """Leave the chain, stop device and engine; safe to call twice, and after the device has vanished."""
-        self._plugins.leave(self.player)
+        self._plugins.leave(self.player)  # first: no further edit is begun
         self.device_stream.stop()
         if self._feeder is not None:
             self._feeder.close()
         if self._sensor is not None:
             self._sensor.close()
         self.engine.stop()
+        self.player.settle(EDIT_S)
+        self.player.close()  # last: the engine, and an edit that was under way, play what is given back here
 
     def send(self, message: Any, time_s: float | None, processor: Any) -> bool:
         """Play a MIDI channel message; whether anyone gets it."""

@@ -159,7 +159,7 @@ class AudioStream(Piecewise):
         """
         handing = self._performance.handing
         if handing.has_written:
-            return self._performance.pause(lambda: handing.is_heard(self._session.exchange, self.latency), timeout)
+            return self._performance.pause(lambda: handing.is_heard(self.latency), timeout)
         return self._performance.pause(lambda: self._session.exchange.finished, timeout)
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:

@@ -1,5 +1,6 @@
 """Takes of a stream while it plays: recordings that begin and end, and go on where the device came back."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Takes:
         self.wanted = None if first.path is None else checked_path(first.path)
         self._overwrite, self._say = first.overwrite, say
         self.recording: TakeWriter | None = None
-        self._n_rates = 1
+        self._n_rates, self._turning = 1, threading.Lock()
 
     def begin(self, session: LiveSession) -> None:
         """The take that begins with the stream, where one does."""
@@ -40,31 +41,38 @@ class Takes:
 
     def record(self, path: str | Path, session: LiveSession) -> tuple[Path, Path]:
         """Begin a take while playing; the files of input and output, numbered where the name is taken."""
-        if self.active:
-            raise InvalidValue(f"{self.recording.paths[1]} is being recorded; stop_recording() first")  # type: ignore
-        self._start(checked_path(path), session, overwrite=False)
-        return self.recording.paths  # type: ignore[union-attr]
+        with self._turning:  # panel, OSC and program may all ask, and the device may come back meanwhile
+            if self.active:
+                raise InvalidValue(f"{self.recording.paths[1]} is being recorded; stop_recording() first")  # type: ignore
+            self._start(checked_path(path), session, overwrite=False)
+            return self.recording.paths  # type: ignore[union-attr]
 
     def stop(self, exchange: Exchange) -> tuple[Path, Path] | None:
         """End the take; its files, or None where there is none."""
-        if self.recording is None or not self.active:
-            return None
-        exchange.record_to(None)
-        self.recording.close()
-        return self.recording.paths
+        with self._turning:
+            take = self.recording
+            if take is None or not self.active:
+                return None
+            exchange.record_to(None)
+            take.end()
+        take.close()  # with the turn given on: a take that is closed may report, and whoever hears that may record
+        return take.paths
 
     def go_on(self, session: LiveSession, rate: float) -> None:
         """Record on with another session, after one of `rate` Hz; at another rate into files of their own."""
-        if self.recording is None or not self.active:
-            return
-        if rate == session.settings.sample_rate:
-            session.exchange.record_to(self.recording.rings)
-            return
-        path = self.recording.paths[1]
-        self.recording.close()
-        self._n_rates += 1
-        path = path.with_name(f"{path.stem}-{self._n_rates}{path.suffix}")
-        self._start(path, session, overwrite=False)
+        with self._turning:
+            take = self.recording
+            if take is None or not self.active:
+                return
+            if rate == session.settings.sample_rate:
+                session.exchange.record_to(take.rings)
+                return
+            take.end()
+            self._n_rates += 1
+            path = take.paths[1]
+            path = path.with_name(f"{path.stem}-{self._n_rates}{path.suffix}")
+            self._start(path, session, overwrite=False)
+        take.close()
         self._say(f"recording to {path}, since the sample rate is another")
 
     @property

@@ -2,12 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from ..errors import InvalidValue
 from .session import LiveSession
 
 WATCH_S = 0.1
 """How often a stream looks whether its device is still there."""
+
+TURN_S = 0.02
+"""How often who waits for a turn looks whether the stream ends."""
 
 STALL_S, BUFFERED_STALL_S, STALL_PERIODS = 2.0, 5.0, 2
 """A device that has not called for so long, and so many of its periods more, is gone, whatever its driver says; one
@@ -62,3 +67,16 @@ class Watch:
     def _work(self, look: Callable[[], bool]) -> None:
         while self.goes_on(WATCH_S) and look():
             pass
+
+
+@contextmanager
+def turn_before_the_end(turn: "threading.RLock", watch: Watch, refusal: str) -> Iterator[None]:
+    """While it is this thread's turn; :class:`InvalidValue` with this text where the stream ends before, since who ends
+    it may have the turn and wait for this very thread."""
+    while not turn.acquire(timeout=TURN_S):
+        if not watch.goes_on(0.0):
+            raise InvalidValue(refusal)
+    try:
+        yield
+    finally:
+        turn.release()

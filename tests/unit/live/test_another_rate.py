@@ -69,20 +69,20 @@ def test_the_delay_of_the_chain_is_that_of_the_new_rate(plugin):
 
 def test_what_was_written_and_what_waits_to_be_read_keep_their_pitch():
     before, after = session(settings()), session(settings(sample_rate=NEW))
-    handing, sound = Handing(before.settings), tone(OLD, 0.75)
-    rest, rate = handing.give(sound, OLD, before.exchange)
+    handing, sound = Handing(before.settings, before.exchange), tone(OLD, 0.75)
+    rest, rate = handing.give(sound, OLD)
     ready = len(sound) - len(rest)
     assert (24000 <= ready < len(sound), rate) == (True, OLD)
-    handing.take(1, before.exchange)
-    for ring in before.exchange._recording or ():
+    handing.take(1)
+    for ring in handing._taken or ():
         ring.write(tone(OLD))
     handing.go_on(after.exchange, NEW)
     given = existing(handing._input)
     written = given.read(len(given))[:, 0]
     assert abs(len(written) - ready * NEW / OLD) < 1 and pitch_hz(written, NEW) == pytest.approx(1000, abs=3)
-    heard = handing.take(0, after.exchange)[:, 0]
+    heard = handing.take(0)[:, 0]
     assert len(heard) == 44100 and pitch_hz(heard, NEW) == pytest.approx(1000, abs=1)
-    rest, rate = handing.give(rest, OLD, after.exchange)
+    rest, rate = handing.give(rest, OLD)
     last = given.read(len(given))[:, 0]
     assert (len(rest), rate) == (0, NEW)
     assert abs(len(last) + len(written) - len(sound) * NEW / OLD) < 2
