@@ -14,6 +14,8 @@ from rtspec.errors import InvalidValue
 from rtspec.processors.catalogue import catalogue
 
 RATE, N = 48000, 9000
+RISE, STEP, NEAR = 9600, 32, 480
+"""Where a burst begins, the steps in which its power is looked at, and how near its beginning must come: samples."""
 NOTES = [((0x90, 60, 100), 0.0), ((0x90, 67, 60), 0.0213), ((0xE0, 0, 96), 0.03), ((0x80, 60, 0), 0.06)]
 SETTINGS = {
     "onnx:identity": {"n_fft": 512, "hop": 128},
@@ -43,6 +45,11 @@ def made(request):
 
 @pytest.fixture(scope="module")
 def sound():
+    return a_sound()
+
+
+def a_sound() -> np.ndarray:
+    """Noise beside a tone, and noise alone."""
     rng, t = np.random.default_rng(3), np.arange(N) / RATE
     tone = 0.3 * np.sin(2 * np.pi * 440 * t)
     return np.stack([tone + 0.05 * rng.standard_normal(N), 0.2 * rng.standard_normal(N)]).astype(np.float32)
@@ -155,6 +162,15 @@ def test_level_is_in_decibels(made, sound):
     np.testing.assert_allclose(louder, plain * np.float32(10 ** (6 / 20)), rtol=1e-5, atol=1e-6)
 
 
+def test_the_wet_sound_begins_where_the_input_begins(made):
+    """What the declared latency takes away is what the processed sound has, not only the dry one."""
+    burst = np.zeros((2, 4 * RISE), np.float32)
+    burst[:, RISE:] = 0.2 * np.random.default_rng(9).standard_normal((2, 3 * RISE))
+    powers = np.mean(made(mix=1.0)(burst, RATE) ** 2, axis=0).reshape(-1, STEP).mean(axis=1)
+    begins = STEP * int(np.argmax(powers > 0.25 * np.median(powers[2 * RISE // STEP :])))
+    assert abs(begins - RISE) <= NEAR
+
+
 def test_silence_stays_silent(made):
     assert not made()(np.zeros((2, N), np.float32), RATE).any()
 
@@ -229,20 +245,11 @@ def test_an_instrument_declares_the_latency_of_its_program(instrument, sound):
 
 PROBE = """
 import json, sys
-import numpy as np
-from allocating import allocate, allocations
-from rtspec.buffers.events import send_event
-from rtspec.processors import create
+from allocating import allocate, allocations, allocations_of_playing
+from contracted import make
 
-rng, counts = np.random.default_rng(0), {}
-sound = rng.standard_normal((2, 128 * 150)).astype(np.float32)
 allocate(3)
-for spec in sys.argv[1:]:
-    name, _, setting = spec.partition(" --set ")
-    program = create(name, **dict([setting.split("=")] if setting else [])).prepare(48000, 2)
-    notes = [send_event(1000, inbox, (0x90, 60, 100)) for inbox in program.inboxes]
-    program.run(sound[:, :9600], 128, notes)
-    counts[spec] = allocations(program.run, sound, 128)
+counts = {spec: allocations_of_playing(make(spec).prepare(48000, 2)) for spec in sys.argv[1:]}
 print(json.dumps({"control": allocations(allocate, 1000), **counts}))
 """
 
