@@ -5,12 +5,13 @@ own kind says so at its edge: a manifest's errors become :class:`~rtspec.errors.
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeGuard, TypeVar
 
-from .errors import BrokenRule
+from .errors import BrokenRule, InvalidType
 
 T = TypeVar("T")
 CORRECT = "correct it"
@@ -22,6 +23,17 @@ def fail(where: str, value: Any, rule: str, remedy: str) -> NoReturn:
     error = BrokenRule(f"{where}={shown(value)} {rule}; {remedy}")
     error.where, error.value, error.rule, error.remedy = where, value, rule, remedy
     raise error
+
+
+@contextmanager
+def type_errors(is_of_type: bool) -> Iterator[None]:
+    """What breaks a rule within is a TypeError too, as pedalboard's is, where the value is of another type."""
+    try:
+        yield
+    except BrokenRule as error:
+        if is_of_type:
+            raise
+        raise InvalidType(str(error)) from None
 
 
 def shown(value: Any) -> str:
@@ -55,10 +67,12 @@ def is_real(value: Any) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def integer(where: str, value: Any, low: int | None = None, high: int | None = None, remedy: str = CORRECT) -> int:
-    """An integer; at least `low` and at most `high`, where they are given, which the same rule names."""
+def integer(
+    where: str, value: Any, low: int | None = None, high: int | None = None, remedy: str = CORRECT, unit: str = ""
+) -> int:
+    """An integer; at least `low` and at most `high` of the unit, where they are given, which the same rule names."""
     if not is_integer(value) or not (low is None or value >= low) or not (high is None or value <= high):
-        fail(where, value, f"must be a whole number{_bounds(low, high)}", remedy)
+        fail(where, value, f"must be a whole number{_bounds(low, high)}{f' {unit}' if unit else ''}", remedy)
     return int(value)
 
 
@@ -66,6 +80,12 @@ def _bounds(low: int | None, high: int | None) -> str:
     if high is None:
         return "" if low is None else f" of at least {low}"
     return f" from {low} to {high}"
+
+
+def whole(where: str, value: Any, low: int | None = None, high: int | None = None, remedy: str = CORRECT) -> int:
+    """An integer as :func:`integer` has it, or a float that is one: what numpy's arithmetic gives for sizes."""
+    is_one = isinstance(value, float) and value.is_integer()
+    return integer(where, int(value) if is_one else value, low, high, remedy)
 
 
 def number(

@@ -1,6 +1,8 @@
 """Pedalboard's rule for the shape of audio: the smaller dimension is the channels, mono may be flat, and what comes out
 has the form of what came in."""
 
+from typing import SupportsFloat
+
 import numpy as np
 
 from .. import checks
@@ -92,25 +94,25 @@ def _checked(audio) -> np.ndarray:
 
 def check_sample_rate(sample_rate) -> float:
     """A usable sample rate in Hz, or :class:`InvalidValue`; where it is no number, :class:`InvalidType`."""
-    if isinstance(sample_rate, str | bytes) or not hasattr(sample_rate, "__float__"):
-        raise InvalidType(f"sample_rate={sample_rate!r} must be a number from 1000 to 768000 Hz; try 44100")
+    is_one = hasattr(sample_rate, "__float__") and not isinstance(sample_rate, str | bytes)
+    if is_one and not checks.is_real(sample_rate):
+        sample_rate = _as_float(sample_rate)
+    with checks.type_errors(is_one):
+        return checks.number("sample_rate", sample_rate, 1000, 768000, "try 44100", "Hz")
+
+
+def _as_float(number: SupportsFloat) -> float:
+    """Of a decimal, or of an array of one number; NaN where it has several."""
     try:
-        rate = float(sample_rate)
+        return float(number)
     except (TypeError, ValueError):
-        rate = float("nan")
-    if not 1000 <= rate <= 768000:
-        raise InvalidValue(f"sample_rate={sample_rate!r} must be a number from 1000 to 768000 Hz; try 44100")
-    return rate
+        return float("nan")
 
 
 def check_block(buffer_size) -> int:
     """A usable block size in samples, or :class:`InvalidValue`; where it is no integer, :class:`InvalidType`."""
-    rule = f"buffer_size={buffer_size!r} must be a whole number of at least 1 sample; try 8192"
-    if not checks.is_integer(buffer_size):
-        raise InvalidType(rule)
-    if buffer_size < 1:
-        raise InvalidValue(rule)
-    return int(buffer_size)
+    with checks.type_errors(checks.is_integer(buffer_size)):
+        return checks.integer("buffer_size", buffer_size, 1, remedy="try 8192", unit="sample")
 
 
 def check_reset(reset) -> bool:

@@ -14,8 +14,8 @@ from itertools import product
 
 import numpy as np
 
+from .. import checks
 from ..audio.jack import JackGraph, JackServer
-from ..errors import InvalidValue
 from .engine import test_sound
 from .harness import Child, Job
 from .latency import measure as measure_loop
@@ -99,9 +99,10 @@ def _board(chain: Sequence[str]):
     made = []
     for name in chain:
         ours, native, theirs = name.partition(NATIVE)
-        if native and theirs not in natives:
-            raise InvalidValue(f"{name!r} is no plugin of pedalboard; choose one of {', '.join(sorted(natives))}")
-        made.append(natives[theirs]() if native else rtspec.processors.create(ours))
+        if native:
+            made.append(natives[checks.choice("plugin of pedalboard", theirs, natives)]())
+        else:
+            made.append(rtspec.processors.create(ours))
     return rtspec.Pedalboard(made)
 
 

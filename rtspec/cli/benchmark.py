@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Callable
-from functools import partial
 
 from ..console import emit, progress, table
 from ..errors import InvalidValue
+from ..options import whole_numbers
 
 EXAMPLE = "rtspec benchmark engine --seconds 60 --json"
 _FIGURES = {
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
     for name in ("engine", "latency"):
         made[name].add_argument(
-            "--blocks", type=_whole_numbers, default=(64, 128, 256), help="e.g. 64,128,256 (default)"
+            "--blocks", type=whole_numbers(1), default=(64, 128, 256), help="e.g. 64,128,256 (default)"
         )
         made[name].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["latency"].add_argument(
@@ -48,12 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["periods"].add_argument(
-        "--periods", type=_whole_numbers, metavar="N,N", help="of the server (default: ten from 32 to 2048)"
+        "--periods", type=whole_numbers(1), metavar="N,N", help="of the server (default: ten from 32 to 2048)"
     )
-    made["periods"].add_argument(
-        "--blocks", type=partial(_whole_numbers, least=0), metavar="N,N", help="0 is its own (default: six)"
-    )
-    made["periods"].add_argument("--channels", type=_whole_numbers, metavar="N,N", help="of a chain (default 1,2,4)")
+    made["periods"].add_argument("--blocks", type=whole_numbers(0), metavar="N,N", help="0 is its own (default: six)")
+    made["periods"].add_argument("--channels", type=whole_numbers(1), metavar="N,N", help="of a chain (default 1,2,4)")
     made["periods"].add_argument(
         "--chain", action="append", metavar="NAME,NAME", help="e.g. native:Delay,onnx:tilt-gate; may be repeated"
     )
@@ -273,9 +271,3 @@ def _scene(args: argparse.Namespace) -> int:
     rows = scene_benchmark.run(max(5.0, args.seconds), args.rate)
     emit(args, {"rows": rows}, table(rows))
     return 0
-
-
-def _whole_numbers(text: str, least: int = 1) -> tuple[int, ...]:
-    if not all(word.isdecimal() and int(word) >= least for word in text.split(",")):
-        raise argparse.ArgumentTypeError(f"{text!r}: write whole numbers from {least} with commas, e.g. 64,128,256")
-    return tuple(map(int, text.split(",")))

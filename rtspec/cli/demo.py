@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from .. import checks
 from ..console import emit
 from ..errors import AudioFileError, DeviceError
 from .live import play, statistics_text
@@ -51,10 +52,7 @@ def demo_sound(seconds: float):
     """Half music, half speech: float32 of shape (2, samples) at 48 kHz."""
     import numpy as np
 
-    if not 1 <= seconds <= 14:
-        from ..errors import InvalidValue
-
-        raise InvalidValue(f"--seconds {seconds:g} must be 1 to 14; the default is 12")
+    checks.within("--seconds", seconds, 1, 14, "the default is 12")
     total = round(seconds * SAMPLE_RATE)
     first = total - total // 2
     music, speech = (_stereo(name)[:, :n] for name, n in zip(SOUNDS, (first, total // 2), strict=True))

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .. import options
 from ..console import emit
 from .chain import add_chain_arguments, describe, make_chain
 from .live_view import TURN_S, View, make_view
@@ -116,7 +117,7 @@ def _add_recording(group: argparse._ArgumentGroup) -> None:
 def _add_end(group: argparse._ArgumentGroup) -> None:
     """For how long, and what is shown meanwhile."""
     group.add_argument(
-        "--seconds", type=_positive, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
+        "--seconds", type=options.seconds, metavar="N", help="end after N seconds (default: with the source, or Ctrl-C)"
     )
     group.add_argument("--quiet", action="store_true", help="show no levels while it plays, only what happens")
 
@@ -258,16 +259,4 @@ def _record(args: argparse.Namespace) -> str | None:
 
 def _block(text: str) -> int | None:
     """A number, or the device's own."""
-    if text == "auto":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: write a whole number of samples, or auto") from None
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e7:
-        raise argparse.ArgumentTypeError(f"{text}: give a number of seconds above 0")
-    return value
+    return None if text == "auto" else options.whole(remedy="try 128, or auto")(text)

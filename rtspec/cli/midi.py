@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
+from .. import options
 from ..console import emit
 from .chain import add_chain_arguments, make_chain
 from .midi_map import edit_map
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", default="auto", metavar="NAME", help="port: name, part of it, or index (default auto)"
     )
-    parser.add_argument("--seconds", type=_positive, metavar="N", help="monitor: end after N seconds (default: Ctrl-C)")
+    parser.add_argument(
+        "--seconds", type=options.seconds, metavar="N", help="monitor: end after N seconds (default: Ctrl-C)"
+    )
     parser.add_argument("--count", type=int, metavar="N", help="monitor: end after N messages")
     parser.add_argument("--timing", action="store_true", help="monitor: clock ticks and active sensing too")
     parser.add_argument(
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--map", metavar="FILE", help="learn, map: the map to write; one that exists is kept and added to"
     )
     parser.add_argument(
-        "--timeout", type=_positive, default=30.0, metavar="N", help="learn: wait N seconds (30) for each"
+        "--timeout", type=options.seconds, default=30.0, metavar="N", help="learn: wait N seconds (30) for each"
     )
     parser.add_argument("--take-over", action="store_true", help="learn, map set: it acts once it has met the value")
     parser.add_argument(
@@ -149,13 +152,6 @@ def _text(message) -> str:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e7:
-        raise argparse.ArgumentTypeError(f"{text}: give a number of seconds above 0")
-    return value
 
 
 ACTIONS = {"list": _list, "monitor": _monitor, "learn": _learn, "map": edit_map}

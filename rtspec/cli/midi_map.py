@@ -32,8 +32,8 @@ def _set(args: argparse.Namespace, midi_map) -> None:
     if not args.control or len(args.parameter or ()) != 1:
         raise InvalidValue("midi map set needs one control and one parameter; add --control 'cc 21' --parameter mix")
     address = midi_map.directory.address_of(args.parameter[0])
-    if args.channel is not None and not 1 <= args.channel <= 16:
-        checks.fail("channel", args.channel, "must be 1 to 16", "leave it out for any")
+    if args.channel is not None:
+        checks.within("channel", args.channel, 1, 16, "leave it out for any")
     ends = args.channel, args.minimum, args.maximum
     wanted = Assignment(address, Control.parse(args.control), *ends, args.curve, args.take_over, args.toggle)
     wanted.ends(midi_map.directory[address])

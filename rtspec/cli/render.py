@@ -11,6 +11,7 @@ from ..batch.records import Record, Report
 from ..console import emit, is_watched, progress
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
+from ..options import whole
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .pipes import PIPE, piped
 from .render_words import BIT_DEPTH, check_words
@@ -42,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
-    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="files at a time, each in its own process")
+    parser.add_argument(
+        "--jobs", type=whole(1, 256), default=1, metavar="N", help="files at a time, each in its own process"
+    )
     parser.add_argument(
         "--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers render: tcp://HOST:PORT"
     )
@@ -222,12 +225,6 @@ def _tell(args: argparse.Namespace, report: Report, n_files: int, interrupted: i
 def _doubt(report: Report) -> str:
     unnoted = f"; of {report.unnoted} nobody noted by which chain: they are newer than their sources"
     return unnoted if report.unnoted else ""
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of processes from 1 to 256")
-    return int(text)
 
 
 def _share(text: str) -> tuple[int, int]:

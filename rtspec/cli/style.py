@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import options
 from ..console import emit, progress
 from ..errors import InvalidValue
 
@@ -27,14 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--content-weight",
-        type=_weight,
+        type=options.word_or(("half",), options.number(0, 1e6, "or write half")),
         default="half",
         metavar="W",
         help="more keeps more of the content; half (default) finds the one that leaves about half of it",
     )
     parser.add_argument("--iterations", type=int, default=300, metavar="N", help="of L-BFGS (default 300)")
     parser.add_argument(
-        "--start", type=_start, default="noise", metavar="noise|content|SHARE", help="what is moved (default noise)"
+        "--start",
+        type=options.word_or(("noise", "content"), options.number(0, 1, "or write noise or content")),
+        default="noise",
+        metavar="noise|content|SHARE",
+        help="what is moved (default noise)",
     )
     parser.add_argument(
         "--domain", choices=("spectrogram", "sound"), default="spectrogram", help="sound: go on with the samples"
@@ -42,14 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", default="best", metavar="METHOD", help="best (default), rtpghi, griffin-lim:500, …")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default 0)")
     parser.add_argument("--picture", action="store_true", help="draw content, style and result beside OUT, as PNG")
-
-
-def _weight(text: str) -> Any:
-    return text if text == "half" else float(text)
-
-
-def _start(text: str) -> str | float:
-    return text if text in ("noise", "content") else float(text)
 
 
 def run(args: argparse.Namespace) -> None:

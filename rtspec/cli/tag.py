@@ -36,8 +36,7 @@ def run(args: argparse.Namespace) -> None:
     """Tag files, or the input."""
     if bool(args.files) == args.live:
         raise InvalidValue("give sound files, or --live, not both")
-    if not 0 <= args.confidence <= 1:
-        checks.fail("confidence", args.confidence, "must be 0 to 1", "try .6")
+    checks.within("confidence", args.confidence, 0, 1, "try .6")
     if args.live:
         return _live(args)
     found = [_tagged(file, args) for file in args.files]

@@ -4,13 +4,13 @@ Python release-stores a target; the engine acquires it and moves there smoothly.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 
+from .. import checks
 from ..buffers.atomics import publish_double
 from ..buffers.events import Event, store_event
 from ..buffers.memory import address, aligned
@@ -59,17 +59,12 @@ class ParameterSpec:
 
     def check(self, value: float) -> float:
         """`value` as a float, or :class:`InvalidValue` naming value, parameter and range."""
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not (isfinite(number) and self.minimum <= number <= self.maximum):
-            unit = f" {self.unit}" if self.unit else ""
-            raise InvalidValue(
-                f"{self.name}={value!r} must be a number from {self.minimum:g} to {self.maximum:g}{unit};"
-                f" the default is {self.default:g}"
-            )
-        return number
+        if not checks.is_real(value):
+            with suppress(TypeError, ValueError):  # what is no number is said to be none
+                value = float(value)
+        return checks.number(
+            self.name, value, self.minimum, self.maximum, f"the default is {self.default:g}", self.unit
+        )
 
 
 class Parameter:
@@ -132,9 +127,7 @@ class Parameter:
     @raw_value.setter
     def raw_value(self, value: float) -> None:
         low, high = self.spec.minimum, self.spec.maximum
-        if not 0.0 <= value <= 1.0:
-            raise InvalidValue(f"raw_value={value!r} of {self.name} must be a number from 0 to 1")
-        self.value = low + value * (high - low)
+        self.value = low + checks.number(f"{self.name}: raw_value", value, 0.0, 1.0) * (high - low)
 
     @property
     def string_value(self) -> str:

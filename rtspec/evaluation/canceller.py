@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
+from .. import checks
 from ..chain.program import STRIDE
 from ..console import emit, table
 from ..processors.equalizer.canceller import (
@@ -178,11 +179,7 @@ def _rows(args: argparse.Namespace) -> Iterator[dict]:
 
 
 def _room(name: str) -> Room:
-    from ..errors import InvalidValue
-
-    if name not in ROOMS:
-        raise InvalidValue(f'unknown room "{name}"; there are {", ".join(ROOMS)}')
-    return ROOMS[name]
+    return ROOMS[checks.choice("room", name, ROOMS)]
 
 
 def _piece(folder: Path, k: int, channels: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..audio import files
 from ..errors import InvalidValue
+from ..options import number, word_or
 from ..style.spectra import RATE
 from ..style.transfer import MOST_STYLE_S, Wishes, as_heard
 from .style_live import SOUND_RATE, contents
@@ -35,11 +36,13 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, default=5, metavar="N", help="of a content and a style (default 5)")
     parser.add_argument("--seconds", type=float, default=8.0, metavar="S", help="of each content (default 8)")
     parser.add_argument("--iterations", type=int, default=300, metavar="N", help="default 300")
-    parser.add_argument("--content-weight", type=_weight, default="half", metavar="W", help="default: half is kept")
-
-
-def _weight(text: str) -> Any:
-    return text if text == "half" else float(text)
+    parser.add_argument(
+        "--content-weight",
+        type=word_or(("half",), number(0, 1e6, "or write half")),
+        default="half",
+        metavar="W",
+        help="default: half is kept",
+    )
 
 
 def wishes_of(args: argparse.Namespace, **more: Any) -> Wishes:

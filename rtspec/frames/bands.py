@@ -186,13 +186,11 @@ def mel_bands(
         If scale or norm are not known, or a number is out of bounds.
     """
     checks.choice("scale", scale, _MEL)
-    if norm not in ("slaney", None):
-        raise InvalidValue(f"norm={norm!r} is not known; choose 'slaney' or None")
-    if n_bands != int(n_bands) or n_bands < 1:
-        raise InvalidValue(f"n_bands={n_bands} must be a whole number of at least 1; try 128")
+    checks.choice("norm", norm, ("slaney", None))
+    n_bands = checks.whole("n_bands", n_bands, 1, remedy="try 128")
     name, to_mel, to_hz = _MEL[scale]
     low_mel, high_mel = to_mel(np.array(_limits(plan, low_hz, high_hz)))
-    corners = to_hz(np.linspace(low_mel, high_mel, int(n_bands) + 2))
+    corners = to_hz(np.linspace(low_mel, high_mel, n_bands + 2))
     weights = _triangles(corners, plan)
     if norm == "slaney":
         weights *= 2 / (corners[2:] - corners[:-2])[:, None]

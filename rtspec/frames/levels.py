@@ -6,7 +6,7 @@ scale is the sound pressure level at which the sample values' root mean square i
 
 import numpy as np
 
-from ..errors import InvalidValue
+from .. import checks
 from .bands import BandFilters
 from .plan import FramePlan
 from .stft import stft
@@ -90,8 +90,7 @@ def band_levels(
     >>> band_levels(np.zeros(16000), filters).shape
     (27, 9)
     """
-    if weighting not in (None, "A"):
-        raise InvalidValue(f"weighting={weighting!r} is not known; choose 'A' or None")
+    checks.choice("weighting", weighting, ("A", None))
     plan = filters.plan
     powers = filters.apply(np.abs(stft(sound, plan))).astype(np.float64)
     if interval_s is not None:
@@ -142,8 +141,7 @@ def log_bands_of_mfcc(coefficients: np.ndarray, n_bands: int) -> np.ndarray:
 
 def cosines(n_bands: int, n_coefficients: int) -> np.ndarray:
     """The first rows of the orthonormal DCT-II, float64 of shape (n_coefficients, n_bands)."""
-    if not 1 <= n_coefficients <= n_bands:
-        raise InvalidValue(f"n_coefficients={n_coefficients} must be 1 to {n_bands}, the number of bands")
+    checks.integer("n_coefficients", n_coefficients, 1, n_bands, "keep at most as many as there are bands")
     k, b = np.arange(n_coefficients)[:, np.newaxis], np.arange(n_bands)
     rows = np.cos(np.pi * k * (b + 0.5) / n_bands) * np.sqrt(2 / n_bands)
     rows[0] /= np.sqrt(2)

@@ -152,8 +152,7 @@ def _shape(value):
 
 
 def _whole(name: str, value) -> int:
-    is_integer = isinstance(value, float) and value.is_integer()
-    return checks.integer(name, int(value) if is_integer else value, remedy="try the nearest")
+    return checks.whole(name, value, remedy="try the nearest")
 
 
 def _divisors(n: int) -> list[int]:

@@ -79,12 +79,8 @@ def checked_count(name: str, channels) -> int | None:
     """A number of channels, or None for the usual one."""
     if channels is None:
         return None
-    rule = f"{name}={channels!r} must be a whole number from 1 to {MAX_CHANNELS}; leave it out for the usual one"
-    if not checks.is_integer(channels):
-        raise InvalidType(rule)
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise InvalidValue(rule)
-    return int(channels)
+    with checks.type_errors(checks.is_integer(channels)):
+        return checks.integer(name, channels, 1, MAX_CHANNELS, "leave it out for the usual one")
 
 
 def checked_samples(name: str, value: int) -> int:

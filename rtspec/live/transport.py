@@ -44,8 +44,7 @@ def seek(session: LiveSession, frame: int) -> None:
     frames = source_frames(session)
     if not frames:
         raise InvalidValue("there is no source to move in; start with source=FILE (--source FILE)")
-    if not 0 <= frame < frames:
-        checks.fail("frame", frame, f"must be 0 to {frames - 1}", "the source has no other")
+    checks.within("frame", frame, 0, frames - 1, "the source has no other")
     was_paused = is_paused(session)
     pause(session)
     end = time.monotonic() + REST_S

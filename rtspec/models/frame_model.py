@@ -97,8 +97,7 @@ class FrameModel:
                     f'"{name}" is no parameter of {self.manifest.name}; it has: {", ".join(known) or "none"}'
                 )
             p = known[name]
-            if not p.min <= value <= p.max:
-                checks.fail(name, value, f"must be {p.min:g} to {p.max:g} {p.unit}", f"try {p.default:g}")
+            checks.number(name, value, p.min, p.max, f"try {p.default:g}", p.unit)
             self._controls[p.tensor].reshape(-1)[p.index] = value
 
     def process(self, frames: Frames) -> Any:

@@ -10,12 +10,13 @@ from math import prod
 
 import numpy as np
 
+from .. import checks
 from ..buffers.memory import (
     address,
 )
 from ..buffers.step import Row, Stage
 from ..errors import InvalidValue, ModelError
-from .one_call.form import Precision
+from .one_call.form import PRECISIONS, Precision
 from .ort_sessions import SessionPath
 from .packages import PackagedModel
 from .run_kernels import SESSION, run_model
@@ -185,10 +186,8 @@ def model_stage(
     ModelError
         If the model's rate is not one frame out for one in, `n_bins` does not fit it, or a trial call fails.
     """
-    if session_path not in ("auto", "c-api", "binding"):
-        raise InvalidValue(f'session_path="{session_path}" must be one of auto, c-api, binding; try "auto"')
+    checks.choice("session_path", session_path, ("auto", "c-api", "binding"))
     controls = None if controls_of is None else controls_of.controls
-    if precision not in ("auto", "float"):
-        raise InvalidValue(f'precision="{precision}" must be auto or float; try "auto"')
+    checks.choice("precision", precision, PRECISIONS)
     parts = StageParts(model, n_bins, session_path, as_it_is, controls=controls, precision=precision)
     return ModelStage(model, parts, (*keep, controls_of))

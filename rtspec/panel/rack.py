@@ -172,8 +172,7 @@ class Rack:
         """Let a card be the one of this number, from 0."""
         cards = self.cards()
         card = self.card(name)
-        if not 0 <= to < len(cards):
-            checks.fail("to", to, f"must be 0 to {len(cards) - 1}", "the chain has no other places")
+        checks.within("to", to, 0, len(cards) - 1, "the chain has no other places")
         cards.remove(card)
         cards.insert(to, card)
         self._cards = cards

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .. import checks
-from ..errors import InvalidValue
 
 CYCLE_STEPS = 200
 """Half a cycle of the cyclical schedule (triangles between a tenth of the learning rate and all of it)."""
@@ -61,12 +60,10 @@ class Recipe:
     def __post_init__(self):
         for name in ("steps", "batch", "validate_every", "accumulate"):
             checks.at_least(name, getattr(self, name), 1, "try 1")
-        if self.schedule not in ("constant", "cosine", "cyclical"):
-            raise InvalidValue(f'schedule="{self.schedule}" must be one of constant, cosine, cyclical')
-        if self.precision not in ("float", "bf16"):
-            raise InvalidValue(f'precision="{self.precision}" must be "float" or "bf16"')
+        checks.choice("schedule", self.schedule, ("constant", "cosine", "cyclical"))
+        checks.choice("precision", self.precision, ("float", "bf16"))
         if not 0 < self.epsilon <= 10:
-            raise InvalidValue(f"epsilon={self.epsilon} must be above 0 and at most 10; try 1e-8")
+            checks.fail("epsilon", self.epsilon, "must be above 0 and at most 10", "try 1e-8")
         if not 0 < self.learning_rate <= 1:
             checks.fail("learning_rate", self.learning_rate, "must be above 0 and at most 1", "try 0.001")
 

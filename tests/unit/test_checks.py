@@ -1,5 +1,7 @@
 """One set of checks for all that comes from outside: one shape of error, which an edge may say in its own words."""
 
+import argparse
+import ast
 import pickle
 import re
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 import rtspec
-from rtspec import checks, schema
+from rtspec import checks, options, schema
 from rtspec.errors import BrokenRule, InvalidValue, ModelError
 from rtspec.models.manifest import as_model_errors
 
@@ -22,6 +24,11 @@ PACKAGE = Path(rtspec.__file__).parent
         (lambda: checks.integer("n", np.int64(10), 1, 9), "n=10 must be a whole number from 1 to 9; correct it"),
         (lambda: checks.integer("n", 0, 1), "n=0 must be a whole number of at least 1; correct it"),
         (lambda: checks.integer("n", 2.0, remedy="try 2"), "n=2.0 must be a whole number; try 2"),
+        (
+            lambda: checks.integer("n", 0, 1, unit="sample"),
+            "n=0 must be a whole number of at least 1 sample; ",
+        ),
+        (lambda: checks.whole("n", 2.5, 1), "n=2.5 must be a whole number of at least 1; correct it"),
         (lambda: checks.number("x", np.float32(2), 0, 1), "x=2.0 must be a number from 0 to 1; correct it"),
         (lambda: checks.number("x", float("nan"), 0, 1, unit="s"), "x=nan must be a number from 0 to 1 s; correct it"),
         (lambda: checks.number("x", 10**400), "x=1000.* must be a number from -1e.12 to 1e.12; correct it"),
@@ -53,6 +60,45 @@ def test_what_is_right_comes_back_as_python_writes_it():
     assert checks.choice("kind", "a", ("a", "b")) == "a" and checks.flag("on", False) is False
 
 
+@pytest.mark.parametrize("value, is_of_type", [(0, True), ("8", False)])
+def test_another_type_is_a_type_error_too(value, is_of_type):
+    said = f"n={value!r} must be a whole number from 1 to 9"
+    with pytest.raises(InvalidValue, match=said) as caught, checks.type_errors(checks.is_integer(value)):
+        checks.integer("n", value, 1, 9)
+    assert isinstance(caught.value, TypeError) is not is_of_type
+
+
+@pytest.mark.parametrize(
+    "read, text, value",
+    [
+        (options.whole(1, 256), "8", 8),
+        (options.whole_numbers(0), "0,64", (0, 64)),
+        (options.number(0, 1e6), "2.5", 2.5),
+        (options.seconds, ".05", 0.05),
+        (options.word_or(("half",), options.number(0, 1)), "half", "half"),
+        (options.word_or(("half",), options.number(0, 1)), "1", 1.0),
+    ],
+)
+def test_an_option_is_read(read, text, value):
+    assert read(text) == value
+
+
+@pytest.mark.parametrize(
+    "read, text, said",
+    [
+        (options.whole(1, 256), "0", "0 must be a whole number from 1 to 256; correct it"),
+        (options.whole(remedy="try 128, or auto"), "x", "'x' must be a whole number; try 128, or auto"),
+        (options.whole_numbers(1), "64,,8", "'' must be a whole number of at least 1; write them with commas, e.g. 64"),
+        (options.seconds, "-1", "-1.0 must be a number from 0.001 to 1e\\+07 s; correct it"),
+        (options.seconds, "long", "'long' must be a number from 0.001 to"),
+        (options.word_or(("half",), options.number(0, 1)), "most", "'most' must be a number from 0 to 1; correct it"),
+    ],
+)
+def test_an_option_is_refused_in_argparses_words(read, text, said):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"^{said}"):
+        read(text)
+
+
 def test_an_error_survives_its_way_out_of_another_process():
     with pytest.raises(BrokenRule) as caught:
         checks.within("x", 7, 0, 5)
@@ -74,3 +120,16 @@ def test_no_other_module_asks_what_kind_of_number_a_value_is():
     paths = [path for path in PACKAGE.rglob("*.py") if path.name != "checks.py"]
     assert len(paths) > 200
     assert [path.relative_to(PACKAGE).as_posix() for path in paths if asked.search(path.read_text())] == []
+
+
+def test_no_other_module_writes_a_rule_that_a_check_says():
+    """Ranges, whole numbers and choices by hand would be said in as many ways as there are hands."""
+    said = r"must be a (whole )?number (from|of at least)|is not known; choose|must be one of|must be \S+ to \S+;"
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                text = ast.unparse(node.exc)
+                if re.match(r"(InvalidValue|InvalidType|argparse.ArgumentTypeError)\(", text) and re.search(said, text):
+                    found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {text}")
+    assert found == []

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "rtspec"
 LAYERS = (
     ("errors", "telemetry"),
     ("storage", "checks", "plain"),
-    ("cache", "console", "ending", "schema"),
+    ("cache", "console", "ending", "options", "schema"),
     ("buffers",),
     ("frames",),
     ("audio",),

@@ -310,12 +310,15 @@ def test_a_file_that_is_missing_or_no_archive_gets_one_line(tmp_path):
     [
         ({"network": "vgg"}, r'network="vgg" is unknown; choose ulyanov or wyse-random'),
         ({"network": "ulyanov:x"}, "is unknown"),
-        ({"content_weight": -1}, 'content_weight=-1 must be "half" or 0 to 1e6'),
+        (
+            {"content_weight": -1},
+            r"content_weight=-1 must be a number from 0 to 1e\+06; 0 makes the",
+        ),
         ({"content_weight": "most"}, "content_weight='most' must be"),
-        ({"iterations": 0}, "iterations=0 must be 1 to 100000"),
-        ({"start": "middle"}, 'start="middle" must be'),
-        ({"start": 2.0}, "start=2.0 must be a share"),
-        ({"domain": "time"}, 'domain="time" must be'),
+        ({"iterations": 0}, "iterations=0 must be a whole number from 1 to 100000; try 300"),
+        ({"start": "middle"}, "start='middle' must be a number from 0 to 1; it is a share of noise, or say"),
+        ({"start": 2.0}, "start=2.0 must be a number from 0 to 1; it is a share of noise, or say"),
+        ({"domain": "time"}, "domain='time' is not known; choose one of spectrogram, sound"),
     ],
 )
 def test_wrong_wishes_get_one_line(wrong, text):

@@ -144,11 +144,8 @@ class Control:
     number: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InvalidValue(f"control {self.kind!r} is not known; choose one of {', '.join(KINDS)}")
-        largest = KINDS[self.kind] or 0
-        if not checks.is_integer(self.number) or not 0 <= self.number <= largest:
-            raise InvalidValue(f"control number {self.number!r} must be a whole number from 0 to {largest}")
+        checks.choice("control", self.kind, KINDS)
+        checks.integer(f"control {self.kind}: number", self.number, 0, KINDS[self.kind] or 0)
 
     @classmethod
     def parse(cls, text: str) -> "Control":

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ... import checks
 from ...errors import InvalidValue, ModelError
 from ..compose.audio import names_audio, with_audio_first, words
 from ..compose.ports import one_spectrum
@@ -188,9 +189,7 @@ def answer(name: str, text: str) -> Any:
     text = text.strip()
     if name == "window":
         return text
-    if not text.isdigit():
-        raise InvalidValue(f"{name}={text!r} must be a whole number; try {EXAMPLES.get(name, '512')}")
-    return int(text)
+    return checks.integer(name, int(text) if text.isdecimal() else text, remedy=f"try {EXAMPLES.get(name, '512')}")
 
 
 def _refuse_unconverted(facts: Facts, file: str, sure: bool) -> None:

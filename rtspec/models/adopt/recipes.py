@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import InvalidValue
+from ... import checks
 from .facts import Facts
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -81,9 +81,7 @@ def _read(path: Path) -> Recipe:
 
 def recipe(name: str) -> Recipe:
     """One recipe; InvalidValue lists those there are."""
-    if name not in recipes():
-        raise InvalidValue(f'--like "{name}" is not known; there are recipes for {", ".join(recipes())}')
-    return recipes()[name]
+    return recipes()[checks.choice("--like", name, recipes())]
 
 
 def recognised(facts: Facts) -> Recipe | None:

@@ -101,11 +101,11 @@ def make_streaming(
     >>> streaming = make_streaming("offline.onnx", {"x": 2})       # doctest: +SKIP
     >>> onnx.save(streaming, "streaming.onnx")                      # doctest: +SKIP
     """
-    _check_choice("cut", cut, ("best", "truncate", "shift"))
-    _check_choice("states", states, ("replace", "append"))
-    _check_choice("lengths", lengths, ("any", "periods"))
-    if attention_frames is not None and attention_frames < 1:
-        checks.fail("attention_frames", attention_frames, "must be 1 or more", "try 250")
+    checks.choice("cut", cut, ("best", "truncate", "shift"))
+    checks.choice("states", states, ("replace", "append"))
+    checks.choice("lengths", lengths, ("any", "periods"))
+    if attention_frames is not None:
+        checks.at_least("attention_frames", attention_frames, 1, "try 250")
     original = load(model)
     inputs = as_exported(original, inputs_of(original, time_axes, sizes))
     try:
@@ -132,8 +132,7 @@ def _made(
     report = _apart(given, original, inputs, exact.period()) if given is not original else None
     if max_delay_frames is None or exact.delay <= max_delay_frames:
         return exact.model(report)
-    if max_delay_frames < 0:
-        checks.fail("max_delay_frames", max_delay_frames, "must be 0 or more", "try 0, which waits for nothing")
+    checks.at_least("max_delay_frames", max_delay_frames, 0, "try 0, which waits for nothing")
     trial = _Trial(given, inputs, exact, report)
     return _cut(offline, inputs, exact, max_delay_frames, cut, states, trial)
 
@@ -209,8 +208,3 @@ def _shares(exact: Rewritten, limit: int) -> dict[str, int]:
     return {
         name: int(flow.delay * share) if flow.delay > 0 else flow.delay for name, flow in exact.stream.flows.items()
     }
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InvalidValue(f'{name}="{value}" must be one of {", ".join(choices)}')

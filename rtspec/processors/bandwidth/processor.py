@@ -207,7 +207,7 @@ def _checked_crossover(value: float | str) -> float | str:
     except (TypeError, ValueError):
         number = float("nan")
     if not low <= number <= high:
-        raise InvalidValue(f'crossover_hz={value!r} must be "auto" or a number from {low:g} to {high:g} Hz')
+        checks.fail("crossover_hz", value, f'must be "auto" or a number from {low:g} to {high:g} Hz', 'try "auto"')
     return number
 
 

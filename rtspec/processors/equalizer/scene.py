@@ -346,6 +346,4 @@ def _tagger(model: "str | Tagger", is_needed: bool) -> "Tagger | None":
 
 
 def _checked_level(value: float) -> float:
-    if not isinstance(value, int | float) or not 0.0 <= value <= 200.0:
-        checks.fail("sensor_full_scale_db", value, "must be a number from 0 to 200 dB", "the default is 94")
-    return float(value)
+    return checks.number("sensor_full_scale_db", value, 0.0, 200.0, "the default is 94", "dB")

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ... import checks
 from ...console import emit
-from ...errors import InvalidValue
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures, recipe_settings, tell_times
 from ..data.folders import CODEC_FREE, Clip, clips, distinct
 from ..data.packages import Unpacked, licence_list, unpacked
@@ -79,8 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
-    if not 1 <= args.blocks <= 7:
-        raise InvalidValue(f"--blocks {args.blocks} must be 1 to 7; the paper found 1 to do best")
+    checks.within("--blocks", args.blocks, 1, 7, "the paper found 1 to do best")
     begin(args)
     plan = PLANS[args.model](args)
     held = _held_batches(plan.batches(_clips(args, "validation")))

@@ -87,8 +87,7 @@ def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> F
 
 def make(styles: list[Style], width: int = 192, seed: int = 0) -> StyleNetwork:
     """A fresh network that gives each style's mean spectrum."""
-    if not 16 <= width <= 512:
-        checks.fail("width", width, "must be from 16 to 512", "192 is heard in .2 ms a frame")
+    checks.integer("width", width, 16, 512, "192 is heard in .2 ms a frame")
     torch.manual_seed(seed)
     network = StyleNetwork(len(styles), width)
     with torch.no_grad():

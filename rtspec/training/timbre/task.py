@@ -10,6 +10,7 @@ import onnx
 import torch
 from torch import nn
 
+from ... import checks
 from ...console import emit, progress
 from ...errors import InvalidValue, of_kind
 from ...models import load
@@ -91,9 +92,7 @@ def run(args: argparse.Namespace) -> None:
 
 def chosen(name: str) -> Variant:
     """A row of the paper's tables by its name in small letters."""
-    if name not in _VARIANTS:
-        raise InvalidValue(f"variant={name!r} is no row of the tables; choose one of {', '.join(_VARIANTS)}")
-    return _VARIANTS[name]
+    return _VARIANTS[checks.choice("variant", name, _VARIANTS)]
 
 
 # ------------------------------------------------------------------------------------------ the playable model

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ... import checks
 from ...console import emit
-from ...errors import InvalidValue
+from ...options import whole_numbers
 from ...style.networks import WYSE_FILTERS
 from ...style.spectra import RATE
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures, recipe_settings
@@ -49,16 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _filters(text: str) -> tuple[int, int]:
-    parts = [int(part) for part in text.split(",")]
-    if len(parts) != 2 or not all(_CHANNELS_LEAST <= part <= 8192 for part in parts):
-        raise argparse.ArgumentTypeError(f"{text} must be two numbers from {_CHANNELS_LEAST} to 8192, as 2048,64")
-    return parts[0], parts[1]
+    first, *rest = whole_numbers(_CHANNELS_LEAST, 8192)(text)
+    if len(rest) != 1:
+        raise argparse.ArgumentTypeError(f"{text} must be two numbers; write 2048,64")
+    return first, rest[0]
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; judge what was held out; then export if asked."""
-    if not 0.2 <= args.seconds <= 30:
-        raise InvalidValue(f"--seconds {args.seconds:g} must be 0.2 to 30; the paper's clips last 5")
+    checks.within("--seconds", args.seconds, 0.2, 30, "the paper's clips last 5")
     begin(args)
     learnt, held, n_unknown = labelled(Path(args.data), args.fold, args.learnt.split(","), args.held.split(","))
     pieces = Pieces(learnt, args.seconds)

@@ -275,7 +275,10 @@ def entry(**changes):
         (json.dumps(entry()).replace("0.0", "1e999"), "minimum=inf must be a number"),
         (json.dumps(entry()).replace("0.0", "1" + 400 * "0"), "must be a number from"),
         (json.dumps(entry()).replace("0.0", "1" + 5000 * "0"), "is damaged"),
-        (json.dumps(entry(control="cc 999")), "assignment 1: control number 999 must be"),
+        (
+            json.dumps(entry(control="cc 999")),
+            "control cc: number=999 must be a whole number from 0 to 127",
+        ),
         (json.dumps(entry(control=["cc"])), r"control=\['cc'\] must be 1 to 200 printable"),
         (json.dumps(entry(channel=0)), "channel=0 must be a whole number from 1 to 16"),
         (json.dumps(entry(curve="wavy")), "curve='wavy' is not known; choose one of linear"),

@@ -201,7 +201,7 @@ def test_mel_bands_are_128_unless_asked_otherwise():
         ),
         (lambda: third_octave_bands(PAPER_PLAN, "ansi"), "layout='ansi' is not known; choose one of iec, paper"),
         (lambda: mel_bands(PAPER_PLAN, scale="bark"), "scale='bark' is not known; choose one of slaney, htk"),
-        (lambda: mel_bands(PAPER_PLAN, norm="l1"), "norm='l1' is not known; choose 'slaney' or None"),
+        (lambda: mel_bands(PAPER_PLAN, norm="l1"), "norm='l1' is not known; choose one of slaney, None"),
         (lambda: mel_bands(PAPER_PLAN, 0), "n_bands=0 must be a whole number of at least 1; try 128"),
         (lambda: mel_bands(PAPER_PLAN, 1.5), "n_bands=1.5 must be a whole number of at least 1; try 128"),  # type: ignore[arg-type]
         (lambda: mel_bands(PAPER_PLAN, high_hz=9000), "high_hz=9000 must be at most sample_rate/2; try 8000"),

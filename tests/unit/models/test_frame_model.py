@@ -158,7 +158,7 @@ def test_parameters_are_set_by_name_within_their_range():
     model = FrameModel("tilt-gate")
     with pytest.raises(InvalidValue, match='"pitch" is no parameter of tilt-gate; it has: tilt_db_per_octave'):
         model.set(pitch=3)
-    with pytest.raises(InvalidValue, match="gate_db=3 must be -120 to 0 dB; try -60"):
+    with pytest.raises(InvalidValue, match="gate_db=3 must be a number from -120 to 0 dB; try -60"):
         model.set(gate_db=3)
 
 

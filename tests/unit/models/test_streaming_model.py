@@ -160,7 +160,7 @@ def test_a_limit_that_is_kept_anyway_leaves_the_model_exact():
 
 
 def test_a_limit_below_zero_is_named():
-    with pytest.raises(InvalidValue, match="max_delay_frames=-1 must be 0 or more"):
+    with pytest.raises(InvalidValue, match="max_delay_frames=-1 must be at least 0; try 0, which waits for nothing"):
         make_streaming(convolutions(5), max_delay_frames=-1)
 
 

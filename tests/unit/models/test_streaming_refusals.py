@@ -112,9 +112,9 @@ def test_an_opset_that_is_not_supported_is_named(opset: int, age: str):
 
 
 def test_a_wrong_choice_lists_the_right_ones():
-    with pytest.raises(InvalidValue, match='states="ring" must be one of replace, append'):
+    with pytest.raises(InvalidValue, match="states='ring' is not known; choose one of replace, append"):
         make_streaming(relu(), states="ring")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(InvalidValue, match='cut="some" must be one of best, truncate, shift'):
+    with pytest.raises(InvalidValue, match="cut='some' is not known; choose one of best, truncate, shift"):
         make_streaming(relu(), cut="some")  # pyright: ignore[reportArgumentType]
 
 

@@ -247,7 +247,7 @@ def test_the_command_says_what_is_wrong_in_one_line(data, tmp_path, capsys):
     assert main(["train", "enhancement", "--data", str(tmp_path)]) == 1
     assert "holds no prepared clips; rtspec data prepares them" in capsys.readouterr().err
     assert main(["train", "enhancement", "--data", str(data), "--blocks", "9"]) == 1
-    assert "--blocks 9 must be 1 to 7" in capsys.readouterr().err
+    assert "--blocks=9 must be 1 to 7; the paper found 1 to do best" in capsys.readouterr().err
 
 
 def test_a_package_gives_its_weights_back_as_a_start(tmp_path):
