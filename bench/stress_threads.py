@@ -67,6 +67,7 @@ class Shared:
     def __init__(self):
         self.processor, self.board = rtspec.OnnxProcessor("tilt-gate", n_fft=512), chain()
         self.pieced, self.piecing = chain(), threading.Lock()
+        self.steered = self.board[1]  # where it stands changes while others edit
         self.edited = [self.board, self.pieced, self.board[-1], self.pieced[-1]]
         self.mixes = [self.board[2], self.board[2][1], self.pieced[2], self.pieced[2][1]]
         self.reverb = pedalboard.Reverb()
@@ -147,7 +148,7 @@ class Stress(Shared):
 
     def parameter(self, i: int, dice: random.Random) -> bool:
         self.processor.mix = self.moved.mix = 1.0
-        return self.board[1].parameters["mix"].value == 1.0
+        return self.steered.parameters["mix"].value == 1.0
 
     def route(self, i: int, dice: random.Random) -> bool:
         route = self.routed.modulation.add("lfo:1", self.moved.parameters["mix"], 0.0)
@@ -224,7 +225,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=10000, help="of each thread")
     options = parser.parse_args()
     faulthandler.enable()
-    faulthandler.dump_traceback_later(600, repeat=True)
+    faulthandler.dump_traceback_later(1200, repeat=True)  # busy machines take 740 s
     stress, begin = Stress(), time.monotonic()
     threads = [threading.Thread(target=stress.work, args=(i, options.calls)) for i in range(options.threads)]
     for thread in threads:

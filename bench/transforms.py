@@ -75,7 +75,7 @@ def main() -> int:
     print(f"{system_fftw.version(library)} ({library._name}) beside {fft.RealFFT(1024, fft.fftw_library()).path}\n")
     with Watch() as watch:
         plans = {n: system_fftw.system_plans(n) for n in SIZES}
-        print(f"transforms: {system_fftw.told(library)}\n")
+        print(f"transforms: {system_fftw.timings(library)}\n")
         print("| method at 1024/256 | newer us | former us | ratio | difference |\n| --- | --: | --: | --: | --: |")
         ratios = []
         for name, (method, options) in METHODS.items():

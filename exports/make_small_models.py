@@ -76,12 +76,12 @@ def _tilt_gate_graph() -> onnx.GraphProto:
 
 def _tilt(g: "_Graph") -> str:
     """(bin / pivot)^(tilt in nepers an octave / ln 2), with DC taken as half a bin: float32 [bins, 1]."""
-    n_bins = g.node("Gather", g.node("Shape", "magnitude"), g.whole(1), axis=0)
-    bins = g.node("Cast", g.node("Range", g.whole(0), n_bins, g.whole(1)), to=TensorProto.FLOAT)
-    nyquist = g.node("Cast", g.node("Sub", n_bins, g.whole(1)), to=TensorProto.FLOAT)
+    n_bins = g.node("Gather", g.node("Shape", "magnitude"), g.integers(1), axis=0)
+    bins = g.node("Cast", g.node("Range", g.integers(0), n_bins, g.integers(1)), to=TensorProto.FLOAT)
+    nyquist = g.node("Cast", g.node("Sub", n_bins, g.integers(1)), to=TensorProto.FLOAT)
     ratio = g.node("Div", g.node("Max", bins, g.number(0.5)), g.node("Mul", nyquist, g.number(1 / 16)))
     octaves = g.node("Mul", g.node("Log", ratio), g.number(NEPERS_PER_DB / np.log(2)))
-    return g.node("Exp", g.node("Mul", g.node("Unsqueeze", octaves, g.whole([1])), "tilt"))
+    return g.node("Exp", g.node("Mul", g.node("Unsqueeze", octaves, g.integers([1])), "tilt"))
 
 
 def _envelope(g: "_Graph") -> str:
@@ -116,13 +116,13 @@ class _Graph:
     def number(self, value: float) -> str:
         return self._weight(np.asarray(value, np.float32))
 
-    def whole(self, value) -> str:
+    def integers(self, value) -> str:
         return self._weight(np.asarray(value, np.int64))
 
     def with_history(self, tensor: str, state: str) -> str:
         """The last 31 frames in front of this call's; what is to be kept goes out."""
         joined = self.node("Concat", f"{state}_in", tensor, axis=2)
-        ends = [self.whole([bound]) for bound in (1 - HOLD, 2**31 - 1, 2)]
+        ends = [self.integers([bound]) for bound in (1 - HOLD, 2**31 - 1, 2)]
         self.node("Slice", joined, *ends, output=f"{state}_out")
         return joined
 

@@ -25,10 +25,10 @@ _PART = ".part"
 _LONGEST_NAME = 255
 _LEFT = re.compile(r"\..+\.[0-9a-f]{1,8}\.part")
 _tidied: set[Path] = set()
-_unfinished: "weakref.WeakSet[WholeFile]" = weakref.WeakSet()
+_unfinished: "weakref.WeakSet[AtomicFile]" = weakref.WeakSet()
 
 
-class WholeFile:
+class AtomicFile:
     """A file in the making. As a context manager it is kept where its block ends without an error.
 
     A link is followed to the file that it names; a file that was there before hands its mode on; one that is read-only,

@@ -17,7 +17,7 @@ from pedalboard.io import AudioFile, StreamResampler
 
 from ..errors import AudioFileError
 from ..frames.plan import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from ..storage import WholeFile
+from ..storage import AtomicFile
 from .decoding import Refused, open_decoder
 from .decoding.ogg import ORDERS
 from .formats import BIT_DEPTHS as BIT_DEPTHS
@@ -211,9 +211,9 @@ class Writer:
         _check_rate(self.path, sample_rate)
         quality: dict[str, Any] = {"quality": _LOSSY[suffix]} if suffix in _LOSSY else {"bit_depth": bit_depth}
         with _failures(self.path, "write"):
-            self._whole = WholeFile(self.path)
+            self._atomic = AtomicFile(self.path)
         with self._guarded():
-            self._file = AudioFile(self._whole.file, "w", sample_rate, channels, format=suffix[1:], **quality)
+            self._file = AudioFile(self._atomic.file, "w", sample_rate, channels, format=suffix[1:], **quality)
         self._bits = bit_depth if suffix not in _LOSSY and bit_depth in (16, 24) else None
         self._order = ORDERS.get(channels) if suffix == ".ogg" else None
         self._n_samples = 0
@@ -251,7 +251,7 @@ class Writer:
             self.notes.append(f"its tags cannot be read and are not kept ({said})")
             return
         try:
-            lost = write_tags(self._whole.file, self._suffix, tags)
+            lost = write_tags(self._atomic.file, self._suffix, tags)
         except MutagenError as error:
             raise AudioFileError(f"cannot write {self.path}: its tags: {' '.join(str(error).split())}") from error
         if lost:
@@ -268,7 +268,7 @@ class Writer:
             self._file.close()
             if self._like is not None:
                 self._keep_tags(self._like)
-            self._whole.keep()
+            self._atomic.keep()
 
     @contextmanager
     def _guarded(self):
@@ -283,7 +283,7 @@ class Writer:
     def _discard(self) -> None:
         with suppress(Exception):  # the encoder cannot write its last bytes to a full disk
             self._file.close()
-        self._whole.discard()
+        self._atomic.discard()
 
 
 class _Undecodable(AudioFileError):

@@ -65,7 +65,7 @@ class Renderer:
         with staged(source, target, drawn) as (read, made, wanted):
             record = self._render(read, made, advance, wanted)
             if isinstance(target, Remote):
-                _check_whole(made, record)
+                _check_complete(made, record)
             if isinstance(drawn, Remote) and record.picture:
                 record.picture = str(drawn.with_name(Path(record.picture).name))
         record.input, record.output = str(source), str(target)
@@ -314,7 +314,7 @@ def _score(source: Path, board: Pedalboard, midi_map) -> Automation:
     return replace(played, messages=[*played.messages, *endings(end)])
 
 
-def _check_whole(made: Path, record: Record) -> None:
+def _check_complete(made: Path, record: Record) -> None:
     """What is to leave this machine can be read, and is as long as what was rendered."""
     with Reader(made) as reader:
         seconds = reader.n_samples / reader.sample_rate

@@ -17,7 +17,7 @@ from ..frames.analysis import analysis_stage
 from ..frames.synthesis import synthesis_stage
 from ..metrics.phases import pre_echo_db, spectral_convergence_db
 from ..phase import CHOICES, OFFLINE, phase_stage, reconstruct
-from ..storage import WholeFile
+from ..storage import AtomicFile
 from .phase_clips import Clip, clips
 from .phase_picture import draw
 
@@ -155,7 +155,7 @@ class PhaseReport:
 
     def plot(self, path: str | os.PathLike) -> None:
         """Quality against latency and against cost, one dot a method, as a PNG."""
-        with WholeFile(path) as file:
+        with AtomicFile(path) as file:
             draw(self.rows).savefig(file, format="png", dpi=100)
 
 

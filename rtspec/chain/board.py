@@ -203,12 +203,12 @@ class Pedalboard(_List):
                     raise begun_anew("a sensor, a route or a plugin that listens came")
                 check_heard(self.flat(), sensor)
                 check_distinct(self.flat())
-                play = self._sensed.whole if alone else self._sensed.piece
+                play = self._sensed.process if alone else self._sensed.piece
                 return form.restore(play(planar, rate, block, sensor))
             chain = self._chain_for(rate, len(planar), going_on=not alone)
             if not alone:
                 return form.restore(chain.piece(planar, block))
-            out = chain.whole(planar, block)
+            out = chain.process(planar, block)
             say_news(self.flat())
             return form.restore(out)
 

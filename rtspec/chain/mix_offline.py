@@ -96,7 +96,7 @@ class MixNode:
     def programs(self) -> list[Program]:
         return [program for side in self._sides for program in side.chain.programs]
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+    def process(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         self.reset()
         n = audio.shape[1] - self.owed

@@ -53,7 +53,7 @@ class Node(Protocol):
     def lie(self, lead: int, before: "Node | None") -> None:
         """In a stream the sound gets here `lead` samples late, from the node `before`; None where that was silent."""
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+    def process(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         ...
 
@@ -99,7 +99,7 @@ class ProgramNode:
         self.early = self.program.run(np.ascontiguousarray(heard)) if heard.size else heard
         self._begun, self._to_skip = True, self.latency
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+    def process(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         return in_pieces([self], audio, block)
 
@@ -172,7 +172,7 @@ class NativeNode:
     def reset(self) -> None:
         self._begun = False
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+    def process(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound that comes in one call: float32, (channels, n_samples), in and out."""
         plugin = self._player(goes_on=False)
         if audio.shape[1] == 0:

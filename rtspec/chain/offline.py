@@ -124,7 +124,7 @@ class OfflineChain:
         inside = [node.programs if isinstance(node, Followed) else _program_of(node) for node in self.nodes]
         return [program for programs in inside for program in programs]
 
-    def whole(self, audio: np.ndarray, block: int) -> np.ndarray:
+    def process(self, audio: np.ndarray, block: int) -> np.ndarray:
         """A sound from its first to its last sample, float32 (channels, n), as long as it went in.
 
         What a plugin gives after the sound's end reaches those behind it, as in a stream.
@@ -143,7 +143,7 @@ class OfflineChain:
             row = list(takewhile(lambda node: node.goes_in_pieces(n, block), nodes))
             for _ in row or [nodes[0]]:
                 node = nodes.popleft()
-            audio = in_pieces(row, audio, block, silence) if row else node.whole(longer(audio, silence), block)
+            audio = in_pieces(row, audio, block, silence) if row else node.process(longer(audio, silence), block)
             silence = 0
         return np.ascontiguousarray(longer(audio, silence))
 

@@ -80,7 +80,7 @@ class Player:
         units = self._first_units(plugins())
         self._latency = max(reserve, latency_of(units))
         self._units = [*units, *padding(self.channels, self._latency - latency_of(units))]
-        self.program = self._wiring.whole(self._units)
+        self.program = self._wiring.chained(self._units)
         self._edits = Edits(report)
         self._bad_frames = 0
 
@@ -210,7 +210,7 @@ class Player:
         """The plugins stay, with their state; routes may be others."""
         if not self._wiring.has_other_routes:
             return
-        self.program = self._wiring.whole(self._units)
+        self.program = self._wiring.chained(self._units)
         if self.engine is not None:
             self.engine.play(self.program)
             self.engine.settle()
@@ -227,7 +227,7 @@ class Player:
         """Play `new` in place of the units from `start` to `end`."""
         before, old, after = self._units[:start], self._units[start:end], self._units[end:]
         self._units = [*before, *new, *after]
-        self.program = self._wiring.whole(self._units)
+        self.program = self._wiring.chained(self._units)
         if self._is_playing():
             self._cross(before, old, new, after)
         elif self.engine is not None:

@@ -161,7 +161,7 @@ class Playback:
         self._waiting = []
         self._to_skip = self.program.latency_samples
 
-    def whole(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
+    def process(self, audio: np.ndarray, block: int, events: Iterable[Event] = ()) -> np.ndarray:
         """A sound from its first to its last sample, as long as it went in, float32 (channels, n); `events` act at
         their sample."""
         delay, out = self.program.latency_samples, np.empty_like(audio)

@@ -37,7 +37,7 @@ class SensedPlayback:
         """Whether a sound in pieces is on its way."""
         return self._key is not None
 
-    def whole(self, audio: np.ndarray, rate: float, block: int, sensor=None) -> np.ndarray:
+    def process(self, audio: np.ndarray, rate: float, block: int, sensor=None) -> np.ndarray:
         """A sound of its own, float32 (channels, n), as long as it is and without delay."""
         heard = planar_sensor(sensor, audio.shape[1])
         playback = self._begin(rate, len(audio), 0 if heard is None else len(heard))

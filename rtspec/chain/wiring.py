@@ -75,7 +75,7 @@ class Wiring:
             place = unit.program.y
         return rows, place
 
-    def whole(self, units: Sequence[Unit]) -> Program:
+    def chained(self, units: Sequence[Unit]) -> Program:
         """The program of a chain of these units."""
         return self.program(self.rows(units, self.x), units)
 

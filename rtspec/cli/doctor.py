@@ -92,7 +92,7 @@ def _transforms() -> tuple[str, str]:
 
     library, newer = fftw_library(), system_fftw.system_library()
     if newer is not None:
-        return f"{system_fftw.version(newer)} of the system ({newer._name}): {system_fftw.told(newer)}", ""
+        return f"{system_fftw.version(newer)} of the system ({newer._name}): {system_fftw.timings(newer)}", ""
     if library is not None:
         return f"FFTW by address ({os.path.basename(library._name)} of pyFFTW's wheel)", ""
     return (

@@ -81,10 +81,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     from ..errors import ModelError
-    from ..storage import WholeFile
+    from ..storage import AtomicFile
 
     try:
-        with WholeFile(path) as file:
+        with AtomicFile(path) as file:
             file.write(content)
     except OSError as error:
         raise ModelError(f"cannot write {path}: {error.strerror}") from error

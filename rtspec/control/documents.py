@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from ..checks import fail, integer
 from ..errors import InvalidValue
-from ..storage import WholeFile
+from ..storage import AtomicFile
 
 FORMAT = 1
 """Version of all documents; readers refuse a later one."""
@@ -31,7 +31,7 @@ def write_document(path: str | Path, kind: str, content: dict) -> None:
         raise InvalidValue(f"{path.name} would have {len(data)} bytes; the most is {MAX_BYTES}; store less in it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _writing, WholeFile(path) as file:
+        with _writing, AtomicFile(path) as file:
             file.write(data)
     except OSError as error:
         raise InvalidValue(f"{path} cannot be written: {error.strerror or error}; choose another place") from None

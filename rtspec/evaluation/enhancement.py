@@ -20,7 +20,7 @@ from ..console import emit, progress, table
 from ..errors import AudioFileError
 from ..metrics import distances as metrics
 from ..pictures.spectrograms import spectrograms
-from ..storage import WholeFile
+from ..storage import AtomicFile
 from .baselines.neighbours import oracle_taps
 from .baselines.sbr import copy_up
 
@@ -331,7 +331,7 @@ def speech(sample_rate: int) -> np.ndarray:
 def _keep(folder: Path, text: str, data: dict) -> None:
     make_folder(folder)
     for name, content in (("report.md", text + "\n"), ("report.json", json.dumps(data))):
-        with WholeFile(folder / name) as file:
+        with AtomicFile(folder / name) as file:
             file.write(content.encode())
 
 

@@ -69,14 +69,14 @@ class FramePlan:
 
     def __post_init__(self):
         for name in ("sample_rate", "n_fft", "hop"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+            object.__setattr__(self, name, _integer(name, getattr(self, name)))
         checks.within("sample_rate", self.sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE)
         checks.within("n_fft", self.n_fft, MIN_N_FFT, MAX_N_FFT)
         if self.n_fft % 2:
             checks.fail("n_fft", self.n_fft, "must be even", f"try {self.n_fft + 1}")
         for name in ("window", "synthesis_window"):
             object.__setattr__(self, name, _shape(getattr(self, name)))
-        length = self.n_fft if self.window_length is None else _whole("window_length", self.window_length)
+        length = self.n_fft if self.window_length is None else _integer("window_length", self.window_length)
         object.__setattr__(self, "window_length", length)
         checks.within("window_length", length, 2, self.n_fft)
         checks.within("hop", self.hop, 1, length)
@@ -151,7 +151,7 @@ def _shape(value):
     return value if value is None or isinstance(value, str) else tuple(float(each) for each in value)
 
 
-def _whole(name: str, value) -> int:
+def _integer(name: str, value) -> int:
     return checks.whole(name, value, remedy="try the nearest")
 
 

@@ -25,7 +25,7 @@ from numba import njit
 from ..buffers.memory import address, aligned
 from ..cache import data_folder
 from ..errors import InvalidValue
-from ..storage import WholeFile
+from ..storage import AtomicFile
 from . import fft
 from .fft import execute
 
@@ -113,7 +113,7 @@ def _measured(n: int, library: ctypes.CDLL, kept: dict[str, Any]) -> fft.Plans:
     former = fft.RealFFT(n, fft.fftw_library())
     kept["wisdom"] = library.fftwf_export_wisdom_to_string().decode()
     kept["ratios"][str(n)] = round(_ratio(n, plans, [former.forward, former.inverse]), 3)
-    with WholeFile(_file(library)) as file:
+    with AtomicFile(_file(library)) as file:
         file.write(json.dumps(kept).encode())
     return plans
 
@@ -149,7 +149,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def told(library: ctypes.CDLL) -> str:
+def timings(library: ctypes.CDLL) -> str:
     """In words, where it serves: "its time at 1024 points .71 of the former transform's, at 4096 .98 (not used)"."""
     ratios = sorted((int(n), ratio) for n, ratio in read_kept(library)["ratios"].items())
     listed = [f"{n}: x {ratio:.2f}{'' if ratio <= WORTH else ', not used'}" for n, ratio in ratios]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..frames.plan import FramePlan
-from ..storage import WholeFile
+from ..storage import AtomicFile
 from .fork_lock import ForkLock
 from .manifest import METADATA_KEY, Manifest, Port, Signature, check_graph, parse, with_stream
 
@@ -150,7 +150,7 @@ def package(model: "str | Path | ModelProto", path: str | Path, **manifest) -> P
     checked = _checked(proto, with_stream({**_old_manifest(proto), **manifest}, stream_metadata(proto)))
     _set_metadata(proto, checked.manifest)
     target = Path(path)
-    _write_whole(target, proto.SerializeToString())
+    _write_atomically(target, proto.SerializeToString())
     return target
 
 
@@ -262,9 +262,9 @@ def _set_metadata(proto: "ModelProto", manifest: Manifest) -> None:
         entry.key, entry.value = key, value
 
 
-def _write_whole(target: Path, content: bytes) -> None:
+def _write_atomically(target: Path, content: bytes) -> None:
     try:
-        with WholeFile(target) as file:
+        with AtomicFile(target) as file:
             file.write(content)
     except OSError as error:
         kept = "what was there before is untouched" if target.parent.is_dir() else "check the folder"

@@ -24,7 +24,7 @@ class Drop:
     size: int
     file: BinaryIO
     come: int = 0
-    is_whole: bool = False
+    is_complete: bool = False
 
 
 class Drops:
@@ -78,7 +78,7 @@ class Drops:
     def add(self, client: int, piece: bytes) -> None:
         """The next piece of it."""
         drop = self._drops.get(client)
-        if drop is None or drop.is_whole:
+        if drop is None or drop.is_complete:
             raise InvalidValue(f"{len(piece)} bytes belong to no file; say its name and size first")
         if drop.come + len(piece) > drop.size:
             self.forget(client)
@@ -86,7 +86,7 @@ class Drops:
         drop.file.write(piece)
         drop.come += len(piece)
 
-    def whole(self, client: int) -> Path:
+    def complete(self, client: int) -> Path:
         """The file, once all of it has come."""
         drop = self._drops.get(client)
         if drop is None:
@@ -95,13 +95,13 @@ class Drops:
         if drop.come != drop.size:
             self.forget(client)
             raise InvalidValue(f"{drop.path.name}: {drop.come} of {drop.size} bytes came; drop it again")
-        drop.is_whole = True
+        drop.is_complete = True
         return drop.path
 
     def path(self, client: int) -> Path:
         """Where the whole file lies."""
         drop = self._drops.get(client)
-        if drop is None or not drop.is_whole:
+        if drop is None or not drop.is_complete:
             raise InvalidValue("no file has come; drop one onto the panel")
         return drop.path
 

@@ -134,7 +134,7 @@ class Panel:
 
     def welcome(self, client: Client) -> None:
         """A client has come: it gets all there is."""
-        sections, values = self._state.whole()
+        sections, values = self._state.full()
         client.tell(sections=sections, values=values)
         client.say({"past": list(self._stream.said)[-_PAST_LINES:], "number": self._stream.n_said})
         if not self._looked:

@@ -135,7 +135,7 @@ def _drop(desk: Desk, client: int, name: str, size: int) -> None:
 def _dropped(desk: Desk, client: int, at: int | None) -> dict | str:
     from .models import looked_at
 
-    found = looked_at(desk.drops.whole(client))
+    found = looked_at(desk.drops.complete(client))
     if found["kind"] != "package":
         return {"drop": found}
     desk.rack.add(_playing(found, desk.drops.path(client)), at)

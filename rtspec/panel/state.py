@@ -35,7 +35,7 @@ class State:
         self._away: dict[str, float] = {}
         self._said = max(0, desk.stream.n_said - _LAST_LINES)
 
-    def whole(self) -> tuple[dict[str, Any], dict[str, float]]:
+    def full(self) -> tuple[dict[str, Any], dict[str, float]]:
         """All parts and all values as they are now, for a client that has just come.
 
         What has changed since the last turn is made for it alone, since the others are told at the next; and it too,

@@ -105,7 +105,7 @@ def _iterations(state: int, iterations: int, tolerance: float, progress: Progres
         best = quality
 
 
-def _whole(plan: FramePlan, spectrum: np.ndarray, magnitude: np.ndarray, **numbers: float) -> Made:
+def _all_frames(plan: FramePlan, spectrum: np.ndarray, magnitude: np.ndarray, **numbers: float) -> Made:
     """A record of :mod:`rtspec.phase.rtisi` whose buffer holds all frames."""
     arrays = tables(plan, 0) | buffers(plan, len(spectrum)) | {"windows": plan.analysis[None]}
     arrays["spectra"][...] = arrays["analyses"][...] = spectrum
@@ -148,7 +148,7 @@ def griffin_lim(
     _check(iterations, momentum, tolerance)
     if not frames.any():
         return np.zeros(frames.shape, np.complex64)
-    made = _whole(plan, start, frames, together=together, momentum=momentum, iterations=iterations)
+    made = _all_frames(plan, start, frames, together=together, momentum=momentum, iterations=iterations)
     _synthesise(made.address)
     with ProgressBar() if progress is True else nullcontext(progress or None) as shown:
         _iterations(made.address, iterations, tolerance, shown)

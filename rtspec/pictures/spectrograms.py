@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import AudioFileError
 from ..frames import FramePlan, stft
-from ..storage import WholeFile, numbered
+from ..storage import AtomicFile, numbered
 from .figures import new_figure
 
 RANGE_DB = 90.0
@@ -49,7 +49,7 @@ def spectrograms(path: str | os.PathLike, sounds: Mapping[str, np.ndarray], samp
     levels = {name: _levels_db(audio, sample_rate) for name, audio in sounds.items()}
     top = max(float(level.max()) for level in levels.values())
     try:
-        with WholeFile(path) as file:
+        with AtomicFile(path) as file:
             _figure(levels, top, sample_rate, title).savefig(file, format="png", dpi=110, metadata=_MADE_BY)
     except OSError as error:
         raise AudioFileError(f"cannot write {Path(path)}: {error.strerror or error}") from error

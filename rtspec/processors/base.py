@@ -111,7 +111,7 @@ class Processor(Plugin, ABC):
             self._form = form
             if alone:
                 playback.reset()
-            out = playback.whole(planar, block) if alone else playback.piece(planar, block)
+            out = playback.process(planar, block) if alone else playback.piece(planar, block)
             say_news([self])
             return form.restore(out)
 

@@ -46,7 +46,7 @@ class ListeningProcessor(SampleProcessor):
             if planar.size == 0:
                 return form.restore(planar)
             self._form, self._sample_rate = form, rate
-            play = self._sensed.whole if alone else self._sensed.piece
+            play = self._sensed.process if alone else self._sensed.piece
             return form.restore(play(planar, rate, block, sensor))
 
     __call__ = process

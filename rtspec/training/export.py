@@ -17,7 +17,7 @@ from ..models.frame_model import FrameModel
 from ..models.packages import package
 from ..models.report import inspect
 from ..models.streaming import make_streaming
-from ..storage import WholeFile
+from ..storage import AtomicFile
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -79,9 +79,9 @@ def ship(
     path = package(streaming, folder / "model.onnx", **manifest)
     golden = _streamed(path, inputs, moving, time_axes[output])
     _check_equal(manifest["name"], golden, _offline(network, inputs), tolerance)
-    with WholeFile(folder / "golden.npz") as file:
+    with AtomicFile(folder / "golden.npz") as file:
         np.savez_compressed(file, input=inputs[next(iter(moving))], output=golden)
-    with WholeFile(folder / "card.md") as file:
+    with AtomicFile(folder / "card.md") as file:
         file.write(_card(path, card).encode())
     return path
 

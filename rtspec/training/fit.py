@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..console import progress as progress_bar
 from ..errors import InvalidValue
-from ..storage import WholeFile
+from ..storage import AtomicFile
 from .checkpoints import COLUMNS, FILES, TrainingError, curve_table, difference, read_checkpoint
 from .processes import EndedTogether, Worker, workers_of
 from .recipe import Recipe
@@ -303,9 +303,9 @@ class _Training:
         torch.save(self._state(), buffer)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with WholeFile(self.folder / FILES[0]) as file:
+            with AtomicFile(self.folder / FILES[0]) as file:
                 file.write(buffer.getbuffer())
-            with WholeFile(self.folder / FILES[1]) as file:
+            with AtomicFile(self.folder / FILES[1]) as file:
                 file.write(curve_table(self.curve))
         except OSError as error:
             raise TrainingError(

@@ -204,7 +204,7 @@ class MidiInput:
             self._tell_loss()
 
     def _take(self, data: list[int], time_s: float) -> None:
-        for message in self._parser.feed_whole(data):
+        for message in self._parser.feed_message(data):
             self.statistics.messages += 1
             self._deliver(MidiEvent(time_s, message))
         self.statistics.garbage = self._parser.garbage

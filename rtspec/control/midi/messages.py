@@ -49,7 +49,7 @@ class MidiParser:
         found = [self._byte(byte) for byte in data]
         return [_message(raw) for raw in found if raw is not None]
 
-    def feed_whole(self, data: Iterable[int]) -> "list[mido.Message]":
+    def feed_message(self, data: Iterable[int]) -> "list[mido.Message]":
         """The same for a back end that never cuts a message in two: what is left over is garbage."""
         found = self.feed(data)
         self._drop()

@@ -11,7 +11,7 @@ from ...console import emit, progress, table
 from ...errors import AudioFileError
 from ...frames import FramePlan, stft
 from ...processors.timbre.synth import TimbreSynth
-from ...storage import WholeFile
+from ...storage import AtomicFile
 
 SAMPLE_RATE = 48000
 PHRASE_S, MORPH_S = 2.8, 5.0
@@ -127,7 +127,7 @@ def draw(path: Path, stops: list[Stop]) -> None:
     ax.set_xlabel("seconds")
     ax.set_ylabel("Hz")
     try:
-        with WholeFile(path) as file:
+        with AtomicFile(path) as file:
             figure.savefig(file, format="png", dpi=100)
     except OSError as error:
         raise AudioFileError(f"cannot write {path}: {error.strerror or error}") from error

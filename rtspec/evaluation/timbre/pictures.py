@@ -10,7 +10,7 @@ from ...frames import FramePlan, stft
 from ...pictures.figures import new_figure
 from ...processors.timbre.anchors import LatentMap
 from ...processors.timbre.synth import TimbreSynth
-from ...storage import WholeFile
+from ...storage import AtomicFile
 
 SAMPLE_RATE = 48000
 STRIPS = 9
@@ -30,7 +30,7 @@ def draw_map(path: str | os.PathLike, synth: TimbreSynth, ends: tuple[str, str] 
     if places.f1:
         _bars(axes[2], places.f1)
     try:
-        with WholeFile(path) as file:
+        with AtomicFile(path) as file:
             figure.savefig(file, format="png", dpi=110)
     except OSError as error:
         raise AudioFileError(f"cannot write {Path(path)}: {error.strerror or error}") from error

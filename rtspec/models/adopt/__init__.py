@@ -14,13 +14,13 @@ from ..manifest import COMPLEX, METADATA_KEY
 from ..packages import package
 from ..proto import mended, metadata, stream_metadata
 from ..sandbox import sandboxed
+from .assembling import assembled
 from .facts import Facts, look
 from .precision import frames_in_float32
 from .propose import Proposal, propose
 from .recipes import Recipe, recipe, recipes, recognised
 from .samples import one_block_a_call, takes_samples
 from .sizes import write_sizes
-from .wholes import whole
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -96,7 +96,7 @@ def adopt(
     ModelError
         If the file needs something that cannot be told, or is no frame-by-frame network.
     """
-    proto, together, known = whole(Path(file), like)
+    proto, together, known = assembled(Path(file), like)
     mended(proto)
     write_sizes(proto)
     proto, answers = one_spectrum(proto, {**known, **(answers or {})})

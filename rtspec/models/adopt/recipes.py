@@ -39,7 +39,7 @@ class Recipe:
     state_axes : int or None
         How many axes each of its states has.
     files : tuple of str
-        Of models that are published as several files, which `wholes` makes one.
+        Of models that are published as several files, which `assembling` makes one.
     """
 
     name: str

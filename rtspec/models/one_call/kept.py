@@ -15,7 +15,7 @@ from pathlib import Path
 from llvmlite import binding
 
 from ...cache import data_folder
-from ...storage import WholeFile
+from ...storage import AtomicFile
 from .form import CallForm
 
 _HERE = Path(__file__).parent
@@ -72,7 +72,7 @@ def keep_form(key: str, form: CallForm) -> None:
     if folder is None:
         return
     with suppress(OSError):
-        with WholeFile(folder / key) as file:
+        with AtomicFile(folder / key) as file:
             file.write(json.dumps(header).encode() + b"\n" + played)
         for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-MOST]:
             old.unlink(missing_ok=True)

@@ -166,7 +166,7 @@ def _with_wholes(stream: Stream, node: NodeProto) -> NodeProto:
     copy = NodeProto()
     copy.CopyFrom(node)
     for i, name in enumerate(node.input):
-        copy.input[i] = stream.whole(name)
+        copy.input[i] = stream.full_length(name)
     return copy
 
 

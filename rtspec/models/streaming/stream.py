@@ -35,7 +35,7 @@ class Stream(Walk):
 
     def delayed(self, name: str, delay: int) -> str:
         """The tensor with its delay raised to `delay`."""
-        name = self.whole(name)
+        name = self.full_length(name)
         flow = self.flows[name]
         delay = max(delay, flow.delay) if name in self.wholes else delay
         late = delay - flow.delay
@@ -92,7 +92,7 @@ class Stream(Walk):
         if name in self.folded:
             raise Folded
         if any(pads):
-            name = self.whole(name)
+            name = self.full_length(name)
         made, flow, lead = self.surrounded(name, *pads, fill, reach=pads[1] - step * unused)
         delay = -((step - 1 - flow.delay - span) // step)
         delay = max(delay, self.edges[name].earliest(step)) if name in self.edges else delay
@@ -151,12 +151,12 @@ class Stream(Walk):
         self.leads[alias] = lead
         return alias
 
-    def whole(self, name: str) -> str:
+    def full_length(self, name: str) -> str:
         """The tensor itself, or, of one continued beyond its ends, all its frames, as late as the first can be told."""
         if name not in self.edges:
             return name
         edge = self.edges[name]
-        key = ("whole", name)
+        key = ("full_length", name)
         if key not in self._names:
             flow = self.flows[name].but(delay=max(edge.complete, 0))
             late = flow.delay - self.flows[name].delay

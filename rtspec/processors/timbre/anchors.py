@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import InvalidValue, ModelError
 from ...models.packages import PackagedModel
 from ...models.proto import metadata, read_proto
-from ...storage import WholeFile
+from ...storage import AtomicFile
 from .course_kernels import course_arrays
 from .courses import Courses, nobody
 
@@ -91,5 +91,5 @@ def write_map(path: str | Path, places: LatentMap) -> None:
 
     proto = read_proto(Path(path))
     onnx.helper.set_model_props(proto, {**{p.key: p.value for p in proto.metadata_props}, KEY: places.to_json()})
-    with WholeFile(path) as file:
+    with AtomicFile(path) as file:
         file.write(proto.SerializeToString())

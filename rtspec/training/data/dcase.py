@@ -13,7 +13,7 @@ import numpy as np
 
 from ...audio.files import is_audio, write
 from ...errors import AudioFileError
-from ...storage import WholeFile
+from ...storage import AtomicFile
 
 META, SETUP = "meta.txt", "evaluation_setup"
 
@@ -89,7 +89,7 @@ def write_folder(folder: Path, scenes: Iterable[tuple[str, str, np.ndarray]], sa
         name = f"audio/{label}{number:04d}.wav"
         write(folder / name, audio, sample_rate, bit_depth=16)
         lines.append(f"{name}\t{label}\t{session}\n")
-    whole = WholeFile(folder / META)
-    whole.file.write("".join(lines).encode())
-    whole.keep()
+    meta = AtomicFile(folder / META)
+    meta.file.write("".join(lines).encode())
+    meta.keep()
     return folder

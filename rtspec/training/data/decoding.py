@@ -15,7 +15,7 @@ LONGEST_S = 1800.0
 """A module may loop for ever: no more than this is played of any."""
 
 
-def whole(track: Track, sample_rate: int) -> np.ndarray:
+def decoded(track: Track, sample_rate: int) -> np.ndarray:
     """All of a track, its stems summed: float32 of shape (channels, n_samples).
 
     Raises

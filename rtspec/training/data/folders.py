@@ -17,7 +17,7 @@ import numpy as np
 
 from ...audio.files import FORMATS, Reader, is_audio
 from ...errors import AudioFileError
-from ...storage import WholeFile
+from ...storage import AtomicFile
 from .packages import DataError
 
 FACTS = "facts.json"
@@ -161,9 +161,9 @@ def keep_clip(folder: Path, versions: dict[str, np.ndarray], facts: dict) -> Cli
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, array in versions.items():
-            with WholeFile(folder / f"{name}.npy") as file:
+            with AtomicFile(folder / f"{name}.npy") as file:
                 np.save(file, array)
-        with WholeFile(folder / FACTS) as file:
+        with AtomicFile(folder / FACTS) as file:
             file.write(json.dumps(facts).encode())
     except OSError as error:
         raise DataError(

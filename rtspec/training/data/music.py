@@ -14,7 +14,7 @@ import numpy as np
 
 from ...console import emit, progress, table
 from ...errors import RtspecError
-from .decoding import whole
+from .decoding import decoded
 from .folders import CODEC_FREE, CODED, FACTS, INT16_SCALE, Clip, Track, keep_clip, tracks
 from .packages import MODULES, Unpacked, fetch
 from .walls import upper_edge_hz, wall_hz
@@ -139,7 +139,7 @@ def _prepared(folder: Path, part: str, item: tuple[str, tuple[Track, dict[str, s
     """One track as a clip; its name, and why there is none ("kept" where there is)."""
     name, (track, known) = item
     try:
-        audio = whole(track, SAMPLE_RATE)
+        audio = decoded(track, SAMPLE_RATE)
     except (RtspecError, OSError, ValueError) as error:
         return name, " ".join(str(error).split())[:200]
     seconds, edge = audio.shape[1] / SAMPLE_RATE, upper_edge_hz(audio, SAMPLE_RATE)

@@ -11,7 +11,7 @@ from ...frames.bands import mel_bands
 from ...frames.plan import FramePlan
 from ...frames.stft import stft
 from ...metrics.partials import picture_scores
-from ...storage import WholeFile
+from ...storage import AtomicFile
 from ..data.sound_fonts import PROGRAMS, Note, SoundFont, is_usable
 
 SAMPLE_RATE, SECONDS = 16000, 4.0
@@ -106,7 +106,7 @@ def rendered_pictures(font: SoundFont, n_notes: int, advance: Callable[[], None]
 def write(pictures: Pictures, folder: Path) -> None:
     """Keep pictures in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with WholeFile(folder / FILE) as file:
+    with AtomicFile(folder / FILE) as file:
         np.savez(file, programs=pictures.programs, pictures=pictures.pictures)
 
 

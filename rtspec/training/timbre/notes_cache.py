@@ -8,7 +8,7 @@ import numpy as np
 
 from ...processors.timbre.levels import HIGHEST_KEY, LOWEST_KEY, N_LEVELS, note_levels
 from ...processors.timbre.notes import TIMES_S
-from ...storage import WholeFile
+from ...storage import AtomicFile
 from ..data.sound_fonts import PROGRAMS, VALIDATION_PROGRAMS, Note, SoundFont, grid, is_usable
 
 SAMPLE_RATE = 48000
@@ -76,7 +76,7 @@ def training_notes() -> list[Note]:
 def write(levels: NoteLevels, folder: Path) -> None:
     """Keep levels in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with WholeFile(folder / FILE) as file:
+    with AtomicFile(folder / FILE) as file:
         np.savez(file, notes=levels.notes, levels=levels.levels, whole_db=levels.whole_db)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...storage import WholeFile
+from ...storage import AtomicFile
 from ...style.networks import WEIGHTS, WYSE_FILTERS, WYSE_KERNEL, WYSE_PLAN
 from .clips import CENTROIDS
 
@@ -58,7 +58,7 @@ def export(network: Classifier, folder: Path, card: str) -> Path:
     kept = io.BytesIO()
     np.savez(kept, **held)
     for name, content in ((WEIGHTS, kept.getvalue()), ("card.md", card.encode())):
-        with WholeFile(folder / name) as file:
+        with AtomicFile(folder / name) as file:
             file.write(content)
     return folder / WEIGHTS
 

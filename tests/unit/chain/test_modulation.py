@@ -138,14 +138,14 @@ def test_a_route_that_comes_within_a_sound_in_pieces_is_refused():
 
 
 def test_a_route_that_ends_leaves_its_parameter_to_the_user_however_long_the_last_program_plays_on(monkeypatch):
-    whole = Wiring.whole
+    chained = Wiring.chained
 
     def slowly(self, units):
-        program = whole(self, units)
+        program = chained(self, units)
         time.sleep(0.05)  # what played before goes on moving the parameter
         return program
 
-    monkeypatch.setattr(Wiring, "whole", slowly)
+    monkeypatch.setattr(Wiring, "chained", slowly)
     board = rtspec.Pedalboard([rtspec.Equalizer(output_db=-20)])
     route = board.modulation.add("lfo:0.001:square", "output_db", 0.5)
     source = rtspec.Loop(np.full((1, RATE), 0.01, np.float32))

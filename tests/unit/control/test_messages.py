@@ -52,8 +52,8 @@ def test_running_status_goes_on_until_another_status():
 
 def test_running_status_holds_over_calls_that_bring_whole_messages():
     parser = MidiParser()
-    assert parser.feed_whole([0xB0, 1, 2]) == [cc(1, 2)]
-    assert parser.feed_whole([1, 3]) == [cc(1, 3)]
+    assert parser.feed_message([0xB0, 1, 2]) == [cc(1, 2)]
+    assert parser.feed_message([1, 3]) == [cc(1, 3)]
 
 
 def test_real_time_bytes_inside_a_message_leave_it_whole():
@@ -67,15 +67,15 @@ def test_real_time_bytes_inside_a_message_leave_it_whole():
 )
 def test_what_makes_no_message_is_counted(data, garbage):
     parser = MidiParser()
-    assert parser.feed_whole(data) == []
+    assert parser.feed_message(data) == []
     assert parser.garbage == garbage
-    assert parser.feed_whole(on(60).bytes()) == [on(60)], "the next message is heard"
+    assert parser.feed_message(on(60).bytes()) == [on(60)], "the next message is heard"
 
 
 def test_a_cut_message_does_not_leak_into_the_next_call():
     parser = MidiParser()
-    parser.feed_whole([0x90, 60])
-    assert parser.feed_whole([0xB0, 1, 2]) == [cc(1, 2)]
+    parser.feed_message([0x90, 60])
+    assert parser.feed_message([0xB0, 1, 2]) == [cc(1, 2)]
 
 
 # Motions --------------------------------------------------------------------------------------------------------------

@@ -49,13 +49,13 @@ def test_plans_are_measured_once_and_kept_to_the_bit(found, monkeypatch):
     found.fftwf_forget_wisdom()
     monkeypatch.setattr(system_fftw, "_measured", None)  # would raise
     assert _spectrum(system_fftw.system_plans(N)) == first
-    assert system_fftw.told(found).startswith(f"{N}: x ")
+    assert system_fftw.timings(found).startswith(f"{N}: x ")
 
 
 def test_one_that_is_no_faster_is_not_used(found, monkeypatch):
     monkeypatch.setattr(system_fftw, "WORTH", 0.01)
     assert system_fftw.system_plans(N) is None
-    assert "not used" in system_fftw.told(found)
+    assert "not used" in system_fftw.timings(found)
 
 
 @pytest.mark.parametrize("kept", ["", "[]", '{"wisdom": 1}', '{"wisdom": "(fftw-9 x)", "ratios": {"480": 0.5}}'])

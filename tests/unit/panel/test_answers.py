@@ -80,7 +80,7 @@ def test_a_value_that_goes_back_before_the_next_turn_is_told_to_who_came_between
     state.changes()
     before = parameter.value
     parameter.value = 0.125
-    address = next(a for a, value in state.whole()[1].items() if value == 0.125)
+    address = next(a for a, value in state.full()[1].items() if value == 0.125)
     parameter.value = before
     assert state.changes()[1][address] == before
 

@@ -38,7 +38,7 @@ MAKERS: dict[str, Callable[[Mapping[str, "ModelProto"], Path], Made]] = {
 }
 
 
-def whole(file: Path, like: str | None) -> tuple["ModelProto", Recipe | None, dict[str, Any]]:
+def assembled(file: Path, like: str | None) -> tuple["ModelProto", Recipe | None, dict[str, Any]]:
     """The network in a file, in a folder of files or in an archive of them.
 
     Parameters
