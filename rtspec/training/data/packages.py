@@ -19,7 +19,7 @@ MODULES = (".mod", ".xm", ".s3m", ".it", ".umx", ".mptm")
 """Tracker music: notes and samples, which no coder has seen."""
 _SOUNDS = (".opus", ".oga", *MODULES)
 """Sound beside what :func:`rtspec.audio.files.is_audio` knows."""
-_KEPT_ELSE = (".txt", ".json", ".ini", ".csv", ".xml", ".sf2", ".sf3", ".mid", ".midi", ".rmi", ".wad")
+_KEPT_ELSE = (".txt", ".json", ".ini", ".csv", ".xml", ".sf2", ".sf3", ".mid", ".midi", ".rmi", ".wad", ".ocg")
 """What a package may hold beside sound that readers use: texts, sound fonts, scores."""
 _MAGIC = {b"OggS": ".ogg", b"fLaC": ".flac", b"RIFF": ".wav", b"ID3\x03": ".mp3", b"MThd": ".mid"}
 """First bytes of files whose name has no ending, and the ending that they get."""

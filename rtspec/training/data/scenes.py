@@ -10,6 +10,7 @@ training mixes anew for every batch.
 import argparse
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -129,6 +130,8 @@ def sources(folder: Path, packages: tuple[str, ...]) -> list[Source]:
             kind = kind_of(package, f"{path.parent.name}/{path.name}")
             if kind is not None and _is_readable(path):
                 found.append(Source(kind, package, path))
+        if not any(source.package == package for source in found):
+            warnings.warn(f"{package}: none of its sounds is of a class that scenes are made of", stacklevel=2)
     if not found:
         raise InvalidValue(f"{folder} holds no sound of {', '.join(packages)}; run 'rtspec data scenes' with a network")
     return found

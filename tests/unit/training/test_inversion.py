@@ -16,7 +16,7 @@ from rtspec.frames import stft  # noqa: E402
 from rtspec.models import FrameModel  # noqa: E402
 from rtspec.processors.inversion.band_inversion import invert  # noqa: E402
 from rtspec.training.data.dcase import read_folder, write_folder  # noqa: E402
-from rtspec.training.data.scenes import Mixer, Source, kind_of  # noqa: E402
+from rtspec.training.data.scenes import Mixer, Source, kind_of, sources  # noqa: E402
 from rtspec.training.data.speech import utterances  # noqa: E402
 from rtspec.training.inversion.data import PLANS, Features, _chances, _piece, filters_of, layers  # noqa: E402
 from rtspec.training.inversion.export import export  # noqa: E402
@@ -246,3 +246,12 @@ def test_speech_without_text_is_refused(tmp_path):
         utterances(tmp_path)
     (tmp_path / "a.txt").write_text("It's a HUM, isn't it?")
     assert utterances(Path(tmp_path))[0].words == ("it's", "a", "hum", "isn't", "it")
+
+
+def test_a_package_that_gives_scenes_nothing_is_named(tmp_path):
+    for package, name in (("weather", "rain.wav"), ("songs", "music.wav")):
+        (tmp_path / package).mkdir()
+        write(tmp_path / package / name, np.zeros((1, 2205), np.float32), 22050)
+    with pytest.warns(UserWarning, match="songs: none of its sounds is of a class that scenes are made of"):
+        found = sources(tmp_path, ("weather", "songs"))
+    assert [(source.kind, source.package) for source in found] == [("rain", "weather")]

@@ -140,6 +140,7 @@ def test_of_a_package_only_what_readers_use_is_unpacked_and_never_outside(tmp_pa
     content = {
         "usr/share/game/track": b"OggS sound",
         "usr/share/game/picture.png": b"no",
+        "usr/share/game/Sound.ocg": b"sounds in a group file, which scenes open",
         "usr/share/doc/g/copyright": b"Files: *",
     }
     with tarfile.open(tmp_path / "data.tar", "w") as tar:
@@ -156,6 +157,7 @@ def test_of_a_package_only_what_readers_use_is_unpacked_and_never_outside(tmp_pa
     found = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert found == {
         "usr/share/game/track.ogg",
+        "usr/share/game/Sound.ocg",
         "usr/share/doc/g/copyright",
         "usr/share/game/music.zip",
         "usr/share/game/music.zip.d/tune.xm",
