@@ -182,7 +182,7 @@ class Modulating:
 
     def events(self, time: int, message: Any) -> list[Event]:
         """What a MIDI message changes at a sample."""
-        found = [(source, held) for source, held in self._controls.items() if source.hears(message)]
+        found = [(source, held) for source, held in list(self._controls.items()) if source.hears(message)]
         return [store_event(time, address(held), message.value / 127.0, held) for _, held in found]
 
 

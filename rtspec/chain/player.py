@@ -7,6 +7,7 @@ twice. A delay pads the shorter middle, so the chain's latency never changes
 unless a longer chain than ever before needs more.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import accumulate
@@ -82,7 +83,7 @@ class Player:
         self._units = [*units, *padding(self.channels, self._latency - latency_of(units))]
         self.program = self._wiring.chained(self._units)
         self._edits = Edits(report)
-        self._bad_frames = 0
+        self._bad_frames, self._turning, self._closed = 0, threading.RLock(), False
 
     # Looking ------------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,8 @@ class Player:
             feeding(plugin, self.sample_rate, self.channels)
 
     def close(self) -> None:
-        """The stream is over: plugins that belonged to it may play elsewhere."""
+        """The stream is over: plugins that belonged to it may play elsewhere, those of an edit under way after that."""
+        self._closed = True
         for unit in (*self._units, *self._spares):
             unit.release()
 
@@ -172,7 +174,13 @@ class Player:
         return self.engine is not None and self.engine.running
 
     def _follow(self) -> None:
-        self._change(self._plugins())
+        with self._turning:  # while nothing plays, whoever edits comes here, and two may
+            try:
+                if not self._closed:
+                    self._change(self._plugins())
+            finally:
+                if self._closed:
+                    self.close()
 
     def _change(self, plugins: list) -> None:
         """Play `plugins` from now on, by a cross-fade where the engine runs."""

@@ -4,6 +4,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import mido
 import numpy as np
 import pedalboard
 import pytest
@@ -14,11 +15,14 @@ from rtspec.audio.recording import TakeWriter
 from rtspec.chain.edits import Edits
 from rtspec.chain.native import check_unowned
 from rtspec.chain.player import Player
-from rtspec.errors import InvalidValue, SharedPlugin
+from rtspec.control.modulation import MidiControl
+from rtspec.errors import InvalidValue, SharedPlugin, existing
 from rtspec.live import engine as engines
+from rtspec.live import session
 from rtspec.live.options import Recording
 from rtspec.live.takes import Takes
 
+pytestmark = pytest.mark.timeout(300)
 RATE = 48000
 SILENCE = np.zeros((1, RATE), np.float32)
 VIRTUAL = rtspec.Devices(virtual=True)
@@ -98,6 +102,63 @@ def test_a_plugin_that_an_edit_takes_up_as_the_stream_stops_may_play_elsewhere(m
     check_unowned(plugin)
 
 
+def test_a_plugin_that_an_edit_takes_up_after_the_stop_is_given_back(monkeypatch):
+    """The stop has waited long enough for the edit."""
+    making, going, fresh = threading.Event(), threading.Event(), Player._fresh
+
+    def slow(player, plugins):
+        made = fresh(player, plugins)
+        making.set()
+        going.wait(20)
+        return made
+
+    plugin = Own()
+    monkeypatch.setattr(session, "EDIT_S", 0.01)
+    with stream() as playing:
+        monkeypatch.setattr(Player, "_fresh", slow)
+        playing.plugins.append(plugin)
+        assert making.wait(20)
+    going.set()
+    assert playing._session.player.settle(20)
+    check_unowned(plugin)
+
+
+def test_two_threads_that_edit_what_does_not_play_yet_leave_the_chain_as_it_is(monkeypatch):
+    fresh, second = Player._fresh, []
+
+    def slow(player, plugins):
+        made = fresh(player, plugins)
+        if not second:
+            second.append(started(lambda: board.append(rtspec.Equalizer())))
+            second[0].join(0.5)
+        return made
+
+    playing = stream()
+    board = playing.plugins
+    monkeypatch.setattr(Player, "_fresh", slow)
+    board.append(rtspec.Equalizer())
+    second[0].join(20)
+    playing_now = [unit.plugin for unit in playing._session.player._units if unit.plugin is not None]
+    assert playing_now == list(board) and len(board) == 2
+
+
+def test_a_message_that_comes_as_a_route_is_added_is_heard():
+    """The thread of MIDI walks over the controllers that the edit's thread adds one to."""
+    playing = stream([rtspec.Equalizer()])
+    modulating = existing(playing._session.player._wiring._modulating)
+    heard = []
+
+    class Looking(MidiControl):
+        def hears(self, message):
+            modulating._controls.setdefault(MidiControl(len(modulating._controls)), np.zeros(1))
+            heard.append(message)
+            return False
+
+    modulating._controls[Looking(21)] = np.zeros(1)
+    playing._session.control(mido.Message("control_change", control=21, value=64), None)
+    assert len(heard) == 1
+
+
 def test_a_plugin_is_given_back_when_the_engine_has_ended(monkeypatch):
     plugin, found, stop = Own(), [], engines.Engine.stop
 
@@ -118,13 +179,13 @@ def test_a_plugin_is_given_back_when_the_engine_has_ended(monkeypatch):
 # Moving and stopping --------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_that_moves_has_not_lost_its_device():
+def test_a_stream_that_moves_has_not_lost_its_device(monkeypatch):
     """The watch has found that nobody moves it, and looks at the device as the move stops that."""
     with stream() as playing:
         performance = playing._performance
         performance._watch.end()
         performance._watch.join()
-        performance.session.devices = (None, SimpleNamespace(name="a device"))
+        monkeypatch.setattr(performance.session, "devices", (None, SimpleNamespace(name="a device")))
         stopped, movers, stop = threading.Event(), [], performance.session.stop
 
         def stop_and_tell():
@@ -136,8 +197,8 @@ def test_a_stream_that_moves_has_not_lost_its_device():
             stopped.wait(0.5)
             return session.device_stream.active
 
-        performance.session.stop = stop_and_tell
-        performance._pulse = SimpleNamespace(is_felt=felt)
+        monkeypatch.setattr(performance.session, "stop", stop_and_tell)
+        monkeypatch.setattr(performance._pulse, "is_felt", felt)
         assert performance._look() and not performance.lost
         movers[0].join(20)
         assert playing.buffer_size == 256 and playing.active
@@ -200,7 +261,7 @@ def test_the_end_of_what_was_written_is_counted_anew_on_another_device(monkeypat
     playing = stream()
     handing, after = playing._performance.handing, another(playing)
     handing.give(np.zeros((480, 1), np.float32), RATE)
-    handing._input.read(480)
+    existing(handing._input).read(480)
     monkeypatch.setattr(playing._session.exchange, "clock", lambda: (10 * RATE, 0.0))
     assert not handing.is_heard(playing.latency)
     handing.go_on(after.exchange, RATE)
