@@ -40,7 +40,7 @@ class AtomicFile:
         Where to write; hidden beside the target, gone when something fails. Errors are the system's own (OSError).
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self._target = Path(os.path.realpath(self.path))
         self._mode = _mode_for(self._target)
@@ -88,7 +88,7 @@ def discard_all() -> None:
             whole._part.unlink(missing_ok=True)
 
 
-def check_replaceable(path: str | os.PathLike) -> None:
+def check_replaceable(path: str | os.PathLike[str]) -> None:
     """Raise the system's own error where `path` may not be written: read-only, a folder, a pipe, a device."""
     _mode_for(Path(os.path.realpath(path)))
 

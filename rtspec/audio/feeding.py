@@ -42,7 +42,7 @@ class FileSource:
         return replace(open_source(self.path, sample_rate), channels=self.channels)
 
 
-def open_source(path: str | os.PathLike, sample_rate: float) -> FileSource:
+def open_source(path: str | os.PathLike[str], sample_rate: float) -> FileSource:
     """A file as a source; :class:`AudioFileError` where it cannot be read."""
     with Reader(path, round(sample_rate)) as reader:
         return FileSource(Path(path), reader.sample_rate, reader.channels, reader.n_samples)

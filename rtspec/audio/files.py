@@ -35,7 +35,7 @@ _SETTLED = 1024
 _LOSSY = {".ogg": "320 kbps", ".mp3": "320"}
 
 
-def make_folder(folder: str | os.PathLike) -> None:
+def make_folder(folder: str | os.PathLike[str]) -> None:
     """Make a folder and those above it, where they are missing."""
     try:
         os.makedirs(folder, exist_ok=True)
@@ -43,7 +43,7 @@ def make_folder(folder: str | os.PathLike) -> None:
         raise AudioFileError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
-def read(path: str | os.PathLike, sample_rate: int | None = None) -> tuple[np.ndarray, int]:
+def read(path: str | os.PathLike[str], sample_rate: int | None = None) -> tuple[np.ndarray, int]:
     """All of a sound file.
 
     Parameters
@@ -66,7 +66,7 @@ def read(path: str | os.PathLike, sample_rate: int | None = None) -> tuple[np.nd
         return np.concatenate(list(reader.chunks()), axis=1), reader.sample_rate
 
 
-def write(path: str | os.PathLike, audio: np.ndarray, sample_rate: int, bit_depth: int = 24) -> None:
+def write(path: str | os.PathLike[str], audio: np.ndarray, sample_rate: int, bit_depth: int = 24) -> None:
     """Write a sound file whose format follows from its name; all of it or nothing.
 
     Parameters
@@ -94,7 +94,7 @@ class Reader:
     sample_rate, channels, n_samples : int
     """
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int | None = None, *, salvage: bool = False):
+    def __init__(self, path: str | os.PathLike[str], sample_rate: int | None = None, *, salvage: bool = False):
         self.path = Path(path)
         with _failures(self.path, "read"):
             self._decoder = open_decoder(self.path, salvage)
@@ -197,11 +197,11 @@ class Writer:
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike[str],
         sample_rate: int,
         channels: int,
         bit_depth: int = 24,
-        like: str | os.PathLike | None = None,
+        like: str | os.PathLike[str] | None = None,
     ):
         self.path, self.notes = Path(path), list[str]()
         self._like = None if like is None else Path(like)

@@ -37,12 +37,12 @@ LEVEL_TABLES = (".csv", ".jsonl", ".ndjson", ".npy", ".npz")
 """Endings of tables of a sensor's levels."""
 
 
-def is_audio(path: str | os.PathLike) -> bool:
+def is_audio(path: str | os.PathLike[str]) -> bool:
     """Whether the name ends like a sound file that rtspec reads."""
     return Path(path).suffix.lower() in READABLE
 
 
-def target_name(source: str | os.PathLike, format: str | None = None) -> str:
+def target_name(source: str | os.PathLike[str], format: str | None = None) -> str:
     """The name of what a file becomes: its own, with the ending of `format` ("flac", say) where one is given, and .wav
     where rtspec cannot write the file's own format."""
     name = Path(source)
@@ -50,11 +50,11 @@ def target_name(source: str | os.PathLike, format: str | None = None) -> str:
     return name.with_suffix(suffix).name
 
 
-def is_score(path: str | os.PathLike) -> bool:
+def is_score(path: str | os.PathLike[str]) -> bool:
     """Whether the name ends like a MIDI file."""
     return Path(path).suffix.lower() in SCORES
 
 
-def is_levels(path: str | os.PathLike) -> bool:
+def is_levels(path: str | os.PathLike[str]) -> bool:
     """Whether the name ends like a table of levels that rtspec reads."""
     return Path(path).suffix.lower() in LEVEL_TABLES

@@ -52,7 +52,7 @@ class GrowingWav:
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike[str],
         sample_rate: int,
         channels: int,
         riff_most: int = _RIFF_MOST,
@@ -141,7 +141,7 @@ class TakeWriter:
 
     def __init__(
         self,
-        path: str | os.PathLike,
+        path: str | os.PathLike[str],
         sample_rate: int,
         channels: int,
         report: Callable[[str], object],
@@ -208,7 +208,7 @@ class TakeWriter:
             file.sync()
 
 
-def checked_path(path: str | os.PathLike) -> Path:
+def checked_path(path: str | os.PathLike[str]) -> Path:
     """`path` if it can be recorded to, or :class:`AudioFileError`."""
     found = Path(path)
     if found.suffix.lower() != ".wav":

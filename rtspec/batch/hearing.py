@@ -23,7 +23,7 @@ class SensorFile:
         Of the music.
     """
 
-    def __init__(self, path: str | os.PathLike, sample_rate: int, n_samples: int):
+    def __init__(self, path: str | os.PathLike[str], sample_rate: int, n_samples: int):
         with Reader(path) as own:
             rate = own.sample_rate
         self._reader = Reader(path, sample_rate)
@@ -55,7 +55,7 @@ class SensorFile:
         return np.ascontiguousarray(out)
 
 
-def opened_sensor(path: str | os.PathLike | None, board, reader) -> SensorFile | None:
+def opened_sensor(path: str | os.PathLike[str] | None, board, reader) -> SensorFile | None:
     """The sensor's file where there is one; an error where nobody in the board hears it."""
     if path is None:
         return None

@@ -94,7 +94,7 @@ class Ledger:
         Whether this shard's last run had the same key and did not end: what it did is done.
     """
 
-    def __init__(self, folder: str | os.PathLike, key: str, shard: tuple[int, int] = (1, 1)):
+    def __init__(self, folder: str | os.PathLike[str], key: str, shard: tuple[int, int] = (1, 1)):
         self.root, self.key = place(folder), key
         self._folder = mirrored(self.root) if isinstance(self.root, Remote) else self.root / FOLDER
         self.path = self._folder / f"{shard[0]}-of-{shard[1]}.jsonl"

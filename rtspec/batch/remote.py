@@ -38,7 +38,7 @@ class Remote(PurePosixPath):
         raise AudioFileError(f"{self} is at a URL, and only sound, scores, levels and OUT may be; fetch it first")
 
 
-def place(text: str | os.PathLike) -> "Path | Remote":
+def place(text: str | os.PathLike[str]) -> "Path | Remote":
     """A path, or a URL where it is one; ``file://`` names a path."""
     if isinstance(text, Remote):
         return text

@@ -89,14 +89,14 @@ class Renderer:
 
 def render(
     plugins: Any,
-    source: str | os.PathLike,
-    target: str | os.PathLike,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     *,
-    automation: str | os.PathLike | None = None,
-    midi_map: str | os.PathLike | None = None,
+    automation: str | os.PathLike[str] | None = None,
+    midi_map: str | os.PathLike[str] | None = None,
     bit_depth: str = "24",
     salvage: bool = False,
-    sensor: str | os.PathLike | None = None,
+    sensor: str | os.PathLike[str] | None = None,
 ) -> Record:
     """Render one file through a chain, as ``rtspec render`` does: in chunks, as long as the input, its delay removed.
 
@@ -139,13 +139,13 @@ def render(
 
 def render_file(
     board: Pedalboard,
-    source: str | os.PathLike,
-    target: str | os.PathLike,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     automation: AutomationOf | None = None,
     *,
     bit_depth: str = "24",
     salvage: bool = False,
-    sensor: str | os.PathLike | None = None,
+    sensor: str | os.PathLike[str] | None = None,
     advance: Advance = lambda done, total: None,
 ) -> Record:
     """Render one file in chunks; the output is as long as the input, its delay removed.

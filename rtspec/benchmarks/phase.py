@@ -153,14 +153,14 @@ class PhaseReport:
 
     __str__ = markdown
 
-    def plot(self, path: str | os.PathLike) -> None:
+    def plot(self, path: str | os.PathLike[str]) -> None:
         """Quality against latency and against cost, one dot a method, as a PNG."""
         with AtomicFile(path) as file:
             draw(self.rows).savefig(file, format="png", dpi=100)
 
 
 def run(
-    audio: str | os.PathLike | None = None,
+    audio: str | os.PathLike[str] | None = None,
     *,
     seconds: float = 5.0,
     only: list[str] | None = None,

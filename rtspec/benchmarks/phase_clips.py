@@ -17,7 +17,7 @@ Clip = tuple[np.ndarray, int]
 """Mono float32 samples and their rate in Hz."""
 
 
-def clips(folder: str | os.PathLike | None = None, seconds: float = SECONDS) -> dict[str, Clip]:
+def clips(folder: str | os.PathLike[str] | None = None, seconds: float = SECONDS) -> dict[str, Clip]:
     """Clips by name: of every sound file in `folder`, or the package's two real ones and three synthetic ones.
 
     The synthetic ones are weaker evidence than recordings: their partials are cleaner and their noise is stationary.

@@ -32,7 +32,9 @@ def free_name(path: Path) -> Path:
     return next(each for each in numbered(path) if is_own(each) or not os.path.lexists(each))
 
 
-def spectrograms(path: str | os.PathLike, sounds: Mapping[str, np.ndarray], sample_rate: int, title: str = "") -> None:
+def spectrograms(
+    path: str | os.PathLike[str], sounds: Mapping[str, np.ndarray], sample_rate: int, title: str = ""
+) -> None:
     """Draw sounds as spectrograms with one level scale, into a PNG.
 
     Parameters

@@ -19,7 +19,7 @@ class TrainingError(RtspecError):
     """Training cannot start, go on or be kept."""
 
 
-def load_best(network: nn.Module, folder: str | os.PathLike) -> None:
+def load_best(network: nn.Module, folder: str | os.PathLike[str]) -> None:
     """Give a network the best weights of an earlier training, as a start for another.
 
     Raises

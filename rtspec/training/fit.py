@@ -66,7 +66,7 @@ def fit(
     draw: Draw,
     loss: Loss,
     recipe: Recipe,
-    folder: str | os.PathLike,
+    folder: str | os.PathLike[str],
     *,
     validate: Validate | None = None,
     device: str = "auto",

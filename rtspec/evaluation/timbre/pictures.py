@@ -19,7 +19,7 @@ _PLAN = FramePlan(SAMPLE_RATE, 2048, 512)
 _RANGE_DB = 80.0
 
 
-def draw_map(path: str | os.PathLike, synth: TimbreSynth, ends: tuple[str, str] = ("flute", "brass")) -> None:
+def draw_map(path: str | os.PathLike[str], synth: TimbreSynth, ends: tuple[str, str] = ("flute", "brass")) -> None:
     """Draw into a PNG: the latent map, strips of a morph between two anchors, F1 by instrument where it is known."""
     places = synth.latent_map
     n_panels = 3 if places.f1 else 2

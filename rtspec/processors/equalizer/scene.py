@@ -271,7 +271,7 @@ class SceneEqualizer(ListeningProcessor):
         """What happened to the sensor since the last call, a line each."""
         return self._heard.news()
 
-    def write_curve(self, path: str | os.PathLike) -> int:
+    def write_curve(self, path: str | os.PathLike[str]) -> int:
         """Write the automatic curve's course as automation: rendered with that, a concert is repeated without a sensor.
 
         Parameters

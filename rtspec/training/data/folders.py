@@ -75,7 +75,7 @@ def _excerpt(path: Path, sample_rate: int, start_s: float, seconds: float | None
 
 
 def tracks(
-    folder: str | os.PathLike, group: str | None = None, stems: bool = False, files: Sequence[Path] | None = None
+    folder: str | os.PathLike[str], group: str | None = None, stems: bool = False, files: Sequence[Path] | None = None
 ) -> list[Track]:
     """The tracks of a folder and its sub-folders, sorted.
 
@@ -173,7 +173,7 @@ def keep_clip(folder: Path, versions: dict[str, np.ndarray], facts: dict) -> Cli
     return Clip(folder)
 
 
-def clips(folder: str | os.PathLike) -> list[Clip]:
+def clips(folder: str | os.PathLike[str]) -> list[Clip]:
     """The whole clips of a folder, sorted by name.
 
     Raises
