@@ -60,10 +60,10 @@ def window(width: int, height: int, scheme: str = "dark", scale: float = 1) -> d
 
 Shots = dict[str, tuple[Callable[[], rtspec.AudioStream], dict[str, Any]]]
 SHOTS: Shots = {
-    "dark": (played, window(1440, 1420)),
-    "bright": (played, window(1440, 1420, "light")),
+    "dark": (played, window(1440, 1490)),
+    "bright": (played, window(1440, 1490, "light")),
     "phone": (played, window(390, 844, scale=2)),
-    "senses": (heard, window(1440, 1420)),
+    "senses": (heard, window(1440, 1490)),
 }
 OTHERS: Shots = {
     "small": (played, window(360, 740, scale=2)),

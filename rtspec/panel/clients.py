@@ -65,10 +65,11 @@ class Client:
         self._something.set()
 
     async def next(self) -> list[str | bytes]:
-        """What is to be sent now: texts first, then a picture; waits until there is anything."""
+        """What is to be sent now: a refusal before the news that it has been acted on, then a picture; waits until
+        there is anything."""
         await self._something.wait()
         self._something.clear()
-        texts = [*self._news("values", self._values), *self._news("state", self._sections), *self._lines]
+        texts = [*self._lines, *self._news("values", self._values), *self._news("state", self._sections)]
         picture, self._picture = self._picture, None
         self._sections, self._values = {}, {}
         self._lines.clear()

@@ -160,6 +160,12 @@ def test_a_page_that_nobody_sees_keeps_what_fits_on_the_screen(stage):
     assert 0 < stage.page.evaluate(HIDDEN) <= 400
 
 
+def refusals(page):
+    """Lines of what is refused from now on."""
+    page.evaluate("document.querySelector('.messages').replaceChildren()")
+    return page.locator(".messages li.bad")
+
+
 DROPPED = """async () => {
   const { link } = rtspec.panel;
   const file = (name, mib) => new File([new Uint8Array(mib << 20)], `${name}.onnx`);
@@ -171,11 +177,31 @@ DROPPED = """async () => {
 
 @on("level")
 def test_a_second_model_takes_the_place_of_one_that_is_on_its_way(stage):
-    lines = stage.page.locator(".messages li.bad")
-    before = lines.count()
+    lines = refusals(stage.page)
     assert stage.page.evaluate(DROPPED) == [True, True]
-    until(lambda: lines.count() > before, 60)
-    assert lines.count() == before + 1 and "b" in lines.first.inner_text(), lines.all_inner_texts()
+    until(lines.count, 60)
+    assert lines.count() == 1 and "b" in lines.first.inner_text(), lines.all_inner_texts()
+
+
+REFUSED = """async () => {
+  const { link } = rtspec.panel, { socket } = link;
+  let pieces = 0;
+  socket.send = (data) => {
+    if (typeof data !== "string") pieces++;
+    setTimeout(() => WebSocket.prototype.send.call(socket, data), 300);
+  };
+  await link.sendFile(new File([new Uint8Array(1 << 20)], "a.txt"));
+  delete socket.send;
+  return pieces;
+}"""
+
+
+@on("level")
+def test_no_piece_of_a_file_goes_before_it_is_taken(stage):
+    """However late the answer comes."""
+    lines = refusals(stage.page)
+    assert stage.page.evaluate(REFUSED) == 0
+    assert lines.count() == 1 and "a.txt" in lines.first.inner_text()
 
 
 def test_a_card_is_carried_across_a_page_that_is_longer_than_the_window(stage_of, window):

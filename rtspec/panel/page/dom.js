@@ -36,7 +36,7 @@ export function shown(value, unit = "") {
 export const parsed = (text) => (text.trim() === "" ? null : Number.isFinite(Number(text)) ? Number(text) : text.trim());
 
 /** A parameter's name as words, without the unit that stands beside its value. */
-export const words = (name) => name.replace(/_(db|ms|hz|cents|semitones|seconds)(_per_octave)?$/, "").replaceAll("_", " ");
+export const words = (name) => name.replace(/_(db|ms|s|hz|cents|semitones|seconds)(_per_octave)?$/, "").replaceAll("_", " ");
 
 /** A canvas as large as its box in device pixels; true where its size has just changed. */
 export function fit(canvas) {
@@ -58,8 +58,8 @@ export function icon(name) {
     close: "M6 6l12 12M18 6L6 18",
     grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
     plus: "M12 5v14M5 12h14",
-    undo: "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 0 12",
-    redo: "M15 7l5 5-5 5M20 12H10a6 6 0 0 0 0 12",
+    undo: "M9 4L4 9l5 5M4 9h10a5.5 5.5 0 0 1 0 11h-3",
+    redo: "M15 4l5 5-5 5M20 9H10a5.5 5.5 0 0 0 0 11h3",
     play: "M8 5l11 7-11 7z",
     pause: "M8 5v14M16 5v14",
     sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5L19 19M5 19l1.5-1.5M17.5 6.5L19 5",

@@ -8,7 +8,7 @@ export class Link {
     this.hear = hear;
     this.tries = 0;
     this.open = false;
-    this.sent = this.before = 0;
+    this.sent = this.before = this.acted = 0;
     this.secret = location.hash.length > 1 ? { token: location.hash.slice(1) } : null;
     if (!this.secret) {
       const kept = sessionStorage.getItem("password");
@@ -32,8 +32,10 @@ export class Link {
       this.before = this.sent; // each connection counts anew: what an earlier one has taken is answered by now
       this.hear.connected(true);
     }
-    if (typeof data === "string") this.hear.message(JSON.parse(data), this.before);
-    else this.hear.picture(data);
+    if (typeof data !== "string") return this.hear.picture(data);
+    const told = JSON.parse(data);
+    this.hear.message(told, this.before);
+    if (told.acted !== undefined) this.acted = Math.max(this.acted, this.before + told.acted);
   }
 
   closed(event) {
@@ -66,8 +68,8 @@ export class Link {
     const stands = () => this.open && this.socket === socket;
     this.stopSending();
     const sending = (this.sending = { on: true });
-    this.send("drop", { name: file.name, size: file.size });
-    await new Promise((done) => setTimeout(done, 50)); // a refusal comes before the first piece goes
+    const number = this.send("drop", { name: file.name, size: file.size });
+    while (stands() && sending.on && this.acted < number) await new Promise((done) => setTimeout(done, 10)); // for a refusal
     for (let at = 0; at < file.size && stands() && sending.on; at += piece) {
       const content = await file.slice(at, at + piece).arrayBuffer();
       if (sending.on && stands()) socket.send(content);

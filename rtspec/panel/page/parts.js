@@ -76,7 +76,7 @@ function latentMap(panel, part) {
       const [x, y] = toSquare(flat(at)).map((v, i) => (i ? (1 - v) * height : v * width));
       const wide = c.measureText(name).width;
       const left = x + wide + 8 * scale > width ? x - wide - 6 * scale : x + 6 * scale;
-      const box = [left, y - 8 * scale, left + wide, y + 5 * scale];
+      const box = [left - 4 * scale, y - 8 * scale, left + wide + 4 * scale, y + 5 * scale];
       if (taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1])) continue;
       taken.push(box);
       c.fillText(name, left, y + 3.5 * scale);
