@@ -43,9 +43,23 @@ _left = [False]
 """Whether a device was left open because closing it could hang, or abort the process."""
 
 
+_forked = [0]
+"""The process that PortAudio was loaded in, where this one was forked from it."""
+
+
+def portaudio() -> Any:
+    """The sounddevice module, or :class:`DeviceError` where PortAudio is not installed, or is not this process's."""
+    if _forked[0]:
+        raise DeviceError(
+            f"process {os.getpid()} was forked from {_forked[0]}, which uses PortAudio already, and a library with"
+            " threads of its own does not outlive a fork: it would hang here; start it by multiprocessing's 'spawn',"
+            " open its stream before the parent's, or play on the virtual device: rtspec.Devices(virtual=True)"
+        )
+    return _loaded()
+
+
 @cache
-def portaudio():
-    """The sounddevice module, or :class:`DeviceError` where PortAudio is not installed."""
+def _loaded() -> Any:
     try:
         import sounddevice
     except OSError as error:
@@ -60,7 +74,7 @@ def portaudio():
 
 def _end(sd: Any) -> None:
     """Close PortAudio at the interpreter's end, unless it has a dead server's client: that would abort the process."""
-    if _left[0] or _has_dead_client(sd):
+    if _forked[0] or _left[0] or _has_dead_client(sd):
         return
     if not _on_jack(sd):
         sd._exit_handler()
@@ -75,6 +89,15 @@ def _has_dead_client(sd: Any) -> bool:
 def _on_jack(sd: Any) -> bool:
     """Whether PortAudio is the client of a JACK server."""
     return bool(sd._initialized) and any("JACK" in api["name"] and api["devices"] for api in sd.query_hostapis())
+
+
+def _after_fork() -> None:
+    if _loaded.cache_info().currsize:
+        _forked[0] = _forked[0] or os.getppid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def note_open(stream: object) -> None:
