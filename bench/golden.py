@@ -78,7 +78,9 @@ MEANT: tuple[tuple[str, str, float | str], ...] = (
 The bound is a level, or :data:`NUDGED`: as far as BEFORE goes by noise of :data:`NUDGE_DB`. A case's name in its place
 has that case say how loud the noise is: as loud as the difference of both there, where no phase hides how much a model
 answers otherwise. Unrelated phases are 3 dB apart, so named methods that became others are compared by what they were
-too, as "phase rtisi-la as live was"."""
+too, as "phase rtisi-la as live was". Inversion's phases differ for the most part whatever the model rounds: with
+`precision="float"` its magnitudes are within -131 dB, and its sound within -6.7 dB, of BEFORE's; with float16 weights
+-89 and -3.5 dB."""
 
 CASES = """
 import sys
