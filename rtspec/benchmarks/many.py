@@ -6,9 +6,11 @@ late, the number is tried once more; what is lost on a machine that keeps time c
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 
 import numpy as np
 
+from .chords import HELD_S, play_chords
 from .engine import figures, test_sound
 from .harness import Job, measured
 from .host import Watch
@@ -24,7 +26,6 @@ NOTES = 8
 
 MOST = 64
 """More are not tried."""
-_HELD_S = 1.0
 
 
 def run(
@@ -102,7 +103,7 @@ def measure(job: Job) -> dict:
     start, used = time.monotonic(), time.process_time()
     with Watch() as watch, stream:
         if plugins[0].accepts_midi:
-            _play_chords(stream, job.seconds)
+            play_chords(stream, max(1, ceil(job.seconds / HELD_S) - 2), NOTES)  # up before the sound ends
         stream.wait(timeout=2 * job.seconds + 10)
     seen, found = stream.statistics, figures(stream)
     lost = {"late_events": seen.late_events, "dropped_events": seen.dropped_events}
@@ -110,16 +111,3 @@ def measure(job: Job) -> dict:
     cores = (time.process_time() - used) / (time.monotonic() - start)
     row = {"kind": job.chain[0], "number": len(plugins), "seconds": job.seconds, "tried": 1, **found, **lost}
     return row | {"cores": round(cores, 2), **watch.held_up.as_dict(), "holds": unheard == 0}
-
-
-def _play_chords(stream, seconds: float) -> None:
-    """Chords of :data:`NOTES` notes for every instrument, a new one each second, to the last second of the sound."""
-    end, step = time.monotonic() + seconds - 2 * _HELD_S, 0
-    while time.monotonic() < end:
-        notes = [40 + 3 * i + step % 3 for i in range(NOTES)]
-        for note in notes:
-            stream.send((0x90, note, 100))
-        time.sleep(_HELD_S)
-        for note in notes:
-            stream.send((0x80, note, 0))
-        step += 1

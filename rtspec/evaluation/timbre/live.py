@@ -5,10 +5,12 @@ Each measurement runs in a child process on a server of its own; keys are presse
 
 import time
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import numpy as np
 
+from ...benchmarks.chords import HELD_S, play_chords
 from ...benchmarks.harness import Job, clock_readings, measured, moments_taken
 from ...benchmarks.soak_sender import PORT
 
@@ -27,7 +29,6 @@ _ONSET = 1e-5
 """-100 dB: a note's own attack is no delay."""
 
 _PART_GAP_S = 0.03
-_HELD_S = 1.0
 
 
 def rows(seconds: float) -> list[dict[str, Any]]:
@@ -90,15 +91,7 @@ def _chords(job: Job, n_voices: int) -> dict[str, Any]:
 
     synth = rtspec.TimbreSynth("strings", release_ms=400)
     with rtspec.AudioStream(**_settings(job, synth), source=_silence(job.seconds)) as stream:
-        end, step = time.monotonic() + job.seconds, 0
-        while time.monotonic() < end:
-            notes = [40 + 3 * i + step % 3 for i in range(n_voices)]
-            for note in notes:
-                stream.send((0x90, note, 100))
-            time.sleep(_HELD_S)
-            for note in notes:
-                stream.send((0x80, note, 0))
-            step += 1
+        play_chords(stream, ceil(job.seconds / HELD_S), n_voices)
         return _figures(job, stream)
 
 
