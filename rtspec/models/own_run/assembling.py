@@ -159,6 +159,30 @@ def _unary(a: Assembly, node: NodeProto) -> None:
     a.step(_UNARY[node.op_type], y, a.read(node.input[0]), numbers=(a.size(node.output[0]),))
 
 
+def _by_number(a: Assembly, node: NodeProto) -> None:
+    """What is a product or a quotient with one number."""
+    n, y, x = a.size(node.output[0]), a.made(node.output[0]), a.read(node.input[0])
+    if node.op_type == "Neg":
+        a.step(Code.MUL, y, x, a.constant(np.array([-1])), numbers=(n, 1, 0))
+    else:
+        a.step(Code.DIV, y, a.constant(np.array([1])), x, numbers=(n, 0, 1))
+
+
+def _power(a: Assembly, node: NodeProto) -> None:
+    """Squares, and powers of one number."""
+    name, (base, exponent) = node.output[0], (a.graph.value(each) for each in node.input)
+    n, y = a.size(name), a.made(name)
+    if exponent is not None and exponent.size == 1 and exponent.reshape(-1)[0] == 2:
+        row, step = a.operand(node.input[0], name)
+        a.step(Code.MUL, y, row, row, numbers=(n, step, step))
+    elif base is not None and base.size == 1 and base.reshape(-1)[0] > 0:
+        (row, step), logs = a.operand(node.input[1], name), a.scratch(n)
+        a.step(Code.MUL, logs, row, a.constant(np.log(base.reshape(-1))), numbers=(n, step, 0))
+        a.step(Code.EXP, y, logs, numbers=(n,))
+    else:
+        raise NoSteps("a Pow that is no square and not of one number")
+
+
 def _clip(a: Assembly, node: NodeProto) -> None:
     options, bounds = attributes(node), [-np.inf, np.inf]
     for i, name in enumerate(("min", "max")):
@@ -215,9 +239,23 @@ def _slice(a: Assembly, node: NodeProto) -> None:
     begin, _, step = slice(start, end, step).indices(shape[axis])
     if step != 1:
         raise NoSteps("a Slice with steps")
+    _cut(a, node, axis, begin, cut[axis])
+
+
+def _gather(a: Assembly, node: NodeProto) -> None:
+    shape, index = a.graph.dims(node.input[0]), a.graph.value(node.input[1])
+    if index is None or index.size != 1:
+        raise NoSteps("a Gather of several")
+    axis = attributes(node).get("axis", 0) % len(shape)
+    _cut(a, node, axis, int(index.reshape(-1)[0]) % shape[axis], 1)
+
+
+def _cut(a: Assembly, node: NodeProto, axis: int, begin: int, n: int) -> None:
+    """`n` places of an axis."""
+    shape = a.graph.dims(node.input[0])
     inner = prod(shape[axis + 1 :])
-    kept, whole = cut[axis] * inner, shape[axis] * inner
-    a.copy(a.made(name), a.read(source), kept, prod(shape[:axis]), (kept, whole), (0, begin * inner))
+    apart = (n * inner, shape[axis] * inner)
+    a.copy(a.made(node.output[0]), a.read(node.input[0]), n * inner, prod(shape[:axis]), apart, (0, begin * inner))
 
 
 def _pad(a: Assembly, node: NodeProto) -> None:
@@ -250,7 +288,8 @@ def _sum(a: Assembly, node: NodeProto) -> None:
         raise NoSteps("a sum over axes apart")
     outer, k, inner = prod(shape[: gone[0]]), prod(shape[gone[0] : gone[-1] + 1]), prod(shape[gone[-1] + 1 :])
     scale = a.constant(np.array([1 / k if node.op_type == "ReduceMean" else 1]))
-    a.step(Code.SUM, a.made(node.output[0]), a.read(node.input[0]), scale, numbers=(outer, k, inner))
+    code = Code.MOST if node.op_type == "ReduceMax" else Code.SUM
+    a.step(code, a.made(node.output[0]), a.read(node.input[0]), scale, numbers=(outer, k, inner))
 
 
 def _running(a: Assembly, node: NodeProto) -> None:
@@ -337,13 +376,15 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(_BINARY, _binary),
     **dict.fromkeys(_UNARY, _unary),
     **dict.fromkeys(VIEWS, _view),
+    **dict.fromkeys(("Neg", "Reciprocal"), _by_number),
+    **dict.fromkeys(("ReduceSum", "ReduceMean", "ReduceMax"), _sum),
+    "Pow": _power,
     "Clip": _clip,
     "Cast": _cast,
     "Concat": _concat,
     "Slice": _slice,
+    "Gather": _gather,
     "Pad": _pad,
-    "ReduceSum": _sum,
-    "ReduceMean": _sum,
     "CumSum": _running,
     "Expand": _expand,
     "Where": _where,

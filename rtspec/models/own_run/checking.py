@@ -59,7 +59,7 @@ def _uses(step: Sequence[int]) -> Iterator[Use]:
         yield from ((y, r + pieces * q + inner), (a, s + pieces * sixth + inner))
     elif code == Code.FILL:
         yield from ((y, n), (a, 1))
-    elif code == Code.SUM:
+    elif code in (Code.SUM, Code.MOST):
         yield from ((y, n * q), (a, n * p * q), (b, 1))
     elif code == Code.RUNNING:
         yield from ((y, n), (a, n))

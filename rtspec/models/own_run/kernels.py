@@ -9,7 +9,7 @@ from numba import types
 from ...buffers.arithmetic import float_of, kernel
 from ...buffers.memory import floats, integers, memmove
 from ...buffers.record import Record
-from .products import half_product_1, half_product_2, product_1, product_2
+from .products import half_product_1, half_product_2, half_product_4, product_1, product_2, product_4
 from .program import BLOCK, COLUMNS, Code
 
 RUN = Record(
@@ -25,7 +25,7 @@ run that was ended.""" ""
 
 ADD, SUB, MUL, DIV, MIN, MAX, GREATER = (int(code) for code in Code if code < 10)
 RELU, TANH, SIGMOID, SQRT, LOG, EXP, CLIP, TRUNC = (int(code) for code in Code if 10 <= code < 20)
-COPY, FILL, SUM, RUNNING, WHERE = (int(code) for code in Code if 20 <= code < 30)
+COPY, FILL, SUM, RUNNING, WHERE, MOST = (int(code) for code in Code if 20 <= code < 30)
 LAYER_NORM, PRODUCT, HALF_PRODUCT, GATES = (int(code) for code in Code if code >= 30)
 
 f32 = np.float32
@@ -62,7 +62,9 @@ def tanh(x):
 @kernel
 def binary(code, y, a, b, n, a_step, b_step):
     """An operation on two rows; a step of 0 takes the first number of a row for all."""
-    if code == ADD:
+    if code <= DIV and a_step == 1 and b_step == 1:
+        pairwise(code, y, a, b, n)
+    elif code == ADD:
         for i in range(n):
             y[i] = a[i * a_step] + b[i * b_step]
     elif code == SUB:
@@ -76,6 +78,23 @@ def binary(code, y, a, b, n, a_step, b_step):
             y[i] = a[i * a_step] / b[i * b_step]
     else:
         compared(code, y, a, b, n, a_step, b_step)
+
+
+@kernel
+def pairwise(code, y, a, b, n):
+    """An operation on whole rows: with a step that is only known when it runs, a loop has no vector instructions."""
+    if code == ADD:
+        for i in range(n):
+            y[i] = a[i] + b[i]
+    elif code == SUB:
+        for i in range(n):
+            y[i] = a[i] - b[i]
+    elif code == MUL:
+        for i in range(n):
+            y[i] = a[i] * b[i]
+    else:
+        for i in range(n):
+            y[i] = a[i] / b[i]
 
 
 @kernel
@@ -111,7 +130,7 @@ def unary(code, y, a, n, low, high):
             y[i] = np.log(a[i])
     elif code == EXP:
         for i in range(n):
-            y[i] = np.exp(a[i])
+            y[i] = exponential(a[i])
     elif code == TRUNC:
         for i in range(n):
             y[i] = np.trunc(a[i])
@@ -130,6 +149,18 @@ def summed(y, a, outer, k, inner, scale):
             for j in range(k):
                 total += a[(o * k + j) * inner + i]
             y[o * inner + i] = total * scale
+
+
+@kernel
+def largest(y, a, outer, k, inner):
+    """The largest along the middle of three axes."""
+    for o in range(outer):
+        for i in range(inner):
+            most = a[o * k * inner + i]
+            for j in range(1, k):
+                value = a[(o * k + j) * inner + i]
+                most = value if value > most else most
+            y[o * inner + i] = most
 
 
 @kernel
@@ -166,22 +197,40 @@ def copied(y, a, outer, inner, y_apart, a_apart):
 
 @kernel
 def products(code, y, x, w, n_in, blocks, lanes, y_apart, x_apart):
-    """A row of each lane times weights: two lanes at a time."""
+    """A row of each lane times weights: as many lanes at a time as there are, up to four."""
     size = (4 if code == PRODUCT else 2) * BLOCK * n_in
     for k in range(blocks):
         here, out, lane = w + k * size, y + 4 * BLOCK * k, 0
         while lane < lanes:
-            several = lane + 1 < lanes
+            several = 4 if lane + 4 <= lanes else 2 if lane + 2 <= lanes else 1
             a, b = x + lane * x_apart, out + lane * y_apart
-            if code == PRODUCT and several:
-                product_2(a, x_apart, here, n_in, b, y_apart)
-            elif code == PRODUCT:
-                product_1(a, x_apart, here, n_in, b, y_apart)
-            elif several:
-                half_product_2(a, x_apart, here, n_in, b, y_apart)
+            if code == PRODUCT:
+                whole_lanes(several, a, x_apart, here, n_in, b, y_apart)
             else:
-                half_product_1(a, x_apart, here, n_in, b, y_apart)
-            lane += 2 if several else 1
+                half_lanes(several, a, x_apart, here, n_in, b, y_apart)
+            lane += several
+
+
+@kernel
+def whole_lanes(several, a, x_apart, here, n_in, b, y_apart):
+    """64 outputs of one lane, two or four; float32 weights."""
+    if several == 4:
+        product_4(a, x_apart, here, n_in, b, y_apart)
+    elif several == 2:
+        product_2(a, x_apart, here, n_in, b, y_apart)
+    else:
+        product_1(a, x_apart, here, n_in, b, y_apart)
+
+
+@kernel
+def half_lanes(several, a, x_apart, here, n_in, b, y_apart):
+    """The same with weights of float16."""
+    if several == 4:
+        half_product_4(a, x_apart, here, n_in, b, y_apart)
+    elif several == 2:
+        half_product_2(a, x_apart, here, n_in, b, y_apart)
+    else:
+        half_product_1(a, x_apart, here, n_in, b, y_apart)
 
 
 @kernel
@@ -200,6 +249,8 @@ def single(step, y, a, b, c, d):
             out[i] = value
     elif code == SUM:
         summed(floats(y, n * q), floats(a, n * p * q), n, p, q, floats(b, 1)[0])
+    elif code == MOST:
+        largest(floats(y, n * q), floats(a, n * p * q), n, p, q)
     elif code == RUNNING:
         total, row, out = ZERO, floats(a, n), floats(y, n)
         for i in range(n):

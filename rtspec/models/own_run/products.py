@@ -1,5 +1,5 @@
-"""A row times weights, 64 outputs at a time, for one lane or two: each weight is read once, and a lane's sums are made
-in the same order whether it is alone or not.
+"""A row times weights, 64 outputs at a time, for one lane, two or four: a weight is read once for all of them, and a
+lane's sums are made in the same order whether it is alone or not.
 
 Weights lie as blocks of 64 outputs, each block as (inputs, 64), float32 or float16; sums are float32.
 """
@@ -36,63 +36,64 @@ def packed(weights: np.ndarray, half: bool) -> np.ndarray:
     return np.ascontiguousarray(padded.reshape(n_in, blocks, BLOCK).transpose(1, 0, 2))
 
 
-@intrinsic
-def product_1(typingctx, x, x_lane, w, n, y, y_lane):
-    """``y[:64] = x[:n] @ w``, float32 weights; addresses."""
-    return _product(1, _FLOAT)
+def _products(element: ir.Type) -> dict[int, Any]:
+    """Intrinsics by their number of lanes: ``y[:64] = x[:n] @ w``, addresses; lanes are `x_lane` and `y_lane` bytes
+    apart."""
+
+    def product_of(lanes: int) -> Any:
+        @intrinsic
+        def product(typingctx, x, x_lane, w, n, y, y_lane):
+            return types.void(*[types.int64] * 6), _codegen(lanes, element)
+
+        return product
+
+    return {lanes: product_of(lanes) for lanes in (1, 2, 4)}
 
 
-@intrinsic
-def product_2(typingctx, x, x_lane, w, n, y, y_lane):
-    """The same for two lanes, `x_lane` and `y_lane` bytes apart."""
-    return _product(2, _FLOAT)
+product_1, product_2, product_4 = _products(_FLOAT).values()
+half_product_1, half_product_2, half_product_4 = _products(ir.HalfType()).values()
 
 
-@intrinsic
-def half_product_1(typingctx, x, x_lane, w, n, y, y_lane):
-    """:func:`product_1` with float16 weights."""
-    return _product(1, ir.HalfType())
+def _at_once(lanes: int) -> int:
+    """Vectors of sums of each lane that a loop makes: as many as there are registers for, and no fewer than hide how
+    long a sum takes."""
+    return BLOCK // WIDTH if lanes == 1 or binding.get_host_cpu_features().get("avx512f") else BLOCK // WIDTH // lanes
 
 
-@intrinsic
-def half_product_2(typingctx, x, x_lane, w, n, y, y_lane):
-    """:func:`product_2` with float16 weights."""
-    return _product(2, ir.HalfType())
-
-
-def _product(lanes: int, element: ir.Type):
-    signature = types.void(*[types.int64] * 6)
-
+def _codegen(lanes: int, element: ir.Type):
     def codegen(context, builder: Any, signature, args):
-        x, x_lane, w, n, y, y_lane = args
-        before, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        i = _phi(builder, _I64, ir.Constant(_I64, 0), before)
-        sums = [
-            [_phi(builder, _VECTOR, ir.Constant(_VECTOR, [0.0] * WIDTH), before) for _ in range(lanes)]
-            for _ in range(BLOCK // WIDTH)
-        ]
-        spread = [_spread(builder, _at(builder, x, (i, 4), (x_lane, lane))) for lane in range(lanes)]
-        size = 4 if element is _FLOAT else 2
-        for j, row in enumerate(sums):
-            place = _at(builder, w, (i, BLOCK * size), (ir.Constant(_I64, WIDTH * size), j))
-            weights = _load(builder, place, ir.VectorType(element, WIDTH), size * WIDTH)
-            weights = weights if element is _FLOAT else builder.fpext(weights, _VECTOR)
-            for lane, total in enumerate(row):
-                added = _fma(builder, spread[lane], weights, total)
-                total.add_incoming(added, loop)
-        following = builder.add(i, ir.Constant(_I64, 1))
-        i.add_incoming(following, loop)
-        builder.cbranch(builder.icmp_signed("<", following, n), loop, end)
-        builder.position_at_end(end)
-        for j, row in enumerate(sums):
-            for lane, total in enumerate(row):
-                place = _at(builder, y, (ir.Constant(_I64, 4 * WIDTH), j), (y_lane, lane))
-                builder.store(total.incomings[1][0], builder.inttoptr(place, _VECTOR.as_pointer()), align=4)
+        for first in range(0, BLOCK // WIDTH, _at_once(lanes)):
+            _sums(builder, args, lanes, element, range(first, first + _at_once(lanes)))
         return context.get_dummy_value()
 
-    return signature, codegen
+    return codegen
+
+
+def _sums(builder: Any, args: list, lanes: int, element: ir.Type, vectors: range) -> None:
+    """Some of the 64 outputs of all lanes: a loop over the inputs, its sums in registers."""
+    x, x_lane, w, n, y, y_lane = args
+    before, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    i = _phi(builder, _I64, ir.Constant(_I64, 0), before)
+    nothing = ir.Constant(_VECTOR, [0.0] * WIDTH)
+    sums = {j: [_phi(builder, _VECTOR, nothing, before) for _ in range(lanes)] for j in vectors}
+    spread = [_spread(builder, _at(builder, x, (i, 4), (x_lane, lane))) for lane in range(lanes)]
+    size = 4 if element is _FLOAT else 2
+    for j, row in sums.items():
+        place = _at(builder, w, (i, BLOCK * size), (ir.Constant(_I64, WIDTH * size), j))
+        weights = _load(builder, place, ir.VectorType(element, WIDTH), size * WIDTH)
+        weights = weights if element is _FLOAT else builder.fpext(weights, _VECTOR)
+        for lane, total in enumerate(row):
+            total.add_incoming(_fma(builder, spread[lane], weights, total), loop)
+    following = builder.add(i, ir.Constant(_I64, 1))
+    i.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", following, n), loop, end)
+    builder.position_at_end(end)
+    for j, row in sums.items():
+        for lane, total in enumerate(row):
+            place = _at(builder, y, (ir.Constant(_I64, 4 * WIDTH), j), (y_lane, lane))
+            builder.store(total.incomings[1][0], builder.inttoptr(place, _VECTOR.as_pointer()), align=4)
 
 
 def _phi(builder: Any, kind: ir.Type, start: ir.Value, block: ir.Block) -> Any:

@@ -20,7 +20,7 @@ class Code(IntEnum):
 
     ADD, SUB, MUL, DIV, MIN, MAX, GREATER = range(7)
     RELU, TANH, SIGMOID, SQRT, LOG, EXP, CLIP, TRUNC = range(10, 18)
-    COPY, FILL, SUM, RUNNING, WHERE = range(20, 25)
+    COPY, FILL, SUM, RUNNING, WHERE, MOST = range(20, 26)
     LAYER_NORM, PRODUCT, HALF_PRODUCT, GATES = range(30, 34)
 
 

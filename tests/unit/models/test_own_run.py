@@ -60,8 +60,11 @@ OPERATORS = {
         [("ReduceSum", ["x", "a"], ["m"], {}), ("Sub", ["x", "m"], ["y"], {})],
         [("a", whole(1))],
     ),
-    **{op: ([(op, ["x"], ["y"], {})], []) for op in ("Relu", "Tanh", "Sigmoid", "Exp", "Identity")},
-    **{op: ([("Mul", ["x", "x"], ["p"], {}), (op, ["p"], ["y"], {})], []) for op in ("Sqrt", "Log")},
+    **{op: ([(op, ["x"], ["y"], {})], []) for op in ("Relu", "Tanh", "Sigmoid", "Exp", "Neg", "Identity")},
+    **{op: ([("Mul", ["x", "x"], ["p"], {}), (op, ["p"], ["y"], {})], []) for op in ("Sqrt", "Log", "Reciprocal")},
+    "Pow of a number": ([("Pow", ["w", "x"], ["y"], {})], [("w", noise() * 0 + 10)]),
+    "Pow to the square": ([("Pow", ["x", "w"], ["y"], {})], [("w", noise() * 0 + 2)]),
+    "Gather": ([("Gather", ["x", "i"], ["y"], {"axis": 1})], [("i", whole(-3))]),
     "Clip": ([("Clip", ["x", "low", "high"], ["y"], {})], [("low", noise() * 0 - 1), ("high", noise() * 0 + 0.5)]),
     "Concat": ([("Concat", ["x", "x"], ["y"], {"axis": 1})], []),
     "Slice": ([("Slice", ["x", "b", "e", "a"], ["y"], {})], [("b", whole(-9)), ("e", whole(-2)), ("a", whole(1))]),
@@ -70,6 +73,7 @@ OPERATORS = {
         [("Reshape", ["x", "s"], ["z"], {}), ("ReduceSum", ["z", "a"], ["y"], {"keepdims": 0})],
         [("s", whole(1, 14, 5)), ("a", whole(2))],
     ),
+    "ReduceMax": ([("ReduceMax", ["x"], ["y"], {"axes": [1]})], []),
     "ReduceMean": ([("ReduceMean", ["x"], ["y"], {"axes": [1]})], []),
     "CumSum": ([("CumSum", ["x", "a"], ["y"], {})], [("a", np.array(1, np.int64))]),
     "Where": (
@@ -91,7 +95,7 @@ def test_an_operator_gives_what_onnxruntime_gives_alone_and_in_lanes(name):
     nodes, weights = OPERATORS[name]
     model = made(nodes, ["y"], weights)
     session = program(model, lanes={"x": 0, "y": 0})
-    x = noise(5, N)
+    x = noise(7, N)
     together = session.results({"x": x}, ["y"])[0]
     for lane, row in enumerate(x):
         expected = wanted(model, {"x": row[None]})[0]
