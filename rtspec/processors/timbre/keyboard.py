@@ -32,7 +32,7 @@ VOICE = Record(
     " gain next_gain next_key next_velocity own release",
 )
 """busy: sounds; held, sustained, kept: by key, by pedal, by the sostenuto pedal; wait, off_wait: samples until it
-starts, until it is let go; hush: fades at once; stage: of the envelope; a, b, fresh: its tables; program: whose timbre,
+starts, until it is let go; hush: fades at once; stage: of the envelope; a, b, fresh: its sheets; program: whose timbre,
 -1: the instrument's; course, own: the program whose course it began with, and how far it keeps that; release: how much
 longer than usual its own takes; key, velocity: of the sounding note; next_…: of the note that waits, and what the
 hop in progress goes to; pitch: where a glide is, in keys."""
@@ -67,7 +67,7 @@ _OLDEST, _SILENCE_DB = 1e6, 120.0
 
 
 def voices() -> np.ndarray:
-    """Voices at rest, each with three tables of its own. A record array of dtype VOICE, shape (MAX_VOICES,)."""
+    """Voices at rest, each with three sheets of its own. A record array of dtype VOICE, shape (MAX_VOICES,)."""
     made = np.zeros(MAX_VOICES, VOICE.dtype)
     made["b"], made["fresh"], made["program"], made["next_program"], made["release"] = 1, 2, -1, -1, 1.0
     return made

@@ -12,8 +12,16 @@ from ...frames.plan import FramePlan
 from ...frames.transforms import real_fft
 from .levels import HIGHEST_KEY, LOWEST_KEY, N_BANDS, N_LEVELS, N_PARTIALS, level_scales, measure_levels
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise, noise_fields
+from .oscillators import (
+    OSCILLATOR_FIELDS,
+    SHEET,
+    SPAN,
+    add_samples,
+    fill_sheet,
+    oscillator_fields,
+    place_sample,
+)
 from .pitch import HIGHEST_HZ, LOWEST_HZ, find_period, normalise
-from .tables import TABLE, TABLE_FIELDS, fill_table, read_tables, table_fields
 
 HEARD = ("hz", "whole", "voiced")
 """What goes from the ear past the network to the voice, float64: pitch, effective value of the frame, and whether it
@@ -128,19 +136,19 @@ def heard_at_rest() -> np.ndarray:
 
 SOUND = Record(
     "Sound",
-    TABLE_FIELDS,
+    OSCILLATOR_FIELDS,
     NOISE_FIELDS,
     counts="hop a=0 b=1 quiet=1",
     shared=f"heard:f8[{len(HEARD)}]",
-    transformed=f"tables:f4[2,{TABLE}]",
+    arrays=f"sheets:f4[2,{SHEET}]",
     reals="sample_rate frequency=0 gain=0 tone=0 phase=0",
 )
 
 
 @njit
-def _next_table(s, amplitudes, hz):
+def _next_sheet(s, amplitudes, hz):
     s.a, s.b = s.b, s.a
-    fill_table(s, amplitudes, hz, s.tables[s.b])
+    fill_sheet(s, amplitudes, hz, s.sheets[s.b])
 
 
 @njit
@@ -150,18 +158,20 @@ def _sound_hop(s, heard, amplitudes, out):
     before = hz if s.quiet else s.frequency
     tone = heard[2]
     s.quiet = 1 if heard[1] * tone + s.gain * s.tone == 0.0 else 0
-    _next_table(s, amplitudes, max(hz, before))
+    _next_sheet(s, amplitudes, max(hz, before))
     forget_noise(s)
     add_noise(s, part(amplitudes, N_PARTIALS, N_BANDS), heard[1] * np.sqrt(2.0))
     next_noise(s)
     copy(out, s.noise_sum)
-    first, second = s.tables[s.a], s.tables[s.b]
     start, end = s.gain * s.tone * np.sqrt(2.0), heard[1] * tone * np.sqrt(2.0)
-    for i in range(s.hop):
-        share = i / s.hop
-        out[i] += np.float32(start + share * (end - start)) * read_tables(first, second, np.float32(share), s.phase)
-        s.phase += (before + share * (hz - before)) / s.sample_rate
-        s.phase -= np.floor(s.phase)
+    for done in range(0, s.hop, SPAN):
+        n = min(SPAN, s.hop - done)
+        for j in range(n):
+            share = (done + j) / s.hop
+            place_sample(s, j, s.phase, share, start + share * (end - start))
+            s.phase += (before + share * (hz - before)) / s.sample_rate
+            s.phase -= np.floor(s.phase)
+        add_samples(s, s.sheets[s.a], s.sheets[s.b], part(out, done, n))
     s.frequency, s.gain, s.tone = hz, heard[1], tone
 
 
@@ -182,8 +192,8 @@ def sound_stage(plan: FramePlan, heard: np.ndarray) -> Stage:
         SOUND,
         hop=plan.hop,
         heard=heard,
-        tables=aligned((2, TABLE)),
+        sheets=aligned((2, SHEET)),
         sample_rate=plan.sample_rate,
-        **table_fields(),
+        **oscillator_fields(),
         **noise_fields(plan.hop, plan.sample_rate),
     )

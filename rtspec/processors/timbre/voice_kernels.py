@@ -33,8 +33,8 @@ from .frames import FRAME_FIELDS, add_partials, finish_frame, forget_frame
 from .keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all
 from .levels import N_BANDS, N_LEVELS, N_PARTIALS
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise
+from .oscillators import OSCILLATOR_FIELDS, SHEET, SPAN, add_samples, fill_sheet, place_sample
 from .programs import FOLLOW_S, PROGRAM_FIELDS, forget_programs, lay_place
-from .tables import TABLE, TABLE_FIELDS, fill_table, read_tables
 
 CONTROLS = (
     *("attack_ms", "decay_ms", "sustain", "release_ms", "glide_ms", "bend_semitones", "mpe_semitones", "velocity_db"),
@@ -66,14 +66,14 @@ HUSH_S = 0.004
 
 SYNTH = Record(
     "Synth",
-    *(COURSE_FIELDS, PROGRAM_FIELDS, TABLE_FIELDS, NOISE_FIELDS, FRAME_FIELDS),
+    *(COURSE_FIELDS, PROGRAM_FIELDS, OSCILLATOR_FIELDS, NOISE_FIELDS, FRAME_FIELDS),
     counts="hop fill serial=0 mpe=0 lower=0 upper=0 channels busy=0 lost=0 noise_at",
     addresses="inbox latents voices_target mpe_target drums_target",
     constants=f"rows:i8[2,{ROW}]",
     shared=f"controls:f4[{len(CONTROLS)}]",
     arrays=f"message:Message[1] voices:Voice[{MAX_VOICES}] hands:Hand[{N_CHANNELS}] course:f8[{MAX_VOICES}]"
-    f" wanted:i8[{MAX_VOICES}] model_in:f4[{MAX_VOICES},{ASKED}] model_out:f4[{MAX_VOICES},{N_LEVELS}]",
-    transformed=f"tables:f4[{MAX_VOICES},3,{TABLE}]",
+    f" wanted:i8[{MAX_VOICES}] model_in:f4[{MAX_VOICES},{ASKED}] model_out:f4[{MAX_VOICES},{N_LEVELS}]"
+    f" sheets:f4[{MAX_VOICES},3,{SHEET}]",
     reals="sample_rate lfo=0",
     elements=(MESSAGE, VOICE, HAND),
 )
@@ -178,7 +178,7 @@ def _go_on(s, control, all_hands, voice, i):
     course = s.course[i]
     voice.gain, voice.next_gain = voice.next_gain, course * _loudness(s, control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
-    fill_table(s, model_out, max(voice.frequency, voice.next_frequency), s.tables[i, voice.b])
+    fill_sheet(s, model_out, max(voice.frequency, voice.next_frequency), s.sheets[i, voice.b])
     if s.noise_at == 0:
         add_noise(s, part(model_out, N_PARTIALS, N_BANDS), voice.next_gain * voice.level * voice.fade)
 
@@ -186,13 +186,13 @@ def _go_on(s, control, all_hands, voice, i):
 @njit
 def _stay(s, voice, i):
     """A voice that fades for another note stays as it is."""
-    copy(s.tables[i, voice.a], s.tables[i, voice.b])
+    copy(s.sheets[i, voice.a], s.sheets[i, voice.b])
     voice.frequency, voice.gain = voice.next_frequency, voice.next_gain
 
 
 @njit
 def _begin_hop(s, control, all_voices, all_hands):
-    """All that happens once a hop: smoothed parameters, one call of the network, new tables, a frame of noise."""
+    """All that happens once a hop: smoothed parameters, one call of the network, new sheets, a frame of noise."""
     run_rows(place_of(s.rows[0]), 1, 1)
     follow_levels(s, all_hands)
     s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
@@ -215,12 +215,12 @@ def _begin_hop(s, control, all_voices, all_hands):
 
 @njit
 def _prepare_new(s, control, all_voices, all_hands):
-    """Tables of the notes that wait, from what the network told."""
+    """Sheets of the notes that wait, from what the network told."""
     for i in range(MAX_VOICES):
         voice = all_voices[i]
         if voice.wait > 0:
             key = _bent(s, control, all_hands, voice, voice.next_key)
-            fill_table(s, s.model_out[i], _hz(key), s.tables[i, voice.fresh])
+            fill_sheet(s, s.model_out[i], _hz(key), s.sheets[i, voice.fresh])
 
 
 @njit
@@ -250,7 +250,7 @@ def _start_gain(s, control, all_hands, voice, i, at):
 def _start(s, control, all_hands, voice, i, at):
     """The note that waited begins, `at` samples into a hop."""
     voice.b, voice.fresh = voice.fresh, voice.b
-    copy(s.tables[i, voice.a], s.tables[i, voice.b])
+    copy(s.sheets[i, voice.a], s.sheets[i, voice.b])
     voice.key, voice.velocity = voice.next_key, voice.next_velocity
     voice.program = voice.course = voice.next_program
     voice.own = 1.0 if 0 <= voice.course < s.n_course_programs else 0.0
@@ -265,55 +265,88 @@ def _start(s, control, all_hands, voice, i, at):
 
 
 @njit(inline="always")
-def _envelope(s, voice, rise, fall, sustain, release):
-    """One sample of attack, decay to the sustained level, and release."""
-    if voice.stage == ATTACK:
-        voice.level += rise
-        if voice.level >= 1.0:
-            voice.level, voice.stage = 1.0, DECAY
-    elif voice.stage == DECAY:
-        voice.level += fall * (sustain - voice.level)
-    else:
-        voice.level *= release
-    if voice.hush or voice.wait > 0:
-        voice.fade = max(0.0, voice.fade - (1.0 / (HUSH_S * s.sample_rate) if voice.hush else 1.0 / lead(s)))
-
-
-@njit(inline="always")
-def _count_down(s, control, all_hands, voice, i, at):
-    if voice.wait > 0:
-        voice.wait -= 1
-        if voice.wait == 0:
-            _start(s, control, all_hands, voice, i, at)
-    if voice.off_wait > 0:
-        voice.off_wait -= 1
-        if voice.off_wait == 0:
-            voice.stage = RELEASE
+def _envelope(stage, level, rise, fall, sustain, release):
+    """One sample of attack, decay to the sustained level, and release: stage and level."""
+    if stage == RELEASE:
+        return stage, level * release
+    if stage == DECAY:
+        return stage, level + fall * (sustain - level)
+    level += rise
+    return (DECAY, 1.0) if level >= 1.0 else (ATTACK, level)
 
 
 @njit
-def _sound(s, control, all_hands, voice, i, out, n):
-    """Add `n` samples of a voice."""
-    hand = all_hands[voice.channel]
+def _times(s, control, hand, voice):
+    """By how much a sample moves a voice's level: rising, falling, sustained at, released."""
     rise = 1000.0 / (control[_ATTACK] * hand.attack * s.sample_rate)
     fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * hand.decay * s.sample_rate))
     set_ms = control[_RELEASE]
     own_ms = set_ms if set_ms >= LEAST_RELEASE_MS else USUAL_RELEASE_MS * voice.release
     release = np.exp(-6900.0 / (min(own_ms * hand.release, MOST_RELEASE_MS) * s.sample_rate))
-    for j in range(n):
+    return rise, fall, control[_SUSTAIN], release
+
+
+@njit
+def _fading(s, voice):
+    """By how much a sample fades a voice that is hushed, or taken over by another note."""
+    if voice.hush:
+        return 1.0 / (HUSH_S * s.sample_rate)
+    return 1.0 / lead(s) if voice.wait > 0 else 0.0
+
+
+@njit
+def _place_samples(s, voice, times, at, n):
+    """Place `n` samples of a voice, `at` samples into a hop, or those until it ends; returns how many they are."""
+    rise, fall, sustain, release = times
+    stage, level, fade, phase, fading = voice.stage, voice.level, voice.fade, voice.phase, _fading(s, voice)
+    gain, to_gain, hz, to_hz = voice.gain, voice.next_gain, voice.frequency, voice.next_frequency
+    j = 0
+    while j < n and voice.busy:
+        share = (at + j) / s.hop
+        stage, level = _envelope(stage, level, rise, fall, sustain, release)
+        fade = max(0.0, fade - fading)
+        place_sample(s, j, phase, share, (gain + share * (to_gain - gain)) * level * fade)
+        phase += (hz + share * (to_hz - hz)) / s.sample_rate
+        phase -= np.floor(phase)
+        if fade == 0.0 or (stage == RELEASE and level < 1e-5):
+            voice.busy = voice.hush = 0
+        j += 1
+    voice.stage, voice.level, voice.fade, voice.phase = stage, level, fade, phase
+    voice.age += j
+    return j
+
+
+@njit
+def _count_down(s, control, all_hands, voice, i, at, n):
+    """After `n` samples, at sample `at` of a hop: what the voice waited for happens."""
+    if voice.wait > 0:
+        voice.wait -= n
+        if voice.wait == 0:
+            _start(s, control, all_hands, voice, i, at)
+    if voice.off_wait > 0:
+        voice.off_wait -= n
+        if voice.off_wait == 0:
+            voice.stage = RELEASE
+
+
+@njit
+def _until_next(voice, n):
+    """Samples until something happens to a voice, `n` at most."""
+    n = min(n, voice.wait) if voice.wait > 0 else n
+    return min(n, voice.off_wait) if voice.off_wait > 0 else n
+
+
+@njit
+def _sound(s, control, all_hands, voice, i, out, n):
+    """Add `n` samples of a voice."""
+    times, done = _times(s, control, all_hands[voice.channel], voice), 0
+    while done < n:
+        m = _until_next(voice, min(n - done, SPAN))
         if voice.busy:
-            share = (s.fill + j) / s.hop
-            first, second = s.tables[i, voice.a], s.tables[i, voice.b]
-            _envelope(s, voice, rise, fall, control[_SUSTAIN], release)
-            gain = (voice.gain + share * (voice.next_gain - voice.gain)) * voice.level * voice.fade
-            out[j] += np.float32(gain) * read_tables(first, second, np.float32(share), voice.phase)
-            step = voice.frequency + share * (voice.next_frequency - voice.frequency)
-            voice.phase += step / s.sample_rate
-            voice.phase -= np.floor(voice.phase)
-            voice.age += 1.0
-            if voice.fade == 0.0 or (voice.stage == RELEASE and voice.level < 1e-5):
-                voice.busy = voice.hush = 0
-        _count_down(s, control, all_hands, voice, i, s.fill + j + 1)
+            sounding = _place_samples(s, voice, times, s.fill + done, m)
+            add_samples(s, s.sheets[i, voice.a], s.sheets[i, voice.b], part(out, done, sounding))
+        done += m
+        _count_down(s, control, all_hands, voice, i, s.fill + done, m)
 
 
 @njit

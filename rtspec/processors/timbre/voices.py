@@ -18,8 +18,8 @@ from .frames import frame_fields
 from .keyboard import MAX_VOICES, voices
 from .levels import N_LEVELS
 from .noise import noise_fields
+from .oscillators import SHEET, oscillator_fields
 from .programs import Home, program_fields
-from .tables import TABLE, table_fields
 from .voice_kernels import ASKED, NOISE_HOPS, SYNTH, play_voices
 
 
@@ -89,7 +89,7 @@ def voices_stage(
         **_memory(),
         **course_fields(courses),
         **program_fields(programs, home),
-        **table_fields(),
+        **oscillator_fields(),
         **frames,
     )
     return [voices_played, ramps, *asking, *stages]
@@ -120,5 +120,5 @@ def _memory() -> dict[str, np.ndarray]:
         "message": aligned(1, MESSAGE.dtype),
         "voices": aligned_copy(voices()),
         "hands": aligned_copy(hands()),
-        "tables": aligned((MAX_VOICES, 3, TABLE)),
+        "sheets": aligned((MAX_VOICES, 3, SHEET)),
     }
