@@ -29,7 +29,8 @@ _TOP = 0.45
 
 
 def oscillator_fields() -> dict[str, np.ndarray]:
-    """What a stage's record needs to sound partials. Arrays by field name, as :data:`OSCILLATOR_FIELDS` has them."""
+    """What a stage's record needs to sound partials. Arrays by field name: `phases` complex64 of shape (N_PARTIALS,),
+    the others float32 of shape (SPAN,), `waves` (4, SPAN)."""
     single = {name: aligned(SPAN) for name in ("turns", "shares", "gains")}
     return {"phases": partial_phases(), "waves": aligned((4, SPAN)), **single}
 

@@ -29,8 +29,9 @@ from .course_kernels import (
     weigh_courses,
 )
 from .courses import USUAL_RELEASE_S
+from .envelope import envelope
 from .frames import FRAME_FIELDS, add_partials, finish_frame, forget_frame
-from .keyboard import ATTACK, DECAY, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all
+from .keyboard import ATTACK, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all
 from .levels import N_BANDS, N_LEVELS, N_PARTIALS
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise
 from .oscillators import OSCILLATOR_FIELDS, SHEET, SPAN, add_samples, fill_sheet, place_sample
@@ -264,17 +265,6 @@ def _start(s, control, all_hands, voice, i, at):
     voice.age, voice.level, voice.fade, voice.phase = 0.0, 0.0, 1.0, 0.0
 
 
-@njit(inline="always")
-def _envelope(stage, level, rise, fall, sustain, release):
-    """One sample of attack, decay to the sustained level, and release: stage and level."""
-    if stage == RELEASE:
-        return stage, level * release
-    if stage == DECAY:
-        return stage, level + fall * (sustain - level)
-    level += rise
-    return (DECAY, 1.0) if level >= 1.0 else (ATTACK, level)
-
-
 @njit
 def _times(s, control, hand, voice):
     """By how much a sample moves a voice's level: rising, falling, sustained at, released."""
@@ -303,7 +293,7 @@ def _place_samples(s, voice, times, at, n):
     j = 0
     while j < n and voice.busy:
         share = (at + j) / s.hop
-        stage, level = _envelope(stage, level, rise, fall, sustain, release)
+        stage, level = envelope(stage, level, rise, fall, sustain, release)
         fade = max(0.0, fade - fading)
         place_sample(s, j, phase, share, (gain + share * (to_gain - gain)) * level * fade)
         phase += (hz + share * (to_hz - hz)) / s.sample_rate
