@@ -94,7 +94,7 @@ def _checked(audio) -> np.ndarray:
 
 def check_sample_rate(sample_rate) -> float:
     """A usable sample rate in Hz, or :class:`InvalidValue`; where it is no number, :class:`InvalidType`."""
-    is_one = hasattr(sample_rate, "__float__") and not isinstance(sample_rate, str | bytes)
+    is_one = isinstance(sample_rate, SupportsFloat) and not isinstance(sample_rate, (str, bytes))
     if is_one and not checks.is_real(sample_rate):
         sample_rate = _as_float(sample_rate)
     with checks.type_errors(is_one):
