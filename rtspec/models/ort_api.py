@@ -19,6 +19,7 @@ import numpy as np
 
 from ..buffers.memory import address
 from ..errors import ModelError
+from .plain_session import EXACT_INTEGERS, FATAL_ONLY
 
 API_VERSION = 11
 """The table of functions only grows; all that is used here is in version 11 (onnxruntime 1.11)."""
@@ -48,6 +49,7 @@ SLOTS = {
     "ReleaseRunOptions": 97,
     "ReleaseTensorTypeAndShapeInfo": 99,
     "ReleaseSessionOptions": 100,
+    "AddSessionConfigEntry": 130,
 }
 """Places in the table OrtApi (onnxruntime_c_api.h); a place never changes between versions."""
 
@@ -59,7 +61,6 @@ ELEMENT_TYPES = {
 
 TRIAL_S = 10.0
 """Longest that a trial call may take: a loop of a foreign model may never end."""
-_FATAL_ONLY = 4
 _ARENA_ALLOCATOR, _DEFAULT_MEMORY = 1, 0
 _LIBRARIES = ("libonnxruntime.so*", "libonnxruntime.*.dylib", "libonnxruntime.dylib", "onnxruntime.dll")
 
@@ -124,7 +125,7 @@ class OrtApi:
         self._table = ctypes.cast(found, POINTER(c_void_p))
         self.version = base.GetVersionString().decode()
         self._message = ctypes.CFUNCTYPE(c_char_p, c_void_p)(self.address("GetErrorMessage"))
-        self.env = self.made("CreateEnv", c_int(_FATAL_ONLY), c_char_p(b"rtspec"))
+        self.env = self.made("CreateEnv", c_int(FATAL_ONLY), c_char_p(b"rtspec"))
         self.memory = self.made("CreateCpuMemoryInfo", c_int(_ARENA_ALLOCATOR), c_int(_DEFAULT_MEMORY))
 
     def address(self, name: str) -> int:
@@ -203,14 +204,21 @@ class CSession:
 
     def __init__(self, model: bytes):
         self.api = api()
+        try:
+            self.handle = self._made(model, EXACT_INTEGERS[0])
+        except ModelError:
+            self.handle = self._made(model, EXACT_INTEGERS[1])
+        self.api.release_with(self, "Session", self.handle)
+
+    def _made(self, model: bytes, entry: tuple[str, str]) -> int:
         options = c_void_p(self.api.made("CreateSessionOptions"))
         try:
             for setting in ("SetIntraOpNumThreads", "SetInterOpNumThreads"):
                 self.api.call(setting, options, c_int(1))
-            self.api.call("SetSessionLogSeverityLevel", options, c_int(_FATAL_ONLY))
+            self.api.call("SetSessionLogSeverityLevel", options, c_int(FATAL_ONLY))
+            self.api.call("AddSessionConfigEntry", options, *(c_char_p(word.encode()) for word in entry))
             source = (c_void_p(self.api.env), c_char_p(model), c_size_t(len(model)))
-            self.handle = self.api.made("CreateSessionFromArray", *source, options)
-            self.api.release_with(self, "Session", self.handle)
+            return self.api.made("CreateSessionFromArray", *source, options)
         finally:
             self.api.release("SessionOptions", options.value or 0)
 

@@ -14,6 +14,7 @@ from .one_call.form import Call, CallForm, Precision, own_form
 from .one_call.kept import form_key, keep_form, kept_form
 from .own_run.session import OwnSession, is_program
 from .packages import PackagedModel
+from .plain_session import plain_session
 from .run_call import RunCall, constant_copy
 from .run_kernels import MESSAGE_BYTES
 
@@ -86,13 +87,8 @@ class _BindingSession:
     form: CallForm
 
     def __init__(self, model: bytes):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         try:
-            self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self.session = plain_session(model)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise ModelError(f"onnxruntime: {' '.join(str(error).split())[:300]}") from error
 

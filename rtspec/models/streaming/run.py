@@ -11,21 +11,15 @@ from onnx import ModelProto, helper
 
 from rtspec.errors import ModelError
 
+from ..plain_session import plain_session
 from .load import Inputs
 
 METADATA_KEY = "rtspec_stream"
 
-# onnxruntime tells errors on the terminal, too, which are raised here and often are but a trial: 4 = fatal ones only.
-FATAL_ONLY = 4
-
 
 def session(model: ModelProto | str) -> onnxruntime.InferenceSession:
     """A session with one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = FATAL_ONLY
-    source = model if isinstance(model, str) else model.SerializeToString()
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    return plain_session(model if isinstance(model, str) else model.SerializeToString())
 
 
 def run_offline(model: ModelProto, clip: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
