@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .fit import Fitted
+from .halves import has_bf16
 from .processes import is_first
 
 
@@ -73,13 +74,6 @@ def recipe_settings(args: argparse.Namespace) -> dict[str, Any]:
     """What every :class:`rtspec.training.recipe.Recipe` takes from the command line."""
     precision = ("bf16" if has_bf16(args.device) else "float") if args.precision == "auto" else args.precision
     return {"seed": args.seed, "accumulate": args.accumulate, "precision": precision}
-
-
-def has_bf16(device: str) -> bool:
-    """Whether products in bfloat16 are quicker there: on GPUs that have them, and on processors with AMX."""
-    if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_amx_tile_supported()
 
 
 def computing(args: argparse.Namespace) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from ...frames.plan import FramePlan
 from ...metrics.distances import LSD_N_FFT
 from ...processors.bandwidth.sizes import ANSWER, GROUP, LOW, N_BINS, N_FEATURES, TAPS, TONAL
+from ..halves import halves
 from .batches import LONG_LAG, LONG_STRIDE, Batch
 
 LOG_FLOOR = 1e-8
@@ -208,7 +209,7 @@ class LiveLoss:
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The loss's terms by name."""
         each = Batch(*batch)
-        with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
+        with halves(each.features.device, network.training):
             answer = network(each.features)
         answer = answer.float()
         noise = fill_levels(answer, each.controls, each.coded).square()

@@ -13,6 +13,7 @@ from ...errors import of_kind
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, recipe_settings, tell_times
 from ..checkpoints import load_best
 from ..fit import Fitted, fit
+from ..halves import halves
 from ..recipe import Recipe
 from .data import PLANS, Features, filters_of, held_out, layers, plan_of
 from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
@@ -124,7 +125,7 @@ class Error:
 
     def _made(self, network: nn.Module, base: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The network's magnitudes, the target's and the pseudo-inverse's; of a part of the bins if it is costly."""
-        with torch.autocast(base.device.type, torch.bfloat16):  # halves the time, on processors and on GPUs
+        with halves(base.device):  # halves the time
             if not isinstance(network, Levelled):
                 return network(base).float(), target, base
             half, reach = base.shape[1] // 2, 20
@@ -138,7 +139,7 @@ class Error:
     def relative(self, network: Callable[[Tensor], Tensor], sound: Tensor) -> Tensor:
         """One sound's error over that of the pseudo-inverse."""
         target, base = self.features(sound)
-        with torch.autocast(base.device.type, torch.bfloat16):
+        with halves(base.device):
             made = network(base).float()
         return (_rms(made - target) + 1e-9).sum() / (_rms(base - target) + 1e-9).sum()
 

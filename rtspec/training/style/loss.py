@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...processors.style.frames import LEAST, MOST, N_BINS, PLAN, ROOM, TINY
 from ..enhancement.live import overlap_added
+from ..halves import halves
 from .judges import Judge, content_kept, levelled, resampled, spectrogram
 from .sounds import EDGE, N_JUDGED
 
@@ -72,11 +73,11 @@ class StyleLoss:
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """Its terms and the measures behind them, means over the batch."""
         each = Batch(*batch)
-        with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
+        with halves(each.features.device, network.training):
             answer = network(each.features, each.weights)
         spectrum = retold(answer.float(), each.spectrum, each.levels, each.hiss)
         made, content, style = heard(spectrum), heard(each.spectrum), spectrogram(levelled(each.style))
-        with torch.autocast(each.features.device.type, torch.bfloat16, enabled=network.training):
+        with halves(each.features.device, network.training):
             near, far, size = Judge(int(each.seed), self.n_filters).judge(made, style, content)
         kept, share, own = content_kept(made, content), near / far, torch.matmul(each.weights, self.own.to(near.device))
         weight = {"envelope": 1.0, "onset": 1.0, "chroma": torch.matmul(each.weights, self.tonal.to(share.device))}

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import of_kind
+from ..halves import halves
 from .log_mel import N_FRAMES, N_MELS, RANGE_DB, mean_scores
 
 Where = Literal["", "E", "D", "ED"]
@@ -267,7 +268,7 @@ def reconstruction_loss(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor
     """The variant's error and what the regularisers add; convolutions in bfloat16, twice as fast and as good."""
     autoencoder = of_kind(network, StackedAutoencoder)
     (pictures,) = batch
-    with torch.autocast(pictures.device.type, torch.bfloat16):
+    with halves(pictures.device):
         made = autoencoder(pictures)
     error = (peak_error if autoencoder.variant.peaks else nn.functional.mse_loss)(made.float(), pictures)
     return error + autoencoder.penalty() if autoencoder.training else error

@@ -139,7 +139,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_a_remedy(tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "text"),
-    [({"steps": 0}, "steps=0"), ({"schedule": "none"}, 'schedule="none"'), ({"learning_rate": 0}, "learning_rate=0")],
+    [({"steps": 0}, "steps=0"), ({"schedule": "none"}, "schedule='none'"), ({"learning_rate": 0}, "learning_rate=0")],
 )
 def test_wrong_recipes_are_refused(wrong, text):
     with pytest.raises(InvalidValue, match=text):
