@@ -213,6 +213,7 @@ class Arrivals:
         while (at := int(self._words[_TAIL])) != read(self._words, _HEAD):
             slot = self._slots[SLOT_BYTES * (at % self._queue) :][:SLOT_BYTES]
             time_us, n = (int(word) for word in slot[:HEADER_BYTES].view(np.int64))
+            time_us = max(time_us, self._last_us)  # the server's clock of frames steps back after an xrun
             data = slot[HEADER_BYTES : HEADER_BYTES + n].tolist()
             publish(self._words, _TAIL, at + 1)
             if self._is_wanted(data):

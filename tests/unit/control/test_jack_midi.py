@@ -52,9 +52,8 @@ def get(event, buffer, i, _):
     return 0
 
 
-def arrived(*events, queue=64):
-    """What is read after a period with these events, each (kind, bytes); and how many found the
-    queue full or could not be had."""
+def waiting(*events, queue=64):
+    """What stands where a period with these events, each (kind, bytes), comes; and the port's buffer."""
     buffer = aligned(PORT_BYTES, np.uint8)
     words = buffer.view(np.int64)
     words[0] = len(events)
@@ -66,6 +65,12 @@ def arrived(*events, queue=64):
     arrivals = Arrivals(queue, PORT_BYTES, entries, client=48)
     assert _callback().ctypes(128, arrivals.address) == 0 and arrivals.get_message() is None  # no port yet
     arrivals.listen_to(address(buffer))
+    return arrivals, buffer
+
+
+def arrived(*events, queue=64):
+    """What is read after such a period; and how many messages found the queue full or could not be had."""
+    arrivals, _buffer = waiting(*events, queue=queue)
     assert _callback().ctypes(128, arrivals.address) == 0
     arrivals.wait(5.0)  # woken by the callback, or the time is over
     found = []
@@ -104,3 +109,16 @@ def test_system_exclusive_in_pieces_is_left_out_and_nothing_else():
 
 def test_a_system_exclusive_without_end_takes_nothing_with_it():
     assert arrived((WHOLE, [0xF0, 1, 2]), (WHOLE, NOTES[0]), (WHOLE, [61, 99])) == ([NOTES[0], [61, 99]], (0, 0))
+
+
+def test_no_message_happens_before_the_one_that_came_before_it():
+    """The server's clock of frames goes back by a little where it takes in an xrun."""
+    arrivals, buffer = waiting((WHOLE, NOTES[0]), (WHOLE, NOTES[1]))
+    times = []
+    for began_at in (480, 40, 490):  # the stand-in's frames are milliseconds
+        arrivals._record["client"] = began_at
+        assert _callback().ctypes(128, arrivals.address) == 0
+        while arrivals.get_message() is not None:
+            times.append(arrivals.last_time_s)
+    assert times == pytest.approx([0.48, 0.49, 0.49, 0.49, 0.49, 0.5])
+    assert buffer.any()  # it lives as long as the callback reads it
