@@ -261,7 +261,7 @@ class Comparison:
     def _noise_of(self, name: str) -> float | None:
         """How loud the noise is that nudges BEFORE for a case's bound, dB; None where there is no need of it."""
         bound = meant(name)[1]
-        if isinstance(bound, float) or _failed(self.before[name]) or _equal(self.before[name], self.after[name]):
+        if not isinstance(bound, str) or _failed(self.before[name]) or _equal(self.before[name], self.after[name]):
             return None
         return NUDGE_DB if bound == NUDGED else apart_db(self.before[bound], self.after[bound])
 
