@@ -367,7 +367,7 @@ def test_a_client_whose_welcome_fails_is_let_go(stream, monkeypatch):
         raise KeyError("an edit came in between")
 
     before = stream._performance.panel.n_clients
-    monkeypatch.setattr(State, "whole", failing)
+    monkeypatch.setattr(State, "full", failing)
     with pytest.raises(ConnectionClosed), panel_client(stream.panel_url) as opened:
         state_of(opened)
     until(lambda: stream._performance.panel.n_clients == before)
