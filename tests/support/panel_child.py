@@ -62,7 +62,7 @@ CHAINS = {
     "style": lambda: [rtspec.StyleTransfer("rain")],
     "board": lambda: [rtspec.Pedalboard([pedalboard.Gain(0), rtspec.Equalizer(bands="octave")])],
     "synth": lambda: [rtspec.TimbreSynth("organ", mix=1.0)],
-    "bandwidth:live": lambda: [rtspec.BandwidthExtension(crossover_hz=8000)],  # from phrases that lack nothing it keeps off
+    "bandwidth:live": lambda: [rtspec.BandwidthExtension(crossover_hz=8000)],  # phrases lack nothing
 }
 
 
