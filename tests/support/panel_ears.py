@@ -20,7 +20,11 @@ CERTAIN_DB = 2.0
 LEAST_DB = -45.0
 """Of the loudest octave, for a setting that is worth listening to."""
 
-UNHEARD: dict[str, str] = {}
+UNHEARD = {
+    "style/pad_channel": "whose pads choose a style; a pad that is struck would move what is listened to",
+    "scene-eq/max_boost_db": "bounds a curve that takes longer than a phrase to rise; it is tested at 0 dB",
+    "scene-eq/release_s": "how the curve goes back in a room that is silent for longer than a phrase",
+}
 """What no phrase tells, by "card/parameter", and why."""
 
 
