@@ -85,18 +85,24 @@ def test_a_program_that_the_engine_may_still_play_is_kept_after_the_stop():
     engine._thread.join()
 
 
-def test_a_plugin_that_an_edit_takes_up_as_the_stream_stops_may_play_elsewhere(monkeypatch):
+def edits_last(monkeypatch, going, seconds):
+    """An event that is set as an edit has made its units, which then waits until `going` is, or so long."""
     making, fresh = threading.Event(), Player._fresh
 
     def slow(player, plugins):
         made = fresh(player, plugins)
         making.set()
-        time.sleep(0.3)
+        going.wait(seconds)
         return made
 
+    monkeypatch.setattr(Player, "_fresh", slow)
+    return making
+
+
+def test_a_plugin_that_an_edit_takes_up_as_the_stream_stops_may_play_elsewhere(monkeypatch):
     plugin = Own()
     with stream() as playing:
-        monkeypatch.setattr(Player, "_fresh", slow)
+        making = edits_last(monkeypatch, threading.Event(), 0.3)
         playing.plugins.append(plugin)
         assert making.wait(20)
     check_unowned(plugin)
@@ -104,18 +110,10 @@ def test_a_plugin_that_an_edit_takes_up_as_the_stream_stops_may_play_elsewhere(m
 
 def test_a_plugin_that_an_edit_takes_up_after_the_stop_is_given_back(monkeypatch):
     """The stop has waited long enough for the edit."""
-    making, going, fresh = threading.Event(), threading.Event(), Player._fresh
-
-    def slow(player, plugins):
-        made = fresh(player, plugins)
-        making.set()
-        going.wait(20)
-        return made
-
-    plugin = Own()
+    plugin, going = Own(), threading.Event()
     monkeypatch.setattr(session, "EDIT_S", 0.01)
     with stream() as playing:
-        monkeypatch.setattr(Player, "_fresh", slow)
+        making = edits_last(monkeypatch, going, 20)
         playing.plugins.append(plugin)
         assert making.wait(20)
     going.set()
