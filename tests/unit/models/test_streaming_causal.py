@@ -77,6 +77,15 @@ def test_padding_in_front_passes(name: str):
     assert_delay(model_of(nodes, **CONSTANTS, head=np.array([1, 2])), 0)
 
 
+@pytest.mark.parametrize("opset", [11, 13])
+def test_padding_in_front_passes_a_batch_norm_of_older_files(opset: int):
+    """onnx's own reference takes such a node for one in training."""
+    nodes = [node("Pad", "x front", "p"), *BETWEEN["a batch norm"], node("Conv", "q k b", "y")]
+    model = model_of(nodes, **CONSTANTS)
+    model.opset_import[0].version = opset
+    assert_delay(model, 0)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.7])
 def test_the_value_of_padding_passes_too(value: float):
     nodes = [node("Pad", "x front value", "p"), node("Exp", "p", "q"), node("Conv", "q k b", "y")]
