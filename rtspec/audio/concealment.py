@@ -9,7 +9,7 @@ from numba import njit
 
 from ..buffers.memory import floats, memmove, memset
 from ..buffers.ring import next_place, skip, take
-from .hold import LENGTH, REFRESH, grab, held_frames, let_go
+from .hold import LENGTH, REFRESH, grab, held_frames
 
 PAST = 2048
 """Frames of output that are remembered: where there is no spectral hold yet, they conceal a gap in reverse, fading out
@@ -59,9 +59,7 @@ def _begin_gap(s, place):
 @njit
 def _end_gap(s):
     s.fade = s.shifted = s.inserted = 0
-    if s.held >= 0:
-        let_go(s.hold)
-        s.held = -1
+    s.held = -1
 
 
 @njit

@@ -2,7 +2,9 @@
 
 The engine looks at its newest output now and then and writes `LENGTH` frames of how it would go on: each peak of the
 spectrum turns on at its own frequency and takes the bins around it along, as in a phase vocoder that stands still. The
-callback only copies. Two threads share three sounds: the newest, the one that the callback reads from, and a free one.
+callback only copies. Of three sounds each thread owns one, and the third lies between them: whoever wants it gives its
+own for it in one atomic exchange, so that neither waits, and none can be written to and read at once, whatever holds a
+thread up.
 
 References
 ----------
@@ -13,7 +15,7 @@ References
 import numpy as np
 from numba import carray, njit
 
-from ..buffers.atomics import load_acquire, publish, store_release
+from ..buffers.atomics import exchange, load_acquire, publish, store_release
 from ..buffers.memory import address, aligned, complexes, floats, integers, memmove, memset, pointer
 from ..frames.fft import execute
 from ..frames.transforms import real_fft
@@ -26,14 +28,19 @@ LENGTH = 8192
 """Frames that a look provides for."""
 
 SOUNDS = 3
-_SHARED = ("current", "in_use")
+FRESH = 4
+"""Added to the number of the sound in between while the callback has not taken it."""
+
+_FIRST = {"between": 1, "front": -1, "back": 2}
+"""Who owns which sound at first: `back` is the engine's. The callback's own is 0, in which nothing is yet."""
+
 _NAMES = (
-    *_SHARED,
+    *_FIRST,
     *("channels", "since", "history", "windowed", "spectrum", "turns", "turned", "frame", "window"),
     *("sounds", "origins", "fft", "fft_plan", "inverse", "inverse_plan"),
 )
 HOLD = np.dtype([(name, "i8") for name in _NAMES])
-_IN_USE = 8
+_FRONT = 8
 
 
 @njit(inline="always")
@@ -99,16 +106,19 @@ def _continue_channel(h, c, sound):
 
 @njit
 def _refresh(hold, h, end):
-    """Write a sound into the place that nobody reads, and make it the newest."""
-    free = 0
-    while free == h.current or free == load_acquire(hold + _IN_USE):
-        free += 1
-    sound = h.sounds + 4 * LENGTH * h.channels * free
+    """Write a sound into the engine's own place, and offer it."""
+    sound = h.sounds + 4 * LENGTH * h.channels * h.back
     memset(sound, 0, 4 * LENGTH * h.channels)
     for c in range(h.channels):
         _continue_channel(h, c, sound)
-    integers(h.origins, SOUNDS)[free] = end
-    store_release(hold, free)
+    integers(h.origins, SOUNDS)[h.back] = end
+    h.back = offer(hold, h.back)
+
+
+@njit
+def offer(hold, back):
+    """Put the engine's sound, of number `back`, between both threads: the number of the one that it gets for it."""
+    return exchange(hold, back + FRESH) % FRESH
 
 
 @njit
@@ -130,16 +140,12 @@ def note_output(hold, frames, n, end):
 
 @njit
 def grab(hold):
-    """The newest sound, from now on the callback's until :func:`let_go`: its number, or -1 if there is none yet."""
-    newest = load_acquire(hold)
-    store_release(hold + _IN_USE, newest)
-    return newest
-
-
-@njit
-def let_go(hold):
-    """The callback needs its sound no longer."""
-    store_release(hold + _IN_USE, -1)
+    """The newest sound, the callback's own until the next grab: its number, or -1 if there is none yet."""
+    front = load_acquire(hold + _FRONT)
+    if load_acquire(hold) >= FRESH:
+        front = exchange(hold, max(front, 0)) - FRESH
+        store_release(hold + _FRONT, front)
+    return front
 
 
 @njit
@@ -177,6 +183,6 @@ class Hold:
         self._record["channels"] = channels
         self._record["fft"], self._record["fft_plan"] = fft.forward
         self._record["inverse"], self._record["inverse_plan"] = fft.inverse
-        for i in range(len(_SHARED)):
-            publish(self._record.view(np.int64), i, -1)
+        for i, number in enumerate(_FIRST.values()):
+            publish(self._record.view(np.int64), i, number)
         self.address = address(self._record)

@@ -1,4 +1,4 @@
-"""Acquire loads and release stores for compiled code.
+"""Acquire loads, release stores and exchanges for compiled code.
 
 A plain load may be hoisted out of a loop by the compiler, so every value that another thread writes goes through these.
 """
@@ -34,6 +34,18 @@ def _store(kind, llvm_type):
         return types.void(types.int64, kind), codegen
 
     return store
+
+
+@intrinsic
+def exchange(typingctx, location, value):
+    """Store an int64 at a location and give what was there, in one step that no other thread comes between."""
+
+    def codegen(context, builder, signature, args):
+        place = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        value = context.cast(builder, args[1], signature.args[1], types.int64)
+        return builder.atomic_rmw("xchg", place, value, "acq_rel")
+
+    return types.int64(types.int64, types.int64), codegen
 
 
 load_acquire = _load(types.int64, ir.IntType(64))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from rtspec.buffers.atomics import load_acquire, load_double, publish, publish_double, read
+from rtspec.buffers.atomics import exchange, load_acquire, load_double, publish, publish_double, read
 from rtspec.buffers.memory import address, aligned
 
 PATIENCE_S = 20
@@ -23,6 +23,14 @@ def _spin_until(flag, value):
 @njit(nogil=True)
 def _load_double(location):
     return load_double(location)
+
+
+@njit(nogil=True)
+def _give_for_each(location, own, n):
+    """Exchange `own` for what lies there, `n` times: what one has at last."""
+    for _ in range(n):
+        own = exchange(location, own)
+    return own
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**62, -(2**63), 2**63 - 1])
@@ -51,3 +59,17 @@ def test_a_compiled_spin_loop_sees_what_python_publishes():
     publish(flag, 0, 2)
     spinner.join(PATIENCE_S)
     assert not spinner.is_alive(), "the load was hoisted out of the loop"
+
+
+def test_what_threads_exchange_is_neither_lost_nor_doubled():
+    place, got = aligned(1, np.int64), []
+    _give_for_each(address(place), 0, 1)  # compiled now
+    threads = [
+        threading.Thread(target=lambda own=own: got.append(_give_for_each(address(place), own, 300_000)))
+        for own in (1, 2, 3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert sorted([*got, read(place, 0)]) == [0, 1, 2, 3]
