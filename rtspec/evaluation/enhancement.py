@@ -12,27 +12,22 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import lfilter
 
 from .. import checks
 from ..audio.files import make_folder, write
 from ..console import emit, progress, table
 from ..errors import AudioFileError
+from ..metrics import artefacts
 from ..metrics import distances as metrics
 from ..pictures.spectrograms import spectrograms
 from ..storage import AtomicFile
 from .baselines.neighbours import oracle_taps
 from .baselines.sbr import copy_up
+from .enhancement_tables import RATIOS, artefacts_of, brightness, means, parts
+from .never_worse import harmless, opening
 
 Method = Callable[[np.ndarray, int], np.ndarray]
 PERCEPTION = ("pesq", "stoi", "visqol")
-_RATIOS = {
-    "lsd_ratio": "lsd",
-    "above_ratio": "lsd_above",
-    "walled_ratio": "lsd_walled",
-    "above_walled_ratio": "above_walled",
-}
-"""Figures that are given as shares of the unprocessed sound's."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +113,12 @@ def run(args: argparse.Namespace) -> None:
         task = bar.add_task("enhancement", total=None)
         for name, condition in chosen.items():
             methods = {"copied up": _copier(condition), **processors}
-            for track, original, wall_hz in _sounds(args, condition):
-                bar.update(task, description=f"{name}: {track}")
-                known = {"best taps": partial(oracle_taps, original)} if args.oracle else {}
+            for track in _sounds(args, condition):
+                bar.update(task, description=f"{name}: {track.name}")
+                known = {"best taps": partial(oracle_taps, track.sound)} if args.oracle else {}
                 ways = {"unprocessed": _unprocessed, **known, **methods}
-                rows += _measure(args, name, replace(condition, wall_hz=wall_hz), track, original, ways)
-    data = {"means": _means(rows), "harmless": harmless(args.models.split(",")[0])}
+                rows += _measure(args, name, replace(condition, wall_hz=track.wall_hz), track, ways)
+    data = _tables(rows, args.models.split(","))
     if args.quantised:
         data["quantised"] = _quantised(args.models.split(","), chosen)
     text = "\n\n".join(table(part) for part in [*data.values(), *([rows] if args.each else [])])
@@ -131,6 +126,18 @@ def run(args: argparse.Namespace) -> None:
     if args.out:
         _keep(Path(args.out), text, data)
     emit(args, data, text)
+
+
+def _tables(rows: list[dict], models: list[str]) -> dict[str, list[dict]]:
+    """Means of all, by genre and brightness, and what is done to sound that needs nothing."""
+    return {
+        "means": means(rows),
+        "artefacts": artefacts_of(rows),
+        "genres": parts(rows, "genre"),
+        "brightness": parts(rows, "brightness"),
+        "harmless": harmless(models[0]),
+        "opening": [{"model": model, **opening(model)} for model in models],
+    }
 
 
 def _known(names: list[str]) -> list[str]:
@@ -167,25 +174,38 @@ def _quantised(models: list[str], conditions: dict[str, Condition]) -> list[dict
     return [{"model": model, **row} for model in models for row in rows(model, sound, condition.sample_rate)]
 
 
-def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[tuple[str, np.ndarray, float | None]]:
-    """Tracks by name, in the condition's rate and channels, not so loud that a coder clips them; and their walls."""
+@dataclass(frozen=True)
+class Original:
+    """A track, or its middle, by name and genre (its folder's name, or its package's): float32 of shape (channels,
+    n_samples), and where it was cut off before it came here, Hz."""
+
+    name: str
+    genre: str
+    sound: np.ndarray
+    wall_hz: float | None
+
+
+def _sounds(args: argparse.Namespace, condition: Condition) -> Iterator[Original]:
+    """Tracks in the condition's rate and channels, not so loud that a coder clips them."""
     from ..training.enhancement.degradation import within_range
 
-    for name, sound, wall in _own(args) if args.audio else _prepared(args):
+    for track in _own(args) if args.audio else _prepared(args):
+        sound = track.sound
         if condition.sample_rate != 44100:
             sound = metrics.resampled(sound, 44100, condition.sample_rate)
-        yield name, within_range(sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True)), wall
+        sound = within_range(sound if condition.channels == 2 else sound.mean(axis=0, keepdims=True))
+        yield replace(track, sound=sound)
 
 
-def _own(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, float | None]]:
+def _own(args: argparse.Namespace) -> Iterator[Original]:
     from ..training.data.folders import read_excerpts, tracks
     from ..training.data.walls import wall_hz
 
     found = False
     for track, audio in read_excerpts(_spread(tracks(args.audio), args.tracks), 44100, args.seconds):
         found = True
-        wall = wall_hz(audio, 44100)
-        yield track.name, np.ascontiguousarray(np.broadcast_to(audio[:2], (2, audio.shape[1]))), wall
+        sound = np.ascontiguousarray(np.broadcast_to(audio[:2], (2, audio.shape[1])))
+        yield Original(track.name, track.group, sound, wall_hz(audio, 44100))
     if not found:
         raise AudioFileError(f"no sound file in {args.audio} can be read; check one with: rtspec render FILE out.wav")
 
@@ -197,31 +217,34 @@ def _spread(items: list, n: int | None) -> list:
     return [items[round(i)] for i in np.linspace(0, len(items) - 1, max(1, n))]
 
 
-def _prepared(args: argparse.Namespace) -> Iterator[tuple[str, np.ndarray, float | None]]:
+def _prepared(args: argparse.Namespace) -> Iterator[Original]:
     from ..training.data.folders import clips
 
     for clip in _spread(clips(Path(args.data) / "clips" / "test"), args.tracks):
         facts, n = clip.facts, round(args.seconds * 44100)
         part = clip.part("original", max(0, (facts["n_samples"] - n) // 2), n)
         sound = np.ascontiguousarray(np.broadcast_to(part, (2, part.shape[1])))
-        yield clip.folder.name, sound, facts.get("wall_hz")
+        yield Original(clip.folder.name, facts["group"], sound, facts.get("wall_hz"))
 
 
-def _measure(args, name: str, condition: Condition, track: str, original: np.ndarray, methods: dict) -> list[dict]:
+def _measure(args, name: str, condition: Condition, track: Original, methods: dict) -> list[dict]:
     """One row a method."""
-    arrived = condition.degrade(original)
+    original, arrived = track.sound, condition.degrade(track.sound)
+    about = {"condition": name, "track": track.name, "genre": track.genre}
+    about["brightness"] = brightness(original, condition.sample_rate)
     rows = []
     for method, process in methods.items():
         start = time.perf_counter()
         made = process(arrived, condition.sample_rate)
         seconds = time.perf_counter() - start
-        row = {"condition": name, "track": track, "method": method, **figures(original, made, condition)}
+        row = {**about, "method": method, **figures(original, made, condition)}
+        row |= _artefacts(original, made, condition)
         if args.perception:
             row |= {kind: getattr(metrics, kind)(original, made, condition.sample_rate) for kind in PERCEPTION}
         row["ms_per_100000"] = 1e8 * seconds / made.size
         rows.append(row | _ratios(row, rows[0] if rows else row))
     if args.out:
-        _draw(Path(args.out), name, track, original, arrived, made, condition.sample_rate)
+        _draw(Path(args.out), name, track.name, original, arrived, made, condition.sample_rate)
     return rows
 
 
@@ -242,87 +265,19 @@ def figures(original: np.ndarray, made: np.ndarray, condition: Condition) -> dic
     }
 
 
+def _artefacts(original: np.ndarray, made: np.ndarray, condition: Condition) -> dict[str, float | None]:
+    """What no distance names; the share of partials is that between the edge and the original's own wall."""
+    found = {name: measure(original, made, condition.sample_rate) for name, measure in artefacts.ARTEFACTS.items()}
+    band = (condition.edge * 1.02, max(condition.wall, condition.edge * 1.1))
+    return found | {"tonal_db": artefacts.tonal_db(original, made, band)}
+
+
 def _ratios(row: dict, first: dict) -> dict[str, float]:
     """Against the unprocessed sound."""
     return {
         "snr_gain_db": row["snr_db"] - first["snr_db"],
-        **{ratio: row[figure] / first[figure] for ratio, figure in _RATIOS.items()},
+        **{ratio: row[figure] / first[figure] for ratio, figure in RATIOS.items()},
     }
-
-
-def _means(rows: list[dict]) -> list[dict]:
-    """Means over tracks; `wins` is the share of tracks whose distance above the edge beats the copied bands'."""
-    out = []
-    for condition, method in dict.fromkeys((row["condition"], row["method"]) for row in rows):
-        own = [row for row in rows if (row["condition"], row["method"]) == (condition, method)]
-        rival = [row for row in rows if (row["condition"], row["method"]) == (condition, "copied up")]
-        means = {key: float(np.mean([row[key] for row in own])) for key in own[0] if isinstance(own[0][key], float)}
-        for ratio, figure in _RATIOS.items():
-            means[ratio] = means[figure] / _mean(rows, condition, figure)
-        wins = np.mean([a["lsd_above"] < b["lsd_above"] for a, b in zip(own, rival, strict=True)])
-        out.append({"condition": condition, "method": method, "tracks": len(own), **means, "wins": float(wins)})
-    return out
-
-
-def _mean(rows: list[dict], condition: str, key: str) -> float:
-    """Of the unprocessed sound."""
-    own = [row[key] for row in rows if (row["condition"], row["method"]) == (condition, "unprocessed")]
-    return float(np.mean(own))
-
-
-# ------------------------------------------------------------------------------------------ never worse
-
-
-def harmless(model: str = "live") -> list[dict]:
-    """What the processor does to sound that needs nothing: level of the change, dB relative to the input, at the
-    model's own sample rate."""
-    from ..processors.bandwidth.processor import BandwidthExtension
-
-    rows, sample_rate = [], BandwidthExtension(model).plan(44100).sample_rate
-    for name, sound in {**untouchable(sample_rate), "speech": speech(sample_rate)}.items():
-        made = BandwidthExtension(model)(sound, sample_rate)
-        change = np.asarray(made - sound, np.float64)
-        level = float(np.sqrt(np.mean(change**2)) / (np.sqrt(np.mean(sound.astype(float) ** 2)) + 1e-30))
-        rows.append(
-            {
-                "input": name,
-                "change_db": 20 * float(np.log10(level + 1e-15)),
-                "equal": bool(np.array_equal(made, sound)),
-            }
-        )
-    return rows
-
-
-def untouchable(sample_rate: int) -> dict[str, np.ndarray]:
-    """Sounds made from formulae that have nothing to mend: float32 of shape (1, n_samples)."""
-    t = np.arange(6 * sample_rate) / sample_rate
-    noise = np.random.default_rng(0).standard_normal(len(t))
-    beat = (np.sin(2 * np.pi * 2 * t) > 0) * np.sin(2 * np.pi * 220 * t) + 0.05 * noise
-    sounds = {
-        "silence": np.zeros_like(t),
-        "tone at 1 kHz": 0.5 * np.sin(2 * np.pi * 1000 * t),
-        "tone at 7 kHz": 0.5 * np.sin(2 * np.pi * 7000 * t),
-        "white noise": 0.1 * noise,
-        "clipped tone": np.clip(1.5 * np.sin(2 * np.pi * 440 * t), -0.7, 0.7),
-        "clipped beat": np.clip(2 * beat, -0.5, 0.5),
-    }
-    return {name: np.ascontiguousarray(sound[None], np.float32) for name, sound in sounds.items()}
-
-
-def speech(sample_rate: int) -> np.ndarray:
-    """Pulses of a gliding pitch through four formants, hisses between, and a room's noise 72 dB down: float32 of shape
-    (1, n_samples). Its vowels have little above 4 kHz, but do not end at an edge as coded sound does."""
-    t = np.arange(6 * sample_rate) / sample_rate
-    breath, room = np.random.default_rng(1).standard_normal((2, len(t)))
-    cycles = np.cumsum(120 + 25 * np.sin(2 * np.pi * 0.7 * t)) / sample_rate
-    voiced = np.sin(2 * np.pi * 2.5 * t) > -0.3
-    vowels = np.diff(np.floor(cycles), prepend=0.0) * voiced + 0.002 * breath
-    for hz, width_hz in ((650, 90), (1150, 110), (2500, 160), (3500, 250)):
-        radius = np.exp(-np.pi * width_hz / sample_rate)
-        turn = 2 * np.pi * hz / sample_rate
-        vowels = np.asarray(lfilter([1.0], [1.0, -2 * radius * np.cos(turn), radius**2], vowels))
-    hisses = 0.03 * np.asarray(lfilter([1.0, -0.95], [1.0], breath)) * ~voiced
-    return (0.4 * vowels / np.abs(vowels).max() + hisses + 1e-4 * room).astype(np.float32)[None]
 
 
 # ------------------------------------------------------------------------------------------ reports

@@ -24,7 +24,7 @@ def snr_db(original: np.ndarray, made: np.ndarray) -> float:
     ----------
     Deshpande et al., equation 4.
     """
-    original, made = _pair(original, made)
+    original, made = paired(original, made)
     noise = float(np.sum((original - made) ** 2))
     signal = float(np.sum(original**2))
     if noise == 0:
@@ -62,7 +62,7 @@ def log_spectral_distance(
     ----------
     Deshpande et al., equation 6 (where the base of the logarithm and the floor are left open).
     """
-    original, made = _pair(original, made)
+    original, made = paired(original, made)
     a, b = (_log_powers(sound, n_fft, hop, floor) for sound in (original, made))
     low, high = (round(share * (n_fft // 2)) for share in band)
     if high <= low:
@@ -87,9 +87,9 @@ def envelope_correlation(original: np.ndarray, made: np.ndarray, edge: float, ra
     float
         0 where either level never changes.
     """
-    original, made = _pair(original, made)
+    original, made = paired(original, made)
     start = round(edge * LSD_N_FFT / 2)
-    levels = [np.mean(_powers(sound, LSD_N_FFT, LSD_HOP)[..., start:], axis=(0, 2)) for sound in (original, made)]
+    levels = [np.mean(powers(sound, LSD_N_FFT, LSD_HOP)[..., start:], axis=(0, 2)) for sound in (original, made)]
     floor = levels[0].max() * 10 ** (-range_db / 10) + 1e-30
     a, b = (10 * np.log10(np.maximum(level, floor)) for level in levels)
     if np.ptp(a) == 0 or np.ptp(b) == 0:
@@ -132,15 +132,34 @@ def _visqol():
     return api
 
 
-def _pair(original: np.ndarray, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def paired(original: np.ndarray, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 of shape (channels, n_samples).
+
+    Raises
+    ------
+    InvalidValue
+        Their shapes differ.
+    """
     a, b = np.atleast_2d(np.asarray(original, np.float64)), np.atleast_2d(np.asarray(made, np.float64))
     if a.shape != b.shape:
         raise InvalidValue(f"sounds of shapes {a.shape} and {b.shape} cannot be compared; align and cut them first")
     return a, b
 
 
-def _powers(sound: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
-    """|S|², float64 of shape (channels, n_frames, n_bins)."""
+def powers(sound: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
+    """Power of each bin under a Hann window, no scaling, no padding: float64 of shape (channels, n_frames, n_bins).
+
+    Parameters
+    ----------
+    sound : ndarray, shape (channels, n_samples)
+    n_fft, hop : int
+        Samples.
+
+    Raises
+    ------
+    InvalidValue
+        It is shorter than `n_fft`.
+    """
     if sound.shape[1] < n_fft:
         raise InvalidValue(f"{sound.shape[1]} samples are too few to compare spectra; give at least {n_fft}")
     frames = np.lib.stride_tricks.sliding_window_view(sound, n_fft, axis=1)[:, ::hop]
@@ -149,7 +168,7 @@ def _powers(sound: np.ndarray, n_fft: int, hop: int) -> np.ndarray:
 
 
 def _log_powers(sound: np.ndarray, n_fft: int, hop: int, floor: float) -> np.ndarray:
-    return np.log10(np.maximum(_powers(sound, n_fft, hop), floor))
+    return np.log10(np.maximum(powers(sound, n_fft, hop), floor))
 
 
 def _at(sound: np.ndarray, sample_rate: int, wanted: int) -> np.ndarray:

@@ -76,6 +76,9 @@ def test_the_command_measures_writes_and_draws(folder, tmp_path, capsys):
     rows = {row["method"]: row for row in data["means"]}
     assert list(rows) == ["unprocessed", "copied up", "live"]
     assert rows["unprocessed"]["lsd_ratio"] == 1 and rows["live"]["lsd_ratio"] < 0.6
+    assert {row["condition"] for row in data["artefacts"]} == {"low-8000"} and len(data["artefacts"]) == 3
+    assert [row["brightness"] for row in data["brightness"]] == ["bright", "bright"]
+    assert 0 < data["opening"][0]["jump_lu"] < data["opening"][0]["lost_lu"]
     assert {row["input"] for row in data["harmless"]} >= {"silence", "tone at 1 kHz", "clipped tone"}
     kinds = sorted(path.suffix for path in tmp_path.iterdir())
     assert kinds == [".json", ".md", ".png", ".wav", ".wav", ".wav"]

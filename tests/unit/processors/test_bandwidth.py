@@ -5,7 +5,7 @@ import pytest
 
 import rtspec
 from rtspec.errors import InvalidValue
-from rtspec.evaluation.enhancement import speech, untouchable
+from rtspec.evaluation.never_worse import speech, untouchable
 from rtspec.frames import FramePlan
 from rtspec.models import FrameModel, models
 from rtspec.processors.bandwidth.hiss import HISS_SAMPLES, hiss_stage
