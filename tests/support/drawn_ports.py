@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
 from rtspec.models.streaming.load import inputs_of
 from rtspec.models.streaming.run import run_offline, session
-from rtspec.models.streaming.trials import with_outputs
 
 graphs: Any = import_module("test_streaming_graphs")
 
@@ -156,27 +155,6 @@ def by_frame(head: ModelProto, tail: ModelProto, clip: dict[str, np.ndarray]) ->
     axis, name = inputs_of(head, None, None).time_axes["x"], tail.graph.input[0].name
     frames = [run_offline(head, {"x": np.take(clip["x"], [t], axis)})[name] for t in range(clip["x"].shape[axis])]
     return {name: np.concatenate(frames, axis)}
-
-
-def shaken(model: ModelProto, clip: dict[str, np.ndarray], draw: np.random.Generator) -> ModelProto:
-    """The graph with half a step of its number format more or less on everything that a node makes of this clip."""
-    made = run_offline(with_outputs(model, [name for node in model.graph.node for name in node.output if name]), clip)
-    copy, nodes = ModelProto(), []
-    copy.CopyFrom(model)
-    for node in copy.graph.node:
-        nodes.append(node)
-        for i, name in enumerate(node.output):
-            if not name or made[name].dtype.kind != "f" or not made[name].shape:
-                continue
-            value = made[name]
-            near = 1 + np.finfo(value.dtype).eps / 2 * draw.choice((-1, 1), value.shape)
-            copy.graph.initializer.append(numpy_helper.from_array(near.astype(value.dtype), f"{name}/near"))
-            node.output[i] = f"{name}/exact"
-            nodes.append(helper.make_node("Mul", [f"{name}/exact", f"{name}/near"], [name]))
-    nodes = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    copy.graph.ClearField("node")
-    copy.graph.node.extend(nodes)
-    return copy
 
 
 def without(model: ModelProto, node: Any, read: str) -> ModelProto:
