@@ -6,6 +6,8 @@ the sound stays as it was (:mod:`rtspec.audio.concealment`) and fades; what come
 only where the device begins to ask for more at once (:mod:`rtspec.audio.period`).
 """
 
+from functools import cache
+
 import numba
 import numpy as np
 from numba import carray, njit, types
@@ -239,11 +241,9 @@ def _portaudio(device_in, device_out, n, time_info, flags, state):
     return np.int32(0)
 
 
+@cache
 def portaudio_callback():
-    """The compiled callback with PortAudio's signature, its `userdata` being :attr:`Exchange.address`.
-
-    Keep it while a stream runs.
-    """
+    """The compiled callback with PortAudio's signature, its `userdata` being :attr:`Exchange.address`."""
     place = types.intp
     signature = types.int32(place, place, types.uint64, place, types.uint64, place)
     return numba.cfunc(signature, cache=True, error_model="numpy")(_portaudio)

@@ -28,6 +28,7 @@ from .options import Control, Recording
 from .session import LiveSession, Settings
 from .statistics import Statistics
 from .takes import Takes
+from .warm_start import compile_driver
 from .watch import Pulse, Watch, turn_before_the_end
 
 POLL_S = 0.02
@@ -217,6 +218,7 @@ class Performance:
 
     def move_to(self, devices: DevicePair, buffer_size: int | None) -> None:
         """Play on other devices, or in other blocks; where they refuse, on the present ones, and the error says why."""
+        compile_driver(virtual=devices[1] is None)  # at its first use it takes seconds, in which the present ones play
         with turn_before_the_end(self._turning, self._watch, UNMOVED):
             with self._judging:
                 if not self.running or self.lost:

@@ -23,13 +23,21 @@ TIMEOUT_S = 60.0
 
 def compile_engine(virtual: bool) -> None:
     """Compile what every stream needs besides its chain, into numba's cache."""
-    exchange = Exchange(channels=1, device_inputs=0, device_outputs=0, block=64, prefill=64, sample_rate=48000)
+    compile_driver(virtual)
+    _ = cross_fade.address, delay_block.address  # to ask for the address is to compile
+    Engine(_exchange(), 1, 64, Player(list, 48000, 1).program)
+
+
+def compile_driver(virtual: bool) -> None:
+    """Compile what drives an exchange: the loop of the virtual device, or PortAudio's callback."""
     if virtual:
-        VirtualStream(exchange, 1, 48000, 64)
+        VirtualStream(_exchange(), 1, 48000, 64)
     else:
         portaudio_callback()
-    _ = cross_fade.address, delay_block.address  # to ask for the address is to compile
-    Engine(exchange, 1, 64, Player(list, 48000, 1).program)
+
+
+def _exchange() -> Exchange:
+    return Exchange(channels=1, device_inputs=0, device_outputs=0, block=64, prefill=64, sample_rate=48000)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pedalboard
 import pytest
 
 import rtspec
+from rtspec.audio import streams
 from rtspec.audio.exchange import DISK
 from rtspec.audio.recording import TakeWriter
 from rtspec.chain.edits import Edits
@@ -18,9 +19,11 @@ from rtspec.chain.player import Player
 from rtspec.control.modulation import MidiControl
 from rtspec.errors import InvalidValue, SharedPlugin, existing
 from rtspec.live import engine as engines
+from rtspec.live import performance as performances
 from rtspec.live import session
 from rtspec.live.options import Recording
 from rtspec.live.takes import Takes
+from rtspec.live.warm_start import compile_driver
 
 pytestmark = pytest.mark.timeout(300)
 RATE = 48000
@@ -200,6 +203,21 @@ def test_a_stream_that_moves_has_not_lost_its_device(monkeypatch):
         assert performance._look() and not performance.lost
         movers[0].join(20)
         assert playing.buffer_size == 256 and playing.active
+
+
+def test_what_another_device_needs_is_compiled_while_the_present_one_plays(monkeypatch):
+    """At its first use that takes seconds, which nobody is to hear as silence."""
+    compiled = []
+
+    def watched(virtual):
+        compile_driver(virtual)
+        compiled.append((virtual, playing.active, len(streams._pace.signatures)))
+
+    with stream() as playing:
+        monkeypatch.setattr(performances, "compile_driver", watched)
+        playing._performance.move_to((None, None), 256)
+        assert playing.buffer_size == 256
+        assert compiled == [(True, True, len(streams._pace.signatures))] and streams._pace.signatures
 
 
 def test_who_wants_to_move_a_stream_that_stops_does_not_wait_for_that():
