@@ -20,6 +20,7 @@ from ..console import emit, progress, table
 from ..errors import InvalidValue
 from ..frames import FramePlan, istft, stft
 from ..frames.bands import BandFilters, band_filters
+from ..metrics.artefacts import early_db, modulation_db
 from ..metrics.distances import log_spectral_distance, snr_db, visqol
 from ..metrics.phases import spectral_convergence_db
 from ..models import FrameModel, load
@@ -214,12 +215,23 @@ def _sounding(sound: np.ndarray, spectrum: np.ndarray, made: np.ndarray, plan: F
         return figures
     guessed = _heard(made, plan, len(sound), "griffin-lim", iterations=GRIFFIN_LIM_ITERATIONS)
     figures |= {"srr_griffin_lim_db": snr_db(sound, guessed)}
-    figures |= {
-        f"sc_{m}_db": spectral_convergence_db(_heard(made, plan, len(sound), m), made, plan) for m in ("live", "best")
-    }
+    for method in ("live", "best"):
+        figures |= {f"{name}_{method}": value for name, value in _as_heard(sound, made, plan, method).items()}
     return figures | {
         "visqol_oracle": visqol(sound, oracle, SAMPLE_RATE),
         "visqol_griffin_lim": visqol(sound, guessed, SAMPLE_RATE),
+    }
+
+
+def _as_heard(sound: np.ndarray, made: np.ndarray, plan: FramePlan, method: str) -> dict[str, float | None]:
+    """What is heard of magnitudes once phases are guessed: how far those are from fitting, and, beside the original,
+    the log-spectral distance, the modulations of bands, and how much louder it is before onsets than at them."""
+    heard = _heard(made, plan, len(sound), method)
+    return {
+        "sc_db": spectral_convergence_db(heard, made, plan),
+        "lsd_heard": log_spectral_distance(sound, heard),
+        "modulation_db": modulation_db(sound, heard, SAMPLE_RATE),
+        "onset_blur_db": early_db(sound, heard, SAMPLE_RATE),
     }
 
 
@@ -239,9 +251,16 @@ def overall(rows: list[dict]) -> list[dict]:
         line |= {"of pinv": round(float(mean / pinv), 3), "of pinv, scene by scene": round(_mean(group, "of_pinv"), 3)}
         line |= {"in bands alone": round(_mean(group, "of_pinv_in_bands"), 3)}
         columns = ("scene", "label", "method", "n_fft", "hop", "rmse", "of_pinv", "of_pinv_in_bands")
+        line |= _heard_of_pinv(group, groups["pinv", n_fft, hop])
         names = [key for key in group[0] if key not in columns]
         lines.append(line | {name.replace("_", " "): _spread(group, name, 2) for name in names})
     return lines
+
+
+def _heard_of_pinv(group: list[dict], pinv: list[dict]) -> dict[str, float]:
+    """Mean log-spectral distance of what is heard beside the pseudo-inverse's."""
+    names = [name for name in group[0] if name.startswith("lsd_heard_")]
+    return {f"heard {n.rpartition('_')[2]} of pinv": round(_mean(group, n) / _mean(pinv, n), 3) for n in names}
 
 
 def by_class(rows: list[dict]) -> list[dict]:
@@ -268,7 +287,7 @@ def _mean(group: list[dict], key: str) -> float:
 
 
 def _spread(group: list[dict], key: str, digits: int) -> str:
-    values = [row[key] for row in group if np.isfinite(row[key])]
+    values = [row[key] for row in group if row[key] is not None and np.isfinite(row[key])]
     return f"{np.mean(values):.{digits}f} ± {np.std(values):.{digits}f}" if values else "-"
 
 

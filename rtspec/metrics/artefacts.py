@@ -7,6 +7,7 @@ gain.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import median_filter
@@ -29,6 +30,9 @@ ECHO_RANGE_DB = 50.0
 ROUGH_HZ = (20.0, 150.0)
 """Modulations that are heard as roughness."""
 _ROUGH_N_FFT, _ROUGH_HOP, _ROUGH_S = 256, 64, 0.5
+
+MODULATIONS_HZ = 2.0 ** np.arange(7)
+"""Edges of the octaves whose modulations are compared."""
 
 PARTIAL_DB = 9.0
 """By which a partial stands above the median of its group of bins."""
@@ -142,17 +146,48 @@ def _modulated(sound: np.ndarray, original: np.ndarray, sample_rate: int) -> tup
 
 
 def _stretches(sound: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Envelopes of thirds of an octave: (channels, n_stretches, n_frames, n_bands)."""
-    power = powers(sound, _ROUGH_N_FFT, _ROUGH_HOP)
-    hz = np.arange(power.shape[2]) * sample_rate / _ROUGH_N_FFT
-    edges = np.unique(np.searchsorted(hz, 200 * 2 ** (np.arange(24) / 3)))
-    edges = edges[edges < len(hz)]
-    bands = np.sqrt(np.add.reduceat(power, edges, axis=2))
+    """Envelopes in half seconds: (channels, n_stretches, n_frames, n_bands)."""
+    bands = _envelopes(sound, sample_rate)
     n = round(_ROUGH_S * sample_rate / _ROUGH_HOP)
     count = bands.shape[1] // n
     if count == 0:
         raise InvalidValue(f"{sound.shape[1]} samples are too few to hear roughness; give at least half a second")
     return bands[:, : count * n].reshape(len(bands), count, n, -1)
+
+
+def _envelopes(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Amplitudes of thirds of an octave from 200 Hz: (channels, n_frames, n_bands)."""
+    power = powers(sound, _ROUGH_N_FFT, _ROUGH_HOP)
+    hz = np.arange(power.shape[2]) * sample_rate / _ROUGH_N_FFT
+    edges = np.unique(np.searchsorted(hz, 200 * 2 ** (np.arange(24) / 3)))
+    return np.sqrt(np.add.reduceat(power, edges[edges < len(hz)], axis=2))
+
+
+def modulation_db(original: np.ndarray, made: np.ndarray, sample_rate: int) -> float:
+    """How far the modulation spectra of bands are from the original's: root mean square in dB over the octaves from 1
+    to 64 Hz and those thirds of an octave that the original has.
+
+    Modulations are relative to their band's mean, and those 40 dB below it count as that. Both float32 of shape
+    (channels, n_samples) or (n_samples,), of a second at least.
+    """
+    a, b = (_envelopes(sound, sample_rate) for sound in paired(original, made))
+    n = a.shape[1]
+    edges = np.searchsorted(np.fft.rfftfreq(n, _ROUGH_HOP / sample_rate), MODULATIONS_HZ)
+    if np.any(np.diff(edges) < 1):
+        raise InvalidValue(f"{n * _ROUGH_HOP} samples are too few for modulations of 1 Hz; give at least a second")
+    levels = [_octaves(each, edges) for each in (a, b)]
+    mean = (a**2).mean(axis=1)
+    there = mean > _SILENT * mean.max()
+    return float(np.sqrt(np.mean(np.square(levels[1] - levels[0])[np.broadcast_to(there, levels[0].shape)])))
+
+
+def _octaves(envelopes: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Modulation of each octave beside the mean, dB: (n_octaves, channels, n_bands)."""
+    n, mean = envelopes.shape[1], envelopes.mean(axis=1, keepdims=True)
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n))[:, np.newaxis]
+    spectrum = np.abs(np.fft.rfft((envelopes - mean) * window, axis=1)) ** 2
+    energy = [2 * spectrum[:, low:high].sum(axis=1) for low, high in pairwise(edges)]
+    return 10 * np.log10(np.stack(energy) / (n * np.sum(window**2) * mean[:, 0] ** 2 + 1e-30) + 1e-4)
 
 
 def tonal_db(original: np.ndarray, made: np.ndarray, band: tuple[float, float]) -> float:

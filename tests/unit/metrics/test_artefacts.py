@@ -71,6 +71,13 @@ def test_a_tone_that_beats_seventy_times_a_second_is_rough_and_one_that_beats_fo
     assert artefacts.roughness_db(carrier, slow, RATE) < -15
 
 
+def test_half_the_depth_of_one_octave_of_modulation_is_six_decibels_of_it():
+    tone = np.sin(2 * np.pi * 3000 * T)
+    deep, shallow = ((tone * (1 + depth * np.sin(2 * np.pi * 11 * T)))[np.newaxis] for depth in (0.8, 0.4))
+    assert artefacts.modulation_db(deep, shallow, RATE) == pytest.approx(20 * np.log10(2) / np.sqrt(6), abs=0.1)
+    assert artefacts.modulation_db(deep, 0.1 * deep, RATE) == pytest.approx(0, abs=1e-6)
+
+
 def test_hiss_where_there_were_partials_is_told_from_partials():
     partials = np.sum([np.sin(2 * np.pi * hz * T) for hz in range(6000, 20000, 400)], axis=0)[np.newaxis]
     rich = (partials + 0.02 * noise()).astype(np.float32)
@@ -93,6 +100,7 @@ def test_mono_in_place_of_two_channels_misses_half_and_silence_misses_nothing():
     [
         (lambda: artefacts.width_error(noise(0, 4096).repeat(3, 0), noise(0, 4096).repeat(3, 0), RATE), "3 channels"),
         (lambda: artefacts.roughness_db(noise(0, 4096), noise(0, 4096), RATE), "4096 samples are too few"),
+        (lambda: artefacts.modulation_db(noise(0, 9000), noise(0, 9000), RATE), "too few for modulations of 1 Hz"),
         (lambda: artefacts.tonal_db(noise(), noise(), (0.5, 0.501)), "holds no group of 32 bins"),
         (lambda: artefacts.birdies_db(noise(), noise(0, 9000), RATE), "cannot be compared"),
     ],
