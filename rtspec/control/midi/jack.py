@@ -30,7 +30,7 @@ from ...errors import DeviceError, InvalidValue
 
 _SHARED = ("head", "tail", "port", "lost", "torn")
 _HEAD, _TAIL, _PORT, _LOST, _TORN = range(5)
-_PLACES = ("slots", "event", "client", "get_buffer", "count", "get", "last_frame", "time_us")
+_PLACES = ("slots", "event", "client", "get_buffer", "count", "get", "last_frame", "time_us", "now_us")
 STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", "arrival", *_PLACES)])
 EVENT = np.dtype(
     {"names": ["frame", "size", "data"], "formats": ["u4", "i8", "i8"], "offsets": [0, 8, 16], "itemsize": 24}
@@ -75,6 +75,8 @@ def _process(n_frames, state):
     buffer = call_step(s.get_buffer, port, n_frames, 0, 0)
     n_events = call_step(s.count, buffer, 0, 0, 0) & 0xFFFFFFFF
     began_at = call_step(s.last_frame, s.client, 0, 0, 0) & 0xFFFFFFFF
+    # After an xrun the server's clock of frames may run ahead for seconds; but no period begins after it is here.
+    ahead_us = max(0, call_step(s.time_us, s.client, began_at, 0, 0) - call_step(s.now_us, 0, 0, 0, 0))
     for i in range(n_events):
         failed = call_step(s.get, s.event, buffer, i, 0) & 0xFFFFFFFF
         within = buffer <= event.data and 0 < event.size <= buffer + s.port_bytes - event.data
@@ -82,7 +84,8 @@ def _process(n_frames, state):
             s.torn += n_events - i
             break
         at = (began_at + min(np.int64(event.frame), n_frames)) & 0xFFFFFFFF
-        _keep(s, state, event, call_step(s.time_us, s.client, at, 0, 0))  # the server's: this thread may be late
+        at_us = call_step(s.time_us, s.client, at, 0, 0)  # the server's: this thread may be late
+        _keep(s, state, event, at_us - ahead_us)
     if n_events > 0:
         sem_post(s.arrival)
     return 0
@@ -148,6 +151,7 @@ def _entries() -> dict[str, int]:
         "get": "jack_midi_event_get",
         "last_frame": "jack_last_frame_time",
         "time_us": "jack_frames_to_time",
+        "now_us": "jack_get_time",
     }
     return {field: ctypes.cast(getattr(library(), name), c_void_p).value or 0 for field, name in names.items()}
 
@@ -167,7 +171,7 @@ class Arrivals:
     port_bytes : int
         Of a port's buffer.
     entries : dict of str to int
-        Where the library's functions begin: get_buffer, count, get, last_frame, time_us.
+        Where the library's functions begin: get_buffer, count, get, last_frame, time_us, now_us.
     client : int
         What the library knows the client by.
     """
