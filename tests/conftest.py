@@ -13,7 +13,8 @@ DEVICE_TESTS = TESTS / "device"
 ALONE = (
     DEVICE_TESTS,
     TESTS / "realtime",
-    *(TESTS / "unit" / name for name in ("audio/test_jack.py", "benchmarks", "control", "live", "panel")),
+    *(TESTS / "unit" / name for name in ("audio/test_jack.py", "benchmarks", "live", "panel")),
+    *(TESTS / "unit" / "control" / name for name in ("test_midi.py", "test_osc.py", "test_pad.py")),
 )
 """Tests that play in time, count what a thread allocates, or start servers of which the machine has a few places: they
 want the machine to themselves."""

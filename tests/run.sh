@@ -15,7 +15,7 @@ if [ $# -gt 0 ]; then
   tests "$@"
 else # what is not timed goes two at a time; then the rest, which has the machine to itself
   reports=$(mktemp -d)
-  tests -n 2 -m "not alone" --junitxml="$reports/side_by_side.xml"
+  tests -n 2 --dist worksteal -m "not alone" --junitxml="$reports/side_by_side.xml"
   REQUIRE_DEVICE_TESTS=1 tests -m alone --junitxml="$reports/alone.xml"
   .venv/bin/python tests/support/closing.py "$reports"/*.xml
   rm -r "$reports"

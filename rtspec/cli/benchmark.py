@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_engine_arguments(made["engine"])
     _add_many_arguments(made["many"])
+    made["latency"].add_argument("--seconds", type=float, default=6.0, metavar="N", help="of notes (default 6)")
     made["panel"].add_argument("--seconds", type=float, default=60.0, metavar="N", help="with and without (default 60)")
     made["scene"].add_argument("--seconds", type=float, default=20.0, metavar="N", help="of sound (default 20)")
     made["scene"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
@@ -125,7 +126,7 @@ def _latency(args: argparse.Namespace) -> int:
     options = {"phases": args.phase or ("",), "sample_rate": args.rate}
     rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, report=report, **options))
     shown = [{**{k: v for k, v in row.items() if k != "items"}, "items": _items(row["items"])} for row in rows]
-    notes = _measured(args, lambda report: midi_benchmark.run(sample_rate=args.rate, report=report))
+    notes = _measured(args, lambda report: midi_benchmark.run(sample_rate=args.rate, seconds=args.seconds, report=report))
     listed = [{name.replace("_", " "): value for name, value in row.items()} for row in notes]
     data = {"sample_rate": args.rate, "rows": rows, "midi_to_sound": notes}
     emit(args, data, f"{table(shown)}\n\nMIDI to sound\n\n{table(listed)}")

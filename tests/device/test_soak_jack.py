@@ -9,7 +9,6 @@ import pytest
 from punctual import check_in_time, tried_twice
 
 from rtspec.audio.jack import JackServer, why_unavailable
-from rtspec.benchmarks import midi as midi_benchmark
 from rtspec.benchmarks import soak as soak_benchmark
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable()))
@@ -18,10 +17,10 @@ OF_TIME = {"no late callback", "no underrun", "no MIDI message lost"}
 """What a machine too busy for a period breaks: JACK drops the MIDI in it."""
 
 
-@tried_twice(200)
-def test_a_minute_of_midi_osc_edits_swaps_and_a_burnt_gil_loses_nothing():
-    row = soak_benchmark.run(60.0)
-    assert row["edits"] >= 50 and row["swaps"] >= 5
+@tried_twice(150)
+def test_midi_osc_edits_swaps_and_a_burnt_gil_at_once_lose_nothing():
+    row = soak_benchmark.run(25.0)  # ten minutes of it: rtspec benchmark soak
+    assert row["edits"] >= 20 and row["swaps"] >= 2
     broken = {promise for promise, kept in row["promises"].items() if not kept}
     assert broken <= OF_TIME, row
     check_in_time({"broken": broken, **row}, "broken")
@@ -32,15 +31,6 @@ def test_other_programs_that_use_all_processors_change_no_delay_and_lose_nothing
     row = soak_benchmark.run(10.0, busy=True)
     assert all(row["promises"].values()), row
     assert {"late_events", "underruns", "concealed_frames"} <= row.keys() and row["edits"] >= 8
-
-
-@tried_twice(120)
-def test_notes_of_another_process_are_heard_in_time_and_evenly():
-    rows = midi_benchmark.run(seconds=2.0)
-    timed = [row for row in rows if row["timed"]]
-    assert len(timed) == len(midi_benchmark.WORKERS)
-    for row in timed:
-        check_in_time({"broken": not row["kept"], **row}, "broken")
 
 
 FAULTS = """

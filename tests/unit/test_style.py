@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -182,9 +183,10 @@ def test_the_weight_that_is_found_keeps_about_half_of_the_content(seconds):
 
 @pytest.fixture
 def few_filters(monkeypatch):
-    """The networks by name with few filters, to be quick."""
+    """The networks by name with few filters and few rounds on samples, to be quick."""
     _random.cache_clear()
     monkeypatch.setattr("rtspec.style.networks.Ulyanov.__init__.__defaults__", (0, 11, 64, 1025))
+    monkeypatch.setattr(sys.modules[Section.__module__], "SOUND_ROUNDS", 8)
     yield
     _random.cache_clear()
 
@@ -266,6 +268,7 @@ def weights(**changed):
     return {name: (0.05 * rng.standard_normal(shape)).astype(np.float16) for name, shape in made.items()} | changed
 
 
+@pytest.mark.usefixtures("few_filters")
 def test_a_network_of_a_file_is_its_weights_and_is_read_anew_when_they_change(tmp_path):
     path, parts = tmp_path / "own.npz", weights()
     np.savez(path, **parts)
