@@ -123,10 +123,13 @@ def _latency(args: argparse.Namespace) -> int:
 
     if args.processor:
         return _of_processor(args)
-    options = {"phases": args.phase or ("",), "sample_rate": args.rate}
-    rows = _measured(args, lambda report: latency_benchmark.run(args.blocks, report=report, **options))
+    phases = args.phase or ("",)
+    rows = _measured(
+        args, lambda report: latency_benchmark.run(args.blocks, phases=phases, sample_rate=args.rate, report=report)
+    )
     shown = [{**{k: v for k, v in row.items() if k != "items"}, "items": _items(row["items"])} for row in rows]
-    notes = _measured(args, lambda report: midi_benchmark.run(sample_rate=args.rate, seconds=args.seconds, report=report))
+    options = {"sample_rate": args.rate, "seconds": args.seconds}
+    notes = _measured(args, lambda report: midi_benchmark.run(report=report, **options))
     listed = [{name.replace("_", " "): value for name, value in row.items()} for row in notes]
     data = {"sample_rate": args.rate, "rows": rows, "midi_to_sound": notes}
     emit(args, data, f"{table(shown)}\n\nMIDI to sound\n\n{table(listed)}")

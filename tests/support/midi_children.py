@@ -130,7 +130,7 @@ def receive(port, count, load="free"):
         "numbers": [message.pitch + 8192 for _, _, message in came],
         "statistics": statistics,
         "backwards": sum(b < a for a, b in pairwise(stamps)),
-        "early": sum(stamp > now + LONGEST_PERIOD_S for stamp, now, _ in came),  # a frame lies within the period that began
+        "early": sum(stamp > now + LONGEST_PERIOD_S for stamp, now, _ in came),  # a frame lies within a period
         "came": [(stamp, now) for stamp, now, _ in came],
     }
     say("result", json.dumps(result))
