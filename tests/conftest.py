@@ -10,22 +10,23 @@ import rtspec  # noqa: F401 (before any test imports onnxruntime: its telemetry 
 
 TESTS = Path(__file__).parent
 DEVICE_TESTS = TESTS / "device"
-ALONE = (
+ALONE = (TESTS / "realtime", TESTS / "unit" / "benchmarks")
+"""Tests that count what a thread allocates or how long it takes; with those that :mod:`punctual` judges they want the
+machine to themselves."""
+
+IN_TURN = (
     DEVICE_TESTS,
-    TESTS / "realtime",
-    *(TESTS / "unit" / name for name in ("audio/test_jack.py", "benchmarks", "live", "panel")),
+    *(TESTS / "unit" / name for name in ("audio/test_jack.py", "live", "panel")),
     *(TESTS / "unit" / "control" / name for name in ("test_midi.py", "test_osc.py", "test_pad.py")),
 )
-"""Tests that play in time, count what a thread allocates, or start servers of which the machine has a few places: they
-want the machine to themselves."""
+"""Tests that start servers of which the machine has a few places, or play: beside others, but one after another."""
 
-SIDE_BY_SIDE = "not alone"
 _passed: set[str] = set()
 
 
 def device_tests_required(config) -> bool:
     """In CI and in tests/run.sh a machine without JACK is a failure, elsewhere a loud warning."""
-    if config.option.collectonly or config.option.markexpr == SIDE_BY_SIDE:
+    if config.option.collectonly or hasattr(config, "workerinput"):  # the first process counts for all
         return False
     return os.environ.get("CI") == "true" or os.environ.get("REQUIRE_DEVICE_TESTS") == "1"
 
@@ -37,16 +38,25 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.get_closest_marker("flaky") or any(place in (item.path, *item.path.parents) for place in ALONE):
+        if item.get_closest_marker("flaky") or _lies_in(item, ALONE):
             item.add_marker("alone")
+        elif _lies_in(item, IN_TURN):
+            item.add_marker(pytest.mark.xdist_group("in-turn"))
+    items.sort(key=_order)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    if report.when == "call" and report.passed and DEVICE_TESTS in item.path.parents:
-        _passed.add(item.nodeid)
-    return report
+def _lies_in(item, places) -> bool:
+    return any(place in (item.path, *item.path.parents) for place in places)
+
+
+def _order(item) -> int:
+    """First what compiles the kernels: a stream on a device must not wait for a compiler."""
+    return 0 if _lies_in(item, [TESTS / "equivalence"]) else 1 if _lies_in(item, IN_TURN) else 2
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed and DEVICE_TESTS in (TESTS.parent / report.fspath).parents:
+        _passed.add(report.nodeid)
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -55,8 +65,6 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if config.option.markexpr == SIDE_BY_SIDE:
-        return
     terminalreporter.write_line(f"device tests: {len(_passed)} ran")
     if not _passed and not config.option.collectonly:
         from rtspec.audio.jack import why_unavailable

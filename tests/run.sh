@@ -13,10 +13,11 @@ check .venv/bin/pyright --pythonpath .venv/bin/python
 tests() { .venv/bin/python -m pytest -rfEs "$@" || status=1; } # what was skipped is told with its reason
 if [ $# -gt 0 ]; then
   tests "$@"
-else # what is not timed goes two at a time; then the rest, which has the machine to itself
+else # what is not timed goes side by side, all devices in one process; then the rest, which has the machine to itself
+  export REQUIRE_DEVICE_TESTS=1
   reports=$(mktemp -d)
-  tests -n 2 --dist worksteal -m "not alone" --junitxml="$reports/side_by_side.xml"
-  REQUIRE_DEVICE_TESTS=1 tests -m alone --junitxml="$reports/alone.xml"
+  tests -n 3 --dist loadgroup -m "not alone" --junitxml="$reports/side_by_side.xml"
+  tests -m alone --junitxml="$reports/alone.xml"
   .venv/bin/python tests/support/closing.py "$reports"/*.xml
   rm -r "$reports"
 fi
