@@ -35,6 +35,14 @@ def word_or(words: tuple[str, ...], otherwise: Callable[[str], T]) -> Callable[[
     return lambda text: text if text in words else otherwise(text)
 
 
+def share(text: str) -> tuple[int, int]:
+    """Which share of some work is done here, of how many: "2/3" is (2, 3)."""
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; write K/N, 1 to N of N, e.g. 2/3")
+    return int(k), int(n)
+
+
 def _said(check: Callable[[], T]) -> T:
     try:
         return check()

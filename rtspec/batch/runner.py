@@ -33,9 +33,13 @@ class Worker:
         Whether it tells how far it is within a file.
     folder : str, optional
         Where it works: what the recipe names is relative to it.
+    work : str, optional
+        The module whose ``make_worker(recipe)`` gives what has the method `render`; by default that of rendering.
     """
 
-    def __init__(self, recipe: dict[str, Any], tells: bool, is_watched: bool, folder: str | None = None):
+    def __init__(
+        self, recipe: dict[str, Any], tells: bool, is_watched: bool, folder: str | None = None, work: str = ""
+    ):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "rtspec.batch.worker"],
@@ -45,7 +49,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._write({"recipe": recipe, "tells": tells, "is_watched": is_watched})
+        self._write({"recipe": recipe, "tells": tells, "is_watched": is_watched, "work": work})
         self._is_ready = False
 
     def _get_ready(self) -> None:
@@ -133,11 +137,15 @@ class Runner:
         Whether anybody sees how far each file is. Telling it takes the time of one file in fifty.
     attempts : int
         At a file whose process was ended: by somebody else perhaps, and not by this file.
+    work : str
+        As :class:`Worker` has it.
     """
 
-    def __init__(self, recipe: dict[str, Any], n_workers: int, is_watched: bool = True, attempts: int = 1):
+    def __init__(
+        self, recipe: dict[str, Any], n_workers: int, is_watched: bool = True, attempts: int = 1, work: str = ""
+    ):
         self._jobs, self._attempts = list[Job](), attempts
-        self._new_worker = partial(Worker, recipe, is_watched=is_watched)
+        self._new_worker = partial(Worker, recipe, is_watched=is_watched, work=work)
         self._next, self._lock, self._ending = 0, threading.Lock(), threading.Event()
         self._events: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
         self._workers = {i: self._new_worker(tells=i == 0) for i in range(n_workers)}

@@ -1,10 +1,13 @@
 """A process that renders files for another: what ends it, a decoder or a model, ends one file and not the batch.
 
+Where the order names a module as its "work", that module's ``make_worker`` says what is done with a file instead.
+
 Both sides write JSON objects, one a line. The first line to the worker is the recipe, each further one a job. It
 answers a recipe by "ready" or "fatal", a job by any number of "advance" and then "record" or "error".
 """
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -47,6 +50,8 @@ def _renderer(order: dict[str, Any]):
 
     if order["tells"]:
         when_compiling(_tell)
+    if order["work"]:
+        return importlib.import_module(order["work"]).make_worker(order["recipe"])
     from ..buffers.kernels import skip_extensions
     from ..chain.routes import modulated
     from ..frames.fft import fftw_library

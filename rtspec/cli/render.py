@@ -11,7 +11,7 @@ from ..batch.records import Record, Report
 from ..console import emit, is_watched, progress
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
-from ..options import whole
+from ..options import share, whole
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .pipes import PIPE, piped
 from .render_words import BIT_DEPTH, check_words
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers render: tcp://HOST:PORT"
     )
     parser.add_argument(
-        "--shard", type=_share, default=(1, 1), metavar="K/N", help="the K-th of N shares of all files, on any machine"
+        "--shard", type=share, default=(1, 1), metavar="K/N", help="the K-th of N shares of all files, on any machine"
     )
     parser.add_argument("--resume", action="store_true", help="leave out what is done already, newer than its source")
     parser.add_argument("--format", choices=FORMATS, help="what files in a folder become (default: their own format)")
@@ -225,10 +225,3 @@ def _tell(args: argparse.Namespace, report: Report, n_files: int, interrupted: i
 def _doubt(report: Report) -> str:
     unnoted = f"; of {report.unnoted} nobody noted by which chain: they are newer than their sources"
     return unnoted if report.unnoted else ""
-
-
-def _share(text: str) -> tuple[int, int]:
-    k, slash, n = text.partition("/")
-    if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no share; write K/N, 1 to N of N, e.g. 2/3")
-    return int(k), int(n)

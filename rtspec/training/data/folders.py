@@ -52,6 +52,10 @@ class Track:
         length, channels = min(part.shape[1] for part in parts), max(len(part) for part in parts)
         return np.sum([np.broadcast_to(part[:, :length], (channels, length)) for part in parts], axis=0)
 
+    def middle(self, sample_rate: int, seconds: float) -> np.ndarray:
+        """Its middle, at most so many seconds; float32 of shape (channels, n_samples)."""
+        return self.read(sample_rate, max(0.0, (self.seconds - seconds) / 2), seconds)
+
     @property
     def seconds(self) -> float:
         """Length."""
@@ -202,8 +206,7 @@ def read_excerpts(items: Iterable[Track], sample_rate: int, seconds: float) -> I
     (channels, n_samples)."""
     for track in items:
         try:
-            start = max(0.0, (track.seconds - seconds) / 2)
-            yield track, track.read(sample_rate, start, seconds)
+            yield track, track.middle(sample_rate, seconds)
         except AudioFileError:
             continue
 

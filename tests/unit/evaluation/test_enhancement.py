@@ -103,3 +103,40 @@ def test_a_folder_without_music_gives_one_line(tmp_path, capsys):
     (tmp_path / "a.wav").write_bytes(b"no sound")
     assert main(["evaluate", "enhancement", "--audio", str(tmp_path), "--conditions", "low-8000"]) == 1
     assert "no sound file in" in capsys.readouterr().err
+
+
+def test_shards_by_worker_processes_give_what_one_process_gives_and_a_poison_file_is_named(
+    folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("rtspec.evaluation.enhancement.harmless", lambda model: [{"input": model}])
+    monkeypatch.setattr("rtspec.evaluation.enhancement.opening", lambda model: {"input": model})
+    command = ["evaluate", "enhancement", "--audio", str(folder), "--conditions", "low-8000,low-4000"]
+    command += ["--seconds", "1", "--tracks", "1", "--json"]
+    assert main(command) == 0
+    alone = json.loads(capsys.readouterr().out)
+    shared = [*command, "--out", str(tmp_path)]
+    assert main([*shared, "--shard", "1/2"]) == 0
+    heard = capsys.readouterr()
+    assert "1 of 2 are measured" in heard.err and len(json.loads(heard.out)["means"]) == 3
+    first = {path: path.stat().st_mtime_ns for path in (tmp_path / "rows").glob("*.json")}
+    assert main([*shared, "--jobs", "2"]) == 0
+    same_figures(json.loads(capsys.readouterr().out), alone)
+    assert len(first) == 1 and all(path.stat().st_mtime_ns == at for path, at in first.items()), "measured again"
+    command[command.index("--tracks") + 1] = "2"
+    assert main([*command, "--conditions", "low-8000", "--out", str(tmp_path), "--jobs", "2"]) == 1
+    assert "1 of 2 could not be measured; the others are kept: " in capsys.readouterr().err
+
+
+def same_figures(data: dict, other: dict) -> None:
+    """But for times, and for the last digits, which depend on where arrays lie in memory."""
+    for name in ("means", "artefacts", "tracks"):
+        for row, same in zip(data[name], other[name], strict=True):
+            assert row.keys() == same.keys()
+            for key in row.keys() - {"ms_per_100000"}:
+                is_number = isinstance(same[key], float)
+                assert row[key] == (pytest.approx(same[key], rel=1e-6, abs=1e-6) if is_number else same[key]), key
+
+
+def test_a_share_without_a_common_folder_gives_one_line(folder, capsys):
+    assert main(["evaluate", "enhancement", "--audio", str(folder), "--shard", "1/2"]) == 1
+    assert "--shard needs --out" in capsys.readouterr().err
