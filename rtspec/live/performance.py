@@ -67,8 +67,8 @@ class Performance:
     takes : Takes
     n_said : int
         Lines that were said so far; the last ones are in `said`.
-    running, lost : bool
-        Between start and stop; whether the device has vanished.
+    running, lost, moving : bool
+        Between start and stop; whether the device has vanished; while :meth:`move_to` has neither device.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Performance:
         self.n_said, self.takes = 0, Takes(recording, self.say)
         self.lost, self._pulse, self._watch = False, Pulse(), Watch()
         self._reopened, self._past = 0, Counter[str]()
-        self.running = self._stopped = self._moving = False
+        self.running = self._stopped = self.moving = False
         self._turning, self._judging = threading.RLock(), threading.Lock()
         self._shown, self.panel = panel_settings(control.panel), None
         self.controllers = Controllers(board, self, control, self.say)
@@ -191,7 +191,7 @@ class Performance:
         for line in self.session.news():
             self.say(line)
         with self._judging:  # a session that a move has just stopped is not lost, and the virtual device cannot be
-            if self._moving or self.session.devices[1] is None or self._pulse.is_felt(self.session):
+            if self.moving or self.session.devices[1] is None or self._pulse.is_felt(self.session):
                 return True
             self.lost = True
         if self.session.device_stream.on_jack:
@@ -223,14 +223,14 @@ class Performance:
             with self._judging:
                 if not self.running or self.lost:
                     raise InvalidValue(UNMOVED)
-                before, self._moving = self.session, True
+                before, self.moving = self.session, True
             try:
                 before.stop()
                 settings = replace(before.settings, buffer_size=buffer_size)
                 self.session, refusal = moved(before, settings, devices, self.board, self.say)
                 self._go_on_from(before)
             finally:
-                self._moving = False
+                self.moving = False
         if refusal is not None:
             raise refusal
 

@@ -129,7 +129,7 @@ class State:
         """What hands have chosen of the stream: told at once when it is another."""
         stream, session = self._desk.stream, self._desk.session
         rests = bool(transport.source_frames(session)) and transport.is_paused(session)
-        return session.devices, session.buffer_size, stream.takes.active, rests, stream.controllers.midi
+        return session.devices, session.buffer_size, stream.takes.active, rests, stream.controllers.midi, stream.moving
 
     def _stream(self) -> dict[str, Any]:
         stream, session = self._desk.stream, self._desk.session
@@ -142,6 +142,7 @@ class State:
             "statistics": stream.statistics.as_dict(),
             "latency": session.latency.as_dict(),
             "active": stream.active,
+            "moving": stream.moving,
             "sample_rate": rate,
             "block": session.buffer_size,
             "blocks": list(BLOCKS),

@@ -37,7 +37,7 @@ export class Bar {
     const s = stream.statistics;
     this.source = stream.source;
     this.lamp.classList.toggle("off", !stream.active);
-    this.lamp.textContent = stream.active ? "live" : "device away";
+    this.lamp.textContent = stream.active ? "live" : stream.moving ? "changing device" : "device away";
     this.form.textContent = `${shown(stream.sample_rate / 1000)} kHz · ${stream.block}`;
     this.latency.textContent = `${stream.latency.total_ms.toFixed(1)} ms`;
     const faults = s.underruns + s.late_callbacks + s.overruns;

@@ -1,5 +1,6 @@
 """The panel without a browser: pictures, cards, messages that move the engine's own table, two panels in step."""
 
+import threading
 import time
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 import rtspec
 from rtspec.chain.board import Pedalboard
+from rtspec.live import performance
 from rtspec.panel.describing import principal
 from rtspec.panel.desk import Desk
 from rtspec.panel.loops import Loops
@@ -20,7 +22,7 @@ from rtspec.panel.pictures import FLOOR_DB, HEAD, LOWEST_HZ, N_BANDS, Bands
 from rtspec.panel.rack import Rack
 from rtspec.panel.state import State
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(180, func_only=True)  # a first start compiles
 RATE = 48000
 
 
@@ -286,6 +288,16 @@ def test_another_block_is_played_on_in(stream, client):
     assert heard(client, lambda message: message.get("picture"))
     look = stream.level_reader()
     until(lambda: look.look()[0] > 0.4)
+
+
+def test_a_stream_that_moves_is_not_told_as_one_whose_device_is_away(stream, client, monkeypatch):
+    told, moved = threading.Event(), performance.moved
+    monkeypatch.setattr(performance, "moved", lambda *words: told.wait(10) and moved(*words))
+    tell(client, "device", output="virtual", input=None, block=128)
+    for moving in (True, False):
+        heard(client, lambda message, now=moving: message.get("state", {}).get("stream", {}).get("moving") is now)
+        told.set()
+    until(lambda: stream.buffer_size == 128 and stream.active and not stream._performance.lost)
 
 
 # Cards ----------------------------------------------------------------------------------------------------------------
