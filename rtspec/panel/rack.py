@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import checks
 from ..chain.board import Pedalboard
+from ..chain.mix import Mix
 from ..control.controlled import instruments, table_of
 from ..control.directory import processor_name
 from ..control.parameters import Parameter
@@ -27,11 +28,12 @@ class Card:
         "c3": of this card as long as its plugin is in the chain, wherever it is moved.
     plugin : object
     is_out : bool
-        A native plugin that a wire stands for: bypassed.
+        A plugin that a wire stands for, a native one or a mix say: bypassed.
     inner : list of (str, object)
         The plugins in it by their places: "c3/0", which a plugin keeps when a board inside is edited.
     bypass : list of Parameter
-        The switches that bypass what is in it; none where a plugin in it, a native one, has no switch.
+        The switches that bypass what is in it; none where a plugin in it, a native one, has no switch, or where it has
+        a mix: chains side by side that all let the sound pass would add it up.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Card:
         known = {id(plugin): place for place, plugin in self.inner}
         self.inner = [(known.get(id(p)) or f"{self.name}/{next(self._places)}", p) for p in plugins]
         found = [p for address, p in self.parameters.items() if address.endswith(f"/{_BYPASS}")]
-        self.bypass = found if len(found) == len(self.inner) else []
+        self.bypass = found if len(found) == len(self.inner) and not _has_mix(self.plugin) else []
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -73,16 +75,34 @@ class Card:
 
     @property
     def title(self) -> str:
-        """What it is called."""
-        if len(self.inner) == 1:
-            return processor_name(self.inner[0][1])
-        return " + ".join(processor_name(plugin) for _, plugin in self.inner) or "empty board"
+        """What it is called: "chorus + gain" after each other, "dry | chorus" side by side."""
+        return _titled(self.plugin)
 
 
 def _dissolved(plugin: Any) -> list:
     if isinstance(plugin, Pedalboard):
         return [inner for p in plugin[:] if p is not None for inner in _dissolved(p)]
     return [plugin]
+
+
+def _has_mix(plugin: Any) -> bool:
+    return isinstance(plugin, Mix) or (isinstance(plugin, Pedalboard) and any(map(_has_mix, plugin[:])))
+
+
+def _titled(plugin: Any) -> str:
+    if isinstance(plugin, Mix):
+        return " | ".join(_in_a_row(chain) or "dry" for _, chain in plugin.branches()) or "empty mix"
+    if isinstance(plugin, Pedalboard):
+        return _in_a_row(plugin[:]) or "empty board"
+    return processor_name(plugin)
+
+
+def _in_a_row(plugins: list) -> str:
+    found = [plugin for plugin in plugins if plugin is not None]
+    titles = [_titled(plugin) for plugin in found]
+    if len(found) > 1:
+        titles = [f"({t})" if isinstance(p, Mix) else t for p, t in zip(found, titles, strict=True)]
+    return " + ".join(titles)
 
 
 def _alone(method: Callable) -> Any:

@@ -316,6 +316,22 @@ def test_a_native_plugin_is_bypassed_by_a_wire_and_keeps_its_place():
     assert list(board) == [delay, gain]
 
 
+def test_a_mix_that_is_bypassed_lets_the_sound_pass_once_and_is_told_from_a_chain():
+    """Each of its chains alone would let it pass, and their sum is twice as loud."""
+    sound = tone(440)[None]
+    mix = rtspec.Mix([None, [rtspec.Equalizer(), pedalboard.Gain(0)], rtspec.Equalizer()])
+    for plugin in (mix, rtspec.Mix([None, rtspec.Equalizer()]), Pedalboard([rtspec.Mix([None, rtspec.Equalizer()])])):
+        board = Pedalboard([plugin])
+        rack = Rack(board)
+        rack.bypass("c1", None)
+        assert rack.card("c1").is_bypassed and np.array_equal(board(sound, RATE), sound)
+        rack.bypass("c1", None)
+        assert not rack.card("c1").is_bypassed and list(board) == [plugin]
+    inside = Pedalboard([rtspec.Mix([None, pedalboard.Chorus()]), pedalboard.Gain(0)])
+    titles = [card.title for card in Rack(Pedalboard([mix, inside, rtspec.Mix([])])).cards()]
+    assert titles == ["dry | equalizer + gain | equalizer", "(dry | chorus) + gain", "empty mix"]
+
+
 def test_cards_keep_their_names_through_edits_from_elsewhere():
     one, two = rtspec.Equalizer(), rtspec.Equalizer()
     board = Pedalboard([one, two])
