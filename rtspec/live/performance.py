@@ -84,9 +84,8 @@ class Performance:
     ):
         self.board, self._report, self.reopen, self.said = board, report, reopen, deque[str](maxlen=100)
         self.n_said, self.takes = 0, Takes(recording, self.say)
-        self.lost, self._pulse, self._watch = False, Pulse(), Watch()
-        self._reopened, self._past = 0, Counter[str]()
-        self.running = self._stopped = self.moving = False
+        self._pulse, self._watch, self._reopened, self._past = Pulse(), Watch(), 0, Counter[str]()
+        self.running = self._stopped = self.moving = self.lost = False
         self._turning, self._judging = threading.RLock(), threading.Lock()
         self._shown, self.panel = panel_settings(control.panel), None
         self.controllers = Controllers(board, self, control, self.say)
