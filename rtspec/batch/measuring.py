@@ -3,19 +3,28 @@
 What a killed run measured is not measured again, nor what another shard of the same command did.
 """
 
+import argparse
 import hashlib
 import json
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..audio.files import make_folder
 from ..console import progress
-from ..errors import RtspecError
+from ..errors import InvalidValue, RtspecError
+from ..options import share, whole
+from ..storage import AtomicFile
 from .ledger import Ledger
 from .plan import Job
 from .records import Record
 from .resuming import tidy_targets
 from .runner import Runner
 
+ROWS = "rows"
+"""The folder below --out that has a file of figures for each source."""
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -27,18 +36,89 @@ def code_of(*rooms: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many processes, and which share of the work."""
+    parser.add_argument(
+        "--jobs", type=whole(1, 256), default=1, metavar="N", help="sounds at a time, each in its own process"
+    )
+    parser.add_argument(
+        "--shard",
+        type=share,
+        default=(1, 1),
+        metavar="K/N",
+        help="the K-th of N shares of all sounds, on any machine; tables are of all that is in --out",
+    )
+
+
+def is_shared(args: argparse.Namespace) -> bool:
+    """Whether the command asks for worker processes, or for a share.
+
+    Raises
+    ------
+    InvalidValue
+        A share without a folder in which shares come together.
+    """
+    if args.shard != (1, 1) and not args.out:
+        raise InvalidValue("--shard needs --out, where the shares' figures come together; give all the same folder")
+    return args.jobs > 1 or args.shard != (1, 1)
+
+
+class Figures:
+    """What a worker process measures with: it writes what `of(source, target)` gives, as JSON."""
+
+    def __init__(self, of: Callable[[Path, Path], Any]):
+        self._of = of
+
+    def render(self, source: Path, target: Path, advance: Callable[[int, int], None], picture: Path | None) -> Record:
+        """Measure one source."""
+        made = self._of(source, target)
+        make_folder(target.parent)
+        with AtomicFile(target) as file:
+            file.write(json.dumps(made).encode())
+        return Record(str(source), str(target))
+
+
+def shared_figures(
+    args: argparse.Namespace, work: str, settings: dict[str, Any], sources: list[tuple[str, Path]]
+) -> dict[tuple[str, Path], Any]:
+    """What there is of each source, by worker processes and by other shards in the same folder.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With `jobs`, `shard`, `out` and `json`.
+    work : str
+        The module whose ``make_worker(settings)`` gives a :class:`Figures`.
+    settings : dict
+        What decides figures beside their source, as JSON has it.
+    sources : list of (str, Path)
+        What the target's name begins with, before "--", and a sound's file; no two alike.
+    """
+    with tempfile.TemporaryDirectory() as spare:
+        folder = Path(args.out or spare) / ROWS
+        jobs = [Job(path, folder / f"{name}--{_word(path)}.json") for name, path in sources]
+        key = f"{code_of('evaluation', 'metrics', 'processors')} {json.dumps(settings)}"
+        done = measured(work, settings, key, jobs, args.jobs, args.shard, args.json)
+        found = {source: done[job] for source, job in zip(sources, jobs, strict=True) if job in done}
+    if len(found) < len(jobs):
+        print(f"rtspec: {len(found)} of {len(jobs)} are measured; the other shards have the rest", file=sys.stderr)
+    return found
+
+
+def _word(path: Path) -> str:
+    """What tells a sound from the others, as one word."""
+    return "-".join((*path.parts[-3:-1], path.stem)).replace(" ", "_")
+
+
 def measured(
     work: str, settings: dict[str, Any], key: str, jobs: list[Job], n_workers: int, shard: tuple[int, int], quiet: bool
-) -> list[Any]:
+) -> dict[Job, Any]:
     """What the targets of all jobs hold, as far as they are there: figures of other shards too.
 
     Parameters
     ----------
-    work : str
-        The module whose ``make_worker(settings)`` has a method `render(source, target, advance, picture)` that writes
-        JSON and returns a :class:`.Record`.
-    settings : dict
-        What goes to it, as JSON has it.
+    work, settings
+        As :func:`shared_figures` has them.
     key : str
         What decides a figure beside its source; figures of another key are measured again.
     jobs : list of Job
@@ -66,7 +146,7 @@ def measured(
         raise RtspecError(
             f"{len(failed)} of {len(own)} could not be measured; the others are kept: {'; '.join(failed)}"
         )
-    return [json.loads(job.target.read_text()) for job in there]  # type: ignore[union-attr]  (paths of this machine)
+    return {job: json.loads(job.target.read_text()) for job in there}  # type: ignore[union-attr]  (paths of this machine)
 
 
 def _run(

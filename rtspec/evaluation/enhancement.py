@@ -6,25 +6,21 @@ Every figure stands beside the unprocessed sound's, and beside a baseline that c
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from .. import checks
 from ..audio.files import make_folder
-from ..batch.plan import Job
+from ..batch import measuring
 from ..console import emit, progress, table
-from ..errors import AudioFileError, InvalidValue
-from ..options import share, whole
+from ..errors import AudioFileError
 from ..storage import AtomicFile
 from .enhancement_tables import artefacts_of, means, parts
 from .enhancement_tracks import CONDITIONS, Condition, Listener, sources
 from .never_worse import harmless, opening
 
 DEFAULT_CONDITIONS = "mp3-32,low-4000,low-8000,low-12000"
-_ROWS = "rows"
-"""The folder below --out that has a file of figures for each track and condition."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,16 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--oracle", action="store_true", help="also the best weights of nine neighbouring bins, fitted to each track"
     )
-    parser.add_argument(
-        "--jobs", type=whole(1, 256), default=1, metavar="N", help="tracks at a time, each in its own process"
-    )
-    parser.add_argument(
-        "--shard",
-        type=share,
-        default=(1, 1),
-        metavar="K/N",
-        help="the K-th of N shares of all tracks, on any machine; tables are of all that is in --out",
-    )
+    measuring.add_arguments(parser)
     parser.add_argument("--each", action="store_true", help="list every track")
     parser.add_argument("--out", metavar="FOLDER", help="write report.md, report.json, pictures and WAV pairs there")
 
@@ -61,10 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
     names = [checks.choice("condition", name, CONDITIONS) for name in args.conditions.split(",")]
-    if args.shard != (1, 1) and not args.out:
-        raise InvalidValue("--shard needs --out, where the shares' figures come together; give all the same folder")
-    is_shared = args.jobs > 1 or args.shard != (1, 1)
-    rows = _rows_shared(args, names) if is_shared else _rows(args, names)
+    rows = _rows_shared(args, names) if measuring.is_shared(args) else _rows(args, names)
     models = args.models.split(",")
     data = _tables(rows, models)
     if args.quantised:
@@ -103,23 +87,10 @@ def _rows(args: argparse.Namespace, names: list[str]) -> list[dict]:
 
 def _rows_shared(args: argparse.Namespace, names: list[str]) -> list[dict]:
     """By worker processes, and what other shards left in the same folder."""
-    from ..batch.measuring import code_of, measured
-
     settings = _settings(args)
-    with tempfile.TemporaryDirectory() as spare:
-        folder = Path(args.out or spare) / _ROWS
-        jobs = [Job(path, folder / f"{name}--{_word(path)}.json") for name in names for path in sources(settings)]
-        decided = {name: value for name, value in settings.items() if name not in ("out", "tracks")}
-        key = f"{code_of('evaluation', 'metrics', 'processors')} {json.dumps(decided)}"
-        done = measured("rtspec.evaluation.enhancement_tracks", settings, key, jobs, args.jobs, args.shard, args.json)
-    if len(done) < len(jobs):
-        print(f"rtspec: {len(done)} of {len(jobs)} are measured; the other shards have the rest", file=sys.stderr)
-    return [row for rows in done for row in rows]
-
-
-def _word(path: Path) -> str:
-    """What tells a track from the others, as one word."""
-    return "-".join((*path.parts[-3:-1], path.stem)).replace(" ", "_")
+    wanted = [(name, path) for name in names for path in sources(settings)]
+    found = measuring.shared_figures(args, "rtspec.evaluation.enhancement_tracks", settings, wanted)
+    return [row for rows in found.values() for row in rows]
 
 
 def _tables(rows: list[dict], models: list[str]) -> dict[str, list[dict]]:

@@ -1,7 +1,6 @@
 """A track under a condition: what is done to it, what each method makes of that, and the figures of each."""
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..audio.files import make_folder, write
-from ..batch.records import Record
+from ..batch.measuring import Figures
 from ..metrics import artefacts
 from ..metrics import distances as metrics
 from ..pictures.spectrograms import spectrograms
-from ..storage import AtomicFile
 from .baselines.neighbours import oracle_taps
 from .baselines.sbr import copy_up
 from .enhancement_tables import RATIOS, brightness
@@ -134,14 +132,6 @@ class Listener:
         methods = {"unprocessed": _unprocessed, **known, "copied up": _copier(condition), **self._processors}
         return _measure(self._args, name, replace(condition, wall_hz=track.wall_hz), track, methods)
 
-    def render(self, source: Path, target: Path, advance: Callable[[int, int], None], picture: Path | None) -> Record:
-        """The same into a file, whose name begins with the condition's: what a worker process does."""
-        rows = self.rows(target.name.partition("--")[0], source)
-        make_folder(target.parent)
-        with AtomicFile(target) as file:
-            file.write(json.dumps(rows).encode())
-        return Record(str(source), str(target), seconds=self._args.seconds)
-
     def _original(self, source: Path, condition: Condition) -> Original:
         """In the condition's rate and channels, not so loud that a coder clips it."""
         from ..training.enhancement.degradation import within_range
@@ -170,8 +160,10 @@ class Listener:
         return Original(clip.folder.name, facts["group"], part, facts.get("wall_hz"))
 
 
-make_worker = Listener
-"""What :mod:`rtspec.batch.worker` calls with the settings."""
+def make_worker(settings: dict[str, Any]) -> Figures:
+    """What measures in a worker process: rows of a track under the condition that the target's name begins with."""
+    listener = Listener(settings)
+    return Figures(lambda source, target: listener.rows(target.name.partition("--")[0], source))
 
 
 def _unprocessed(sound: np.ndarray, sample_rate: int) -> np.ndarray:

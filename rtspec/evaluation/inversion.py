@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..audio.files import make_folder, read
+from ..batch import measuring
 from ..console import emit, progress, table
 from ..errors import InvalidValue
 from ..frames import FramePlan, istft, stft
@@ -103,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also the pseudo-inverse with the best constant gain of each bin and scene",
     )
+    measuring.add_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="also write tables and figures there")
     parser.add_argument(
         "--live", metavar="SECONDS", nargs="?", type=float, const=60.0, help="on a JACK device instead: on time?"
@@ -127,18 +129,20 @@ def _run_scenes(args: argparse.Namespace) -> None:
     scenes = read_folder(args.audio, args.split)
     order = np.sort(np.random.default_rng(0).permutation(len(scenes))[: args.limit])
     chosen = [scenes[k] for k in order]
-    inverters = inverters_of(args.networks)
-    rows = []
-    with progress(args.json) as bar:
-        for scene in bar.track(chosen, description="scenes"):
-            sound = read(scene.path, SAMPLE_RATE)[0].mean(axis=0)[: round(args.seconds * SAMPLE_RATE)]
-            rows += [
-                {"scene": scene.path.name, "label": scene.label, **r}
-                for r in measured(sound, inverters, args.quick, args.oracle)
-            ]
-    data = {"scenes": len(chosen), "table_1": overall(rows), "table_2": by_class(rows)}
+    settings = {name: getattr(args, name) for name in ("networks", "seconds", "quick", "oracle")}
+    if measuring.is_shared(args):
+        names = [("scene", scene.path) for scene in chosen]
+        by_path = {path: rows for (_, path), rows in measuring.shared_figures(args, __name__, settings, names).items()}
+    else:
+        measure = _measure(settings)
+        with progress(args.json) as bar:
+            by_path = {scene.path: measure(scene.path) for scene in bar.track(chosen, description="scenes")}
+    rows = [
+        {"scene": each.path.name, "label": each.label, **row} for each in chosen for row in by_path.get(each.path, [])
+    ]
+    data = {"scenes": len(by_path), "table_1": overall(rows), "table_2": by_class(rows)}
     text = (
-        f"{len(chosen)} scenes of {args.audio}\n\n{table(data['table_1'])}\n\nbeside the pseudo-inverse, by class\n\n"
+        f"{len(by_path)} scenes of {args.audio}\n\n{table(data['table_1'])}\n\nbeside the pseudo-inverse, by class\n\n"
     )
     text += table(data["table_2"])
     if args.out:
@@ -146,6 +150,23 @@ def _run_scenes(args: argparse.Namespace) -> None:
         (args.out / "inversion.md").write_text(text + "\n")
         (args.out / "inversion.json").write_text(json.dumps({**data, "rows": rows}))
     emit(args, data, text)
+
+
+def _measure(settings: dict) -> Callable[[Path], list[dict]]:
+    """What measures a scene's file."""
+    inverters = inverters_of(settings["networks"])
+
+    def measure(path: Path) -> list[dict]:
+        sound = read(path, SAMPLE_RATE)[0].mean(axis=0)[: round(settings["seconds"] * SAMPLE_RATE)]
+        return measured(sound, inverters, settings["quick"], settings["oracle"])
+
+    return measure
+
+
+def make_worker(settings: dict) -> measuring.Figures:
+    """The same in a worker process."""
+    measure = _measure(settings)
+    return measuring.Figures(lambda source, target: measure(source))
 
 
 def inverters_of(names: list[str] | None) -> list[Inverter]:

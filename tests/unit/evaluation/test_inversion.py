@@ -1,8 +1,12 @@
 """``rtspec evaluate inversion``: what is heard of rebuilt magnitudes, beside the pseudo-inverse."""
 
+import json
+
 import numpy as np
 import pytest
 
+from rtspec.audio.files import write
+from rtspec.cli import main
 from rtspec.evaluation import inversion
 
 
@@ -39,3 +43,17 @@ def test_the_table_has_the_heard_distance_beside_the_pseudo_inverse():
     table = {line["method"]: line for line in inversion.overall(rows)}
     assert table["live"]["heard best of pinv"] == pytest.approx(0.75)
     assert table["live"]["lsd heard best"] == "2.25 ± 0.75" and table["live"]["onset blur db best"] == "-"
+
+
+def test_worker_processes_and_shards_give_the_table_of_one_process(tmp_path, capsys):
+    (tmp_path / "scenes").mkdir()
+    for k in range(2):
+        write(tmp_path / "scenes" / f"{k}.wav", np.roll(scene(), 4000 * k)[np.newaxis], inversion.SAMPLE_RATE)
+    command = ["evaluate", "inversion", "--audio", str(tmp_path / "scenes"), "--networks", "--quick", "--json"]
+    assert main(command) == 0
+    alone = json.loads(capsys.readouterr().out)
+    for shard, told in (("2/2", "1 of 2 are measured"), ("1/2", "")):
+        assert main([*command, "--shard", shard, "--out", str(tmp_path / "out")]) == 0
+        heard = capsys.readouterr()
+        assert told in heard.err
+    assert json.loads(heard.out) == alone and alone["scenes"] == 2
