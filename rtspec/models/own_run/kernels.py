@@ -64,6 +64,8 @@ def binary(code, y, a, b, n, a_step, b_step):
     """An operation on two rows; a step of 0 takes the first number of a row for all."""
     if code <= DIV and a_step == 1 and b_step == 1:
         pairwise(code, y, a, b, n)
+    elif code <= DIV and a_step == 1 and b_step == 0 and n > 0:
+        with_one(code, y, a, b[0], n)
     elif code == ADD:
         for i in range(n):
             y[i] = a[i * a_step] + b[i * b_step]
@@ -95,6 +97,23 @@ def pairwise(code, y, a, b, n):
     else:
         for i in range(n):
             y[i] = a[i] / b[i]
+
+
+@kernel
+def with_one(code, y, a, b, n):
+    """An operation on a row and one number."""
+    if code == ADD:
+        for i in range(n):
+            y[i] = a[i] + b
+    elif code == SUB:
+        for i in range(n):
+            y[i] = a[i] - b
+    elif code == MUL:
+        for i in range(n):
+            y[i] = a[i] * b
+    else:
+        for i in range(n):
+            y[i] = a[i] / b
 
 
 @kernel

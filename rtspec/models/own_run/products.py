@@ -1,7 +1,8 @@
 """A row times weights, 64 outputs at a time, for one lane, two or four: a weight is read once for all of them, and a
 lane's sums are made in the same order whether it is alone or not.
 
-Weights lie as blocks of 64 outputs, each block as (inputs, 64), float32 or float16; sums are float32.
+Weights lie as blocks of 64 outputs, each block as strips (inputs, 16), float32 or float16, so that a loop over the
+inputs reads all of what it fetches; sums are float32.
 """
 
 import platform
@@ -27,13 +28,14 @@ def has_halves() -> bool:
 
 
 def packed(weights: np.ndarray, half: bool) -> np.ndarray:
-    """Weights of shape (inputs, outputs) in blocks, filled up with zeros. Float16 of shape (n_blocks, n_inputs, BLOCK)
-    where `half`, else float32."""
+    """Weights of shape (inputs, outputs) in blocks of strips, filled up with zeros. Float16 of shape (n_blocks,
+    BLOCK / WIDTH, n_inputs, WIDTH) where `half`, else float32."""
     n_in, n_out = weights.shape
     blocks = -(-n_out // BLOCK)
     padded = np.zeros((n_in, blocks * BLOCK), np.float16 if half else np.float32)
     padded[:, :n_out] = weights
-    return np.ascontiguousarray(padded.reshape(n_in, blocks, BLOCK).transpose(1, 0, 2))
+    strips = padded.reshape(n_in, blocks, BLOCK // WIDTH, WIDTH).transpose(1, 2, 0, 3)
+    return np.ascontiguousarray(strips)
 
 
 def _products(element: ir.Type) -> dict[int, Any]:
@@ -81,7 +83,7 @@ def _sums(builder: Any, args: list, lanes: int, element: ir.Type, vectors: range
     spread = [_spread(builder, _at(builder, x, (i, 4), (x_lane, lane))) for lane in range(lanes)]
     size = 4 if element is _FLOAT else 2
     for j, row in sums.items():
-        place = _at(builder, w, (i, BLOCK * size), (ir.Constant(_I64, WIDTH * size), j))
+        place = _at(builder, w, (i, WIDTH * size), (n, j * WIDTH * size))
         weights = _load(builder, place, ir.VectorType(element, WIDTH), size * WIDTH)
         weights = weights if element is _FLOAT else builder.fpext(weights, _VECTOR)
         for lane, total in enumerate(row):

@@ -132,11 +132,13 @@ def test_float16_weights_are_exact_where_the_weights_are():
     assert np.array_equal(full, half)
 
 
-def test_weights_lie_in_whole_blocks():
+def test_weights_lie_in_whole_blocks_of_strips():
     weights = noise(3, 65)
     blocks = packed(weights, half=False)
-    assert blocks.shape == (2, 3, 64) and np.array_equal(blocks[0], weights[:, :64])
-    assert np.array_equal(blocks[1, :, 0], weights[:, 64]) and not blocks[1, :, 1:].any()
+    assert blocks.shape == (2, 4, 3, 16)
+    rows = blocks.transpose(0, 2, 1, 3).reshape(2, 3, 64)
+    assert np.array_equal(rows[0], weights[:, :64])
+    assert np.array_equal(rows[1, :, 0], weights[:, 64]) and not rows[1, :, 1:].any()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
