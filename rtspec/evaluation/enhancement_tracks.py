@@ -182,7 +182,7 @@ def _processors(args: argparse.Namespace) -> dict[str, Method]:
         from ..training.enhancement.wave_u_net import trained
 
         found["wave-u-net"] = trained(args.wave_u_net)
-    return {**found, **{model: BandwidthExtension(model) for model in args.models.split(",")}}
+    return {**found, **{Path(model).name: BandwidthExtension(model) for model in args.models.split(",")}}
 
 
 def _measure(args, name: str, condition: Condition, track: Original, methods: dict) -> list[dict]:

@@ -46,7 +46,7 @@ class Inverter:
     Attributes
     ----------
     name : str
-        "pinv" and "nnls" at any plan; a network's short name, a shipped model's or a file at its own.
+        "pinv" and "nnls" at any plan; a network's short name, a shipped model's or a file's at its own.
     plan : FramePlan
     apply : callable
         (filters, powers of shape (n_bands, n_frames)) → magnitudes, float32 of shape (n_bins, n_frames).
@@ -75,7 +75,9 @@ def baseline(method: str, plan: FramePlan) -> Inverter:
 def network(name: str) -> Inverter:
     """A network that refines the pseudo-inverse: "live", "paper", "log", a shipped model or a file."""
     path = MODELS.get(name, name)
-    return Inverter(name, load(path).plan(SAMPLE_RATE), lambda filters, powers: _refined(path, invert(filters, powers)))
+    return Inverter(
+        Path(name).name, load(path).plan(SAMPLE_RATE), lambda filters, powers: _refined(path, invert(filters, powers))
+    )
 
 
 def _refined(path: str, magnitudes: np.ndarray) -> np.ndarray:
