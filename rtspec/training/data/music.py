@@ -14,6 +14,7 @@ import numpy as np
 
 from ...console import emit, progress, table
 from ...errors import RtspecError
+from ...options import share
 from .decoding import decoded
 from .folders import CODEC_FREE, CODED, FACTS, INT16_SCALE, Clip, Track, keep_clip, tracks
 from .packages import MODULES, Unpacked, fetch
@@ -69,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="data/music", metavar="FOLDER", help="packages and clips (default data/music)")
     parser.add_argument("--part", choices=(*PARTS, "all"), default="all", help="default: all")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that decode (default 1)")
+    parser.add_argument(
+        "--shard", type=share, default=(1, 1), metavar="K/N", help="prepare the K-th of N shares of each part's tracks"
+    )
     parser.add_argument("--audio", metavar="FOLDER", help="prepare your own music instead, as part train")
 
 
@@ -84,12 +88,12 @@ def run(args: argparse.Namespace) -> None:
             bar.update(task, description=text)
 
         if args.audio:
-            made = prepare([(track, {}) for track in tracks(args.audio)], root, "train", args.jobs, report)
+            made = prepare([(track, {}) for track in tracks(args.audio)], root, "train", args.jobs, report, args.shard)
             rows += _rows("train", list(made))
         for part in () if args.audio else parts:
             packages = fetch(PARTS[part], root, report)
             licences |= {each.name: each.licence for each in packages}
-            rows += _rows(part, list(prepare(music_tracks(packages), root, part, args.jobs, report)))
+            rows += _rows(part, list(prepare(music_tracks(packages), root, part, args.jobs, report, args.shard)))
     lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
     emit(args, {"folder": str(root), "parts": rows, "licences": licences}, f"{table(rows)}\n\n{lines}")
 
@@ -111,13 +115,17 @@ def prepare(
     part: str,
     jobs: int = 1,
     report: Callable[[str], None] = lambda _: None,
+    shard: tuple[int, int] = (1, 1),
 ) -> Iterator[Clip]:
-    """The full-band tracks of a part as clips; those that are there already stay, and what was left out is noted."""
+    """The full-band tracks of a part as clips; those that are there already stay, and what was left out is noted, each
+    shard's in a file of its own, so that machines which share the folder never write the same one."""
     folder = root / "clips" / part
     folder.mkdir(parents=True, exist_ok=True)
-    done = folder / "done.txt"
-    seen = dict(line.split("\t", 1) for line in done.read_text().splitlines()) if done.exists() else {}
-    wanted = {f"{track.group}-{track.name}"[:120]: (track, known) for track, known in sources}
+    noted = [line for path in folder.glob("done*.txt") for line in path.read_text().splitlines()]
+    seen = {line.split("\t", 1)[0] for line in noted if "\t" in line}
+    done = folder / ("done.txt" if shard == (1, 1) else f"done-{shard[0]}-of-{shard[1]}.txt")
+    found = {f"{track.group}-{track.name}"[:120]: (track, known) for track, known in sources}
+    wanted = dict(list(found.items())[shard[0] - 1 :: shard[1]])
     missing = {name: each for name, each in wanted.items() if name not in seen}
     with done.open("a") as file:
         for name, why in each_of(partial(_prepared, folder, part), missing.items(), jobs):

@@ -173,3 +173,16 @@ def test_a_licence_is_that_of_the_file_where_the_copyright_file_names_it(tmp_pat
     package = Unpacked("game", tmp_path, "GPL-2+, CC0-1.0")
     names = ("a.ogg", "b7.ogg", "c.ogg")
     assert [package.licence_of(Path(name)) for name in names] == ["CC0-1.0", "CC0-1.0", "GPL-2+, CC0-1.0"]
+
+
+def test_shards_prepare_disjoint_tracks_and_all_of_them_together(tmp_path):
+    (tmp_path / "source").mkdir()
+    for name in "abc":
+        write(tmp_path / "source" / f"{name}.wav", noise(1), RATE)
+    found = [(track, {}) for track in tracks(tmp_path / "source", "game")]
+    for k in (1, 2):
+        assert not list(prepare(found, tmp_path, "train", shard=(k, 2))), "a second is no music"
+    notes = {path.name: path.read_text().split() for path in (tmp_path / "clips/train").glob("done*.txt")}
+    assert sorted(notes) == ["done-1-of-2.txt", "done-2-of-2.txt"]
+    named = {name: [word for word in words if word.startswith("game-")] for name, words in notes.items()}
+    assert named == {"done-1-of-2.txt": ["game-a", "game-c"], "done-2-of-2.txt": ["game-b"]}
