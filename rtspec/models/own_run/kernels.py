@@ -101,13 +101,11 @@ def pairwise(code, y, a, b, n):
 
 @kernel
 def with_one(code, y, a, b, n):
-    """An operation on a row and one number."""
-    if code == ADD:
+    """An operation on a row and one number; a difference is the sum with its negative."""
+    if code <= SUB:
+        term = b if code == ADD else -b
         for i in range(n):
-            y[i] = a[i] + b
-    elif code == SUB:
-        for i in range(n):
-            y[i] = a[i] - b
+            y[i] = a[i] + term
     elif code == MUL:
         for i in range(n):
             y[i] = a[i] * b
