@@ -223,8 +223,8 @@ def _found(name: str | int | None, kind: str, allow_feedback: bool) -> Device:
     usable = [d for d in list_devices() if (d.inputs if kind == "input" else d.outputs) > 0]
     if not usable:
         raise DeviceError(
-            f"there is no audio {kind} device; plug one in, start a JACK server, or play on the virtual"
-            " one: --virtual, rtspec.Devices(virtual=True)"
+            f"there is no audio {kind} device; plug one in, start a JACK server, or do without: live --virtual,"
+            " rtspec.Devices(virtual=True), tag FILE"
         )
     if name is None:
         if kind == "input" and not allow_feedback:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..errors import DeviceError
+
 REMEDIES = {
     -9999: "another program may be using it: close that, or choose another of 'rtspec devices'",
     -9998: "choose channels that it has, as 'rtspec devices' shows",
@@ -24,3 +26,9 @@ def refusal(error: Exception) -> str:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     number: Any = error.args[1] if len(error.args) > 1 else None
     return f"{said}; {REMEDIES.get(number, REMEDIES[-9996])}"
+
+
+def refused(what: str, name: str, sample_rate: float, error: Exception) -> DeviceError:
+    """What is raised where PortAudio did not open the device of this name, which is to be the "device", say, or the
+    "sensor"."""
+    return DeviceError(f"{what} {name!r} refuses {sample_rate:g} Hz: {refusal(error)}")

@@ -22,7 +22,7 @@ from .exchange import Exchange
 from .jack_look import jack_period, server_lives
 from .outliving import PATIENCE_S, outlived
 from .period import JACK_SPLIT
-from .refusals import refusal
+from .refusals import refusal, refused
 
 DEVICE_PRIORITY = 10
 """SCHED_FIFO priority of the virtual device, above the engine's as an audio server's threads are."""
@@ -108,7 +108,7 @@ class PortAudioStream:
             )
         except (self._sd.PortAudioError, ValueError) as error:
             name = " and ".join(sorted({device.name for device in self._devices if device}))
-            raise DeviceError(f"device {name!r} refuses {sample_rate:g} Hz: {refusal(error)}") from None
+            raise refused("device", name, sample_rate, error) from None
 
     @property
     def latency_samples(self) -> int:

@@ -110,12 +110,18 @@ class _Listener:
 
 def _input(name: str | None, heard: queue.Queue) -> "sounddevice.InputStream":
     """The device, opened at its own rate; what comes goes into the queue, beside whether sound was lost before it."""
-    import sounddevice
+    from ..audio.devices import find_device
+    from ..audio.refusals import refused
+
+    device = find_device(name, "input")
+
+    import sounddevice  # after the devices: where PortAudio is missing they say so
 
     def take(block: np.ndarray, _frames: int, _time: object, flags: sounddevice.CallbackFlags) -> None:
         heard.put((block[:, 0].copy(), bool(flags)))
 
+    settings = {"device": device.index, "samplerate": device.sample_rate, "channels": 1, "dtype": "float32"}
     try:
-        return sounddevice.InputStream(device=name, channels=1, dtype="float32", callback=take)
+        return sounddevice.InputStream(**settings, callback=take)
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise InvalidValue(f"the input cannot be opened ({error}); see rtspec devices") from None
+        raise refused("input", device.name, device.sample_rate, error) from None

@@ -14,11 +14,11 @@ from ..audio.devices import Device, find_device, portaudio
 from ..audio.exchange import Exchange
 from ..audio.feeding import Feeder, FileSource, open_source
 from ..audio.layout import planar_sound
-from ..audio.refusals import refusal
+from ..audio.refusals import refused
 from ..audio.sensing import sensing_callback, sensing_record
 from ..buffers.memory import address
 from ..buffers.ring import Ring
-from ..errors import DeviceError, InvalidValue
+from ..errors import InvalidValue
 
 FILL_S, HOLD_S = 0.1, 1.0
 """Sound of another device that is to lie ready, and how much fits."""
@@ -119,7 +119,7 @@ class OpenSensor:
                 wrap_callback=None,
             )
         except (sd.PortAudioError, ValueError) as error:
-            raise DeviceError(f"sensor {device.name!r} refuses {rate:g} Hz: {refusal(error)}") from None
+            raise refused("sensor", device.name, rate, error) from None
         self._exchange.follow(ring, 0, rate, round(FILL_S * rate))
 
     def go_to(self, frame: int) -> None:

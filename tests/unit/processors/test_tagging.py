@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rtspec.audio.files import write
-from rtspec.errors import InvalidValue
+from rtspec.errors import DeviceError, InvalidValue
 from rtspec.processors.equalizer.tagging import Decision, Tagger, labels_of, tag
 
 LABELS = ["transport", "water-wind", "people", "nature", "quiet"]
@@ -63,3 +63,15 @@ def test_the_command_tags_files(tmp_path, capsys):
     assert list(found["probabilities"]) == LABELS
     assert found["parts"][0]["from_s"] == 0
     assert main(["tag"]) == 1
+
+
+def test_the_command_says_what_live_says_where_there_is_no_input(monkeypatch, capsys):
+    from rtspec.audio import devices
+    from rtspec.cli import main
+
+    monkeypatch.setattr(devices, "list_devices", list)
+    monkeypatch.setattr(devices, "can_look_again", lambda: False)
+    with pytest.raises(DeviceError) as said:
+        devices.find_device(None, "input")
+    assert main(["tag", "--live"]) == 1
+    assert capsys.readouterr().err == f"rtspec: {said.value}\n"
