@@ -3,8 +3,9 @@
     python bench/fuzz.py --cases 20000              # all kinds
     python bench/fuzz.py --kind wav --first 4711 --cases 1    # one case again
 
-A case is a kind, a seed and a number, nothing else. Children that were forked from a warm process run the cases, with
-ten seconds for each and 2 GiB of memory beyond what the warm process has; one that dies is told with its case.
+A case is a kind, a seed and a number, nothing else. Children run the cases, forked from a process that
+has compiled, with ten seconds for each and 2 GiB of memory beyond what that one has; one that dies is told with its
+case.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def played(path: Path) -> None:
     raise refused
 
 
-def warm() -> None:
+def preload() -> None:
     """Compile what plays packages, so that no child has to."""
     for processor in (rtspec.BandwidthExtension(), rtspec.SpectralInversion(model="live")):
         processor(_SOUND, 44100)
@@ -273,7 +274,7 @@ def main() -> int:
     args = parser.parse_args()
     print("| kind | cases | read | refused | wrong | seconds |\n|---|--:|--:|--:|--:|--:|", flush=True)
     problems = []
-    warm()
+    preload()
     for name in args.kind or known:
         kind, start = known[name], time.perf_counter()
         for seed in kind.seeds:  # what compiles, compiles before the fork

@@ -82,7 +82,7 @@ def _bounds(low: int | None, high: int | None) -> str:
     return f" from {low} to {high}"
 
 
-def whole(where: str, value: Any, low: int | None = None, high: int | None = None, remedy: str = CORRECT) -> int:
+def integral(where: str, value: Any, low: int | None = None, high: int | None = None, remedy: str = CORRECT) -> int:
     """An integer as :func:`integer` has it, or a float that is one: what numpy's arithmetic gives for sizes."""
     is_one = isinstance(value, float) and value.is_integer()
     return integer(where, int(value) if is_one else value, low, high, remedy)

@@ -10,14 +10,14 @@ from .errors import BrokenRule
 T = TypeVar("T")
 
 
-def whole(low: int | None = None, high: int | None = None, remedy: str = checks.CORRECT) -> Callable[[str], int]:
+def integer(low: int | None = None, high: int | None = None, remedy: str = checks.CORRECT) -> Callable[[str], int]:
     """What reads a whole number, at least `low` and at most `high`, where they are given."""
     return lambda text: _said(lambda: checks.integer("", _as_integer(text), low, high, remedy))
 
 
-def whole_numbers(low: int, high: int | None = None) -> Callable[[str], tuple[int, ...]]:
+def integers(low: int, high: int | None = None) -> Callable[[str], tuple[int, ...]]:
     """What reads whole numbers with commas between them."""
-    one = whole(low, high, "write them with commas, e.g. 64,128,256")
+    one = integer(low, high, "write them with commas, e.g. 64,128,256")
     return lambda text: tuple(one(word) for word in text.split(","))
 
 

@@ -1,4 +1,4 @@
-"""What is heard where the engine's sound is missing: the sound stays as it was (:mod:`rtspec.audio.hold`) and fades.
+"""What is heard where the engine's sound is missing: the sound stays as it was (:mod:`rtspec.audio.freeze`) and fades.
 
 A gap is of one of two kinds. What was late is dropped when it comes, so that the delay stays the same. What the device
 has to wait for because it takes more at once than before is put in between: the delay grows by it, and nothing is lost.
@@ -9,17 +9,17 @@ from numba import njit
 
 from ..buffers.memory import floats, memmove, memset
 from ..buffers.ring import next_place, skip, take
-from .hold import LENGTH, REFRESH, grab, held_frames
+from .freeze import LENGTH, REFRESH, frozen_frames, grab
 
 PAST = 2048
-"""Frames of output that are remembered: where there is no spectral hold yet, they conceal a gap in reverse, fading out
-over half as many."""
+"""Frames of output that are remembered: where there is no spectral freeze yet, they conceal a gap in reverse, fading
+out over half as many."""
 
 DECAY = LENGTH - REFRESH - 1024
-"""Frames in which the spectral hold fades out: what a look provides for when the next one is due."""
+"""Frames in which the spectral freeze fades out: what a look provides for when the next one is due."""
 
 JOIN = 64
-"""Frames in which a gap's sound bends from where the last one would have gone to the hold."""
+"""Frames in which a gap's sound bends from where the last one would have gone to the freeze."""
 
 REJOIN = 256
 """Frames in which it comes back to the engine's."""
@@ -30,36 +30,36 @@ def _substitute(s, place, n):
     """Write what is heard instead of the `n` frames from `place` of the engine's ring on."""
     out, past = floats(s.substitute, n * s.channels), floats(s.past, PAST * s.channels)
     offset = floats(s.offset, s.channels)
-    at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
-    held, span = floats(at, ready * s.channels), DECAY if s.held >= 0 else PAST // 2
+    at, ready = frozen_frames(s.freeze, s.frozen, place) if s.frozen >= 0 else (0, 0)
+    frozen, span = floats(at, ready * s.channels), DECAY if s.frozen >= 0 else PAST // 2
     for i in range(n):
         bent = np.float32(max(0.0, 1.0 - s.fade / JOIN))
         s.fade += 1
         gain = np.float32(max(0.0, 1.0 - s.fade / span))
         for c in range(s.channels):
             mirrored = past[(PAST - s.fade - s.shifted) % PAST * s.channels + c]
-            sample = held[i * s.channels + c] + bent * offset[c] if i < ready else mirrored
+            sample = frozen[i * s.channels + c] + bent * offset[c] if i < ready else mirrored
             out[i * s.channels + c] = gain * sample
 
 
 @njit
 def _begin_gap(s, place):
-    """Take the newest hold, and note how far from it the sound would have been."""
-    s.shifted, s.held = 0, grab(s.hold) if s.hold != 0 else -1
-    at, ready = held_frames(s.hold, s.held, place) if s.held >= 0 else (0, 0)
+    """Take the newest freeze, and note how far from it the sound would have been."""
+    s.shifted, s.frozen = 0, grab(s.freeze) if s.freeze != 0 else -1
+    at, ready = frozen_frames(s.freeze, s.frozen, place) if s.frozen >= 0 else (0, 0)
     if ready == 0:
         _end_gap(s)
         return
-    held, past, offset = floats(at, s.channels), floats(s.past, PAST * s.channels), floats(s.offset, s.channels)
+    frozen, past, offset = floats(at, s.channels), floats(s.past, PAST * s.channels), floats(s.offset, s.channels)
     for c in range(s.channels):
         last, before = past[(PAST - 1) * s.channels + c], past[(PAST - 2) * s.channels + c]
-        offset[c] = 2 * last - before - held[c]
+        offset[c] = 2 * last - before - frozen[c]
 
 
 @njit
 def _end_gap(s):
     s.fade = s.shifted = s.inserted = 0
-    s.held = -1
+    s.frozen = -1
 
 
 @njit
@@ -75,7 +75,7 @@ def _conceal(s, place, at, n):
 
 @njit
 def _rejoin(s, place, at, n):
-    """After a gap: from the hold to the engine's sound, whose next `n` frames have come to address `at`."""
+    """After a gap: from the freeze to the engine's sound, whose next `n` frames have come to address `at`."""
     n = min(n, REJOIN - s.joined)
     _substitute(s, place, n)
     staged, old = floats(at, n * s.channels), floats(s.substitute, n * s.channels)
@@ -111,7 +111,7 @@ def fetch(s, first, n):
     got = take(s.from_engine, at, wanted) if s.debt == 0 else 0
     if got > 0 and place == s.hole:
         _end_gap(s)
-        s.fade, s.joined, s.hole = 1, 0, -1  # from the mirrored past: what is held has faded, or is of later
+        s.fade, s.joined, s.hole = 1, 0, -1  # from the mirrored past: what is frozen has faded, or is of later
     place += s.inserted
     if got > 0 and s.fade > 0:
         _rejoin(s, place, at, got)

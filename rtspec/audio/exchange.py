@@ -11,7 +11,7 @@ from ..buffers.ring import Ring
 from ..buffers.semaphore import Semaphore
 from .channels import input_map
 from .concealment import PAST
-from .hold import Hold
+from .freeze import Freeze
 from .period import LISTEN_S, LONGEST, ready_frames
 from .sensing import CUBIC
 
@@ -47,7 +47,7 @@ COUNTERS = (
 _FLAGS = ("finished", "marked", "peaked")
 _NUMBERS = (
     *("channels", "device_inputs", "device_outputs", "drain", "prefill"),
-    *("debt", "fade", "held", "joined", "hole", "shifted", "owed", "inserted", "listening", "listened"),
+    *("debt", "fade", "frozen", "joined", "hole", "shifted", "owed", "inserted", "listening", "listened"),
     *("period", "provided", "engine_block", "split", "called_ns", "asked", "short", "short_ns", "noted", "widened"),
     *("source_frames", "source_at", "loop", "written", "inject_frames", "tape_frames", "tape_at"),
     *("paused", "resting", "peak_frames", "peak_most"),
@@ -55,7 +55,7 @@ _NUMBERS = (
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk", "tap", "hold", "substitute"),
+    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk", "tap", "freeze", "substitute"),
     *("offset", "in_map", "out_map", "peaks"),
     *("to_listen", "staged_sensor", "sensor_map", "sensor_source", "sensor_ring", "sensor_held"),
 )
@@ -170,7 +170,7 @@ class Exchange:
         self._expect(block, engine_block or block, split)
         self._set(to_engine=self.to_engine.address, from_engine=self.from_engine.address, wake=self.wake.address)
         self._set(histogram=self.histogram.address, peak_most=max(1, round(PEAK_S * sample_rate)))
-        self._set(held=-1, hole=-1, prefill=prefill, tape_frames=tape_frames)
+        self._set(frozen=-1, hole=-1, prefill=prefill, tape_frames=tape_frames)
         self.record["source_gain"], self.levels = 1.0, Levels(self)
         self._set(**{name: address(array) for name, array in self._arrays.items()})
         self._lend("source", source)
@@ -261,10 +261,10 @@ class Exchange:
         """Where compiled code reads :attr:`period`."""
         return self.address + int(EXCHANGE.fields["period"][1])  # type: ignore[index]
 
-    def conceal_with(self, hold: Hold) -> None:
-        """Conceal gaps by a spectral hold, which the engine keeps up to date, from now on."""
-        self._hold = hold  # keeps it alive
-        self._set(hold=hold.address)
+    def conceal_with(self, freeze: Freeze) -> None:
+        """Conceal gaps by a spectral freeze, which the engine keeps up to date, from now on."""
+        self._freeze = freeze  # keeps it alive
+        self._set(freeze=freeze.address)
 
     def clock(self) -> tuple[int, float]:
         """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0, 0.0 before the first."""

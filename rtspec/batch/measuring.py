@@ -15,7 +15,7 @@ from typing import Any
 from ..audio.files import make_folder
 from ..console import progress
 from ..errors import InvalidValue, RtspecError
-from ..options import share, whole
+from ..options import integer, share
 from ..storage import AtomicFile
 from .ledger import Ledger
 from .plan import Job
@@ -39,7 +39,7 @@ def code_of(*rooms: str) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many processes, and which share of the work."""
     parser.add_argument(
-        "--jobs", type=whole(1, 256), default=1, metavar="N", help="sounds at a time, each in its own process"
+        "--jobs", type=integer(1, 256), default=1, metavar="N", help="sounds at a time, each in its own process"
     )
     parser.add_argument(
         "--shard",

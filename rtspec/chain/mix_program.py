@@ -212,14 +212,14 @@ class MixProgram(Program):
 
 
 def _fresh_side(plugins: list, x: np.ndarray, sample_rate: float) -> Side:
-    """A side that begins now; its memory and code are touched here, so that the engine finds them warm."""
+    """A side that begins now; its memory and code are touched here, before the engine uses them."""
     side = Side(plugins, x, sample_rate, 0)
     for program in side.programs:
-        warm(program)
+        prime(program)
     return side
 
 
-def warm(program: Program) -> None:
+def prime(program: Program) -> None:
     """Have a program's memory and code touched by this thread; one of native plugins needs no such thing."""
     if not program.natives:
         program.run(np.zeros((program.channels, program.latency_samples + MAX_BLOCK), np.float32))

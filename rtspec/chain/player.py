@@ -28,7 +28,7 @@ from .offline import check_distinct, inside
 from .plugin import Plugin, version_of
 from .program import Program, audio_buffer
 from .steering import Steering
-from .unit import Unit, bad_frames_of, differing, heir_of, latency_of, natives_of, padding, plugin_of, warmed
+from .unit import Unit, bad_frames_of, differing, heir_of, latency_of, natives_of, padding, plugin_of, primed
 from .wiring import Wiring
 
 _SPARES = 2
@@ -281,4 +281,4 @@ class Player:
             first, last = min(first, nearest), max(last, nearest + 1)
 
     def _fresh(self, plugins: Iterable) -> list[Unit]:
-        return [warmed(self._unit(plugin)) for plugin in plugins if plugin is not None]
+        return [primed(self._unit(plugin)) for plugin in plugins if plugin is not None]

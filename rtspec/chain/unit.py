@@ -9,7 +9,7 @@ from ..control.controlled import table_of
 from ..control.parameters import redirected
 from ..models.session import ModelStage
 from .fading import RESERVE, delay_stage
-from .mix_program import MixProgram, warm
+from .mix_program import MixProgram, prime
 from .offline import inside
 from .plugin import is_plugin, version_of
 from .program import Program, audio_buffer
@@ -90,9 +90,9 @@ def padding(channels: int, lag: int) -> list[Unit]:
     return [Unit(None, Program([stage.row(x, y)], [stage], x, y, {RESERVE: lag}))]
 
 
-def warmed(unit: Unit) -> Unit:
-    """Have the unit's memory and code touched by this thread, so that the engine finds them warm."""
-    warm(unit.program)
+def primed(unit: Unit) -> Unit:
+    """Have the unit's memory and code touched by this thread, before the engine uses them."""
+    prime(unit.program)
     return unit
 
 

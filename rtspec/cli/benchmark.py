@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ..console import emit, progress, table
 from ..errors import InvalidValue
-from ..options import whole_numbers
+from ..options import integers
 
 EXAMPLE = "rtspec benchmark engine --seconds 60 --json"
 _FIGURES = {
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for each in made.values():
         each.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
     for name in ("engine", "latency"):
-        made[name].add_argument(
-            "--blocks", type=whole_numbers(1), default=(64, 128, 256), help="e.g. 64,128,256 (default)"
-        )
+        made[name].add_argument("--blocks", type=integers(1), default=(64, 128, 256), help="e.g. 64,128,256 (default)")
         made[name].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["latency"].add_argument(
         "--phase", action="append", metavar="METHOD", help="rebuild phases by this method; may be repeated"
@@ -49,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["soak"].add_argument("--block", type=int, default=128, metavar="N", help="frames (default 128)")
     made["soak"].add_argument("--rate", type=int, default=48000, metavar="HZ", help="sample rate (default 48000)")
     made["periods"].add_argument(
-        "--periods", type=whole_numbers(1), metavar="N,N", help="of the server (default: ten from 32 to 2048)"
+        "--periods", type=integers(1), metavar="N,N", help="of the server (default: ten from 32 to 2048)"
     )
-    made["periods"].add_argument("--blocks", type=whole_numbers(0), metavar="N,N", help="0 is its own (default: six)")
-    made["periods"].add_argument("--channels", type=whole_numbers(1), metavar="N,N", help="of a chain (default 1,2,4)")
+    made["periods"].add_argument("--blocks", type=integers(0), metavar="N,N", help="0 is its own (default: six)")
+    made["periods"].add_argument("--channels", type=integers(1), metavar="N,N", help="of a chain (default 1,2,4)")
     made["periods"].add_argument(
         "--chain", action="append", metavar="NAME,NAME", help="e.g. native:Delay,onnx:tilt-gate; may be repeated"
     )

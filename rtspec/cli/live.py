@@ -259,4 +259,4 @@ def _record(args: argparse.Namespace) -> str | None:
 
 def _block(text: str) -> int | None:
     """A number, or the device's own."""
-    return None if text == "auto" else options.whole(remedy="try 128, or auto")(text)
+    return None if text == "auto" else options.integer(remedy="try 128, or auto")(text)

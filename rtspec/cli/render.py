@@ -11,7 +11,7 @@ from ..batch.records import Record, Report
 from ..console import emit, is_watched, progress
 from ..ending import Terminated
 from ..errors import InvalidValue, RtspecError
-from ..options import share, whole
+from ..options import integer, share
 from .chain import DEFAULT, add_chain_arguments, make_chain
 from .pipes import PIPE, piped
 from .render_words import BIT_DEPTH, check_words
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="NAME", help="take a parameter through its range and back: --sweep z1")
     parser.add_argument("--map", metavar="FILE", help="what the controllers of a .mid automation move")
     parser.add_argument(
-        "--jobs", type=whole(1, 256), default=1, metavar="N", help="files at a time, each in its own process"
+        "--jobs", type=integer(1, 256), default=1, metavar="N", help="files at a time, each in its own process"
     )
     parser.add_argument(
         "--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers render: tcp://HOST:PORT"

@@ -187,7 +187,7 @@ def mel_bands(
     """
     checks.choice("scale", scale, _MEL)
     checks.choice("norm", norm, ("slaney", None))
-    n_bands = checks.whole("n_bands", n_bands, 1, remedy="try 128")
+    n_bands = checks.integral("n_bands", n_bands, 1, remedy="try 128")
     name, to_mel, to_hz = _MEL[scale]
     low_mel, high_mel = to_mel(np.array(_limits(plan, low_hz, high_hz)))
     corners = to_hz(np.linspace(low_mel, high_mel, n_bands + 2))

@@ -152,7 +152,7 @@ def _shape(value):
 
 
 def _integer(name: str, value) -> int:
-    return checks.whole(name, value, remedy="try the nearest")
+    return checks.integral(name, value, remedy="try the nearest")
 
 
 def _divisors(n: int) -> list[int]:

@@ -157,7 +157,7 @@ class Controllers:
         listed = read_assignments(self._map) if isinstance(self._map, str | Path) else None
         self.midi_map = self._map if isinstance(self._map, MidiMap) else MidiMap(self.directory, listed)
         self.midi_map.write = self._write
-        self._warm()
+        self._preload()
 
     def listen_to(self, port: str | int | None) -> None:
         """Listen to this MIDI port in place of the present one; to none where None."""
@@ -170,7 +170,7 @@ class Controllers:
         if port is not None:
             self.midi = MidiInput(port, self.feed, self._report, self.silence)
 
-    def _warm(self) -> None:
+    def _preload(self) -> None:
         """Let what a first message would wait for be loaded and looked up now."""
         from mido import Message
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import carray, njit
 
 from ..audio.exchange import Exchange
-from ..audio.hold import Hold, note_output
+from ..audio.freeze import Freeze, note_output
 from ..buffers.atomics import load_acquire, publish, read, store_release
 from ..buffers.clock import Histogram, note_duration, now_ns
 from ..buffers.denormals import flush_denormals
@@ -32,7 +32,7 @@ PRIORITY = 4
 
 _SHARED = ("program", "running", "blocks", "bad_samples")
 _PLACES = (
-    *("to_engine", "from_engine", "period", "wake", "settled", "events", "hold", "governor"),
+    *("to_engine", "from_engine", "period", "wake", "settled", "events", "freeze", "governor"),
     *("staged", "timespec", "histogram", "sensors", "to_listen", "staged_sensor"),
 )
 ENGINE = np.dtype([(name, "i8") for name in (*_SHARED, "channels", "block", "wanted", "current", *_PLACES)])
@@ -147,7 +147,7 @@ def _play_block(state):
         s.bad_samples += _run_program(program, s.staged + 4 * s.channels * done, s.channels, n)
         done += n
     write(s.from_engine, s.staged, s.block)
-    note_output(s.hold, s.staged, s.block, load_acquire(s.from_engine))
+    note_output(s.freeze, s.staged, s.block, load_acquire(s.from_engine))
     period = integers(s.period, 1)[0]  # a device that asks for more at once brings several blocks together
     duration, behind = now_ns(s.timespec) - start, readable(s.to_engine) >= max(s.block, period)
     note_duration(s.histogram, duration)
@@ -199,9 +199,9 @@ class Engine:
         self._exchange = exchange
         self._record = aligned(1, ENGINE)
         self._staged, self._timespec = aligned((block, channels)), aligned(2, np.int64)
-        self._settled, self._hold = Semaphore(), Hold(channels)
+        self._settled, self._freeze = Semaphore(), Freeze(channels)
         self.governor = Governor(block, exchange.sample_rate)
-        exchange.conceal_with(self._hold)
+        exchange.conceal_with(self._freeze)
         for name, value in {
             "channels": channels,
             "block": block,
@@ -212,7 +212,7 @@ class Engine:
             "staged": address(self._staged),
             "settled": self._settled.address,
             "events": self.events.address,
-            "hold": self._hold.address,
+            "freeze": self._freeze.address,
             "governor": self.governor.address,
             "timespec": address(self._timespec),
             "histogram": self.histogram.address,
@@ -226,7 +226,7 @@ class Engine:
         self.real_time = self._locked = False
         self._thread: threading.Thread | None = None
         self.play(program)
-        self._warm()
+        self._compile()
         self._progress, self._reported = (0, time.monotonic()), (0, False)
         self._ready = threading.Event()
 
@@ -274,7 +274,7 @@ class Engine:
         """Between start and stop."""
         return bool(read(self._words, _RUNNING))
 
-    def _warm(self) -> None:
+    def _compile(self) -> None:
         """Compile or fetch the loop before the first sound: with `running` at 0 it returns at once."""
         self._exchange.wake.post()
         _engine_loop(address(self._record))

@@ -49,7 +49,7 @@ def reopened(before: LiveSession, plugins: Pedalboard, say: Callable[[str], None
 
 
 @contextmanager
-def unfit_told(say: Callable[[str], None], told: set[str]) -> Iterator[None]:
+def unfit_reported(say: Callable[[str], None], reported: set[str]) -> Iterator[None]:
     """An attempt to play on: that the device is not there is no news, but that the chain cannot play on it, at its new
     rate say, is told, once, or it would be silent for ever."""
     try:
@@ -57,8 +57,8 @@ def unfit_told(say: Callable[[str], None], told: set[str]) -> Iterator[None]:
     except DeviceError:
         return
     except Exception as error:
-        if str(error) not in told:
-            told.add(str(error))
+        if str(error) not in reported:
+            reported.add(str(error))
             say(f"the audio device is there again, but this chain cannot play on it: {error}")
 
 

@@ -23,12 +23,12 @@ from ..errors import DeviceError, InvalidValue
 from .arguments import panel_settings
 from .controllers import Controllers
 from .handing import Handing
-from .opening import DevicePair, moved, opened, reopened, unfit_told
+from .opening import DevicePair, moved, opened, reopened, unfit_reported
 from .options import Control, Recording
+from .precompile import compile_driver
 from .session import LiveSession, Settings
 from .statistics import Statistics
 from .takes import Takes
-from .warm_start import compile_driver
 from .watch import Pulse, Watch, turn_before_the_end
 
 POLL_S = 0.02
@@ -201,11 +201,11 @@ class Performance:
         return self.reopen
 
     def _seek(self) -> None:
-        before, died, pause_s, told = self.session, True, RETRY_S[0], set[str]()
+        before, died, pause_s, reported = self.session, True, RETRY_S[0], set[str]()
         before.stop()
         while self._watch.goes_on(pause_s):
             pause_s = min(2 * pause_s, RETRY_S[1])
-            with unfit_told(self.say, told):
+            with unfit_reported(self.say, reported):
                 look_again(died)
                 died = False
                 self.session = reopened(before, self.board, self.say)

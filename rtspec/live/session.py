@@ -26,9 +26,9 @@ from ..chain.program import MAX_BLOCK
 from ..control.parameters import Parameter
 from .engine import Engine
 from .guard import Guard
+from .precompile import compiled_aside
 from .sensors import OpenSensor, Sensor
 from .statistics import Statistics
-from .warm_start import compiled_aside
 
 USUAL_BLOCK = 128
 """Frames a callback where nobody asks for another number and the driver leaves the choice."""

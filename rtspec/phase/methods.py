@@ -62,7 +62,7 @@ METHODS: dict[str, Method] = {
 """Streaming methods by name; named choices such as "live" pick one of them, see :mod:`rtspec.phase.choices`."""
 
 
-WHOLE_ONLY = ("pghi", "griffin-lim", "fast-griffin-lim", "pghi-fgla", "sweeps", "rtisi-fgla")
+OFFLINE_ONLY = ("pghi", "griffin-lim", "fast-griffin-lim", "pghi-fgla", "sweeps", "rtisi-fgla")
 """Names in :data:`rtspec.phase.OFFLINE`."""
 
 
@@ -74,7 +74,7 @@ def method_named(name: str) -> Method:
     InvalidValue
         If there is none; the text lists all.
     """
-    if name in WHOLE_ONLY:
+    if name in OFFLINE_ONLY:
         raise InvalidValue(f"method={name!r} needs the whole spectrogram; use reconstruct(), or a method that streams")
     checks.choice("method", name, [*METHODS, *CHOICES])
     return METHODS[name]

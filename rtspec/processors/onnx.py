@@ -117,7 +117,7 @@ class OnnxProcessor(FrameProcessor):
         places = {p.name: model.parameter_address(p.name) for p in self.manifest.controls}
         lay_entry(way, hop_in)
         way.lay(ramp_stage(self.parameters, places, plan.frame_rate_hz), way.features, way.features)
-        way.lay(model, way.taken, way.given)
+        way.lay(model, way.all_features, way.all_answers)
         lay_exit(way, model.delay, self._phase if self._rebuilds_phase else None, hop_out)
         return way.lane
 

@@ -29,7 +29,7 @@ class Way:
         The model's input and output.
     spectrum, features, answer : ndarray
         What stands in memory: the newest input spectrum, the model's frame, what the model says of it.
-    taken, given : ndarray
+    all_features, all_answers : ndarray
         The whole of what the model reads and writes where it hears several channels together: `features` and `answer`,
         which are this channel's, and room for those of the others.
     """
@@ -42,10 +42,11 @@ class Way:
     def __post_init__(self):
         n_bins = self.plan.n_bins
         self.spectrum = aligned(n_bins, np.complex64)
-        self.taken, self.features = self._shared(self.source.n_channels * self.source.frame_layout.used(n_bins))
+        self.all_features, self.features = self._shared(self.source.n_channels * self.source.frame_layout.used(n_bins))
         # Beside samples the output's n_bins says how many gains there are; elsewhere it is a part of the spectrum.
         gains = self.goal.n_bins if self.source.representation == "samples" else None
-        self.given, self.answer = self._shared(gains or self.goal.n_channels * self.goal.frame_layout.used(n_bins))
+        size = gains or self.goal.n_channels * self.goal.frame_layout.used(n_bins)
+        self.all_answers, self.answer = self._shared(size)
         self.rows: list[Any] = []
         self.stages: list[Stage] = []
 

@@ -7,7 +7,7 @@ import pytest
 from rtspec.audio.callback import exchange
 from rtspec.audio.concealment import REJOIN
 from rtspec.audio.exchange import Exchange
-from rtspec.audio.hold import Hold, note_output
+from rtspec.audio.freeze import Freeze, note_output
 from rtspec.buffers.memory import address, aligned
 
 BLOCK = 64
@@ -93,13 +93,14 @@ def test_an_engine_that_stops_overruns_loses_input_and_later_plays_on_at_the_sam
 
 def played_with_gap(sound, first, last):
     """What is heard of the sound through an engine that is a wire and that sleeps from one callback to another."""
-    made, hold, heard = make(), Hold(1), []
-    made.conceal_with(hold)
+    made, freeze, heard = make(), Freeze(1), []
+    made.conceal_with(freeze)
     for k, block in enumerate(sound.reshape(-1, BLOCK)):
         heard.append(call(made, block))
         while not first <= k < last and len(made.to_engine):
             made.from_engine.write(made.to_engine.read(BLOCK))
-            note_output(hold.address, address(block), BLOCK, (k + 1 - len(made.to_engine) // BLOCK) * BLOCK + 2 * BLOCK)
+            played = (k + 1) * BLOCK - len(made.to_engine)
+            note_output(freeze.address, address(block), BLOCK, played + 2 * BLOCK)
     return np.concatenate(heard), made.counters()
 
 

@@ -28,7 +28,7 @@ PACKAGE = Path(rtspec.__file__).parent
             lambda: checks.integer("n", 0, 1, unit="sample"),
             "n=0 must be a whole number of at least 1 sample; ",
         ),
-        (lambda: checks.whole("n", 2.5, 1), "n=2.5 must be a whole number of at least 1; correct it"),
+        (lambda: checks.integral("n", 2.5, 1), "n=2.5 must be a whole number of at least 1; correct it"),
         (lambda: checks.number("x", np.float32(2), 0, 1), "x=2.0 must be a number from 0 to 1; correct it"),
         (lambda: checks.number("x", float("nan"), 0, 1, unit="s"), "x=nan must be a number from 0 to 1 s; correct it"),
         (lambda: checks.number("x", 10**400), "x=1000.* must be a number from -1e.12 to 1e.12; correct it"),
@@ -71,8 +71,8 @@ def test_another_type_is_a_type_error_too(value, is_of_type):
 @pytest.mark.parametrize(
     "read, text, value",
     [
-        (options.whole(1, 256), "8", 8),
-        (options.whole_numbers(0), "0,64", (0, 64)),
+        (options.integer(1, 256), "8", 8),
+        (options.integers(0), "0,64", (0, 64)),
         (options.number(0, 1e6), "2.5", 2.5),
         (options.seconds, ".05", 0.05),
         (options.word_or(("half",), options.number(0, 1)), "half", "half"),
@@ -86,9 +86,9 @@ def test_an_option_is_read(read, text, value):
 @pytest.mark.parametrize(
     "read, text, said",
     [
-        (options.whole(1, 256), "0", "0 must be a whole number from 1 to 256; correct it"),
-        (options.whole(remedy="try 128, or auto"), "x", "'x' must be a whole number; try 128, or auto"),
-        (options.whole_numbers(1), "64,,8", "'' must be a whole number of at least 1; write them with commas, e.g. 64"),
+        (options.integer(1, 256), "0", "0 must be a whole number from 1 to 256; correct it"),
+        (options.integer(remedy="try 128, or auto"), "x", "'x' must be a whole number; try 128, or auto"),
+        (options.integers(1), "64,,8", "'' must be a whole number of at least 1; write them with commas, e.g. 64"),
         (options.seconds, "-1", "-1.0 must be a number from 0.001 to 1e\\+07 s; correct it"),
         (options.seconds, "long", "'long' must be a number from 0.001 to"),
         (options.word_or(("half",), options.number(0, 1)), "most", "'most' must be a number from 0 to 1; correct it"),

@@ -277,7 +277,7 @@ def inversion_stage(filters: BandFilters, method: str = "pinv", iterations: int 
     Newton's method for functions with kinks.
     """
     checks.choice("method", method, METHODS)
-    iterations = checks.whole("iterations", iterations, 1, remedy=f"the default is {ITERATIONS}")
+    iterations = checks.integral("iterations", iterations, 1, remedy=f"the default is {ITERATIONS}")
     inverse, curvature = _constants(filters)
     n_bands, n_bins = filters.weights.shape
     reach = _reach(filters.ranges)

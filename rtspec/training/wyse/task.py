@@ -10,7 +10,7 @@ import torch
 
 from ... import checks
 from ...console import emit
-from ...options import whole_numbers
+from ...options import integers
 from ...style.networks import WYSE_FILTERS
 from ...style.spectra import RATE
 from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures, recipe_settings
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _filters(text: str) -> tuple[int, int]:
-    first, *rest = whole_numbers(_CHANNELS_LEAST, 8192)(text)
+    first, *rest = integers(_CHANNELS_LEAST, 8192)(text)
     if len(rest) != 1:
         raise argparse.ArgumentTypeError(f"{text} must be two numbers; write 2048,64")
     return first, rest[0]

@@ -22,8 +22,8 @@ from rtspec.live import engine as engines
 from rtspec.live import performance as performances
 from rtspec.live import session
 from rtspec.live.options import Recording
+from rtspec.live.precompile import compile_driver
 from rtspec.live.takes import Takes
-from rtspec.live.warm_start import compile_driver
 
 pytestmark = pytest.mark.timeout(300)
 RATE = 48000

@@ -8,7 +8,7 @@ from rtspec.frames import FramePlan, istft, stft
 from rtspec.phase import CHOICES, OFFLINE, choose, create, describe, reconstruct
 from rtspec.phase.choices import safe_momentum
 from rtspec.phase.figures import FIGURES
-from rtspec.phase.methods import WHOLE_ONLY
+from rtspec.phase.methods import OFFLINE_ONLY
 
 PLAN = FramePlan(sample_rate=16000, n_fft=256, hop=64)
 T = np.arange(8000)
@@ -89,14 +89,14 @@ def test_a_progress_bar_is_drawn(capsys):
     assert "10/10" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", WHOLE_ONLY)
+@pytest.mark.parametrize("name", OFFLINE_ONLY)
 def test_methods_that_need_the_whole_do_not_stream_and_say_so(name):
     with pytest.raises(InvalidValue, match=f"method='{name}' needs the whole spectrogram; use reconstruct"):
         create(name, PLAN)
 
 
 def test_the_list_of_whole_only_methods_is_the_table():
-    assert set(WHOLE_ONLY) == set(OFFLINE)
+    assert set(OFFLINE_ONLY) == set(OFFLINE)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Spectral hold: what the sound would be if it just stayed as it is, kept ready for the moment when the engine is late.
+"""Spectral freeze: what the sound would be if it just stayed as it is, kept ready for when the engine is late.
 
 The engine looks at its newest output now and then and writes `LENGTH` frames of how it would go on: each peak of the
 spectrum turns on at its own frequency and takes the bins around it along, as in a phase vocoder that stands still. The
@@ -39,7 +39,7 @@ _NAMES = (
     *("channels", "since", "history", "windowed", "spectrum", "turns", "turned", "frame", "window"),
     *("sounds", "origins", "fft", "fft_plan", "inverse", "inverse_plan"),
 )
-HOLD = np.dtype([(name, "i8") for name in _NAMES])
+FREEZE = np.dtype([(name, "i8") for name in _NAMES])
 _FRONT = 8
 
 
@@ -105,26 +105,26 @@ def _continue_channel(h, c, sound):
 
 
 @njit
-def _refresh(hold, h, end):
+def _refresh(freeze, h, end):
     """Write a sound into the engine's own place, and offer it."""
     sound = h.sounds + 4 * LENGTH * h.channels * h.back
     memset(sound, 0, 4 * LENGTH * h.channels)
     for c in range(h.channels):
         _continue_channel(h, c, sound)
     integers(h.origins, SOUNDS)[h.back] = end
-    h.back = offer(hold, h.back)
+    h.back = offer(freeze, h.back)
 
 
 @njit
-def offer(hold, back):
+def offer(freeze, back):
     """Put the engine's sound, of number `back`, between both threads: the number of the one that it gets for it."""
-    return exchange(hold, back + FRESH) % FRESH
+    return exchange(freeze, back + FRESH) % FRESH
 
 
 @njit
-def note_output(hold, frames, n, end):
+def note_output(freeze, frames, n, end):
     """Look at `n` interleaved frames of output, at most N_FFT; the next one will lie at place `end` of the ring."""
-    h = carray(pointer(hold), 1, HOLD)[0]
+    h = carray(pointer(freeze), 1, FREEZE)[0]
     fresh = floats(frames, n * h.channels)
     for c in range(h.channels):
         start = h.history + 4 * N_FFT * c
@@ -135,31 +135,31 @@ def note_output(hold, frames, n, end):
     h.since += n
     if h.since >= REFRESH:
         h.since = 0
-        _refresh(hold, h, end)
+        _refresh(freeze, h, end)
 
 
 @njit
-def grab(hold):
+def grab(freeze):
     """The newest sound, the callback's own until the next grab: its number, or -1 if there is none yet."""
-    front = load_acquire(hold + _FRONT)
-    if load_acquire(hold) >= FRESH:
-        front = exchange(hold, max(front, 0)) - FRESH
-        store_release(hold + _FRONT, front)
+    front = load_acquire(freeze + _FRONT)
+    if load_acquire(freeze) >= FRESH:
+        front = exchange(freeze, max(front, 0)) - FRESH
+        store_release(freeze + _FRONT, front)
     return front
 
 
 @njit
-def held_frames(hold, number, place):
+def frozen_frames(freeze, number, place):
     """The address of the sound's frame for place `place` of the ring, and how many follow from there on."""
-    h = carray(pointer(hold), 1, HOLD)[0]
+    h = carray(pointer(freeze), 1, FREEZE)[0]
     at = place - integers(h.origins, SOUNDS)[number]
     if at < 0 or at >= LENGTH:
         return 0, 0
     return h.sounds + 4 * h.channels * (LENGTH * number + at), LENGTH - at
 
 
-class Hold:
-    """Memory for the spectral hold of one stream; `address` is what compiled code takes."""
+class Freeze:
+    """Memory for the spectral freeze of one stream; `address` is what compiled code takes."""
 
     def __init__(self, channels: int):
         n_bins, fft = N_FFT // 2 + 1, real_fft(N_FFT)
@@ -177,7 +177,7 @@ class Hold:
             "origins": aligned(SOUNDS, np.int64),
         }
         self._arrays["sounds"].fill(0)  # touches every page now, so that the callback never waits for one
-        self._record = aligned(1, HOLD)
+        self._record = aligned(1, FREEZE)
         for name, array in self._arrays.items():
             self._record[name] = address(array)
         self._record["channels"] = channels

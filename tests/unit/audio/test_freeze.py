@@ -1,10 +1,10 @@
-"""Spectral hold: whenever the callback is held up while it takes a sound, the engine never writes to that sound."""
+"""Spectral freeze: whenever the callback is held up while it takes a sound, the engine never writes to that sound."""
 
 from itertools import count, product
 
 import pytest
 
-from rtspec.audio import hold
+from rtspec.audio import freeze
 
 HALF = "half written"
 STEPS = 3
@@ -15,15 +15,15 @@ class Record:
     """The words that both threads share, an engine that goes on step by step, and a callback that is held up."""
 
     def __init__(self, monkeypatch, steps):
-        between, front, self.back = hold._FIRST.values()
-        self.words, self.sounds, self.offered = {0: between, hold._FRONT: front}, [0] * hold.SOUNDS, 0
+        between, front, self.back = freeze._FIRST.values()
+        self.words, self.sounds, self.offered = {0: between, freeze._FRONT: front}, [0] * freeze.SOUNDS, 0
         self._steps, self._engine = iter(steps), self._refreshes()
         for name, access in {
             "load_acquire": self.words.__getitem__,
             "store_release": self.words.__setitem__,
             "exchange": self._exchange,
         }.items():
-            monkeypatch.setattr(hold, name, self._held_up(access))
+            monkeypatch.setattr(freeze, name, self._held_up(access))
 
     def _exchange(self, place, value):
         was, self.words[place] = self.words[place], value
@@ -48,7 +48,7 @@ class Record:
                 self.sounds[self.back] = content
                 yield
             steps, self._steps = self._steps, iter(())  # an exchange is one step: nobody comes between
-            self.back = hold.offer.py_func(0, self.back)
+            self.back = freeze.offer.py_func(0, self.back)
             self._steps, self.offered = steps, number
             yield
 
@@ -60,10 +60,10 @@ def test_a_callback_held_up_anywhere_takes_a_whole_sound_that_stays_as_it_is(bef
         record.go_on(before)
         for newest in (before // STEPS, None):  # a second grab, while the engine goes on undisturbed
             least = record.offered if newest is None else newest
-            front = hold.grab.py_func(0)
+            front = freeze.grab.py_func(0)
             taken = record.sounds[front] if front >= 0 else 0
             assert taken != HALF and taken >= least, (held_up, record.sounds)
-            for _ in range(2 * STEPS * hold.SOUNDS):
+            for _ in range(2 * STEPS * freeze.SOUNDS):
                 record.go_on(1)
                 assert record.back != max(front, 0)
                 assert front < 0 or record.sounds[front] == taken, held_up
@@ -71,7 +71,7 @@ def test_a_callback_held_up_anywhere_takes_a_whole_sound_that_stays_as_it_is(bef
 
 def test_there_is_none_before_the_first_and_the_last_one_stays_until_the_next(monkeypatch):
     record = Record(monkeypatch, ())
-    assert hold.grab.py_func(0) == -1
+    assert freeze.grab.py_func(0) == -1
     record.go_on(STEPS)
-    first = hold.grab.py_func(0)
-    assert record.sounds[first] == 1 and hold.grab.py_func(0) == first
+    first = freeze.grab.py_func(0)
+    assert record.sounds[first] == 1 and freeze.grab.py_func(0) == first

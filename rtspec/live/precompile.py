@@ -46,7 +46,7 @@ def compiled_aside(virtual: bool):
     if is_compiled() or kernel_folder() is None:
         yield
         return
-    code = f"from rtspec.live.warm_start import compile_engine; compile_engine({virtual})"
+    code = f"from rtspec.live.precompile import compile_engine; compile_engine({virtual})"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     nowhere = subprocess.DEVNULL
     try:
