@@ -11,11 +11,15 @@ from panel_hands import Mouse, dial, moved, until
 from rtspec.control.curves import to_value
 
 MOST_SETTINGS = 8
-CLEAR_DB, TIMES = 0.3, 2.0
-"""What differs by this and so many times as much as a phrase from itself is heard, by any of :func:`distances`."""
+CLEAR_DB, TIMES, BEATING = 0.3, 2.0, 3.0
+"""What differs by this and so many times as much as a phrase from itself is heard, by any of :func:`distances`: in the
+octaves that differ most, or in one that hardly differs by itself while two tones beat in another."""
 
 CERTAIN_DB = 2.0
-"""By which no chance differs from a phrase that hardly differs from itself."""
+"""By which no chance differs from a phrase, in the octave that differs most, if none differs much from itself."""
+
+FLOORS_DB = (-75.0, -55.0)
+"""What lies below is not compared: once hardly anything, and once noise that is another each time it is heard."""
 
 LEAST_DB = -45.0
 """Of the loudest octave, for a setting that is worth listening to."""
@@ -55,10 +59,10 @@ class Ear:
         return [parameter["name"] for parameter in left]
 
     def _setting(self, number):
-        """As the card comes, then everything else that is played with somewhere in the middle of its travel."""
-        if number == 0:
-            return {p["address"]: p["default"] for p in self.listed}
-        return {p["address"]: p["default"] if p["setup"] else self._drawn(p) for p in self.listed}
+        """As the card comes, then everything that is played with somewhere in the middle of its travel; in each second
+        of these how an instrument is set up, too."""
+        kept = {p["name"] for p in self.listed if number == 0 or (p["setup"] and number % 2)}
+        return {p["address"]: p["default"] if p["name"] in kept else self._drawn(p) for p in self.listed}
 
     def _drawn(self, p):
         low, high = p["minimum"], p["maximum"]
@@ -71,6 +75,8 @@ class Ear:
         self.setting = setting
         self._put(setting)
         self.before = [self._phrase() for _ in range(2)]
+        if restlessness(self.before).max() > CLEAR_DB:  # two may be alike by chance
+            self.before.append(self._phrase())
         return max(one.max() for one in self.before) > LEAST_DB
 
     def _put(self, values):
@@ -93,29 +99,39 @@ class Ear:
             self._put({parameter["address"]: at})
 
     def _differs(self, parameter, key):
-        """Whether it is heard at this end; once more where it seems so, since chance is heard only once."""
+        """Whether it is heard at this end; again and again where it seems so, since chance is heard only once."""
         if key:
             dial(self.page, parameter).focus()
             self.page.keyboard.press(key)
         else:
             moved(self.page, self.hand, parameter, self.setting[parameter["address"]])
         until(lambda: self.page.evaluate("rtspec.panel.store.own.size") == 0)
-        own = distances(*self.before)
         after = []
-        for _ in range(2):
+        for _ in self.before:
             after.append(self._phrase())
-            own = np.maximum(own, distances(after[0], after[-1]))
-            between = np.min([distances(one, other) for one in self.before for other in after], axis=0)
-            found = float(np.max(between - TIMES * own))
-            if found <= CLEAR_DB or found > CERTAIN_DB:
-                return found > CERTAIN_DB
+            own = np.maximum(restlessness(self.before), restlessness(after))
+            between = np.array([distances(one, other) for one in self.before for other in after])
+            certain = np.max(between.max(axis=-1).min(axis=0) - TIMES * own.max(axis=-1)) > CERTAIN_DB
+            if certain and len(self.before) == 2:
+                return True
+            if np.max(between.min(axis=0) - BEATING * own) <= CLEAR_DB:
+                return False
         return True
 
 
+def restlessness(phrases):
+    """By how much phrases of one setting differ, in each of :func:`distances`: two tones that beat, or noise."""
+    return np.max([distances(one, other) for one in phrases for other in phrases], axis=0)
+
+
 def distances(one, other):
-    """Of two phrases, dB: of the octave that differs most, over its time, in its mean and in how much it sways. What
+    """Of two phrases, dB, (2 x 3, 20): above each floor each octave over its time, its mean and how much it sways. What
     sways at its own pace is another each time it is heard, but as loud and as restless."""
+    return np.concatenate([_distances(np.maximum(one, floor), np.maximum(other, floor)) for floor in FLOORS_DB])
+
+
+def _distances(one, other):
     over_time = np.sqrt(np.mean((one - other) ** 2, axis=-1))
     mean = np.abs(one.mean(axis=-1) - other.mean(axis=-1))
     sway = np.abs(one.std(axis=-1) - other.std(axis=-1))
-    return np.array([over_time.max(), mean.max(), sway.max()])
+    return np.array([over_time.ravel(), mean.ravel(), sway.ravel()])
