@@ -25,6 +25,8 @@ from .runner import Runner
 
 ROWS = "rows"
 """The folder below --out that has a file of figures for each source."""
+_UNDECIDED = ("out", "tracks")
+"""Settings that change no figure: where figures go, and of how many sounds there are some."""
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -90,14 +92,15 @@ def shared_figures(
     work : str
         The module whose ``make_worker(settings)`` gives a :class:`Figures`.
     settings : dict
-        What decides figures beside their source, as JSON has it.
+        What the measuring needs beside a source, as JSON has it.
     sources : list of (str, Path)
         What the target's name begins with, before "--", and a sound's file; no two alike.
     """
     with tempfile.TemporaryDirectory() as spare:
         folder = Path(args.out or spare) / ROWS
         jobs = [Job(path, folder / f"{name}--{_word(path)}.json") for name, path in sources]
-        key = f"{code_of('evaluation', 'metrics', 'processors')} {json.dumps(settings)}"
+        decided = {name: value for name, value in settings.items() if name not in _UNDECIDED}
+        key = f"{code_of('evaluation', 'metrics', 'processors')} {json.dumps(decided)}"
         done = measured(work, settings, key, jobs, args.jobs, args.shard, args.json)
         found = {source: done[job] for source, job in zip(sources, jobs, strict=True) if job in done}
     if len(found) < len(jobs):
