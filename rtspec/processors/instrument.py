@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..audio.layout import check_block, check_sample_rate
 from ..buffers.events import send_event
 from ..buffers.inbox import Inbox
@@ -14,6 +15,7 @@ from ..chain.limiter import CEILING_DB, limited
 from ..chain.mixing import mix_stage
 from ..chain.program import Program, audio_buffer
 from ..control.midi.files import endings, held_notes, read_midi_file, read_mido
+from ..errors import InvalidType
 from .base import Processor
 
 TAIL_S = 2.0
@@ -115,7 +117,13 @@ def _timed(messages: Any) -> tuple[list[tuple[Any, float]], float, list[str] | N
         score = read_mido(messages) if hasattr(messages, "tracks") else read_midi_file(os.fspath(messages))
         ends = endings(score.seconds) if held_notes(score.messages) else []
         return [(message, at) for at, message in [*score.messages, *ends]], score.seconds, score.remarks
-    pairs = [timed_message(message) for message in messages]
+    try:
+        pairs = [timed_message(message) for message in messages]
+    except (TypeError, ValueError):
+        rule = "must be MIDI messages with their times, an instrument takes no sound"
+        raise InvalidType(
+            f"midi_messages={checks.shown(messages)} {rule}; give mido's, or pairs (bytes, seconds)"
+        ) from None
     found = [(message, at) for message, at in pairs if message is not None]
     return found, max((at for _, at in found), default=0.0), None
 

@@ -286,3 +286,9 @@ def test_wrong_anchors_phases_and_models_are_named():
         rtspec.TimbreSynth("flute", model="identity")
     with pytest.raises(ModelError, match="timbre-morph takes 122 values of a voice and TimbreSynth gives 35"):
         rtspec.TimbreSynth("flute", model="timbre-morph")
+
+
+@pytest.mark.parametrize("sound", [[0.0, 0.1], [(0.0, 0.1, 0.2)], [("on", 0.0)], [None]])
+def test_what_is_no_message_is_refused_in_words(synth, sound):
+    with pytest.raises(TypeError, match=r"^midi_messages=.* an instrument takes no sound; give mido's, or pairs"):
+        synth(sound, duration=0.1, sample_rate=RATE)
