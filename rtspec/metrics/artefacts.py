@@ -72,7 +72,7 @@ def onsets(power: np.ndarray, sample_rate: int) -> np.ndarray:
     loud = after > 1e-4 * power.max() + 1e-20
     rising = np.flatnonzero(loud & (after > 10 ** (ONSET_DB / 10) * before))
     kept: list[int] = []
-    for k in rising:  # of neighbours the last one before which all is quiet begins the onset
+    for k in rising.tolist():  # of neighbours the last one before which all is quiet begins the onset
         if kept and at[k] - at[kept[-1]] <= 5 * n:
             if before[k] <= 1.5 * before[kept[-1]]:
                 kept[-1] = k

@@ -22,7 +22,7 @@ def strikes() -> np.ndarray:
     return (fade * noise(1) + 3e-4 * noise(2)).astype(np.float32)
 
 
-def everything(original: np.ndarray, made: np.ndarray) -> dict[str, float]:
+def everything(original: np.ndarray, made: np.ndarray) -> dict[str, float | None]:
     found = {name: measure(original, made, RATE) for name, measure in artefacts.ARTEFACTS.items()}
     return found | {"tonal_db": artefacts.tonal_db(original, made, ABOVE)}
 
