@@ -55,14 +55,13 @@ def test_rings_may_be_taken_away_in_the_midst_of_a_callback():
     pairs, n = [rings() for _ in range(2)], 0
     with Calling() as shared:
         end = time.monotonic() + 1.0
-        while time.monotonic() < end:
+        while n <= 100 or time.monotonic() < end:  # both: beside other work a second may be one turn
             for hand_to in (shared.record_to, shared.tap_to):
                 hand_to(pairs[n % 2])
                 hand_to(None)
             for ring in (ring for pair in pairs for ring in pair):
                 ring.read(BLOCK)
             n += 1
-    assert n > 100
     for heard, played in pairs:
         assert len(heard) == len(played)
 
