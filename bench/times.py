@@ -1,12 +1,16 @@
-"""How long rendering, phases and the engine take in two checkouts, as ratios of interleaved runs.
+"""How long rendering, phases and the engine take in two checkouts, as ratios of interleaved turns.
 
-    python bench/times.py BEFORE AFTER [--rounds N] [--seconds N] [--engine-seconds N] [--json]
+    python bench/times.py BEFORE AFTER [--rounds N] [--turns N] [--seconds N] [--engine-seconds N] [--json]
 
-BEFORE and AFTER are folders of checkouts, as for golden.py. Each round runs both in processes of their own; which one
-begins alternates, so that what the machine does in the meantime meets both. Printed is the median over the rounds of
-each time, the median of the rounds' ratios, their range, and a verdict: within --limit, or named in :data:`MEANT`, or
-slower. Then one line each for the engine, for rendering and for phases; exit status 1 where anything is slower. Run it
-on a quiet machine: beside other work even one checkout against itself is not 1.
+BEFORE and AFTER are folders of checkouts, as for golden.py. Each has a process of its own, which plays a case once when
+it is asked to and tells how much processor time that took; both are asked in turns, and which one begins alternates. A
+round is so many turns of every case, of which the quickest counts: other work stands in no processor time, but
+for the caches that it spoils, and that only ever lengthens a turn. Printed is the median over the rounds of each time,
+the median of the rounds' ratios, their range, and a verdict: within --limit, or named in :data:`MEANT`, or slower. Then
+one line each for the engine, for rendering and for phases; exit status 1 where anything is slower.
+
+The engine's times are the medians of its own benchmark, once a round, by the clock: those want a quiet machine, for
+beside other work even one checkout against itself is not 1; ``--engine-seconds 0`` leaves them out.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,16 +37,6 @@ sound = (0.1 * np.random.default_rng(5).standard_normal((2, round(SECONDS * RATE
 create = rtspec.processors.create
 
 
-def taken(work, repeats=3):
-    work()  # compiles, and fills the caches
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
 def render(*names):
     board = rtspec.Pedalboard([create(name) for name in names])
     return lambda: board(sound, RATE)
@@ -52,7 +47,14 @@ magnitudes = np.abs(rtspec.frames.stft(sound[0], plan))
 cases = {"render " + name: render(name) for name in ("inversion", "onnx:tilt-gate", "onnx:identity", "bandwidth")}
 cases |= {f"phase {m}": (lambda m=m: rtspec.phase.reconstruct(magnitudes, plan, method=m)) for m in
           ("spsi", "rtpghi", "rtisi-la", "pghi")}
-print(json.dumps({name: taken(work) for name, work in cases.items()}))
+for work in cases.values():
+    work()  # compiles, and fills the caches
+print(json.dumps(list(cases)), flush=True)
+for line in sys.stdin:
+    work = cases[line.strip()]
+    began = time.process_time()
+    work()
+    print(time.process_time() - began, flush=True)
 """
 
 MEANT = (("phase rtisi-la", "90e35b9 gives it the same bits at every level: 67 instead of 64 µs a frame", 1.08),)
@@ -67,13 +69,44 @@ TRIES = 4
 ENGINE = "import sys; sys.path.insert(0, sys.argv.pop(1)); from rtspec.cli import main; sys.exit(main())"
 
 
-def run(code: str, checkout: Path, *words: str) -> str:
-    """What a checkout prints in a process of its own."""
+def started(code: str, checkout: Path, *words: str, **options: Any) -> subprocess.Popen:
+    """A process of a checkout's own."""
     place = str(checkout.resolve())
     environment = {**os.environ, "PYTHONPATH": place, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", code, place, *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tempfile.gettempdir())
-    return done.stdout if done.stdout.strip() else f"nothing printed: {done.stderr[-500:]}"
+    options = {"stdout": subprocess.PIPE, "text": True, "env": environment, "cwd": tempfile.gettempdir(), **options}
+    return subprocess.Popen([sys.executable, "-c", code, place, *words], **options)
+
+
+class Side:
+    """A checkout's process that plays a case when it is asked to; a context manager that ends it.
+
+    Attributes
+    ----------
+    cases : list of str
+        What it may be asked for.
+    """
+
+    def __init__(self, checkout: Path, seconds: float):
+        self._process = started(CASES, checkout, f"{seconds:g}", stdin=subprocess.PIPE)
+        self.cases: list[str] = self._answer()
+
+    def ask(self, case: str) -> float:
+        """Processor time that the case takes now, seconds."""
+        print(case, file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self) -> Any:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise SystemExit("a checkout's process has ended; what it said stands above")
+        return json.loads(line)
+
+    def __enter__(self) -> "Side":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def engine_times(checkout: Path, seconds: float) -> dict[str, float]:
@@ -82,7 +115,8 @@ def engine_times(checkout: Path, seconds: float) -> dict[str, float]:
     row = r'"block":\s*(\d+).*?"callback_p50_us":\s*([\d.]+).*?"frame_p50_us":\s*([\d.]+)'
     told = ""
     for _ in range(TRIES):
-        told = run(ENGINE, checkout, *words)
+        said = started(ENGINE, checkout, *words, stderr=subprocess.PIPE).communicate()
+        told = said[0] if said[0].strip() else f"nothing printed: {said[1][-500:]}"
         if found := re.findall(row, told, re.DOTALL):
             break
     else:
@@ -91,37 +125,44 @@ def engine_times(checkout: Path, seconds: float) -> dict[str, float]:
     return times | {f"engine frame µs, block {block}": float(frame) for block, _, frame in found}
 
 
-def times_of(checkout: Path, seconds: float, engine_seconds: float) -> dict[str, float]:
-    """Every time of one round in one checkout."""
-    told = run(CASES, checkout, f"{seconds:g}").strip().splitlines()[-1]
-    try:
-        times = json.loads(told)
-    except ValueError:
-        raise SystemExit(f"{checkout}: {told}") from None
-    return times | (engine_times(checkout, engine_seconds) if engine_seconds else {})
+def in_order(k: int) -> tuple[int, int]:
+    """Who goes first and who second, the `k`th time."""
+    return (0, 1) if k % 2 == 0 else (1, 0)
 
 
-def measure(sides: tuple[Path, Path], rounds: int, seconds: float, engine_seconds: float) -> list[dict]:
-    """Rounds in which the checkout that begins takes turns: one row a case."""
+def quickest(sides: tuple[Side, Side], case: str, turns: int) -> tuple[float, float]:
+    """The quickest of both sides' times of a case, asked in turns, seconds."""
+    taken: tuple[list, list] = ([], [])
+    for k in range(turns):
+        for which in in_order(k):
+            taken[which].append(sides[which].ask(case))
+    return min(taken[0]), min(taken[1])
+
+
+def measure(places: tuple[Path, Path], given: argparse.Namespace) -> list[dict]:
+    """All rounds of both checkouts: one row a case."""
     told: tuple[list, list] = ([], [])
-    for k in range(rounds):
-        for which in (0, 1) if k % 2 == 0 else (1, 0):
-            told[which].append(times_of(sides[which], seconds, engine_seconds))
-    rows = []
-    for name in told[0][0]:
-        before, after = (np.array([each.get(name, np.nan) for each in side]) for side in told)
-        ratios = after / before
-        rows.append(
-            {
-                "case": name,
-                "before": float(np.median(before)),
-                "after": float(np.median(after)),
-                "ratio": float(np.median(ratios)),
-                "lowest": float(ratios.min()),
-                "highest": float(ratios.max()),
-            }
-        )
-    return rows
+    with Side(places[0], given.seconds) as before, Side(places[1], given.seconds) as after:
+        for k in range(given.rounds):
+            taken = {case: quickest((before, after), case, given.turns) for case in before.cases}
+            for which in in_order(k):
+                engine = engine_times(places[which], given.engine_seconds) if given.engine_seconds else {}
+                told[which].append({case: both[which] for case, both in taken.items()} | engine)
+    return [row_of(name, *told) for name in told[0][0]]
+
+
+def row_of(case: str, *told: list[dict[str, float]]) -> dict:
+    """A case's times and ratios, of the rounds of before and of after."""
+    before, after = (np.array([each.get(case, np.nan) for each in side]) for side in told)
+    ratios = after / before
+    return {
+        "case": case,
+        "before": float(np.median(before)),
+        "after": float(np.median(after)),
+        "ratio": float(np.median(ratios)),
+        "lowest": float(ratios.min()),
+        "highest": float(ratios.max()),
+    }
 
 
 def verdict(case: str, ratio: float, limit: float) -> str:
@@ -151,12 +192,13 @@ def main() -> int:
     parser.add_argument("before", type=Path, help="folder of a checkout")
     parser.add_argument("after", type=Path, help="folder of another")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="of sound in each case")
+    parser.add_argument("--turns", type=int, default=12, metavar="N", help="of every case in a round")
+    parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="of sound in each case")
     parser.add_argument("--engine-seconds", type=float, default=5.0, metavar="N", help="0 leaves the engine out")
     parser.add_argument("--limit", type=float, default=1.03, metavar="X", help="exit status 1 above this ratio")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    rows = measure((given.before, given.after), given.rounds, given.seconds, given.engine_seconds)
+    rows = measure((given.before, given.after), given)
     rows = [{**row, "verdict": verdict(row["case"], row["ratio"], given.limit)} for row in rows]
     if given.json:
         print(json.dumps(rows))
