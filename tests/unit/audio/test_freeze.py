@@ -6,7 +6,9 @@ import pytest
 
 from rtspec.audio import freeze
 
-HALF = "half written"
+HALF = -1
+"""A sound that is half written."""
+
 STEPS = 3
 """Of the engine for one sound: half of it is written, all of it is, it is offered."""
 

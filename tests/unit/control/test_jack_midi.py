@@ -66,8 +66,9 @@ def waiting(*events, queue=64):
     for i, (kind, data) in enumerate(events):
         words[1 + 2 * i : 3 + 2 * i] = kind, len(data)
         buffer[BYTES_AT + 128 * i :][: len(data)] = list(data)
-    functions = (get_buffer, count, get, last_frame, time_us, now_us)
-    entries = {function._pyfunc.__name__: function.address for function in functions}
+    functions = {"get_buffer": get_buffer, "count": count, "get": get}
+    functions |= {"last_frame": last_frame, "time_us": time_us, "now_us": now_us}
+    entries = {name: function.address for name, function in functions.items()}
     arrivals = Arrivals(queue, PORT_BYTES, entries, client=48)
     assert _callback().ctypes(128, arrivals.address) == 0 and arrivals.get_message() is None  # no port yet
     arrivals.listen_to(address(buffer))
