@@ -73,7 +73,7 @@ def truth(model: ModelProto, clip: Clip) -> dict[str, np.ndarray]:
             made = reference.run(None, {name: _wide(value) for name, value in given.items()})
     except Exception:  # of many classes: it lacks old versions of some operators
         return {}
-    return dict(zip(map(str, reference.output_names), made, strict=True))
+    return {str(name): np.asarray(value) for name, value in zip(reference.output_names, made, strict=True)}
 
 
 def behind_levels(model: ModelProto, clip: Clip) -> tuple[ModelProto, Clip]:
