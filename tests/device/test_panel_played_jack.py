@@ -127,6 +127,11 @@ def test_a_line_is_said_once_however_often_the_page_comes_back(stage):
         assert lines.count() == count and stage.page.locator(".toast").count() == 0
 
 
+def rounded(values):
+    """Where the dot of the pad is."""
+    return [round(values[f"pad/{axis}"], 1) for axis in "xy"]
+
+
 @on("level")
 def test_a_hand_takes_the_dot_from_the_path_that_moves_it(stage):
     with panel_client(stage.engine.first) as other:
@@ -138,8 +143,8 @@ def test_a_hand_takes_the_dot_from_the_path_that_moves_it(stage):
     for hand in stage.hands:
         hand.place(stage.page.locator(".padframe .field"), 0.3, 0.7)
         until(lambda: stage.page.evaluate("rtspec.panel.store.state.loops.length") == 0)
-        at = [round(stage.page.evaluate(f"rtspec.panel.store.values.get('pad/{axis}')"), 1) for axis in "xy"]
-        assert at == [0.3, 0.7]
+        until(lambda: rounded(stage.values()) == [0.3, 0.7])  # in the engine, and soon after on the page
+        until(lambda: rounded(stage.page.evaluate("Object.fromEntries(rtspec.panel.store.values)")) == [0.3, 0.7])
         stage.page.evaluate(
             "rtspec.panel.send('loop', { addresses: ['pad/x', 'pad/y'], points: [[0, 0, 0], [1, 1, 1]] })"
         )
