@@ -35,13 +35,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: wants the machine to itself; given by the folder, and to what is timed")
 
 
+def pytest_itemcollected(item):
+    """Here, since pytest-xdist reads the groups before any other hook that sees all items."""
+    if item.get_closest_marker("flaky") or _lies_in(item, ALONE):
+        item.add_marker("alone")
+    elif _lies_in(item, IN_TURN):
+        item.add_marker(pytest.mark.xdist_group("in-turn"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.get_closest_marker("flaky") or _lies_in(item, ALONE):
-            item.add_marker("alone")
-        elif _lies_in(item, IN_TURN):
-            item.add_marker(pytest.mark.xdist_group("in-turn"))
     items.sort(key=_order)
 
 
