@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 import rtspec  # noqa: F401 (before any test imports onnxruntime: its telemetry is off from the start)
 
@@ -35,26 +36,37 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: wants the machine to itself; given by the folder, and to what is timed")
 
 
-def pytest_itemcollected(item):
-    """Here, since pytest-xdist reads the groups before any other hook that sees all items."""
-    if item.get_closest_marker("flaky") or _lies_in(item, ALONE):
-        item.add_marker("alone")
-    elif _lies_in(item, IN_TURN):
-        item.add_marker(pytest.mark.xdist_group("in-turn"))
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("flaky") or _lies_in(item.path, ALONE):
+            item.add_marker("alone")
     items.sort(key=_order)
 
 
-def _lies_in(item, places) -> bool:
-    return any(place in (item.path, *item.path.parents) for place in places)
+def _lies_in(path, places) -> bool:
+    return any(place in (path, *path.parents) for place in places)
 
 
 def _order(item) -> int:
     """First what compiles the kernels: a stream on a device must not wait for a compiler."""
-    return 0 if _lies_in(item, [TESTS / "equivalence"]) else 1 if _lies_in(item, IN_TURN) else 2
+    return 0 if _lies_in(item.path, [TESTS / "equivalence"]) else 1 if _lies_in(item.path, IN_TURN) else 2
+
+
+class InTurn(LoadScopeScheduling):
+    """Of all processes one gets the tests that go one after another, and no two get the same test."""
+
+    def __init__(self, config, log):
+        config.option.loadscopereorder = False  # see _order
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid):
+        return "in turn" if _lies_in(TESTS.parent / nodeid.partition("::")[0], IN_TURN) else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Not pytest-xdist's own groups by a mark, which its 3.8 forgets beside pytest 9.2."""
+    return InTurn(config, log)
 
 
 def pytest_runtest_logreport(report):

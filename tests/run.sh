@@ -16,7 +16,7 @@ if [ $# -gt 0 ]; then
 else # what is not timed goes side by side, all devices in one process; then the rest, which has the machine to itself
   export REQUIRE_DEVICE_TESTS=1
   reports=$(mktemp -d)
-  tests -n 3 --dist loadgroup -m "not alone" --junitxml="$reports/side_by_side.xml"
+  tests -n 3 -m "not alone" --junitxml="$reports/side_by_side.xml"
   tests -m alone --junitxml="$reports/alone.xml"
   .venv/bin/python tests/support/closing.py "$reports"/*.xml
   rm -r "$reports"
