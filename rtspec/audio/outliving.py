@@ -48,15 +48,16 @@ def _guard(aborted: threading.Event) -> None:
         _guarded[threading.get_ident()] = aborted
 
 
-def _unguard(thread: int | None) -> None:
+def _unguard() -> None:
     signals = ctypes.CDLL(None).signal
     with _lock:
-        if _guarded.pop(thread or 0, None) is not None and not _guarded:
+        del _guarded[threading.get_ident()]
+        if not _guarded:
             signals(signal.SIGABRT, _Before.handler)
 
 
 def outlived(call: Callable[[], object], alive: Callable[[], bool] = lambda: True) -> bool:
-    """Make a call; False where it aborted, or hangs and is left alone.
+    """Make a call; False where it aborted, or hangs and is left alone: it may abort at any time yet.
 
     Parameters
     ----------
@@ -71,6 +72,7 @@ def outlived(call: Callable[[], object], alive: Callable[[], bool] = lambda: Tru
         try:
             call()
         finally:
+            _unguard()
             done.set()
 
     thread = threading.Thread(target=run, name="rtspec close", daemon=True)
@@ -80,5 +82,4 @@ def outlived(call: Callable[[], object], alive: Callable[[], bool] = lambda: Tru
         waited += POLL_S if alive() else 10 * POLL_S
         if waited >= PATIENCE_S:
             break
-    _unguard(thread.ident)
     return done.is_set()
