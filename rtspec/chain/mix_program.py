@@ -13,7 +13,7 @@ from ..buffers.step import Row, Stage
 from .beside import Beside, cores
 from .fading import RESERVE, delay_stage
 from .native import NativeStep
-from .plugin import Composite, Holder, Plugin, version_of
+from .plugin import Composite, Holder, Plugin, fits, version_of
 from .program import MAX_BLOCK, Program, audio_buffer
 from .summing import silence_stage, sum_stage
 
@@ -36,7 +36,7 @@ def prepared(plugins: list, sample_rate: float, channels: int, lead: int) -> Pre
 
 def program_of(plugin, sample_rate: float, channels: int, lead: int) -> Program:
     """What plays one plugin; native ones begin with the sound, `lead` samples late."""
-    if isinstance(plugin, Composite):
+    if fits(plugin, Composite):
         return plugin.prepare(sample_rate, channels, lead)
     if isinstance(plugin, Plugin):
         return plugin.prepare(sample_rate, channels)
@@ -242,7 +242,7 @@ def _sums(channels: int, places: list[np.ndarray], y: np.ndarray) -> list[Row]:
 
 
 def _inside(plugins: list) -> list:
-    return [q for p in plugins for q in (_inside(p.members()) if isinstance(p, Holder) else [p])]
+    return [q for p in plugins for q in (_inside(p.members()) if fits(p, Holder) else [p])]
 
 
 def _side_by_side(sides: list[list[Row]], weights: list[int], x: np.ndarray) -> tuple[list[Row], list[Stage]]:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import SharedPlugin
 from .native_copy import family
 from .nodes import NativeNode, Node, ProgramNode, in_pieces, longer
-from .plugin import Composite, Holder, Plugin, version_of
+from .plugin import Composite, Holder, Plugin, fits, version_of
 from .program import Program
 
 
@@ -47,7 +47,7 @@ class OfflineChain:
         first, and what stays keeps its state."""
         first, last = _alike(self._nodes, plugins)
         behind = len(plugins) - (len(self._nodes) - last)
-        inside = [node.follow(going_on) for node in self.nodes if isinstance(node, Followed)]
+        inside = [node.follow(going_on) for node in self.nodes if fits(node, Followed)]
         if first == last and first == behind:
             if any(inside):
                 self._lay_out()
@@ -96,7 +96,7 @@ class OfflineChain:
         return out
 
     def _node(self, plugin) -> Node:
-        if isinstance(plugin, Composite):
+        if fits(plugin, Composite):
             return plugin.offline_node(self.sample_rate, self.channels)
         if isinstance(plugin, Plugin):
             return ProgramNode(plugin.prepare(self.sample_rate, self.channels))
@@ -121,7 +121,7 @@ class OfflineChain:
     @property
     def programs(self) -> list[Program]:
         """Those of our processors, in order."""
-        inside = [node.programs if isinstance(node, Followed) else _program_of(node) for node in self.nodes]
+        inside = [node.programs if fits(node, Followed) else _program_of(node) for node in self.nodes]
         return [program for programs in inside for program in programs]
 
     def process(self, audio: np.ndarray, block: int) -> np.ndarray:
@@ -199,7 +199,7 @@ def check_distinct(plugins: Iterable) -> None:
 
 def inside(plugin) -> list:
     """A plugin, or all that is in it where it is a :class:`rtspec.Mix`."""
-    return [q for p in plugin.members() for q in inside(p)] if isinstance(plugin, Holder) else [plugin]
+    return [q for p in plugin.members() for q in inside(p)] if fits(plugin, Holder) else [plugin]
 
 
 def _program_of(node: Node) -> list[Program]:
@@ -227,4 +227,4 @@ def _plays(node: tuple[object, object, Node], plugin) -> bool:
 
 def _followed(plugin: object) -> object:
     """A mix is followed by its node itself."""
-    return 0 if isinstance(plugin, Composite) else version_of(plugin)
+    return 0 if fits(plugin, Composite) else version_of(plugin)
