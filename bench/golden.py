@@ -52,6 +52,7 @@ _GENERAL_MIDI = (
     "365fa94: programs begin, go on and end as they do; e6a6bd2: a channel's volume is General MIDI's;"
     " 3a702b5: voices that sound are asked alone, which rounds otherwise, -127 dB"
 )
+_QUOTIENTS = "0c08ed3 divides a row by one number as a product with its reciprocal, 2e-7 of the peak at most"
 _POLYNOMIAL = "f3fef45: the network's weights are float16; d06ef41: partials are a polynomial and no table, -68 dB"
 
 MEANT: tuple[tuple[str, str, float | str], ...] = (
@@ -63,6 +64,7 @@ MEANT: tuple[tuple[str, str, float | str], ...] = (
     ("bandwidth", _FLOAT16, -80.0),
     ("tilt-gate rtisi-la", f"{_ONE_FRAME}; {_LEVELS}", NUDGED),
     ("tilt-gate", _ONE_FRAME, -130.0),
+    ("style", _QUOTIENTS, -130.0),
     ("timbre-morph", f"{_ONE_FRAME}; {_POLYNOMIAL}", -60.0),
     ("timbre-synth", f"{_GENERAL_MIDI}; {_POLYNOMIAL}", 0.0),
     ("phase rtisi-la", _LEVELS, NUDGED),

@@ -190,19 +190,22 @@ class Record:
         return {m.name: int(self._number(m, values.get(m.name, m.default))) for m in members}
 
     def _number(self, member: _Member, value: Any) -> int | float:
-        where = f"{self.name}.{member.name}={_shown(value)}"
         if member.group in ("reals", "singles"):
             if not isinstance(value, Real) or np.isnan(float(value)):
-                raise InvalidValue(f"{where} must be a number; pass one float")
+                raise self._wrong(member, value, "must be a number; pass one float")
             return float(value)
         if value is None:
             return 0
         if not isinstance(value, Integral | np.bool_) and not (isinstance(value, float) and value == int(value)):
-            raise InvalidValue(f"{where} must be a whole number; pass an int, or declare the field as an array or real")
+            rule = "must be a whole number; pass an int, or declare the field as an array or real"
+            raise self._wrong(member, value, rule)
         whole = int(value)
         if member.group == "addresses" and not (whole >= _FIRST_PAGE or (member.is_optional and whole == 0)):
-            raise InvalidValue(f"{where} must be an address, so at least {_FIRST_PAGE}; pass address(array)")
+            raise self._wrong(member, value, f"must be an address, so at least {_FIRST_PAGE}; pass address(array)")
         return whole
+
+    def _wrong(self, member: _Member, value: Any, rule: str) -> InvalidValue:
+        return InvalidValue(f"{self.name}.{member.name}={_shown(value)} {rule}")
 
     def _array(self, member: _Member, value: Any, counts: dict[str, int]) -> np.ndarray:
         where = f"{self.name}.{member.name}"

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Method:
     chaotic: bool = False
     keeps_magnitude: bool = True
 
-    @property
+    @cached_property
     def options(self) -> tuple[str, ...]:
         """Names of the options that it takes, besides the input's phase."""
         return tuple(name for name in inspect.signature(self.build).parameters if name != "plan")

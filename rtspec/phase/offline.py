@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class OfflineMethod:
     run: Callable[..., np.ndarray]
     summary: str
 
-    @property
+    @cached_property
     def options(self) -> tuple[str, ...]:
         """Names of the options that it takes."""
         return tuple(inspect.signature(self.run).parameters)[2:]
