@@ -132,8 +132,12 @@ class Sender:
         print(json.dumps({"do": do, **wanted}), file=self._process.stdin, flush=True)
 
     def result(self) -> dict:
-        """What it sent, once it is done."""
-        return json.loads(self._read() or "{}")
+        """What it sent, once it is done; raises :class:`DeviceError` where it has ended before."""
+        said = self._read()
+        if not said:
+            complaint = existing(self._process.stderr).read().strip().rpartition("\n")[2]
+            raise DeviceError(f"the process that sends MIDI ended ({complaint or self._process.wait()}); run it again")
+        return json.loads(said)
 
     def __enter__(self) -> "Sender":
         return self

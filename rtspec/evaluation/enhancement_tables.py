@@ -1,8 +1,6 @@
 """Tables of ``rtspec evaluate enhancement``: rows of tracks, method by method, as means of all, of each genre and of
 each brightness."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 RATIOS = {
@@ -92,8 +90,7 @@ def _mean(rows: list[dict], key: str) -> float | None:
 def _ratios(rows: list[dict], condition: str, own: list[dict]) -> dict[str, float]:
     """Of means, not means of ratios."""
     first = _of(rows, condition, "unprocessed")
-    measure: Callable = np.mean
     return {
-        ratio: float(measure([row[figure] for row in own]) / measure([row[figure] for row in first]))
+        ratio: float(np.mean([row[figure] for row in own]) / np.mean([row[figure] for row in first]))
         for ratio, figure in RATIOS.items()
     }

@@ -104,7 +104,7 @@ def test_a_device_that_vanishes_ends_live_with_one_line():
 def test_the_measured_round_trip_is_the_itemised_latency_for_every_block_and_plan(server):
     ran = run(server, "benchmark", "latency", "--seconds", "2", "--json", limit_s=200)
     told = json.loads(ran.stdout)
-    check_in_time({"error": told.get("error")}, "error")  # a device may stop that the host of the machine holds up
+    assert "rows" in told, told
     rows = told["rows"]
     assert [(row["block"], row["n_fft"]) for row in rows] == [(b, n) for n in (1024, 512) for b in (64, 128, 256)]
     assert all(row["measured_samples"] == row["stated_samples"] for row in rows), rows

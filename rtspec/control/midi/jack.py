@@ -74,6 +74,8 @@ def _process(n_frames, state):
         return 0
     buffer = call_step(s.get_buffer, port, n_frames, 0, 0)
     n_events = call_step(s.count, buffer, 0, 0, 0) & 0xFFFFFFFF
+    if n_events == 0:
+        return 0
     began_at = call_step(s.last_frame, s.client, 0, 0, 0) & 0xFFFFFFFF
     # After an xrun the server's clock of frames may run ahead for seconds; but no period begins after it is here.
     ahead_us = max(0, call_step(s.time_us, s.client, began_at, 0, 0) - call_step(s.now_us, 0, 0, 0, 0))
@@ -86,8 +88,7 @@ def _process(n_frames, state):
         at = (began_at + min(np.int64(event.frame), n_frames)) & 0xFFFFFFFF
         at_us = call_step(s.time_us, s.client, at, 0, 0)  # the server's: this thread may be late
         _keep(s, state, event, at_us - ahead_us)
-    if n_events > 0:
-        sem_post(s.arrival)
+    sem_post(s.arrival)
     return 0
 
 
