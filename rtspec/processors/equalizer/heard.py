@@ -14,6 +14,9 @@ FAULTS = {
     2: "the sensor gives NaN or infinite samples",
     3: "the sensor clips; turn its gain down",
 }
+UNHEARD = "not heard yet"
+"""What is told of a sensor as long as it has given nothing but silence, and that not for long enough to be a fault."""
+
 STILL_S = 0.25
 """A live program whose listening side has done nothing for so long does not play any more."""
 

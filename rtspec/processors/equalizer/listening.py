@@ -48,7 +48,7 @@ slowly the noise's reading follows."""
 PACE = 5.0
 """Time constants in the reaction and release times: 99 % of the way."""
 
-N_STATUS, FAULT, SHARE, LABEL, AT_HOP, ONSETS, LOWERED = 9, 0, 1, 2, 3, 4, 8
+N_STATUS, FAULT, SHARE, LABEL, AT_HOP, ONSETS, LOWERED, HEARD = 10, 0, 1, 2, 3, 4, 8, 9
 NOISE, CURVE, MUSIC = range(3)
 
 LISTENING = Record(
@@ -132,6 +132,7 @@ def _watch(s):
     found = _suspect(s) if s.hears_room else FINE
     s.not_finite, s.clipped = 0, 0
     if found == FINE:
+        s.status[HEARD] = 1.0
         s.bad_hops = 0
         s.good_hops += 1
         if s.fault != FINE and s.good_hops * s.hop_s >= CLEAR_S:

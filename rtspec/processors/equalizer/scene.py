@@ -20,8 +20,8 @@ from ..listening_processor import ListeningProcessor
 from .cancelling import joined_canceller
 from .curves import curves_for
 from .ear import Hearing, course, ear_stage
-from .heard import FAULTS, AllHeard, Heard
-from .listening import BLEND, CURVE, FAULT, LABEL, LOWERED, MUSIC, NOISE, SHARE, blend
+from .heard import FAULTS, UNHEARD, AllHeard, Heard
+from .listening import BLEND, CURVE, FAULT, HEARD, LABEL, LOWERED, MUSIC, NOISE, SHARE, blend
 from .processor import HIGHEST, LARGEST_DB, LAYOUTS, gain_names, gain_specs, named_gains
 from .scene_tagger import SceneTagger
 from .stages import bells_stage
@@ -259,8 +259,11 @@ class SceneEqualizer(ListeningProcessor):
         return found
 
     def words(self) -> dict[str, str]:
-        """The scene, and what is wrong with the sensor."""
-        return {"scene": self.scene, "sensor": self.sensor_fault or "well"}
+        """The scene; and of a sensor that is to be heard what is wrong with it, and that it is well only once it was
+        heard: where none is, that is known after a while."""
+        if self._source != "sensor":
+            return {"scene": self.scene}
+        return {"scene": self.scene, "sensor": self.sensor_fault or ("well" if self._status(HEARD) else UNHEARD)}
 
     @property
     def reading_names(self) -> tuple[str, ...]:

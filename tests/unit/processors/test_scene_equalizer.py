@@ -188,6 +188,25 @@ def test_without_a_sensor_it_is_flat_and_says_so(music):
         assert np.array_equal(eq(music, RATE), music)
 
 
+def test_a_sensor_is_well_only_once_it_was_heard(music, room):
+    """A stream without one was told to have a sensor that is well, until a silence counts: a quarter of a second."""
+    eq, moment = rtspec.SceneEqualizer(), slice(RATE // 5)
+    assert eq.words()["sensor"] == "not heard yet"
+    eq(music[:, moment], RATE, sensor=np.zeros(RATE // 5, np.float32))
+    assert eq.words()["sensor"] == "not heard yet"
+    eq(music[:, moment], RATE, sensor=room[moment])
+    assert eq.words()["sensor"] == "well"
+    with pytest.warns(UserWarning, match="no sensor at all"):
+        eq(music[:, :RATE], RATE)
+    assert "no sensor at all" in eq.words()["sensor"]
+
+
+def test_who_listens_to_the_signal_tells_of_no_sensor(music):
+    eq = rtspec.SceneEqualizer(listen="signal")
+    eq(music, RATE)
+    assert list(eq.words()) == ["scene"]
+
+
 def test_the_users_gains_stand_beside_the_automatic_ones(music):
     eq, plain = rtspec.SceneEqualizer(gains_db={1000: 6}, amount=0), rtspec.Equalizer(gains_db={1000: 6})
     quiet = noise(6, 1e-4)
