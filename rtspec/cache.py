@@ -19,6 +19,7 @@ IN_MEMORY = (
     f" {VARIABLE}=FOLDER keeps it there"
 )
 _listeners: list[Callable[[str], object]] = []
+_compiled = [0]
 
 
 def own_folder() -> Path | None:
@@ -76,8 +77,14 @@ def when_compiling(report: Callable[[str], object]) -> None:
 
 
 def tell_compiling(in_memory: bool) -> None:
-    """Tell, once a process, that a kernel is being compiled."""
+    """Tell, once a process, that a kernel is being compiled, and count it."""
+    _compiled[0] += 1
     listeners = _listeners[:]
     _listeners.clear()
     for report in listeners:
         report(IN_MEMORY if in_memory else COMPILING)
+
+
+def n_compiled() -> int:
+    """How many kernels this process had to compile so far, the one included that it compiles now."""
+    return _compiled[0]

@@ -50,7 +50,7 @@ def _unloop(desk: Desk, client: int, address: str) -> None:
 # The chain ------------------------------------------------------------------------------------------------------------
 
 
-@verb("add", slow=True, spec=text, at=optional(integer(0, 1000)))
+@verb("add", "adding to the chain", slow=True, spec=text, at=optional(integer(0, 1000)))
 def _add(desk: Desk, client: int, spec: str, at: int | None) -> None:
     from ..processors.catalogue import create, entry_of
 
@@ -84,7 +84,7 @@ def _bypass(desk: Desk, client: int, card: str, on: bool | None) -> None:
 # Presets --------------------------------------------------------------------------------------------------------------
 
 
-@verb("load", slow=True, name=text)
+@verb("load", "loading the preset", slow=True, name=text)
 def _load(desk: Desk, client: int, name: str) -> None:
     desk.controllers.load(name)
 

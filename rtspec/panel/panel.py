@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .. import checks
@@ -13,6 +14,7 @@ from ..live import transport
 from . import moving, playing  # noqa: F401 (they fill the table of verbs)
 from .clients import Client
 from .desk import Desk
+from .errands import PATIENCE_S, Errands
 from .gate import LOOPBACK, check_open, is_loopback
 from .pictures import Pictures
 from .server import Server
@@ -67,12 +69,12 @@ class Panel:
         wishes = wishes or PanelSettings()
         self._stream, self._desk = stream, Desk(stream)
         self._state, self._pictures = State(self._desk), Pictures(lambda: stream.session.exchange)
-        self._errands = ThreadPoolExecutor(1, "rtspec panel errands")
+        self._errands = Errands()
         self._models = ThreadPoolExecutor(1, "rtspec panel models")
         self._state.changes()
         self._pictures.take(0.0, 0.0)  # so that whatever has to be compiled for it is, before anyone waits
         self._pictures.rest()
-        self._looking: set[asyncio.Task] = set()
+        self._answering: set[asyncio.Task] = set()
         self._looked = False
         self._due = 0.0
         self._server = Server(self, wishes.host, wishes.port, wishes.password)
@@ -91,9 +93,9 @@ class Panel:
     def close(self) -> None:
         """End it; safe to call twice."""
         self._server.close()
-        for errands in (self._errands, self._models):
-            with suppress(RuntimeError):  # an errand itself ends the panel: a line that it said stops the stream
-                errands.shutdown(wait=errands is self._errands, cancel_futures=True)
+        with suppress(RuntimeError):  # an errand itself ends the panel: a line that it said stops the stream
+            self._errands.close()
+        self._models.shutdown(wait=False, cancel_futures=True)
         self._pictures.rest()
         self._desk.close()
 
@@ -139,18 +141,21 @@ class Panel:
         client.say({"past": list(self._stream.said)[-_PAST_LINES:], "number": self._stream.n_said})
         if not self._looked:
             self._looked = True
-            self._errands.submit(playing.look_at_devices, self._desk)
+            self._errands.begin(playing.LOOKING, lambda: playing.look_at_devices(self._desk))
 
     async def receive(self, client: Client, message: Any) -> None:
         """Do what a message asks for, or say in a line why not.
 
-        The next one waits, but not for a look at a model, which may take minutes in which keys and knobs are played.
+        The next one waits, but not for a look at a model, which may take minutes in which keys and knobs are played,
+        and not for long: a card or a device may need what has to be compiled first. Edits keep their order.
         """
-        looking = asyncio.create_task(self._answer(client, message))
-        self._looking.add(looking)
-        looking.add_done_callback(self._looking.discard)
-        if not self._is_foreign(message):
-            await looking
+        answering = asyncio.create_task(self._answer(client, message))
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+        if self._is_foreign(message) or (await asyncio.wait({answering}, timeout=PATIENCE_S))[0]:
+            return
+        if line := self._errands.news(client.number):
+            client.say({"say": line})
 
     @staticmethod
     def _is_foreign(message: Any) -> bool:
@@ -172,13 +177,13 @@ class Panel:
                 client.say({"say": answer})
 
     async def _done(self, verb: Verb, client: int, fields: dict[str, Any]) -> Any:
+        act = partial(verb.act, self._desk, client, **fields)
         if not verb.slow:
-            return verb.act(self._desk, client, **fields)
-        loop = asyncio.get_running_loop()
+            return act()
         if not verb.foreign:
-            return await loop.run_in_executor(self._errands, lambda: verb.act(self._desk, client, **fields))
+            return await self._errands.begin(verb.words, act)
         with self._desk.drops.kept(client):
-            return await loop.run_in_executor(self._models, lambda: verb.act(self._desk, client, **fields))
+            return await asyncio.get_running_loop().run_in_executor(self._models, act)
 
     async def take(self, client: Client, piece: bytes) -> None:
         """The next piece of a file that a client sends."""

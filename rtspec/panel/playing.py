@@ -16,6 +16,8 @@ from .verbs import plain, verb
 VIRTUAL = "virtual"
 """The name of the paced virtual device among the outputs."""
 
+LOOKING = "looking for devices"
+
 BLOCKS = (32, 64, 128, 256, 512, 1024)
 
 
@@ -87,7 +89,7 @@ def _seek(desk: Desk, client: int, seconds: float) -> None:
 # Devices --------------------------------------------------------------------------------------------------------------
 
 
-@verb("look", slow=True)
+@verb("look", LOOKING, slow=True)
 def _look(desk: Desk, client: int) -> None:
     look_at_devices(desk)
 
@@ -108,7 +110,7 @@ def look_at_devices(desk: Desk) -> None:
     }
 
 
-@verb("device", slow=True, output=text, input=optional(text), block=optional(integer(1, 8192)))
+@verb("device", "changing the device", slow=True, output=text, input=optional(text), block=optional(integer(1, 8192)))
 def _device(desk: Desk, client: int, output: str, input: str | None, block: int | None) -> None:
     if output == VIRTUAL:
         devices = None, None

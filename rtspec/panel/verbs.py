@@ -16,23 +16,26 @@ class Verb:
     """A row of the table: `slow` ones read files or edit the chain, and wait for each other in a thread of their own;
     those that are `foreign` look at models, which may take minutes, and wait in another.
 
-    `act` gets the desk, the client's number and the checked fields.
+    `act` gets the desk, the client's number and the checked fields; `words` say what it does, where that takes long.
     """
 
     act: Callable[..., Any]
     fields: dict[str, Check]
     slow: bool
     foreign: bool = False
+    words: str = "the last edit"
 
 
 VERBS: dict[str, Verb] = {}
 
 
-def verb(name: str, /, *, slow: bool = False, foreign: bool = False, **fields: Check) -> Callable:
+def verb(
+    name: str, words: str = Verb.words, /, *, slow: bool = False, foreign: bool = False, **fields: Check
+) -> Callable:
     """Add a row."""
 
     def added(act: Callable) -> Callable:
-        VERBS[name] = Verb(act, fields, slow or foreign, foreign)
+        VERBS[name] = Verb(act, fields, slow or foreign, foreign, words)
         return act
 
     return added

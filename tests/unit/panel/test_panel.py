@@ -11,6 +11,7 @@ from panel_clients import heard, panel_client, state_of, tell
 from websockets.exceptions import ConnectionClosed
 
 import rtspec
+from rtspec.cache import tell_compiling
 from rtspec.chain.board import Pedalboard
 from rtspec.live import performance
 from rtspec.panel.describing import principal
@@ -298,6 +299,31 @@ def test_a_stream_that_moves_is_not_told_as_one_whose_device_is_away(stream, cli
     until(lambda: stream.buffer_size == 128 and stream.active and not stream._performance.lost)
 
 
+def test_what_takes_long_is_told_and_holds_up_neither_keys_nor_knobs(stream, client, monkeypatch):
+    """At the first move between the virtual device and a real one what drives it is compiled: a minute, beside load."""
+    go_on, compiled = threading.Event(), performance.compile_driver
+
+    def compiling(virtual):
+        tell_compiling(in_memory=False)
+        assert go_on.wait(20)
+        compiled(virtual)
+
+    monkeypatch.setattr(performance, "compile_driver", compiling)
+    first, second = stream.plugins
+    mix, block = addresses(client, "mix")[0], stream.buffer_size
+    tell(client, "device", output="virtual", input=None, block=2 * block)
+    tell(client, "move", card=client.told["chain"][0]["name"], to=1)
+    tell(client, "set", address=mix, value=0.25)
+    line = heard(client, lambda message: message.get("say"))
+    assert line.startswith("changing the device takes a while: what it needs is compiled, once on this machine")
+    until(lambda: first.mix == 0.25)
+    assert list(stream.plugins) == [first, second] and stream.buffer_size == block
+    go_on.set()
+    until(lambda: list(stream.plugins) == [second, first] and stream.buffer_size == 2 * block)
+    tell(client, "move", card=client.told["chain"][0]["name"], to=0)
+    until(lambda: list(stream.plugins) == [first, second])
+
+
 # Besides --------------------------------------------------------------------------------------------------------------
 
 
@@ -341,8 +367,8 @@ def test_a_client_whose_welcome_fails_is_let_go(stream, monkeypatch):
     def failing(state):
         raise KeyError("an edit came in between")
 
-    before = stream._performance.panel.n_clients
+    until(lambda: stream._performance.panel.n_clients == 0)  # those of other tests are gone
     monkeypatch.setattr(State, "full", failing)
     with pytest.raises(ConnectionClosed), panel_client(stream.panel_url) as opened:
         state_of(opened)
-    until(lambda: stream._performance.panel.n_clients == before)
+    until(lambda: stream._performance.panel.n_clients == 0)
