@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 from contextlib import suppress
 from http import HTTPStatus
@@ -157,15 +158,16 @@ class Server:
 
     # Sockets ------------------------------------------------------------------------------------------------------
 
-    async def _converse(self, socket: ServerConnection) -> None:
-        if not await self._greeted(socket):
+    async def _converse(self, connection: ServerConnection) -> None:
+        if not await self._greeted(connection):
             return
+        _buffer_little(connection)
         self._made += 1
         client = self._clients[self._made] = Client(self._made)
-        sending = asyncio.create_task(_send(socket, client))
+        sending = asyncio.create_task(_send(connection, client))
         try:
             self._served.welcome(client)
-            async for message in socket:
+            async for message in connection:
                 await self._received(client, message)
         except ConnectionClosed:
             pass
@@ -174,21 +176,21 @@ class Server:
             self._clients.pop(client.number, None)
             self._served.goodbye(client)
 
-    async def _greeted(self, socket: ServerConnection) -> bool:
+    async def _greeted(self, connection: ServerConnection) -> bool:
         """Whether the first message has what the gate asks for, soon enough."""
         if len(self._clients) + self._greeting >= MOST_CLIENTS:
-            await socket.close(REFUSED, f"{MOST_CLIENTS} panels are open already")
+            await connection.close(REFUSED, f"{MOST_CLIENTS} panels are open already")
             return False
         self._greeting += 1
         try:
-            first = await asyncio.wait_for(socket.recv(), GREETING_S)
+            first = await asyncio.wait_for(connection.recv(), GREETING_S)
             good = isinstance(first, str) and len(first) < 1000 and self.gate.admits(_parsed(first))
         except (TimeoutError, ConnectionClosed, ValueError, RecursionError):
             good = False
         finally:
             self._greeting -= 1
         if not good:
-            await socket.close(REFUSED, "wrong token or password; open the address that rtspec printed")
+            await connection.close(REFUSED, "wrong token or password; open the address that rtspec printed")
         return good
 
     async def _received(self, client: Client, message: str | bytes) -> None:
@@ -203,12 +205,18 @@ class Server:
             client.acted += 1
 
 
-async def _send(socket: ServerConnection, client: Client) -> None:
+def _buffer_little(connection: ServerConnection) -> None:
+    """Let the system keep no more than we do: it would buffer megabytes, minutes of pictures that a line which was
+    away would get before the latest."""
+    connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERED)
+
+
+async def _send(connection: ServerConnection, client: Client) -> None:
     """Send a client what it has yet to get; a slow one waits here, for itself alone."""
     try:
         while True:
             for message in await client.next():
-                await socket.send(message)
+                await connection.send(message)
     except ConnectionClosed:
         pass
 
