@@ -10,7 +10,7 @@ from ..buffers.record import Record
 from ..buffers.step import Stage, step
 from ..buffers.views import float_rows
 from ..control.parameters import ParameterSpec, ParameterTable
-from ..control.smoothing import POLES, approach, coefficient, rest
+from ..control.smoothing import POLES, approach, coefficient, lies_at, rest
 from .program import MAX_BLOCK, STRIDE
 
 MIX_PARAMETERS = [
@@ -36,6 +36,10 @@ def _ramp(poles, target, coefficient, curve, n, started):
     """A parameter's way through a block: `n` float64 of `curve`."""
     if not started:
         rest(poles, target)
+    if lies_at(poles, target):  # nearly always: 48 clock cycles a sample less
+        for i in range(n):
+            curve[i] = target
+        return
     for i in range(n):
         curve[i] = approach(poles, target, coefficient)
 

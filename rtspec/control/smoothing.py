@@ -36,6 +36,15 @@ def rest(poles, value):
         poles[k] = value
 
 
+@njit
+def lies_at(poles, value):
+    """Whether a ramp rests there: no step towards it would move it."""
+    moves = False
+    for k in range(POLES):
+        moves |= poles[k] != value
+    return not moves
+
+
 @njit(inline="always")
 def approach(poles, target, coefficient):
     """One step of a ramp to `target`; `poles`, float64 of shape (POLES,), is where it is. Returns the last of them."""

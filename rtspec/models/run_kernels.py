@@ -15,6 +15,8 @@ from ..buffers.step import step
 from ..buffers.views import part, place_of
 
 MESSAGE_BYTES = 256
+LARGEST = np.finfo(np.float32).max
+"""Beyond it lies infinity alone."""
 
 APPEND_COLUMNS = ("state", "newest", "outer", "kept_bytes", "new_bytes")
 LANE_STATE_COLUMNS = ("state", "its_turn", "lane_bytes")
@@ -90,11 +92,11 @@ def append_newest(s):
 
 @njit
 def all_finite(location, n):
-    """Whether `n` float32 hold neither NaN nor infinity: x - x is 0 for finite x and NaN otherwise."""
-    values, total = floats(location, n), np.float32(0)
+    """Whether `n` float32 hold neither NaN nor infinity; counted, for a sum of floats would wait for each before it."""
+    values, lost = floats(location, n), 0
     for i in range(n):
-        total += values[i] - values[i]
-    return total == 0
+        lost += not abs(values[i]) <= LARGEST
+    return lost == 0
 
 
 @njit

@@ -84,16 +84,17 @@ def integrate(s, old, new, floor):
         reach = min(here[m] if here[m] > floor else DEAD, max(source(before[m], here[m], floor), reach))
     reach, carried = DEAD, ZERO
     for i in range(n):
-        m = n - 1 - i
-        past = source(before[m], here[m], floor)
-        from_above = reach > past and reach > below[m]
-        chosen[m] = ONE if below[m] > past and not from_above else ZERO
-        carried = carried - spread[m] if from_above else predicted[m]
+        m = np.uint64(n - 1 - i)  # unsigned: never counted from the end; and no branch, which noise would mispredict
+        past, up, own, step_up = source(before[m], here[m], floor), below[m], predicted[m], spread[m]
+        from_above = (reach > past) & (reach > up)
+        chosen[m] = ONE if (up > past) & (not from_above) else ZERO
+        carried = carried - step_up if from_above else own
         phase[m] = carried
         reach = min(here[m] if here[m] > floor else DEAD, max(past, reach))
-    carried = ZERO
-    for m in range(n):
-        carried = carried + spread[m - 1] if chosen[m] > ZERO else phase[m]
+    carried = phase[0]
+    for m in range(1, n):
+        own, step_up = phase[m], spread[m - 1]
+        carried = carried + step_up if chosen[m] > ZERO else own
         phase[m] = carried
 
 
