@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import soundfile
+from panel_boxes import WIDTHS, faults
 from panel_hands import MISSING, on, until
 
 pytest_plugins = ("panel_stage",)
@@ -277,6 +278,15 @@ def test_the_scene_equalizers_card_has_words_and_one_axis_of_decibels(stage):
     sizes = "(row) => [row.scrollWidth, row.clientWidth]"
     wide, room = stage.page.locator(".equalizer").evaluate(sizes)
     assert wide <= room, "figures of more digits push the last faders out of the card"
+
+
+@on("all")
+def test_of_no_card_anything_is_cut_covered_or_outside_of_it(stage):
+    before = stage.page.viewport_size
+    try:
+        assert [fault for width in WIDTHS for fault in faults(stage.page, width)] == []
+    finally:
+        stage.page.set_viewport_size(before)
 
 
 @on("style")

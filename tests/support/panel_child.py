@@ -62,6 +62,14 @@ CHAINS = {
     "style": lambda: [rtspec.StyleTransfer("rain")],
     "board": lambda: [rtspec.Pedalboard([pedalboard.Gain(0), rtspec.Equalizer(bands="octave")])],
     "synth": lambda: [rtspec.TimbreSynth("organ", mix=1.0)],
+    "all": lambda: [
+        rtspec.SceneEqualizer(),
+        *(create(spec) for spec in ("style", "timbre-synth", "timbre-morph", "bandwidth:live", "inversion")),
+        create("onnx:tilt-gate"),
+        rtspec.Equalizer(bands="parametric"),
+        pedalboard.Compressor(),
+        rtspec.Mix([[pedalboard.Chorus(), pedalboard.Gain()], rtspec.Equalizer(bands="octave")]),
+    ],
     "bandwidth:live": lambda: [rtspec.BandwidthExtension(crossover_hz=8000)],  # phrases lack nothing
 }
 
@@ -176,8 +184,16 @@ def phrase(stream):
     return heard(stream).tolist()
 
 
+def long(stream):
+    """How it sounds in the long run: :func:`panel_phrases.heard_in_the_long_run`."""
+    from panel_phrases import heard_in_the_long_run
+
+    return heard_in_the_long_run(stream).tolist()
+
+
 DOES = {
     "phrase": phrase,
+    "long": long,
     "wear": wear,
     "feed": feed,
     "nest": nest,

@@ -24,12 +24,14 @@ export function s(tag, attributes = {}, ...children) {
 
 export const clamp = (value, low = 0, high = 1) => Math.min(high, Math.max(low, value));
 
+const SHORT = { semitones: "st", "dB/octave": "dB/oct" }; // what a knob's figure has no room for
+
 /** A number as a player reads it: three figures, no noise. */
 export function shown(value, unit = "") {
   const size = Math.abs(value);
   const text = size >= 1000 ? value.toFixed(0) : size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2);
   const plain = text.includes(".") ? text.replace(/\.?0+$/, "") : text;
-  return `${plain === "-0" ? "0" : plain}${unit ? ` ${unit}` : ""}`;
+  return `${plain === "-0" ? "0" : plain}${unit ? ` ${SHORT[unit] ?? unit}` : ""}`;
 }
 
 /** What was typed: nothing, a number, or words. */

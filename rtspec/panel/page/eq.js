@@ -1,23 +1,39 @@
 // An equalizer: faders under the curve that they make, on one axis of decibels; what is added automatically is drawn with it.
+// Where a window has no room for all of them side by side they stand in rows.
 
-import { fit, h, shown } from "./dom.js";
+import { arranged, clamp, fit, h, shown } from "./dom.js";
 import { Knob } from "./knob.js";
 
 const INSET = 0.31; // rem: half a fader's thumb, by which its travel is shorter than the screen
+const LEAST = 1.9, AXIS = 2.2; // rem: a fader with its name; what the axis takes
 
 export function equalizer(panel, part) {
   const faders = part.addresses.map((address) => fader(panel, address));
   const { minimum: low, maximum: high } = faders[0].p;
-  const canvas = h("canvas.eqcurve", { role: "img", "aria-label": "Curve of the equalizer" });
-  const ticks = [high, high / 2, 0, low / 2, low].map((db) => h("span", {}, shown(db)));
-  const screen = h("div.eqscreen", {}, canvas, h("div.dbs", { "aria-hidden": "true" }, ticks, h("small", {}, "dB")), h("div.faders", {}, faders.map((one) => one.element)));
+  const element = h("div.equalizer");
+  const rows = [];
   let automatic = [];
-  const draw = () => drawCurve(canvas, faders, automatic, low, high);
+  const arrange = () => {
+    const room = element.clientWidth / rem() - AXIS;
+    const n = room > LEAST ? clamp(Math.ceil((LEAST * faders.length) / room), 1, faders.length) : 1; // not yet on the page
+    if (n === rows.length) return;
+    while (rows.length < n) rows.push(row(high, low));
+    rows.length = n;
+    arranged(element, rows.map((one) => one.element));
+    rows.forEach((one, i) => {
+      one.range = [i, i + 1].map((k) => Math.round((k * faders.length) / n));
+      arranged(one.faders, faders.slice(...one.range).map((fader) => fader.element));
+    });
+  };
+  const draw = () => {
+    arrange();
+    for (const { canvas, range } of rows) drawCurve(canvas, faders, automatic, low, high, range);
+  };
   let due = false;
   const soon = () => { if (!due) { due = true; requestAnimationFrame(() => { due = false; draw(); }); } };
   const ends = part.addresses.map((address) => panel.store.watch(address, soon));
   const observer = new ResizeObserver(soon);
-  observer.observe(canvas);
+  observer.observe(element);
   const hear = (all) => {
     const found = Object.entries(all[part.place] ?? {}).filter(([name]) => /^curve_.*_hz_db$/.test(name)).map(([, db]) => db);
     if (found.length || automatic.length) { automatic = found; soon(); }
@@ -30,7 +46,17 @@ export function equalizer(panel, part) {
     [...ends, ...faders.map((one) => one.stop)].forEach((end) => end());
     for (const one of faders) if (panel.knobs.get(one.p.address) === one) panel.knobs.delete(one.p.address);
   };
-  return { element: h("div.equalizer", {}, screen), stop };
+  arrange();
+  return { element, stop };
+}
+
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+function row(high, low) {
+  const canvas = h("canvas.eqcurve", { role: "img", "aria-label": "Curve of the equalizer" });
+  const ticks = [high, high / 2, 0, low / 2, low].map((db) => h("span", {}, shown(db)));
+  const faders = h("div.faders");
+  return { canvas, faders, range: [0, 0], element: h("div.eqscreen", {}, canvas, h("div.dbs", { "aria-hidden": "true" }, ticks, h("small", {}, "dB")), faders) };
 }
 
 function fader(panel, address) {
@@ -42,14 +68,15 @@ function fader(panel, address) {
   return made;
 }
 
-function drawCurve(canvas, faders, automatic, low, high) {
+/** The part of the curve that is above the faders from `first` until `last`. */
+function drawCurve(canvas, faders, automatic, low, high, [first, last]) {
   fit(canvas);
   const c = canvas.getContext("2d");
   const { width, height } = canvas;
   const style = getComputedStyle(canvas);
-  const inset = INSET * parseFloat(getComputedStyle(document.documentElement).fontSize) * (width / Math.max(1, canvas.clientWidth));
+  const inset = INSET * rem() * (width / Math.max(1, canvas.clientWidth));
   const y = (db) => inset + (height - 2 * inset) * (1 - (Math.min(high, Math.max(low, db)) - low) / (high - low));
-  const x = (i, n) => (width * (i + 0.5)) / n;
+  const x = (i, n) => (width * (((i + 0.5) * faders.length) / n - first)) / (last - first);
   c.clearRect(0, 0, width, height);
   c.strokeStyle = style.getPropertyValue("--line");
   c.lineWidth = 1;

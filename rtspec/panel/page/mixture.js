@@ -67,6 +67,10 @@ function drawCorners(square, corners, labels) {
   corners.forEach((corner, i) => { c.moveTo(...spot(corner)); c.lineTo(...spot(corners[(i + 1) % corners.length])); });
   c.stroke();
   c.font = font(0.72, scale);
+  c.lineJoin = "round";
+  c.strokeStyle = style.getPropertyValue("--sunk");
+  c.lineWidth = 4 * scale;
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) * scale;
   corners.forEach((corner, i) => {
     const [x, y] = spot(corner);
     c.fillStyle = style.getPropertyValue("--accent");
@@ -75,8 +79,10 @@ function drawCorners(square, corners, labels) {
     c.fill();
     c.fillStyle = style.getPropertyValue("--soft");
     c.textAlign = corner[0] > 0.55 ? "right" : corner[0] < 0.45 ? "left" : "center";
-    const aside = corner[0] > 0.55 ? -8 : corner[0] < 0.45 ? 8 : 0;
-    c.fillText(labels[i], x + aside * scale, y + (aside ? 3.5 : corner[1] > 0.5 ? 17 : -9) * scale);
+    const aside = corner[0] > 0.55 ? -1 : corner[0] < 0.45 ? 1 : 0; // beside the dot, which may stand on any corner
+    const at = [labels[i], x + aside * rem, y + (aside ? 0.25 : corner[1] > 0.5 ? 1.5 : -1) * rem];
+    c.strokeText(...at); // no line goes through a word
+    c.fillText(...at);
   });
 }
 

@@ -71,6 +71,9 @@ function latentMap(panel, part) {
     spots(Object.values(part.anchors), style.getPropertyValue("--accent"), 3);
     c.font = font(0.7, scale);
     c.fillStyle = style.getPropertyValue("--soft");
+    c.strokeStyle = style.getPropertyValue("--sunk");
+    c.lineWidth = 3 * scale;
+    c.lineJoin = "round";
     const taken = [];
     for (const [name, at] of Object.entries(part.anchors)) {
       const [x, y] = toSquare(flat(at)).map((v, i) => (i ? (1 - v) * height : v * width));
@@ -79,6 +82,7 @@ function latentMap(panel, part) {
       const box = [left - 4 * scale, y - 8 * scale, left + wide + 4 * scale, y + 5 * scale];
       if (taken.some((t) => box[0] < t[2] && box[2] > t[0] && box[1] < t[3] && box[3] > t[1])) continue;
       taken.push(box);
+      c.strokeText(name, left, y + 3.5 * scale); // no dot stands in a word
       c.fillText(name, left, y + 3.5 * scale);
     }
   };
