@@ -1,10 +1,12 @@
 """What the page is told of cards: parameters by the parameter table, and the parts of a card by what its plugin is."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from ..control.controlled import Controlled, controlled, table_of
+from ..control.directory import processor_name
 from ..control.parameters import Parameter
 from .rack import Card
 
@@ -14,13 +16,16 @@ _DECIMALS = 3
 def described(card: Card) -> dict[str, Any]:
     """A card, as the page builds it."""
     labels = {f"{at}/{k}": v for at, p in card.inner if isinstance(p, Controlled) for k, v in p.mixture.items()}
+    owners = _owners(card)
     return {
         "name": card.name,
         "title": card.title,
         "label": _label(card),
         "bypassed": card.is_bypassed,
         "instrument": card.is_instrument,
-        "parameters": [_parameter(address, p, labels) for address, p in card.parameters.items()],
+        "parameters": [
+            {**_parameter(address, p, labels), "of": owners.get(address, "")} for address, p in card.parameters.items()
+        ],
         "parts": [part for place, plugin in card.inner for part in _parts(place, plugin)],
     }
 
@@ -30,6 +35,19 @@ def _label(card: Card) -> str:
     ours = controlled([plugin for _, plugin in card.inner])
     manifest = ours[0].manifest if len(ours) == len(card.inner) == 1 else None
     return card.title if manifest is None else str(manifest.name or card.title)
+
+
+def _owners(card: Card) -> dict[str, str]:
+    """Whose a parameter is, by address, where several plugins of a card have one of its name: "chorus", "gain 2"."""
+    names = [processor_name(plugin) for _, plugin in card.inner]
+    numbers = [f" {names[: i + 1].count(name)}" if names.count(name) > 1 else "" for i, name in enumerate(names)]
+    plugins = {place: name + number for (place, _), name, number in zip(card.inner, names, numbers, strict=True)}
+    often = Counter(parameter.spec.name for parameter in card.parameters.values())
+    return {
+        address: plugins[address.rpartition("/")[0]].replace("-", " ")
+        for address, parameter in card.parameters.items()
+        if often[parameter.spec.name] > 1
+    }
 
 
 def _parameter(address: str, parameter: Parameter, labels: dict[str, str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ export class Knob {
 
   describe() {
     const { p } = this;
-    this.label = p.label || words(p.name);
+    this.label = [p.of, p.label || words(p.name)].filter(Boolean).join(" ");
     this.title.textContent = this.label;
     if (p.text) this.element.title = p.text;
     this.dial.setAttribute("aria-label", this.label);

@@ -5,6 +5,7 @@ import pedalboard
 
 import rtspec
 from rtspec.chain.board import Pedalboard
+from rtspec.panel.describing import described
 from rtspec.panel.rack import Rack
 
 RATE = 48000
@@ -59,3 +60,13 @@ def test_a_card_and_the_places_in_it_stay_when_its_board_is_edited():
     assert now.inner[0][0] not in places and not now.bypass
     inner[:] = [equalizer]
     assert dict(rack.cards()[0].inner) == {list(places)[1]: equalizer} and len(rack.cards()[0].bypass) == 1
+
+
+def test_of_knobs_with_one_name_it_is_told_whose_they_are():
+    mix = rtspec.Mix([[pedalboard.Chorus(), pedalboard.Gain()], [rtspec.Equalizer(bands="octave"), pedalboard.Gain()]])
+    told = described(Rack(Pedalboard([mix])).cards()[0])["parameters"]
+    named = [(p["of"], p["name"]) for p in told if p["name"] in ("mix", "rate_hz", "gain_db", "output_db")]
+    assert named == [
+        *(("chorus", "mix"), ("", "rate_hz"), ("gain 1", "gain_db")),
+        *(("equalizer", "mix"), ("", "output_db"), ("gain 2", "gain_db")),
+    ]
