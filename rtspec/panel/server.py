@@ -129,6 +129,7 @@ class Server:
             turning = asyncio.create_task(self._turn())
             await self._end.wait()
             turning.cancel()
+        await _forget_the_rest()
 
     async def _turn(self) -> None:
         """Pictures and news, for as long as it lasts."""
@@ -203,6 +204,14 @@ class Server:
             client.say({"error": "that is no JSON; reload the page"})
         finally:
             client.acted += 1
+
+
+async def _forget_the_rest() -> None:
+    """Let nothing wait any more, for a look at a model say, when the loop ends."""
+    waiting = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _buffer_little(connection: ServerConnection) -> None:

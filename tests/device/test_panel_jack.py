@@ -11,6 +11,7 @@ import onnx
 import pytest
 import soundfile
 from onnx import TensorProto, helper
+from panel_boxes import FAULTS
 from panel_hands import Child, by_keys, by_mouse, by_switch, by_touch, centre, dial, until
 
 from rtspec.audio.jack import JackServer, why_unavailable
@@ -338,6 +339,10 @@ def test_a_package_that_is_dropped_plays(page, engine, folder):
 def test_a_bare_network_is_asked_about_and_plays(page, engine, folder):
     drop(page, gain_network(folder / "half.onnx"))
     page.wait_for_selector("dialog[open]", timeout=60_000)
+    before = page.viewport_size
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate(FAULTS) == []
+    page.set_viewport_size(before)
     page.get_by_label("sample_rate").fill("48000")
     page.get_by_label("window").fill("hann")
     page.get_by_role("button", name="Adopt and play").click()

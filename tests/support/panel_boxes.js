@@ -1,7 +1,7 @@
 // What of a page is cut, covered or outside of its card: a line each, from the boxes of elements and of their words.
 () => {
   const SLACK = 1.5, ARROW = 16, faults = [];
-  const AREA = ".card, .section, #bar, #keys, .view";
+  const AREA = ".card, .section, #bar, #keys, .view, dialog";
   const SCROLLED = ".presets, .messages, .faults", HIDDEN = "thead, .dot, option";
   const named = (e) => `${e.closest(AREA)?.getAttribute("aria-label") ?? ""}: ${e.tagName}.${e.className} ${(e.getAttribute("aria-label") ?? e.textContent).slice(0, 30)}`;
   const fault = (kind, e, by) => by > SLACK && faults.push(`${kind} by ${by.toFixed(1)}: ${named(e)}`);
@@ -10,7 +10,7 @@
   const box = (e) => e.getBoundingClientRect();
   const root = document.documentElement, texts = [], pen = document.createElement("canvas").getContext("2d");
   fault("the page scrolls sideways", document.body, root.scrollWidth - root.clientWidth);
-  for (const e of document.querySelectorAll(":is(.card, #side, #bar, #keys, #sound) *")) {
+  for (const e of document.querySelectorAll(":is(.card, #side, #bar, #keys, #sound, dialog) *")) {
     if (!e.checkVisibility({ visibilityProperty: true }) || e.closest(HIDDEN) || e.closest("svg, canvas")) continue;
     const area = e.closest(AREA), style = getComputedStyle(e);
     if (!e.closest(SCROLLED)) {

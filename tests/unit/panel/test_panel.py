@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -322,6 +323,21 @@ def test_what_takes_long_is_told_and_holds_up_neither_keys_nor_knobs(stream, cli
     until(lambda: list(stream.plugins) == [second, first] and stream.buffer_size == 2 * block)
     tell(client, "move", card=client.told["chain"][0]["name"], to=0)
     until(lambda: list(stream.plugins) == [first, second])
+
+
+def test_who_still_waits_when_the_panel_ends_is_let_go(monkeypatch):
+    """For a look at a model, say; asyncio told of tasks that were destroyed."""
+    go_on, asked = threading.Event(), threading.Event()
+    monkeypatch.setitem(VERBS, "dropped", replace(VERBS["dropped"], act=lambda *_, **__: asked.set() or go_on.wait(20)))
+    with (
+        rtspec.AudioStream(devices=rtspec.Devices(virtual=True), control=rtspec.Control(panel=True)) as playing,
+        panel_client(playing.panel_url) as client,
+    ):
+        panel = playing._performance.panel
+        tell(client, "dropped", at=None)
+        assert asked.wait(10) and panel._answering
+    go_on.set()
+    assert not panel._answering
 
 
 # Besides --------------------------------------------------------------------------------------------------------------
