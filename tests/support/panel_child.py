@@ -28,15 +28,15 @@ def noise():
     return np.repeat((0.25 * pink / np.abs(pink).max()).astype(np.float32)[None], 2, axis=0)
 
 
-def play(source=None, sensor=None, tape_s=1.0):
+def play(source=None, sensor=None, tape_s=1.0, block=256, reserve=None):
     """Serve a panel; answer what each line of standard input asks for: values, sound, chain, statistics, fresh."""
     chain = [rtspec.TimbreSynth("organ", mix=0.5), rtspec.Equalizer(bands="octave")]
-    options = {"sample_rate": RATE, "buffer_size": 256, "measuring": rtspec.Measuring(tape_seconds=tape_s)}
+    options = {"sample_rate": RATE, "buffer_size": block, "measuring": rtspec.Measuring(tape_seconds=tape_s)}
     with rtspec.AudioStream(
         plugins=chain,
         source=rtspec.Loop(noise() if source is None else source),
         sensor=sensor,
-        devices=rtspec.Devices(reopen=True),
+        devices=rtspec.Devices(reopen=True, worker_samples=reserve),
         control=rtspec.Control(panel=True),
         **options,
     ) as stream:
@@ -171,10 +171,11 @@ def sound(stream, seconds=0.2):
 
 
 def listen():
-    """As :func:`play`, with sounds that give every kind of processor work: phrases, and a room that a sensor hears."""
-    from panel_phrases import TAPE_S, phrases, room
+    """As :func:`play`, with sounds that give every kind of processor work: phrases, and a room that a sensor hears; and
+    with a reserve, since a phrase in which the machine came late has to be played again."""
+    from panel_phrases import RESERVE, TAPE_S, phrases, room
 
-    play(phrases(RATE), room(RATE), TAPE_S)
+    play(phrases(RATE), room(RATE), TAPE_S, None, RESERVE)
 
 
 def phrase(stream):

@@ -24,12 +24,14 @@ FLOORS_DB = (-75.0, -55.0)
 LEAST_DB = -45.0
 """Of the loudest octave, for a setting that is worth listening to."""
 
-UNHEARD = {
-    "style/pad_channel": "whose pads choose a style; a pad that is struck would move what is listened to",
-    "scene-eq/max_boost_db": "bounds a curve that takes longer than a phrase to rise; it is tested at 0 dB",
-    "scene-eq/release_s": "how the curve goes back in a room that is silent for longer than a phrase",
+SLOW = {
+    "style/pad_channel": "whose pads choose a style: one is struck, which moves what phrases are compared by",
+    "scene-eq/max_boost_db": "bounds a curve that takes longer than a phrase to rise",
+    "scene-eq/max_cut_db": "bounds it, too, where music is lowered so that other bands may rise",
+    "scene-eq/reaction_s": "how that curve rises",
+    "scene-eq/release_s": "how it goes back while the room is still, for longer than a phrase",
 }
-"""What no phrase tells, by "card/parameter", and why."""
+"""What no phrase tells, by "card/parameter", and why: heard in the long run."""
 
 
 class Ear:
@@ -48,14 +50,20 @@ class Ear:
         self.page.evaluate("document.getElementById('sound').hidden = true")  # to draw it takes most of the time
         told = "rtspec.panel.store.state.chain.flatMap((card) => card.parameters)"
         self.listed = [p for p in stage.page.evaluate(told) if p["name"] != "bypass"]
+        self.slow = [p for p in self.listed if f"{card}/{p['name']}" in SLOW]
+        self.word = "phrase"
         self.random = np.random.default_rng(list(card.encode()))
 
     def silent(self, settings):
         """Names of what is not heard in so many settings of the others."""
-        left = list(self.listed)
+        left = [parameter for parameter in self.listed if parameter not in self.slow]
         for number in range(settings):
             if left and self._stand(self._setting(number)):
                 left = [parameter for parameter in left if not self._is_heard(parameter)]
+        self.word = "long"
+        if self.slow:
+            sounds = self._stand(self._setting(0))
+            left += [parameter for parameter in self.slow if not (sounds and self._is_heard(parameter))]
         return [parameter["name"] for parameter in left]
 
     def _setting(self, number):
@@ -84,8 +92,10 @@ class Ear:
         self.page.evaluate("(values) => rtspec.panel.place(values)", values)
         until(lambda: self.page.evaluate("rtspec.panel.store.own.size") == 0)
 
-    def _phrase(self):
-        return np.array(self.engine.ask("phrase"))
+    def _phrase(self, moved=None):
+        if self.word == "long":  # a pad that was struck has moved others
+            self._put({address: value for address, value in self.setting.items() if address != moved})
+        return np.array(self.engine.ask(self.word))
 
     def _is_heard(self, parameter):
         at = self.setting[parameter["address"]]
@@ -108,7 +118,7 @@ class Ear:
         until(lambda: self.page.evaluate("rtspec.panel.store.own.size") == 0)
         after = []
         for _ in self.before:
-            after.append(self._phrase())
+            after.append(self._phrase(parameter["address"]))
             own = np.maximum(restlessness(self.before), restlessness(after))
             between = np.array([distances(one, other) for one in self.before for other in after])
             certain = np.max(between.max(axis=-1).min(axis=0) - TIMES * own.max(axis=-1)) > CERTAIN_DB

@@ -12,10 +12,20 @@ from mido import Message
 
 from rtspec.live import transport
 
-PHRASE_S, TAPE_S, REST_S = 1.3, 3.0, 0.25
-LEAD_S, MOST_TAKES = 0.08, 4
+PHRASE_S, TAPE_S, REST_S = 1.4, 12.0, 0.25
+LEAD_S, MOST_TAKES = 0.2, 4
 """What a player does begins so long after the source, since only then it is known when that began; a phrase that was
 disturbed is played again."""
+
+RESERVE = 2048
+"""Samples by which the engine may be late before a phrase is disturbed."""
+
+SETTLE_S, LONG_S = 6.0, 10.0
+"""In the long run: what is slow is where it goes by then; and the room swells twice, so that it is as loud on average
+whenever one begins to listen."""
+
+PAD = 37
+"""One of those that choose a style."""
 
 FRAME_S, FLOOR_DB = 0.05, -75.0
 CHANNEL, DRUMS, DRUM = 1, 9, 56
@@ -107,7 +117,27 @@ def heard(stream):
         sound = _take(stream)
         if _disturbances(stream) == before:
             break
-    return np.stack([levels(sound[0], stream.sample_rate), levels(sound[0] - sound[1], stream.sample_rate)])
+    return _by_octave(sound, stream.sample_rate)
+
+
+def heard_in_the_long_run(stream):
+    """Levels as of :func:`heard`, of the source as it goes on and after a pad was struck."""
+    stream.settle(10)
+    stream.controllers.silence()
+    stream.send(message("note_on", note=PAD, velocity=127))
+    time.sleep(SETTLE_S)
+    stream.rewind()
+    length, went = round(LONG_S * stream.sample_rate), stream.recorded[1]
+    end = time.monotonic() + 2 * LONG_S
+    while went.shape[1] < length and time.monotonic() < end:
+        time.sleep(0.1)
+        went = stream.recorded[1]
+    return _by_octave(went[:, :length], stream.sample_rate)
+
+
+def _by_octave(sound, rate):
+    """Levels of the left and of the difference."""
+    return np.stack([levels(sound[0], rate), levels(sound[0] - sound[1], rate)])
 
 
 def _disturbances(stream):

@@ -19,8 +19,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engine(folder, request):
-    """The child that a module's ROLE names: one that plays."""
-    with JackServer(period=256) as server:
+    """The child that a module's ROLE names, one that plays, on a server of its PERIOD."""
+    with JackServer(period=getattr(request.module, "PERIOD", 256)) as server:
         child = Child(server, getattr(request.module, "ROLE", "play"), folder)
         yield child
         child.end()
