@@ -26,7 +26,8 @@ class Client:
     Attributes
     ----------
     acted : int
-        How many of its messages have been acted on or refused; pieces of files do not count.
+        How many of its messages have been acted on or refused, or are being acted on for long; pieces of files do not
+        count.
     """
 
     def __init__(self, number: int):

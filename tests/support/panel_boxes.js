@@ -10,6 +10,10 @@
   const box = (e) => e.getBoundingClientRect();
   const root = document.documentElement, texts = [], pen = document.createElement("canvas").getContext("2d");
   fault("the page scrolls sideways", document.body, root.scrollWidth - root.clientWidth);
+  for (const card of document.querySelectorAll(".card")) {
+    const names = [...card.querySelectorAll(".control .name")];
+    names.forEach((e, i) => { if (names.slice(0, i).some((other) => other.textContent === e.textContent)) fault("a second of this name", e, Infinity); });
+  }
   for (const e of document.querySelectorAll(":is(.card, #side, #bar, #keys, #sound, dialog) *")) {
     if (!e.checkVisibility({ visibilityProperty: true }) || e.closest(HIDDEN) || e.closest("svg, canvas")) continue;
     const area = e.closest(AREA), style = getComputedStyle(e);

@@ -10,15 +10,20 @@ PUT = """(end) => rtspec.panel.place(Object.fromEntries([...rtspec.panel.store.p
 
 DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))"
 
+HIDDEN = "(on) => { document.getElementById('sound').hidden = on; }"
+"""The pictures of the sound, since to draw them takes most of the time."""
+
 FAULTS = Path(__file__).with_suffix(".js").read_text()
 
 
 def faults(page, width):
     """What is cut, covered or outside of its card in a window of this width, all knobs at either end; a line each."""
+    page.evaluate(HIDDEN, True)
     page.set_viewport_size({"width": width, "height": 2000})
     found = []
     for end in ("minimum", "maximum"):
         page.evaluate(PUT, end)
         page.evaluate(DRAWN)
         found += [f"{width} px, {end}: {line}" for line in page.evaluate(FAULTS)]
+    page.evaluate(HIDDEN, False)
     return found

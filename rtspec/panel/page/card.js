@@ -49,7 +49,7 @@ export class Card {
     const shown = told.parameters.filter((p) => p.name !== "bypass" && !own.has(p.address));
     const { main, folded } = grouped(shown, told);
     for (const [address, knob] of this.knobs) if (!shown.some((p) => p.address === address)) this.drop(address, knob);
-    const elements = (list) => list.map((p) => this.knob(p).element);
+    const elements = (list) => list.map((p) => this.knob(named(p, told)).element);
     arranged(this.main, elements(main));
     this.main.hidden = !main.length;
     const folds = keyed(this.folds, folded.map(([name]) => name), (name) => h("details", {}, h("summary", {}, name), h("div.knobs")));
@@ -82,6 +82,12 @@ export class Card {
   }
 }
 
+/** What a parameter is called: with its unit, where others of its plugin have the same name in another one. */
+function named(p, told) {
+  const alike = told.parameters.filter((other) => other.of === p.of && words(other.name) === words(p.name));
+  return alike.length > 1 && p.unit && !p.of ? { ...p, label: `${words(p.name)} ${p.unit}` } : p;
+}
+
 /** Addresses that an equalizer's curve has faders for. */
 const inParts = (told) => new Set(told.parts.filter((part) => part.kind === "eq-curve").flatMap((part) => part.addresses));
 
@@ -94,7 +100,7 @@ function grouped(parameters, told) {
   for (const p of parameters) {
     if (p.setup) setup.push(p);
     else if (latents.has(p.address)) more.push(p);
-    else if (/_(depth|axis|cents)$|^lfo_|_db$/.test(p.name) && parameters.length > 16 && p.name !== "output_db") modulation.push(p);
+    else if (told.instrument && /_(depth|axis|cents)$|^lfo_|_db$/.test(p.name) && p.name !== "output_db") modulation.push(p);
     else main.push(p);
   }
   return { main, folded: [["More latents", more], ["Modulation", modulation], ["Setup", setup]].filter(([, list]) => list.length) };
