@@ -43,7 +43,9 @@ def add_fit_arguments(parser: argparse.ArgumentParser, steps: int, batch: int, l
         "--learning-rate", type=float, default=learning_rate, metavar="R", help=f"default {learning_rate:g}"
     )
     parser.add_argument("--patience", type=int, help="validations without a better one before it ends")
-    parser.add_argument("--start", metavar="FOLDER|FILE", help="weights to start from: an earlier run, or a package")
+    parser.add_argument(
+        "--start", metavar="FOLDER|FILE|NAME", help="weights to start from: an earlier run, a package, a shipped model"
+    )
     figures = "Markdown for the card: of the task's rtspec evaluate"
     parser.add_argument("--figures", type=_text_of, metavar="FILE", help=figures)
 

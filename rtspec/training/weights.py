@@ -9,16 +9,35 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from ..models.catalogue import find
 from ..models.proto import read_proto
 from .checkpoints import TrainingError, load_best
 
 
 def start_from(network: nn.Module, path: str | Path) -> None:
-    """Give a network the best weights of an earlier run (a folder), or those of a package (.onnx)."""
-    if Path(path).suffix == ".onnx":
-        load_package_weights(network, path)
+    """Give a network the best weights of an earlier run, or those of a package; `path` as for :func:`start_at`."""
+    place = start_at(path)
+    if place.is_dir():
+        load_best(network, place)
     else:
-        load_best(network, path)
+        load_package_weights(network, place)
+
+
+def start_at(path: str | Path) -> Path:
+    """Where weights to start from lie: a run's folder, a package's file, or that of a shipped model of this name.
+
+    Raises
+    ------
+    ModelError
+        Nothing is there; the text lists the shipped models.
+    """
+    return Path(path) if Path(path).is_dir() else find(path)
+
+
+def name_of_start(path: str | Path) -> str:
+    """How a card names a start: a package by its folder of exports, a run by its own."""
+    place = start_at(path)
+    return f"runs/{place.name}" if place.is_dir() else f"exports/{place.parent.name}/{place.name}"
 
 
 def load_package_weights(network: nn.Module, path: str | Path) -> None:

@@ -21,7 +21,7 @@ from ..data.packages import Unpacked, licence_list, unpacked
 from ..data.rendered import FONTS, KITS, SCORES
 from ..fit import fit
 from ..recipe import Recipe
-from ..weights import start_from
+from ..weights import name_of_start, start_from
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
 from .paper import PLAN, PaperBatches, PaperLoss, PaperNetwork, SoundLoss
@@ -226,7 +226,7 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     words |= {"precision": recipe.precision} if recipe.precision != "float" else {}
     words |= {"accumulate": recipe.accumulate} if recipe.accumulate != 1 else {}
     words |= {"rendered": "data/rendered"} if args.rendered else {}
-    words |= {"start": _start(Path(args.start))} if args.start else {}
+    words |= {"start": name_of_start(args.start)} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in words.items())
     rendering = "rtspec data rendered --out data/rendered\n" if args.rendered else ""
     return (
@@ -236,11 +236,6 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
         f"{licence_list(_packages(args)) or ', '.join(_groups(args))}\n\nLearning rate: {recipe.schedule}.\n\n"
         f"{figures(args, 'rtspec evaluate enhancement')}"
     )
-
-
-def _start(path: Path) -> str:
-    """How the card names the start: a package by its folder of exports, a run by its own."""
-    return f"exports/{path.parent.name}/{path.name}" if path.suffix == ".onnx" else f"runs/{path.name}"
 
 
 def _heard(args: argparse.Namespace, recipe: Recipe) -> str:

@@ -16,6 +16,7 @@ from ..data.packages import licence_list, unpacked
 from ..data.textures import PACKAGES
 from ..enhancement.shipping import golden_sound
 from ..export import ship
+from ..weights import name_of_start
 from .sounds import Style, drawn
 
 _GOLDEN_FRAMES = 48
@@ -81,8 +82,9 @@ def golden_input() -> np.ndarray:
 def _card(args: argparse.Namespace) -> str:
     chosen = {"width": args.width, "content-weight": args.content_weight, "steps": args.steps, "batch": args.batch}
     chosen |= {"learning-rate": args.learning_rate, "seed": args.seed}
-    chosen |= {"start": f"runs/{Path(args.start).name}"} if args.start else {}
+    chosen |= {"start": name_of_start(args.start)} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
+    command += " --frozen" if args.frozen else ""
     contents = "".join(f" --contents data/{'/'.join(Path(each).parts[-3:])}" for each in args.contents)
     heard = _packages(args)
     made_of = f"The weights are made from sounds of these packages; none of them is in this file.\n\n{heard}\n\n"

@@ -6,7 +6,7 @@ import torch
 
 from ...models.packages import load
 from ..checkpoints import FILES, TrainingError, read_checkpoint
-from ..weights import start_from
+from ..weights import start_at, start_from
 from .networks import StyleNetwork
 
 OF_A_STYLE = ("styles", "spectra", "kept", "rough")
@@ -14,7 +14,7 @@ OF_A_STYLE = ("styles", "spectra", "kept", "rough")
 
 
 def start_styles(network: StyleNetwork, names: list[str], path: str | Path) -> None:
-    """Give a network the weights of an earlier run (a folder) or of a package (.onnx).
+    """Give a network the weights of an earlier run or of a package.
 
     A style that is new begins with its own spectrum and in the middle of the known ones.
 
@@ -25,12 +25,14 @@ def start_styles(network: StyleNetwork, names: list[str], path: str | Path) -> N
     names : list of str
         Its styles.
     path : path
+        As for :func:`rtspec.training.weights.start_at`.
 
     Raises
     ------
     TrainingError
         What is there is of another network.
     """
+    path = start_at(path)
     known = _styles_of(path)
     other = StyleNetwork(len(known), network.width, len(network.blocks))
     start_from(other, path)
@@ -51,11 +53,11 @@ def freeze(network: StyleNetwork) -> None:
         parameter.requires_grad_(name in OF_A_STYLE)
 
 
-def _styles_of(path: str | Path) -> list[str]:
+def _styles_of(path: Path) -> list[str]:
     """Names of the styles of a package; of a run, which keeps none, numbers."""
-    if Path(path).suffix == ".onnx":
+    if path.is_file():
         return [control.label for control in load(path).manifest.controls]
-    best = read_checkpoint(Path(path) / FILES[0], torch.device("cpu")).get("best_weights") or {}
+    best = read_checkpoint(path / FILES[0], torch.device("cpu")).get("best_weights") or {}
     if "styles" not in best:
         raise TrainingError(f"{path} is of another network (its tensors have other names or shapes)")
     return [str(k) for k in range(len(best["styles"]))]

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 import rtspec  # noqa: E402
 from rtspec.audio import files  # noqa: E402
 from rtspec.cli import main  # noqa: E402
+from rtspec.errors import ModelError  # noqa: E402
 from rtspec.frames import stft  # noqa: E402
 from rtspec.frames.analysis import analysis_stage  # noqa: E402
 from rtspec.processors.style.frames import (  # noqa: E402
@@ -40,7 +41,7 @@ from rtspec.training.style.networks import StyleNetwork  # noqa: E402
 from rtspec.training.style.sounds import Batches, Contents, Style, drawn, made_up, read_styles, split  # noqa: E402
 from rtspec.training.style.starting import OF_A_STYLE, freeze, start_styles  # noqa: E402
 from rtspec.training.style.task import make  # noqa: E402
-from rtspec.training.weights import load_package_weights  # noqa: E402
+from rtspec.training.weights import load_package_weights, name_of_start, start_at  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -217,16 +218,23 @@ def test_a_few_steps_make_a_package_that_plays(textures, tmp_path, capsys):
 
 
 def test_other_styles_start_from_what_all_styles_share(textures, tmp_path):
-    package = Path(rtspec.models.models()["style-live"])
     network = make(read_styles(textures), 192)
     fresh = {name: value.clone() for name, value in network.state_dict().items()}
-    start_styles(network, ["hum", "bells"], package)
+    start_styles(network, ["hum", "bells"], "style-live")
     now = network.state_dict()
     assert torch.equal(now["spectra"][0], fresh["spectra"][0])  # of a style that is new
     assert not torch.equal(now["spectra"][1], fresh["spectra"][1])  # of one that is known
     assert not torch.equal(now["leave.weight"], fresh["leave.weight"])
     freeze(network)
     assert {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad} == set(OF_A_STYLE)
+
+
+def test_a_start_is_a_runs_folder_a_file_or_a_shipped_models_name(tmp_path):
+    shipped = Path(rtspec.models.models()["style-live"])
+    assert start_at("style-live") == start_at(shipped) == shipped and start_at(tmp_path) == tmp_path
+    assert name_of_start("style-live") == "exports/style-live/model.onnx"
+    with pytest.raises(ModelError, match=r'there is no model "nowhere"; give a file, or one of: .*style-live'):
+        start_at("nowhere")
 
 
 def test_a_package_gives_its_weights_back():
