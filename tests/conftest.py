@@ -11,7 +11,7 @@ import rtspec  # noqa: F401 (before any test imports onnxruntime: its telemetry 
 
 TESTS = Path(__file__).parent
 DEVICE_TESTS = TESTS / "device"
-ALONE = (TESTS / "realtime", TESTS / "unit" / "benchmarks")
+ALONE = (TESTS / "realtime", TESTS / "unit" / "benchmarks" / "test_host.py")
 """Tests that count what a thread allocates or how long it takes; with those that :mod:`punctual` judges they want the
 machine to themselves."""
 

@@ -22,6 +22,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.timeout(400)  # other libraries compile too
 def test_the_report_has_both_overlaps_other_libraries_and_times(folder, tmp_path):
     labels = ["spsi", '"fast"', "pghi", "pghipy", "librosa griffinlim, 32 it."]
     report = phase_benchmark.run(folder, seconds=0.5, only=labels)
