@@ -10,11 +10,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from . import storage
 
 STUCK_S = 2.0
 """How long after a signal the main thread may be away in compiled code; then it is taken for stuck."""
+
+AGAIN_S = 0.05
+"""After which a signal is sent again whose exception was lost."""
 
 LAST_S = 20.0
 """How long a command may take to end once it has heard the signal."""
@@ -22,6 +26,7 @@ LAST_S = 20.0
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _heard = threading.Event()
 _numbers: list[int] = []
+_sent_again: list[int] = []
 
 
 class Terminated(SystemExit):
@@ -43,6 +48,7 @@ def end_by_signals(last_words: Callable[[int, str], object], ignore: tuple[int, 
     for number in _ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _hear)
+    sys.unraisablehook = _not_lost(sys.unraisablehook)
     waiting, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
@@ -66,6 +72,22 @@ def _hear(number: int, _frame) -> None:
     raise Terminated(128 + number)
 
 
+def _not_lost(otherwise: Callable[[Any], object]) -> Callable[[Any], object]:
+    """A hook for exceptions that nobody can catch, raised while C code called Python (a compiler's listener, a
+    finaliser): a signal's is lost there, so the signal comes again."""
+
+    def hook(lost: Any) -> None:
+        if not _numbers or lost.exc_type not in (KeyboardInterrupt, Terminated):
+            otherwise(lost)
+            return
+        _sent_again.append(_numbers[-1])
+        again = threading.Timer(AGAIN_S, signal.pthread_kill, (threading.main_thread().ident or 0, _numbers[-1]))
+        again.daemon = True
+        again.start()
+
+    return hook
+
+
 def _watch(waiting: int, last_words: Callable[[int, str], object]) -> None:
     number = _next_signal(waiting)
     if not _heard.wait(STUCK_S):
@@ -73,7 +95,11 @@ def _watch(waiting: int, last_words: Callable[[int, str], object]) -> None:
     timer = threading.Timer(LAST_S, _end, (number, "ended by force: closing took too long", last_words))
     timer.daemon = True
     timer.start()
-    _end(_next_signal(waiting), "ended by force", last_words)
+    number = _next_signal(waiting)
+    while _sent_again:
+        _sent_again.pop()
+        number = _next_signal(waiting)
+    _end(number, "ended by force", last_words)
 
 
 def _next_signal(waiting: int) -> int:
