@@ -55,6 +55,14 @@ def fill_sheet(s, amplitudes, frequency_hz, sheet):
     sheet[2 * N_PARTIALS] = n
 
 
+@njit
+def meet_half_way(first, second):
+    """Bring the second sheet half the way back to the first: what is told for two hops goes evenly through both."""
+    for k in range(2 * N_PARTIALS):
+        second[k] = f32(0.5) * (first[k] + second[k])
+    second[2 * N_PARTIALS] = max(first[2 * N_PARTIALS], second[2 * N_PARTIALS])
+
+
 @njit(inline="always")
 def place_sample(s, j, phase, share, gain):
     """Say of sample `j` where in its period it lies (0 to 1), how much of the second sheet it has, and its gain."""

@@ -24,7 +24,8 @@ from .keyboard import MAX_VOICES, READS
 from .notes import encode_moments, note_latents, note_moments
 from .programs import Home, program_places
 from .refine import refined
-from .voice_kernels import ASKED, CONTROLS, N_LATENTS
+from .voice_controls import CONTROLS
+from .voice_kernels import ASKED, N_LATENTS
 from .voices import voices_stage
 
 SINUSOIDS = "sinusoids"

@@ -12,14 +12,10 @@ from ...chain.program import STRIDE
 from .channels import (
     HAND,
     N_CHANNELS,
-    bend_keys,
     follow_levels,
     glide_of,
     lead_channel,
-    level_of,
-    pressure_of,
     slide_of,
-    wheel_of,
 )
 from .course_kernels import (
     COURSE_FIELDS,
@@ -28,41 +24,47 @@ from .course_kernels import (
     release_factor,
     weigh_courses,
 )
-from .courses import USUAL_RELEASE_S
 from .envelope import envelope
 from .frames import FRAME_FIELDS, add_partials, finish_frame, forget_frame
 from .keyboard import ATTACK, MAX_VOICES, RELEASE, VOICE, act, lead, silence_all
 from .levels import N_BANDS, N_LEVELS, N_PARTIALS
 from .noise import NOISE_FIELDS, add_noise, forget_noise, next_noise
-from .oscillators import OSCILLATOR_FIELDS, SHEET, SPAN, add_samples, fill_sheet, place_sample
+from .oscillators import OSCILLATOR_FIELDS, SHEET, SPAN, add_samples, fill_sheet, meet_half_way, place_sample
 from .programs import FOLLOW_S, PROGRAM_FIELDS, forget_programs, lay_place
-
-CONTROLS = (
-    *("attack_ms", "decay_ms", "sustain", "release_ms", "glide_ms", "bend_semitones", "mpe_semitones", "velocity_db"),
-    *("pressure_db", "vibrato_cents", "wheel_cents", "lfo_hz", "lfo_depth", "lfo_axis"),
-    *("envelope_depth", "envelope_axis", "pressure_depth", "pressure_axis", "slide_depth", "slide_axis"),
-    *("onset", "fade"),
+from .voice_controls import (
+    BEND,
+    CONTROLS,
+    ENV_AXIS,
+    ENV_DEPTH,
+    FADE,
+    GLIDE,
+    LFO_AXIS,
+    LFO_DEPTH,
+    LFO_HZ,
+    MPE_BEND,
+    ONSET,
+    PRESS_AXIS,
+    PRESS_DEPTH,
+    SLIDE_AXIS,
+    SLIDE_DEPTH,
+    bent_hz,
+    bent_pitch,
+    level_steps,
+    loudness_of,
+    pressed,
 )
-"""What the stage reads each hop, float32, in this order."""
 
 N_LATENTS = 16
 ASKED = N_LATENTS + 3 + N_LATENTS
 """Values of a voice that the network takes: shifts of its latents, key, velocity (0 to 1), age in seconds, and where
 its instrument's own course leads the latents."""
 
-HEADROOM = 0.125
-"""Effective value of the loudest note: eight of them at once just do not clip."""
-
-SOFTEST = 1.0 / 256.0
-"""Velocity, 0 to 1, below which nothing is softer."""
-
 NOISE_HOPS = 2
 """Hops in one of the noise, whose bands need longer frames."""
 
-LEAST_RELEASE_MS, MOST_RELEASE_MS = 5.0, 10000.0
-"""Below the first, a release is the instrument's own; none is longer than the second, whatever controller 72 says."""
+YOUNG_S = 0.1
+"""From this age on a note changes slowly enough that the network is asked for it at every second hop."""
 
-USUAL_RELEASE_MS = 1000.0 * USUAL_RELEASE_S
 HUSH_S = 0.004
 
 SYNTH = Record(
@@ -80,43 +82,10 @@ SYNTH = Record(
 )
 
 
-_ATTACK, _DECAY, _SUSTAIN, _RELEASE, _GLIDE, _BEND, _MPE_BEND, _VELOCITY = range(8)
-_PRESSURE, _VIBRATO, _WHEEL, _LFO_HZ, _LFO_DEPTH, _LFO_AXIS = range(8, 14)
-_ENV_DEPTH, _ENV_AXIS, _PRESS_DEPTH, _PRESS_AXIS, _SLIDE_DEPTH, _SLIDE_AXIS = range(14, 20)
-_ONSET, _FADE = range(20, 22)
-
-
-@njit
-def _hz(key):
-    return 440.0 * 2.0 ** ((key - 69.0) / 12.0)
-
-
-@njit
-def _bent(s, control, all_hands, voice, pitch):
-    """A pitch with all that bends it now, in keys."""
-    wobble = control[_VIBRATO] + control[_WHEEL] * wheel_of(s, all_hands, voice.channel)
-    bend = bend_keys(s, all_hands, voice.channel, control[_BEND], control[_MPE_BEND])
-    return pitch + bend + 0.01 * wobble * np.sin(2.0 * np.pi * s.lfo)
-
-
-@njit
-def _pressed(s, all_hands, voice):
-    return max(voice.pressure, pressure_of(s, all_hands, voice.channel))
-
-
-@njit
-def _loudness(s, control, all_hands, voice, velocity):
-    """Gain of a note: by its stroke, a quarter of which is `velocity_db` softer; by pressure; and by its channel."""
-    db = control[_VELOCITY] * np.log(max(velocity, SOFTEST)) / np.log(4.0) + control[_PRESSURE] * _pressed(
-        s, all_hands, voice
-    )
-    return level_of(s, all_hands, voice.channel) * HEADROOM * np.sqrt(2.0) * 10.0 ** (db / 20.0)
-
-
 @njit
 def _course(s, control, voice, age):
     """Gain of a voice's note when it is `age` samples old: as its instrument goes, and as the player bends that."""
-    return course_gain(s, voice.course, voice.own, voice.key, age / s.sample_rate, control[_ONSET], control[_FADE])
+    return course_gain(s, voice.course, voice.own, voice.key, age / s.sample_rate, control[ONSET], control[FADE])
 
 
 @njit
@@ -142,44 +111,61 @@ def _ask(s, control, all_hands, voice, i, struck, key, velocity, age):
     lay_place(s, voice, i, model_in)
     weigh_courses(s, s.latents, s.shifts[i])
     course_drift(s, struck, age / s.sample_rate, part(model_in, N_LATENTS + 3, s.n_course_latents))
-    _shift(model_in, control[_LFO_AXIS], control[_LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
-    _shift(model_in, control[_ENV_AXIS], control[_ENV_DEPTH] * voice.level)
-    _shift(model_in, control[_PRESS_AXIS], control[_PRESS_DEPTH] * _pressed(s, all_hands, voice))
-    _shift(model_in, control[_SLIDE_AXIS], control[_SLIDE_DEPTH] * slide_of(s, all_hands, voice.channel))
+    _shift(model_in, control[LFO_AXIS], control[LFO_DEPTH] * np.sin(2.0 * np.pi * s.lfo))
+    _shift(model_in, control[ENV_AXIS], control[ENV_DEPTH] * voice.level)
+    _shift(model_in, control[PRESS_AXIS], control[PRESS_DEPTH] * pressed(s, all_hands, voice))
+    _shift(model_in, control[SLIDE_AXIS], control[SLIDE_DEPTH] * slide_of(s, all_hands, voice.channel))
     model_in[N_LATENTS], model_in[N_LATENTS + 1], model_in[N_LATENTS + 2] = key, velocity, age / s.sample_rate
 
 
 @njit
+def _is_young(s, voice):
+    return voice.age < YOUNG_S * s.sample_rate
+
+
+@njit
 def _ask_all(s, control, all_voices, all_hands):
-    """One row a voice, and how loud its course is a hop later; returns how many are not quiet."""
+    """One row a voice, and how loud its course is a hop later; returns how many are not quiet. For those that are not
+    young, answers are wanted in hops that make no noise: the two costs fall to different hops."""
     n, course, wanted = 0, s.course, s.wanted
     for i in range(MAX_VOICES):
         voice = all_voices[i]
-        wanted[i] = voice.busy or voice.wait > 0
+        wanted[i] = voice.wait > 0 or (voice.busy and (s.noise_at != 0 or _is_young(s, voice)))
         if voice.wait > 0:
-            key = _bent(s, control, all_hands, voice, voice.next_key)
-            _ask(s, control, all_hands, voice, i, voice.next_key, key, voice.next_velocity, 0.0)
+            _ask_new(s, control, all_hands, voice, i)
         elif voice.busy:
-            key = _bent(s, control, all_hands, voice, voice.pitch)
+            key = bent_pitch(s, control, all_hands, voice, voice.pitch)
             _ask(s, control, all_hands, voice, i, voice.key, key, voice.velocity, voice.age)
             _follow_course(s, voice)
             course[i] = _course(s, control, voice, voice.age + s.hop)
-        n += wanted[i]
+        n += voice.busy or voice.wait > 0
     return n
+
+
+@njit
+def _ask_new(s, control, all_hands, voice, i):
+    """The row of a voice whose note waits."""
+    key = bent_pitch(s, control, all_hands, voice, voice.next_key)
+    _ask(s, control, all_hands, voice, i, voice.next_key, key, voice.next_velocity, 0.0)
 
 
 @njit
 def _go_on(s, control, all_hands, voice, i):
     """The hop to come of a voice that sounds: from where it is to what the network told."""
     model_out = s.model_out[i]
-    glide = glide_of(all_hands[voice.channel], control[_GLIDE])
+    glide = glide_of(all_hands[voice.channel], control[GLIDE])
     share = 1.0 if glide < 1.0 else 1.0 - np.exp(-3000.0 * s.hop / (glide * s.sample_rate))
     voice.pitch += share * (voice.key - voice.pitch)
-    voice.frequency, voice.next_frequency = voice.next_frequency, _hz(_bent(s, control, all_hands, voice, voice.pitch))
+    voice.frequency, voice.next_frequency = (
+        voice.next_frequency,
+        bent_hz(s, control, all_hands, voice, voice.pitch),
+    )
     course = s.course[i]
-    voice.gain, voice.next_gain = voice.next_gain, course * _loudness(s, control, all_hands, voice, voice.velocity)
+    voice.gain, voice.next_gain = voice.next_gain, course * loudness_of(s, control, all_hands, voice, voice.velocity)
     voice.a, voice.b = voice.b, voice.a
     fill_sheet(s, model_out, max(voice.frequency, voice.next_frequency), s.sheets[i, voice.b])
+    if s.wanted[i] and not _is_young(s, voice):
+        meet_half_way(s.sheets[i, voice.a], s.sheets[i, voice.b])
     if s.noise_at == 0:
         add_noise(s, part(model_out, N_PARTIALS, N_BANDS), voice.next_gain * voice.level * voice.fade)
 
@@ -196,9 +182,9 @@ def _begin_hop(s, control, all_voices, all_hands):
     """All that happens once a hop: smoothed parameters, one call of the network, new sheets, a frame of noise."""
     run_rows(place_of(s.rows[0]), 1, 1)
     follow_levels(s, all_hands)
-    s.lfo = (s.lfo + control[_LFO_HZ] * s.hop / s.sample_rate) % 1.0
-    s.busy = _ask_all(s, control, all_voices, all_hands)
+    s.lfo = (s.lfo + control[LFO_HZ] * s.hop / s.sample_rate) % 1.0
     s.noise_at = (s.noise_at + s.hop) % (NOISE_HOPS * s.hop)
+    s.busy = _ask_all(s, control, all_voices, all_hands)
     if s.noise_at == 0:
         forget_noise(s)
     if s.busy > 0:
@@ -220,18 +206,21 @@ def _prepare_new(s, control, all_voices, all_hands):
     for i in range(MAX_VOICES):
         voice = all_voices[i]
         if voice.wait > 0:
-            key = _bent(s, control, all_hands, voice, voice.next_key)
-            fill_sheet(s, s.model_out[i], _hz(key), s.sheets[i, voice.fresh])
+            hz = bent_hz(s, control, all_hands, voice, voice.next_key)
+            fill_sheet(s, s.model_out[i], hz, s.sheets[i, voice.fresh])
 
 
 @njit
 def _half_way(s, control, all_voices, all_hands):
-    """In the middle of a hop the network is model_in only where a note waits, which is then ready on its sample."""
-    waiting = False
+    """In the middle of a hop the network is asked only for notes that wait, which are then ready on their sample."""
+    waiting, wanted = False, s.wanted
     for i in range(MAX_VOICES):
-        waiting = waiting or all_voices[i].wait > 0
+        voice = all_voices[i]
+        wanted[i] = voice.wait > 0
+        if voice.wait > 0:
+            _ask_new(s, control, all_hands, voice, i)
+            waiting = True
     if waiting:
-        _ask_all(s, control, all_voices, all_hands)
         run_rows(place_of(s.rows[1]), 1, 1)
         _prepare_new(s, control, all_voices, all_hands)
 
@@ -240,7 +229,7 @@ def _half_way(s, control, all_voices, all_hands):
 def _start_gain(s, control, all_hands, voice, i, at):
     """Gains of a note that begins `at` samples into a hop: on the line through them its own begins there."""
     weigh_courses(s, s.latents, s.shifts[i])
-    loud, share = _loudness(s, control, all_hands, voice, voice.velocity), at / s.hop
+    loud, share = loudness_of(s, control, all_hands, voice, voice.velocity), at / s.hop
     first, last = loud * _course(s, control, voice, 0.0), loud * _course(s, control, voice, float(s.hop - at))
     voice.release = release_factor(s, voice.course, voice.own, voice.key)
     voice.gain = first if at == s.hop else (first - share * last) / (1.0 - share)
@@ -256,24 +245,13 @@ def _start(s, control, all_hands, voice, i, at):
     voice.program = voice.course = voice.next_program
     voice.own = 1.0 if 0 <= voice.course < s.n_course_programs else 0.0
     hand = all_hands[lead_channel(s, voice.channel)]
-    glides = glide_of(all_hands[voice.channel], control[_GLIDE]) >= 1.0 and hand.last_pitch >= 0.0
+    glides = glide_of(all_hands[voice.channel], control[GLIDE]) >= 1.0 and hand.last_pitch >= 0.0
     voice.pitch = hand.last_pitch if glides else voice.key
     hand.last_pitch = voice.key
-    voice.frequency = voice.next_frequency = _hz(_bent(s, control, all_hands, voice, voice.pitch))
+    voice.frequency = voice.next_frequency = bent_hz(s, control, all_hands, voice, voice.pitch)
     _start_gain(s, control, all_hands, voice, i, at)
     voice.busy, voice.hush, voice.stage = 1, 0, ATTACK
     voice.age, voice.level, voice.fade, voice.phase = 0.0, 0.0, 1.0, 0.0
-
-
-@njit
-def _times(s, control, hand, voice):
-    """By how much a sample moves a voice's level: rising, falling, sustained at, released."""
-    rise = 1000.0 / (control[_ATTACK] * hand.attack * s.sample_rate)
-    fall = 1.0 - np.exp(-3000.0 / (control[_DECAY] * hand.decay * s.sample_rate))
-    set_ms = control[_RELEASE]
-    own_ms = set_ms if set_ms >= LEAST_RELEASE_MS else USUAL_RELEASE_MS * voice.release
-    release = np.exp(-6900.0 / (min(own_ms * hand.release, MOST_RELEASE_MS) * s.sample_rate))
-    return rise, fall, control[_SUSTAIN], release
 
 
 @njit
@@ -329,7 +307,7 @@ def _until_next(voice, n):
 @njit
 def _sound(s, control, all_hands, voice, i, out, n):
     """Add `n` samples of a voice."""
-    times, done = _times(s, control, all_hands[voice.channel], voice), 0
+    times, done = level_steps(s, control, all_hands[voice.channel], voice), 0
     while done < n:
         m = _until_next(voice, min(n - done, SPAN))
         if voice.busy:
@@ -351,7 +329,7 @@ def _take_messages(s, control, all_voices, all_hands):
         s.lost = lost
     m = s.message[0]
     while pop(s.inbox, place_of(s.message)):
-        ranges = control[_BEND], control[_MPE_BEND]
+        ranges = control[BEND], control[MPE_BEND]
         act(s, all_voices, all_hands, n_voices, m.status, m.data1, m.data2, m.value, drums, ranges[0], ranges[1])
 
 
