@@ -61,6 +61,9 @@ READS = frozenset(
 )
 """Controllers that the keyboard reads."""
 
+SHORTEST_S = 0.01
+"""How long a note sounds at least before it is let go, as in fluidsynth."""
+
 _SAME, _FREE, _RELEASED, _BY_PEDAL = 4e9, 3e9, 2e9, 1e9
 _OLDEST, _SILENCE_DB = 1e6, 120.0
 """A voice's worth to its listener: a note's age counts as a decibel."""
@@ -146,8 +149,10 @@ def _note_on(s, all_voices, all_hands, n_voices, channel, key, velocity):
 
 @njit
 def _let_go(s, voice):
+    """Not before it has sounded :data:`SHORTEST_S`: notes that files give no length are heard."""
     voice.held = voice.sustained = voice.kept = 0
-    voice.off_wait = lead(s)
+    sounded = lead(s) - voice.wait if voice.wait > 0 else lead(s) + int(voice.age)
+    voice.off_wait = lead(s) + max(0, int(SHORTEST_S * s.sample_rate) - sounded)
 
 
 @njit

@@ -92,7 +92,8 @@ class TimbreSynth(Instrument):
     Notes
     -----
     A channel's volume is 100 until it is told another, as in General MIDI: 4.2 dB below the fullest.
-    A message sounds half a hop, 0.7 ms, after its sample, always: in that time the network is asked for the note.
+    A message sounds half a hop, 0.7 ms, after its sample, always: in that time the network is asked for the note. A
+    note sounds for 10 ms at least, so that those which files give no length are heard.
     Latents `z1` … are principal axes of the training notes, the one that explains most first, -1 to 1 being their
     range. How a note begins, goes on, dies away and ends is its instrument's own, key by key; between instruments the
     nearer counts more, and a channel's program goes as that program does. `onset`, `fade` and the envelope

@@ -267,3 +267,20 @@ def test_a_release_that_is_told_is_that_long_for_all():
 def test_a_stroke_is_softer_by_the_law_that_general_midi_has(organ, velocity):
     soft, full = (play(organ, [((ON, 60, v), 0.0)]) for v in (velocity, 127))
     assert db(soft, 0.3, 0.9) - db(full, 0.3, 0.9) == pytest.approx(40 * np.log10(velocity / 127), abs=1.5)
+
+
+@pytest.mark.parametrize("key_up_s", [0.0, 0.004])
+def test_a_note_of_no_length_is_heard_for_ten_milliseconds(organ, key_up_s):
+    at = 0.1
+    sound = play(organ, [((ON, 60, 100), at), ((OFF, 60, 0), at + key_up_s)], 0.4)
+    held = play(organ, [((ON, 60, 100), at), ((OFF, 60, 0), at + 0.01)], 0.4)
+    assert np.array_equal(sound, held)
+    assert sounds(sound, at, at + 0.02)
+    assert not sounds(sound, at + 0.2, 0.4)
+
+
+def test_a_note_of_no_length_that_takes_a_voice_over_is_heard_too(organ):
+    synth = rtspec.TimbreSynth("organ", voices=1, release_ms=50)
+    notes = [((ON, 48, 100), 0.0), ((ON, 72, 100), 0.1), ((OFF, 72, 0), 0.1)]
+    longer = [*notes[:2], ((OFF, 72, 0), 0.11)]
+    assert np.array_equal(play(synth, notes, 0.3), play(synth, longer, 0.3))
