@@ -1,6 +1,7 @@
 """Commands that have one sub-command a task, each task's module imported only when it is asked for."""
 
 import argparse
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
@@ -9,7 +10,10 @@ from ..errors import RtspecError
 from .parser import Parser
 
 Tasks = Mapping[str, tuple[str, str]]
-"""Name → (module with `add_arguments(parser)` and `run(args) -> int | None`, one line of help)."""
+"""Name → (module with `add_arguments(parser)` and `run(args) -> int | None`, one line of help).
+
+A module `arguments` has the first alone, and `task` beside it the second: its help needs nothing of what the task does.
+"""
 EXTRAS = {
     **dict.fromkeys(("torch", "onnxscript"), "train"),
     **dict.fromkeys(("pesq", "pystoi", "visqol", "skimage", "pocketsphinx", "librosa"), "evaluate"),
@@ -41,7 +45,7 @@ def add_tasks(parser: argparse.ArgumentParser, tasks: Tasks) -> None:
 def run_task(args: argparse.Namespace, tasks: Tasks) -> int | None:
     """Run the task that was asked for; a missing package gives one line that names the extra."""
     try:
-        return load(tasks[args.task][0]).run(args)
+        return load(re.sub(r"\.arguments$", ".task", tasks[args.task][0])).run(args)
     except ModuleNotFoundError as error:
         raise missing(error) from None
 

@@ -6,12 +6,15 @@ from .tasks import add_tasks, run_task
 
 EXAMPLE = "rtspec train enhancement --data data/music --out runs/live --model live"
 TASKS = {
-    "enhancement": ("rtspec.training.enhancement.task", "bandwidth extension and repair of coded music"),
-    "inversion": ("rtspec.training.inversion.task", "magnitudes from band levels"),
-    "style": ("rtspec.training.style.task", "one network that tells any sound in the texture of others, live"),
-    "wyse": ("rtspec.training.wyse.task", "a classifier of sounds, whose convolutions style transfer uses offline"),
-    "scene": ("rtspec.training.scene.task", "a tagger of what is heard around a player"),
-    "timbre": ("rtspec.training.timbre.task", "an autoencoder of instrument notes, for synthesis and morphing"),
+    name: (f"rtspec.training.{name}.arguments", text)
+    for name, text in {
+        "enhancement": "bandwidth extension and repair of coded music",
+        "inversion": "magnitudes from band levels",
+        "style": "one network that tells any sound in the texture of others, live",
+        "wyse": "a classifier of sounds, whose convolutions style transfer uses offline",
+        "scene": "a tagger of what is heard around a player",
+        "timbre": "an autoencoder of instrument notes, for synthesis and morphing",
+    }.items()
 }
 
 

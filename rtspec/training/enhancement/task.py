@@ -15,13 +15,15 @@ from torch import Tensor, nn
 
 from ... import checks
 from ...console import emit
-from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, figures, recipe_settings, tell_times
+from ..arguments import figures
 from ..data.folders import CODEC_FREE, Clip, clips, distinct
 from ..data.packages import Unpacked, licence_list, unpacked
 from ..data.rendered import FONTS, KITS, SCORES
 from ..fit import fit
 from ..recipe import Recipe
+from ..running import begin, computing, recipe_settings, tell_times
 from ..weights import name_of_start, start_from
+from .arguments import MODELS
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
 from .paper import PLAN, PaperBatches, PaperLoss, PaperNetwork, SoundLoss
@@ -59,22 +61,6 @@ class Plan:
     terms: Callable[[nn.Module, Batch], dict[str, float]]
     schedule: Any = "cosine"
     ship: Callable[[nn.Module, Path, dict[str, Any], str], Path] | None = None
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which network, which data, how long, and where to."""
-    parser.add_argument("--model", choices=tuple(PLANS), default="live", help="default: live")
-    parser.add_argument("--data", default="data/music", metavar="FOLDER", help="of rtspec data music")
-    add_run_arguments(parser, "runs/enhancement")
-    add_fit_arguments(parser, steps=1600, batch=8, learning_rate=2e-3)
-    parser.add_argument("--blocks", type=int, default=1, metavar="N", help="of the paper's network, 1 to 7 (default 1)")
-    parser.add_argument(
-        "--snr-weight", type=float, metavar="W", help="of a dB in all in the loss (default: live .1, paper-skip 2)"
-    )
-    parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
-    parser.add_argument(
-        "--rendered", metavar="FOLDER", help="of rtspec data rendered: music that no coder has seen joins the rest"
-    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -172,7 +158,7 @@ def _wave_u_net(args: argparse.Namespace) -> Plan:
     return Plan(WaveUNet(), _paper_batches(args), loss, terms)
 
 
-PLANS = {"live": _live, "paper": _paper, "paper-skip": _paper_skip, "wave-u-net": _wave_u_net}
+PLANS = dict(zip(MODELS, (_live, _paper, _paper_skip, _wave_u_net), strict=True))
 """By the names of --model."""
 
 

@@ -10,15 +10,14 @@ from torch import Tensor, nn
 
 from ...console import emit
 from ...errors import of_kind
-from ..arguments import add_fit_arguments, add_run_arguments, begin, computing, recipe_settings, tell_times
-from ..checkpoints import load_best
 from ..fit import Fitted, fit
 from ..halves import halves
 from ..recipe import Recipe
+from ..running import begin, computing, recipe_settings, tell_times
+from ..weights import start_from
 from .data import PLANS, Features, filters_of, held_out, layers, plan_of
 from .networks import Levelled, LiveNetwork, LogNetwork, PaperNetwork, widened
 
-NETWORKS = ("live", "paper", "log")
 TEXTURE_FRAMES = {"live": 160, "paper": 32, "log": 32}
 """About a second each."""
 
@@ -32,16 +31,6 @@ LOWER_SHARE = 0.7
 
 LOG_SHARE = 0.02
 """Weight of the mean absolute difference of log magnitudes beside the error."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which network, which data, how long, and where to."""
-    parser.add_argument("--network", choices=NETWORKS, default="live", help="default: live")
-    parser.add_argument(
-        "--data", default="data/scenes", metavar="FOLDER", help="has train/ and validation/, as of rtspec data scenes"
-    )
-    add_run_arguments(parser, "runs/inversion")
-    add_fit_arguments(parser, steps=3000, batch=16, learning_rate=2e-3)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -65,7 +54,7 @@ def train(args: argparse.Namespace) -> Fitted:
     if args.network != "paper" or args.start:
         network = make(args.network, args.seed)
         if args.start:
-            load_best(network, args.start)
+            start_from(network, args.start)
         return _fit(network, args, args.steps, args.learning_rate, Path(args.out))
     steps = max(1, min(args.steps - 1, round(START_SHARE * args.steps)))
     start, rate = make("paper", args.seed, PAPER_START_CHANNELS), args.learning_rate

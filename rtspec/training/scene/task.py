@@ -9,40 +9,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...console import emit
-from ..arguments import add_fit_arguments, add_run_arguments, begin, computing
 from ..data.dcase import Scene, read_folder
 from ..data.scene_sets import folds, is_recipe
 from ..fit import Fitted, fit
 from ..recipe import Recipe
+from ..running import begin, computing
 from .batches import FEATURES, Pieces, Pool, sound_of
 from .networks import LiveNetwork, PaperNetwork, make
 
-NETWORKS = ("live", "paper")
-EPOCHS, BATCH = 50, 64
-"""The paper's (Table 1); an epoch of mixed scenes is this many batches: """
-BATCHES_PER_EPOCH = {"live": 40, "paper": 12}
 WEIGHT_DECAY = {"live": 5e-3, "paper": 5e-3}
 SETTLING_S = 1.5
 """From the start of an example up to which no answer counts."""
 
 Network = LiveNetwork | PaperNetwork
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which network, which data, how long, and where to."""
-    parser.add_argument("--network", choices=NETWORKS, default="live", help="default: live")
-    parser.add_argument(
-        "--data",
-        default="data/scene",
-        metavar="FOLDER",
-        help="of rtspec data scene, or DCASE 2017, TAU 2019, ESC-50, UrbanSound8K, or a folder of folders of sound",
-    )
-    parser.add_argument(
-        "--fold", type=int, default=1, metavar="N", help="fold that a labelled set holds out (default 1)"
-    )
-    parser.add_argument("--pool", type=int, default=6000, metavar="N", help="scenes mixed to draw from (default 6000)")
-    add_run_arguments(parser, "runs/scene")
-    add_fit_arguments(parser, steps=EPOCHS * BATCHES_PER_EPOCH["live"], batch=BATCH, learning_rate=1e-3)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -18,14 +18,15 @@ from ...models.catalogue import find
 from ...models.proto import read_proto
 from ...processors.timbre.anchors import read_map, write_map
 from ...processors.timbre.courses import Courses
-from ..arguments import add_run_arguments, begin, computing, recipe_settings
 from ..checkpoints import load_best
 from ..data.fluid import FluidFont
 from ..data.packages import DataError, licence_list, unpacked
 from ..data.sound_fonts import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
 from ..fit import Fitted, fit
 from ..recipe import Recipe
+from ..running import begin, computing, recipe_settings
 from . import log_mel, notes_cache
+from .arguments import MOMENT_STEPS, PAPER_STEPS
 from .courses import measured_courses, with_levels
 from .networks import Autoencoder, Instrument, Performer
 from .paper import FAR_WEIGHT, NEAR_DB, TABLES, StackedAutoencoder, Variant, reconstruction_loss, reconstruction_scores
@@ -41,7 +42,7 @@ from .playable import (
 from .programs import ANCHORS
 from .shipping import latent_map, ship_encoder, ship_instrument, ship_morph, ship_paper
 
-MOMENT_STEPS, PATH_STEPS, PAPER_STEPS = 5000, 3000, 20000
+PATH_STEPS = 3000
 FURTHER_STEPS, FURTHER_RATE = 2500, 6e-4
 """Of moments, where an earlier timbre-morph is the start."""
 PAPER_BATCH, PAPER_RATE = 8, 3e-3
@@ -53,31 +54,6 @@ the notes, in steps too small to undo its axes."""
 
 _VALIDATION_NOTES = 128
 _VARIANTS = {v.name.lower().replace(" ", "-"): v for table in TABLES.values() for v in table}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which network, which data, how long, and where to."""
-    parser.add_argument(
-        "--model",
-        choices=("playable", "paper", "courses"),
-        default="playable",
-        help="default: playable; courses: how notes go on, measured anew for the package of --export",
-    )
-    parser.add_argument(
-        "--variant",
-        default="no-dense",
-        metavar="ROW",
-        help="of the paper's tables: no-dense, latent-dim-2048, kr-l2-d, …",
-    )
-    parser.add_argument("--peaks", action="store_true", help="train by a loss that sees peaks, not the paper's")
-    parser.add_argument(
-        "--start",
-        metavar="RUN",
-        help="of no-dense, from which a variant goes on or on which it is stacked; playable: a timbre-morph package",
-    )
-    parser.add_argument("--data", default="data/notes", metavar="FOLDER", help="of rtspec data notes")
-    add_run_arguments(parser, "runs/timbre")
-    parser.add_argument("--steps", type=int, help=f"batches (default {MOMENT_STEPS}, the paper's {PAPER_STEPS})")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -18,10 +18,11 @@ from rtspec.processors.inversion.band_inversion import invert  # noqa: E402
 from rtspec.training.data.dcase import read_folder, write_folder  # noqa: E402
 from rtspec.training.data.scenes import Mixer, Source, kind_of, sources  # noqa: E402
 from rtspec.training.data.speech import utterances  # noqa: E402
+from rtspec.training.inversion.arguments import add_arguments  # noqa: E402
 from rtspec.training.inversion.data import PLANS, Features, _chances, _piece, filters_of, layers  # noqa: E402
 from rtspec.training.inversion.export import export  # noqa: E402
 from rtspec.training.inversion.networks import Levelled, LogNetwork, PaperNetwork, widened  # noqa: E402
-from rtspec.training.inversion.task import Error, add_arguments, make, train  # noqa: E402
+from rtspec.training.inversion.task import Error, make, train  # noqa: E402
 
 RATE = 16000
 

@@ -20,6 +20,7 @@ from rtspec.training.data.packages import DataError  # noqa: E402
 from rtspec.training.fit import fit  # noqa: E402
 from rtspec.training.recipe import Recipe  # noqa: E402
 from rtspec.training.timbre import log_mel, playable, shipping, task  # noqa: E402
+from rtspec.training.timbre.arguments import add_arguments  # noqa: E402
 from rtspec.training.timbre.networks import N_LATENTS, Autoencoder, Instrument, Performer, brought_to_unit  # noqa: E402
 from rtspec.training.timbre.notes_cache import NoteLevels  # noqa: E402
 from rtspec.training.timbre.paper import (  # noqa: E402
@@ -218,7 +219,7 @@ def test_a_log_mel_picture_is_128_by_512_from_0_to_1_and_scale_invariant():
 def run_task(*words):
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true")
-    task.add_arguments(parser)
+    add_arguments(parser)
     task.run(parser.parse_args(["--json", "--model", "paper", *map(str, words)]))
 
 
