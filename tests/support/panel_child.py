@@ -52,6 +52,13 @@ def play(source=None, sensor=None, tape_s=1.0, block=256, reserve=None):
             answer(DOES[word](stream, *rest) if word in DOES else asked[word]())
 
 
+def tagged():
+    """A scene equalizer all of whose parameters count: one that hears noise and tells scenes."""
+    from taggers import LoudOrNot
+
+    return rtspec.SceneEqualizer("both", model=LoudOrNot(), curves={"street": {1000: 6}, "park": {63: -12, 4000: -12}})
+
+
 CHAINS = {
     "level": lambda: [pedalboard.Clipping(-40), pedalboard.Gain(20)],
     "filter": lambda: [pedalboard.LadderFilter(cutoff_hz=1000)],
@@ -62,6 +69,7 @@ CHAINS = {
     "style": lambda: [rtspec.StyleTransfer("rain")],
     "board": lambda: [rtspec.Pedalboard([pedalboard.Gain(0), rtspec.Equalizer(bands="octave")])],
     "synth": lambda: [rtspec.TimbreSynth("organ", mix=1.0)],
+    "scene-eq": lambda: [tagged()],
     "all": lambda: [
         rtspec.SceneEqualizer(),
         *(create(spec) for spec in ("style", "timbre-synth", "timbre-morph", "bandwidth:live", "inversion")),

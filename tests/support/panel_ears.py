@@ -26,10 +26,11 @@ LEAST_DB = -45.0
 
 SLOW = {
     "style/pad_channel": "whose pads choose a style: one is struck, which moves what phrases are compared by",
-    "scene-eq/max_boost_db": "bounds a curve that takes longer than a phrase to rise",
-    "scene-eq/max_cut_db": "bounds it, too, where music is lowered so that other bands may rise",
-    "scene-eq/reaction_s": "how that curve rises",
-    "scene-eq/release_s": "how it goes back while the room is still, for longer than a phrase",
+    **dict.fromkeys(
+        [f"scene-eq/{name}" for name in ("amount", "max_boost_db", "max_cut_db", "max_rise_db")]
+        + [f"scene-eq/{name}" for name in ("reaction_s", "release_s", "confidence", "freeze")],
+        "of a curve that takes longer than a phrase to rise, and to go back while the room is still",
+    ),
 }
 """What no phrase tells, by "card/parameter", and why: heard in the long run."""
 

@@ -56,12 +56,12 @@ def phrases(rate):
 
 
 def room(rate):
-    """What a sensor hears, float32 (1, n): noise of a street that swells and fades, of its own."""
+    """What a sensor hears, float32 (1, n): noise of a street, loud and still in turn, of its own."""
     n = round(60 * rate)
     spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(n)) / np.sqrt(np.maximum(1, np.arange(n // 2 + 1)))
     pink = np.fft.irfft(spectrum, n)
-    swell = 0.55 + 0.45 * np.sin(2 * np.pi * np.arange(n) / rate / 5.0)
-    return (0.2 * swell * pink / np.abs(pink).max()).astype(np.float32)[None]
+    swell = np.where(np.arange(n) % (5 * rate) < 2.5 * rate, 0.45, 0.02)
+    return (swell * pink / np.abs(pink).max()).astype(np.float32)[None]
 
 
 GESTURE = (

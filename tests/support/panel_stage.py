@@ -1,7 +1,6 @@
 """A chain that plays on JACK behind a panel, its page in a real Chromium, and the hands on it: a plugin of fixtures."""
 
 import os
-import time
 
 import numpy as np
 import pytest
@@ -83,8 +82,9 @@ class Stage:
     @property
     def level(self):
         """Of the sound once it has settled, in dB."""
-        until(lambda: abs(self._level_now() - (time.sleep(0.3) or self._level_now())) < 1.5)
-        return self._level_now()
+        found = [self._level_now()]
+        until(lambda: found.append(self._level_now()) or abs(found[-1] - found[-2]) < 1.5)
+        return found[-1]
 
     def _level_now(self):
         return self.engine.ask("sound")["rms_db"]
