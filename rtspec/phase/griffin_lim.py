@@ -21,7 +21,7 @@ from ..buffers.record import Made
 from ..buffers.views import floats
 from ..frames.plan import FramePlan
 from .arithmetic import LOOSE, f32
-from .rtisi import RTISI, analyse, buffers, resynthesise, tables, transforms
+from .rtisi import RTISI, analyse, buffers, downs_of, resynthesise, tables, transforms
 
 Progress = Callable[[int, int, float], None]
 """``progress(iteration, iterations, spectral_convergence_db)``."""
@@ -109,7 +109,7 @@ def _all_frames(plan: FramePlan, spectrum: np.ndarray, magnitude: np.ndarray, **
     """A record of :mod:`rtspec.phase.rtisi` whose buffer holds all frames."""
     arrays = tables(plan, 0) | buffers(plan, len(spectrum)) | {"windows": plan.analysis[None]}
     arrays["spectra"][...] = arrays["analyses"][...] = spectrum
-    arrays["magnitudes"][...] = magnitude
+    arrays["magnitudes"][...], arrays["downs"][...] = magnitude, downs_of(magnitude)
     sizes = {"n_bins": plan.n_bins, "n_fft": plan.n_fft, "length": plan.length, "hop": plan.hop, "rows": len(spectrum)}
     return RTISI.make(**sizes, **numbers, **transforms(plan), **arrays)
 

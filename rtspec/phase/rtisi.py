@@ -28,6 +28,7 @@ from functools import partial
 import numpy as np
 
 from .. import checks
+from ..buffers.arithmetic import bits_of, float_of
 from ..buffers.memory import aligned, aligned_copy
 from ..buffers.record import Record
 from ..buffers.step import Stage, call_step, step
@@ -48,34 +49,47 @@ RTISI = Record(
     shared="start_phase:f4[n_bins]?",
     constants="centre:f4[n_bins] origin:c8[n_bins] windows:f4[:,length] first_window:f4[length] synthesis:f4[length]",
     arrays="magnitudes:f4[rows,n_bins] spectra:c8[rows,n_bins] analyses:c8[rows,n_bins] frames:f4[rows,length]"
-    " total:f4[length+(rows-1)*hop]",
+    " downs:f4[rows] total:f4[length+(rows-1)*hop]",
     transformed="windowed:f4[n_fft] spectrum:c8[n_bins] samples:f4[n_fft]",
     singles="momentum",
 )
-"""`magnitudes`, `spectra`, `analyses` (c' above) and windowed `frames` are rings of `rows` rows, whose `oldest` is
-given next. `total` spans all frames of the buffer. `windows`: one a place in the buffer, oldest first. `together`:
-GSRTISI-LA. `start`: a step that gives new frames a phase, or 0; `start_phase` the phases that it goes on from, and
-`start_first` where it keeps the number of the input's frame, if it has them."""
+"""`magnitudes`, `downs` (of :func:`down_to_one`), `spectra`, `analyses` (c' above) and windowed `frames` are rings of
+`rows` rows, whose `oldest` is given next. `total` spans all frames of the buffer. `windows`: one a place in the buffer,
+oldest first. `together`: GSRTISI-LA. `start`: a step that gives new frames a phase, or 0; `start_phase` the phases that
+it goes on from, and `start_first` where it keeps the number of the input's frame, if it has them."""
 
-HINT, TINY = f32(1e-7), f32(1e-37)
+TWICE, EXPONENT = np.int32(0x7F000000), np.int32(0x7F800000)
+"""Of a float32's bits: twice the exponent of 1, and where an exponent stands."""
+
+HINT, TINY, HUGE, QUIETEST = f32(1e-7), f32(1e-37), f32(1e37), f32(2.0**-40)
 """A bin that the signal says nothing of takes the phase of the origin: every bin leans there by `HINT` of its
-magnitude, which is less than the rounding of a known phase and costs no branch. `TINY` keeps 0 / 0 away."""
-
-
-@in_order
-def of_length(size, u, v):
-    """The complex number (u, v) with another absolute value: what is squared is at most 1, whatever the level, so that
-    neither quiet sound nor loud sound leaves float32, and a power of two in gain changes no bit."""
-    largest = max(abs(u), abs(v)) + TINY
-    p, q = u / largest, v / largest
-    scale = size / np.sqrt(p * p + q * q + TINY)
-    return p * scale, q * scale
+magnitude, which is less than the rounding of a known phase and costs no branch. `TINY` keeps 0 / 0 away. Frames below
+`QUIETEST` are brought up by 240 dB, no further: what lies beside them may be loud."""
 
 
 @kernel
-def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
+def down_to_one(magnitudes, n):
+    """The power of two that brings the loudest of a frame to between 1 and 2. What is squared lies there then, whatever
+    the level, so that neither quiet sound nor loud sound leaves float32, and a power of two in gain changes no bit."""
+    loudest = QUIETEST
+    for m in range(n):
+        loudest = max(loudest, magnitudes[m])
+    return float_of(TWICE - (bits_of(loudest) & EXPONENT))
+
+
+@in_order
+def of_length(size, u, v, down):
+    """The complex number (u, v) with another absolute value; brought down before it is squared, not after. A
+    square that is not finite, beside a frame by 600 dB louder, counts as finite, lest silence become NaN."""
+    u, v = u * down, v * down
+    scale = size / np.sqrt(min(u * u + v * v + TINY, HUGE))
+    return u * scale, v * scale
+
+
+@kernel
+def keep_phase(spectrum, last, magnitude, down, origin, momentum, out, n):
     """Complex64 bins of these magnitudes, with the phases of ``spectrum + momentum·(spectrum - last)``; `last` becomes
-    `spectrum`."""
+    `spectrum`. `down` is :func:`down_to_one` of the magnitudes."""
     new, old, size = floats(spectrum, 2 * n), floats(last, 2 * n), magnitude
     rest, frame = floats(origin, 2 * n), floats(out, 2 * n)
     for m in range(n):
@@ -83,7 +97,7 @@ def keep_phase(spectrum, last, magnitude, origin, momentum, out, n):
         u = a + momentum * (a - old[2 * m]) + lean * rest[2 * m]
         v = b + momentum * (b - old[2 * m + 1]) + lean * rest[2 * m + 1]
         old[2 * m], old[2 * m + 1] = a, b
-        frame[2 * m], frame[2 * m + 1] = of_length(size[m], u, v)
+        frame[2 * m], frame[2 * m + 1] = of_length(size[m], u, v, down)
 
 
 @kernel
@@ -108,7 +122,8 @@ def analyse(s, place, window, momentum):
     row = (s.oldest + place) % s.rows
     cut(part(s.total, s.hop * place, s.length), window, s.windowed, s.length)
     execute(s.forward, s.forward_plan, s.windowed, s.spectrum)
-    keep_phase(s.spectrum, s.analyses[row], s.magnitudes[row], s.origin, momentum, s.spectra[row], s.n_bins)
+    last, size, down = s.analyses[row], s.magnitudes[row], s.downs[row]
+    keep_phase(s.spectrum, last, size, down, s.origin, momentum, s.spectra[row], s.n_bins)
 
 
 @kernel
@@ -138,6 +153,7 @@ def take_started(s, x):
         angles(s.spectra[before], s.centre, s.start_phase, s.n_bins)
     call_step(s.start, s.start_state, place_of(x), 1, place_of(s.spectra[row]))
     sizes(s.spectra[row], s.magnitudes[row], s.n_bins)
+    s.downs[row] = down_to_one(s.magnitudes[row], s.n_bins)
     resynthesise(s, s.rows - 1)
 
 
@@ -168,7 +184,9 @@ def rtisi(state, x, n, y):
         if s.start:
             take_started(s, magnitudes[t])
         else:
-            clean(magnitudes[t], s.magnitudes[(s.oldest + s.rows - 1) % s.rows], s.n_bins)
+            row = (s.oldest + s.rows - 1) % s.rows
+            clean(magnitudes[t], s.magnitudes[row], s.n_bins)
+            s.downs[row] = down_to_one(s.magnitudes[row], s.n_bins)
         for i in range(s.iterations):
             iterate(s, i == 0)
         copy(frames[t], s.spectra[s.oldest])
@@ -220,11 +238,18 @@ def buffers(plan: FramePlan, rows: int) -> dict:
     return wide | {
         "magnitudes": aligned((rows, plan.n_bins)),
         "frames": aligned((rows, plan.length)),
+        "downs": aligned(rows),
         "total": aligned(plan.length + (rows - 1) * plan.hop),
         "windowed": aligned(plan.n_fft),
         "samples": aligned(plan.n_fft),
         "spectrum": aligned(plan.n_bins, np.complex64),
     }
+
+
+def downs_of(magnitudes: np.ndarray) -> np.ndarray:
+    """:func:`down_to_one` of every frame, (n_frames, n_bins) → (n_frames,). Both float32."""
+    loudest = np.maximum(magnitudes.max(axis=1), QUIETEST)
+    return np.ldexp(f32(1), 1 - np.frexp(loudest)[1])
 
 
 def transforms(plan: FramePlan) -> dict:
