@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learnt", default=",".join(SPLITS["train"]), metavar="A,B", help="packages of rtspec data")
     held = ",".join((*SPLITS["validation"], *SPLITS["test"]))
     parser.add_argument("--held", default=held, metavar="A,B", help="packages that are held out")
+    parser.add_argument(
+        "--notes", metavar="FOLDER", help="of rtspec data notes: families of instruments join the classes"
+    )
     parser.add_argument("--seconds", type=float, default=SECONDS, metavar="S", help="of a clip (default 5)")
     parser.add_argument("--filters", type=_filters, default=WYSE_FILTERS, metavar="A,B", help="default 2048,64")
     parser.add_argument(

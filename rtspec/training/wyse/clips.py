@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import resample
 
 from ...audio.files import read
 from ...frames import stft
@@ -13,9 +14,23 @@ from ...style.spectra import FLOOR_DB, RATE, Seen
 from ..data.packages import DataError
 from ..data.scene_sets import folds
 from ..data.scenes import Mixer, sources
+from ..data.sound_fonts import (
+    PROGRAMS,
+    TEST_FONT,
+    TRAINING_FONT,
+    VALIDATION_PROGRAMS,
+    SoundFont,
+    family,
+    fetched_font,
+    grid,
+    is_usable,
+)
 
 CENTROIDS = 16
 """Balanced classes of spectral centroid, the second task [1]_ of :mod:`rtspec.style.networks`."""
+FASTEST = 1.25
+"""By which a stretch is drawn faster or slower: a class is no rate, and packages are few."""
+NOTE_S, KEYS, VELOCITIES = 2.0, (40, 52, 64, 76), (70, 120)
 _HELD_SEED = 4_711
 
 
@@ -67,6 +82,26 @@ def _of_scenes(scenes, group: str) -> Iterator[Labelled]:
     yield from _loud(Labelled(read(s.path, RATE)[0].mean(axis=0), s.label, group) for s in scenes)
 
 
+def instruments(folder: Path) -> tuple[list[Labelled], list[Labelled]]:
+    """Notes of General MIDI's families as classes: what is learnt, of the training font, and what is held out, of the
+    test font, which shares no recording with it. `folder` is of ``rtspec data notes``; fonts that it lacks are
+    fetched."""
+    programs = [p for p in PROGRAMS if p not in VALIDATION_PROGRAMS]
+    learnt, held = (
+        [*_of_font(fetched_font(package, folder)[0], package, played)]
+        for package, played in ((TRAINING_FONT, programs), (TEST_FONT, PROGRAMS[::4]))
+    )
+    return learnt, held
+
+
+def _of_font(path: Path, package: str, programs: Sequence[int]) -> Iterator[Labelled]:
+    font = SoundFont(path, round(RATE))
+    for note in grid(programs, KEYS, VELOCITIES):
+        sound = font.render(note, NOTE_S)
+        if is_usable(sound):
+            yield Labelled(sound, family(note.program), package)
+
+
 def _loud(clips: Iterator[Labelled]) -> Iterator[Labelled]:
     """Without those that say nothing: silent ones, and clicks of less than 50 ms."""
     return (clip for clip in clips if len(clip.sound) > 0.05 * RATE and np.abs(clip.sound).max() > 1e-4)
@@ -112,8 +147,12 @@ class Pieces:
         (n,)."""
         labels = rng.permutation(np.arange(n) + rng.integers(len(self.labels))) % len(self.labels)
         chosen = [int(rng.choice(self._by_label[label])) for label in labels]
-        views = [seen(stretch(self._clips[k].sound, self._n, rng)) for k in chosen]
+        views = [seen(self._stretch(self._clips[k].sound, rng)) for k in chosen]
         return np.stack(views), labels.astype(np.int64), self._bands[chosen]
+
+    def _stretch(self, sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        n = round(self._n * FASTEST ** rng.uniform(-1, 1))
+        return np.asarray(resample(stretch(sound, n, rng), self._n), np.float32)
 
 
 def stretch(sound: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

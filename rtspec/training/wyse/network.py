@@ -13,11 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...errors import of_kind
 from ...storage import AtomicFile
 from ...style.networks import WEIGHTS, WYSE_FILTERS, WYSE_KERNEL, WYSE_PLAN
 from .clips import CENTROIDS
 
 DENSE, KEEP = 32, 0.5
+LEAST_SPREAD = 0.02
+"""Of a bin's level: what always is the same must not be blown up."""
 
 
 class Classifier(nn.Module):
@@ -31,17 +34,35 @@ class Classifier(nn.Module):
         Of the convolutions.
     """
 
+    usual: Tensor
+    spread: Tensor
+
     def __init__(self, n_classes: int, n_frames: int, filters: tuple[int, int] = WYSE_FILTERS):
         super().__init__()
+        self.register_buffer("usual", torch.zeros(WYSE_PLAN.n_bins, 1))
+        self.register_buffer("spread", torch.ones(WYSE_PLAN.n_bins, 1))
         self.first = nn.Conv1d(WYSE_PLAN.n_bins, filters[0], WYSE_KERNEL, padding="same")
         self.second = nn.Conv1d(filters[0], filters[1], WYSE_KERNEL, padding="same")
         self.pool = nn.MaxPool1d(2, ceil_mode=True)
         self.dense = nn.Linear(filters[1] * -(-n_frames // 4), DENSE)
         self.sounds, self.centroids = nn.Linear(DENSE, n_classes), nn.Linear(DENSE, CENTROIDS)
+        for layer in (self.first, self.second):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def accustom(self, seen: Tensor) -> None:
+        """Take each bin relative to what is usual in these, (n, 257, n_frames): a level of 0 to 1 has a mean far from
+        0, in which a small step of the first layer drowns. :func:`export` folds it into that layer."""
+        self.usual.copy_(seen.mean((0, 2))[:, None])
+        self.spread.copy_(seen.std((0, 2))[:, None] + LEAST_SPREAD)
+
+    def heard(self) -> tuple[Tensor, Tensor]:
+        """The first layer's weight and bias for what is seen as it is."""
+        weight = self.first.weight / self.spread
+        return weight, of_kind(self.first.bias, Tensor) - (weight * self.usual).sum((1, 2))
 
     def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """(n, 257, n_frames) → (n, n_classes) and (n, :data:`CENTROIDS`)."""
-        first = self.pool(functional.relu(self.first(seen)))
+        first = self.pool(functional.relu(self.first((seen - self.usual) / self.spread)))
         second = self.pool(functional.relu(self.second(first)))
         dense = functional.dropout(functional.relu(self.dense(second.flatten(1))), 1 - KEEP, self.training)
         return self.sounds(dense), self.centroids(dense)
@@ -51,10 +72,12 @@ def export(network: Classifier, folder: Path, card: str) -> Path:
     """Write its convolutions as ``folder/weights.npz``, float16, and its card."""
     folder.mkdir(parents=True, exist_ok=True)
     held = {}
-    for name in ("first", "second"):
-        layer = getattr(network, name)
-        held[name] = layer.weight.detach().permute(2, 0, 1).numpy().astype(np.float16)
-        held[f"{name}_bias"] = layer.bias.detach().numpy().astype(np.float16)
+    for name, (weight, bias) in {
+        "first": network.heard(),
+        "second": (network.second.weight, network.second.bias),
+    }.items():
+        held[name] = weight.detach().permute(2, 0, 1).numpy().astype(np.float16)
+        held[f"{name}_bias"] = bias.detach().numpy().astype(np.float16)
     kept = io.BytesIO()
     np.savez(kept, **held)
     for name, content in ((WEIGHTS, kept.getvalue()), ("card.md", card.encode())):

@@ -16,8 +16,11 @@ from ..data.packages import licence_list, unpacked
 from ..fit import Fitted, fit
 from ..recipe import Recipe
 from ..running import begin, computing, recipe_settings
-from .clips import Labelled, Pieces, held_views, labelled
+from .clips import Labelled, Pieces, held_views, instruments, labelled
 from .network import Classifier, Held, export, loss
+
+N_USUAL = 60
+"""Pieces that tell the usual level of each bin."""
 
 
 def run(args: argparse.Namespace) -> None:
@@ -25,6 +28,9 @@ def run(args: argparse.Namespace) -> None:
     checks.within("--seconds", args.seconds, 0.2, 30, "the paper's clips last 5")
     begin(args)
     learnt, held, n_unknown = labelled(Path(args.data), args.fold, args.learnt.split(","), args.held.split(","))
+    if args.notes:
+        more_learnt, more_held = instruments(Path(args.notes))
+        learnt, held = learnt + more_learnt, held + more_held
     pieces = Pieces(learnt, args.seconds)
     judged = Held(held_views(held, args.seconds), [pieces.labels.index(clip.label) for clip in held])
     fitted = train(args, pieces, judged)
@@ -39,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 def train(args: argparse.Namespace, pieces: Pieces, judged: Held) -> Fitted:
     """The network with the weights that name held clips best."""
     torch.manual_seed(args.seed)
-    n_frames = pieces(np.random.default_rng(0), 1)[0].shape[2]
+    usual = torch.as_tensor(pieces(np.random.default_rng(args.seed), N_USUAL)[0])
     recipe = Recipe(
         args.steps,
         args.batch,
@@ -47,11 +53,12 @@ def train(args: argparse.Namespace, pieces: Pieces, judged: Held) -> Fitted:
         schedule="constant",
         clip=None,
         epsilon=args.epsilon,
-        validate_every=min(50, args.steps),
+        validate_every=min(100, args.steps),
         patience=args.patience,
         **recipe_settings(args),
     )
-    network = Classifier(len(pieces.labels), n_frames, args.filters)
+    network = Classifier(len(pieces.labels), usual.shape[2], args.filters)
+    network.accustom(usual)
     return fit(network, pieces, loss, recipe, args.out, validate=judged.nats, **computing(args))
 
 
@@ -101,7 +108,10 @@ def _card(args: argparse.Namespace, lines: list[str], packages: set[str]) -> str
     command = " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(getattr(args, name)))}" for name in names)
     data = "data/scenes" if is_recipe else Path(args.data).name
     fetch = "rtspec data scenes data/scenes\n" if is_recipe else ""
-    found = [each for name in sorted(packages) if (each := unpacked(name, args.data))]
+    if args.notes:
+        fetch, command = f"{fetch}rtspec data notes --out data/notes\n", f"--notes data/notes {command}"
+    places = [args.data, *([args.notes] if args.notes else [])]
+    found = [each for name in sorted(packages) for place in places if (each := unpacked(name, place))]
     heard = "The weights are made from sounds of these packages; none of them is in the file.\n\n" + licence_list(found)
     return "\n".join(
         [

@@ -13,6 +13,14 @@ from rtspec.cli import main  # noqa: E402
 from rtspec.style.networks import network_named  # noqa: E402
 from rtspec.style.spectra import RATE  # noqa: E402
 from rtspec.training.data.packages import DataError  # noqa: E402
+from rtspec.training.data.sound_fonts import (  # noqa: E402
+    FAMILIES,
+    PROGRAMS,
+    TEST_FONT,
+    TRAINING_FONT,
+    VALIDATION_PROGRAMS,
+)
+from rtspec.training.wyse import clips  # noqa: E402
 from rtspec.training.wyse.clips import CENTROIDS, Labelled, Pieces, bands_of, labelled, seen, stretch  # noqa: E402
 from rtspec.training.wyse.network import Classifier, Held, export  # noqa: E402
 
@@ -75,6 +83,37 @@ def test_what_is_exported_computes_what_was_trained(tmp_path):
     made = network_named(str(tmp_path / "weights.npz")).features(x[0].numpy())
     assert made[0] == pytest.approx(first[0].numpy(), abs=2e-3)
     assert made[1] == pytest.approx(second[0].numpy(), abs=2e-3)
+
+
+def test_what_a_bin_usually_is_lies_in_the_weights_that_are_exported(tmp_path):
+    torch.manual_seed(0)
+    network = Classifier(3, 20, (24, 8)).eval()
+    x = torch.rand(6, 257, 20) * torch.linspace(0.1, 1, 257)[:, None]
+    network.accustom(x)
+    assert (network.usual[:, 0] - torch.linspace(0.05, 0.5, 257)).abs().max() < 0.1
+    export(network, tmp_path, "card")
+    with torch.no_grad():
+        first = torch.relu(network.first((x[:1] - network.usual) / network.spread))[0].numpy()
+    made = network_named(str(tmp_path / "weights.npz")).features(x[0].numpy())
+    assert made[0][:, 2:-2] == pytest.approx(first[:, 2:-2], abs=1e-2)  # at the ends the frames beyond are silence
+
+
+def test_families_of_instruments_are_learnt_of_one_font_and_judged_on_another(tmp_path, monkeypatch):
+    """Programs that the timbre networks hold out are held out here too."""
+
+    class Font:
+        def __init__(self, path, sample_rate):
+            assert sample_rate == RATE
+
+        def render(self, note, held_s):
+            return tone(440.0, held_s) if note.velocity > 100 else np.zeros(100, np.float32)
+
+    monkeypatch.setattr(clips, "SoundFont", Font)
+    monkeypatch.setattr(clips, "fetched_font", lambda package, folder: (folder / package, None))
+    learnt, held = clips.instruments(tmp_path)
+    assert {clip.group for clip in learnt} == {TRAINING_FONT} and {clip.group for clip in held} == {TEST_FONT}
+    assert {clip.label for clip in learnt} == {clip.label for clip in held} == set(FAMILIES)
+    assert len(learnt) == (len(PROGRAMS) - len(VALIDATION_PROGRAMS)) * len(clips.KEYS)
 
 
 def test_who_is_right_is_told_by_all_stretches_of_a_clip():
