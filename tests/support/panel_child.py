@@ -28,7 +28,7 @@ def noise():
     return np.repeat((0.25 * pink / np.abs(pink).max()).astype(np.float32)[None], 2, axis=0)
 
 
-def play(source=None, sensor=None, tape_s=1.0, block=256, reserve=None):
+def play(source=None, sensor=None, tape_s=1.0, block: int | None = 256, reserve=None):
     """Serve a panel; answer what each line of standard input asks for: values, sound, chain, statistics, fresh."""
     chain = [rtspec.TimbreSynth("organ", mix=0.5), rtspec.Equalizer(bands="octave")]
     options = {"sample_rate": RATE, "buffer_size": block, "measuring": rtspec.Measuring(tape_seconds=tape_s)}

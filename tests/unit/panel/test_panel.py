@@ -334,6 +334,7 @@ def test_who_still_waits_when_the_panel_ends_is_let_go(monkeypatch):
         panel_client(playing.panel_url) as client,
     ):
         panel = playing._performance.panel
+        assert panel is not None
         tell(client, "dropped", at=None)
         assert asked.wait(10) and panel._answering
     go_on.set()
