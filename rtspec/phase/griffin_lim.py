@@ -21,7 +21,7 @@ from ..buffers.record import Made
 from ..buffers.views import floats
 from ..frames.plan import FramePlan
 from .arithmetic import LOOSE, f32
-from .rtisi import RTISI, analyse, buffers, downs_of, resynthesise, tables, transforms
+from .rtisi import RTISI, analyse, buffers, downs_of, put_back, resynthesise, tables, transforms
 
 Progress = Callable[[int, int, float], None]
 """``progress(iteration, iterations, spectral_convergence_db)``."""
@@ -35,7 +35,7 @@ def _iterate(state):
         place = s.rows - 1 - i
         analyse(s, place, s.windows[0], s.momentum)
         if not s.together:
-            resynthesise(s, place)
+            put_back(s, place)
     if s.together:
         for place in range(s.rows):
             resynthesise(s, place)

@@ -89,7 +89,7 @@ def of_length(size, u, v, down):
 @kernel
 def keep_phase(spectrum, last, magnitude, down, origin, momentum, out, n):
     """Complex64 bins of these magnitudes, with the phases of ``spectrum + momentum·(spectrum - last)``; `last` becomes
-    `spectrum`. `down` is :func:`down_to_one` of the magnitudes."""
+    `spectrum`, and `spectrum` what comes out. `down` is :func:`down_to_one` of the magnitudes."""
     new, old, size = floats(spectrum, 2 * n), floats(last, 2 * n), magnitude
     rest, frame = floats(origin, 2 * n), floats(out, 2 * n)
     for m in range(n):
@@ -97,7 +97,9 @@ def keep_phase(spectrum, last, magnitude, down, origin, momentum, out, n):
         u = a + momentum * (a - old[2 * m]) + lean * rest[2 * m]
         v = b + momentum * (b - old[2 * m + 1]) + lean * rest[2 * m + 1]
         old[2 * m], old[2 * m + 1] = a, b
-        frame[2 * m], frame[2 * m + 1] = of_length(size[m], u, v, down)
+        u, v = of_length(size[m], u, v, down)
+        frame[2 * m], frame[2 * m + 1] = u, v
+        new[2 * m], new[2 * m + 1] = u, v
 
 
 @kernel
@@ -129,8 +131,14 @@ def analyse(s, place, window, momentum):
 @kernel
 def resynthesise(s, place):
     """Put the frame at this place back into the signal."""
+    copy(s.spectrum, s.spectra[(s.oldest + place) % s.rows])
+    put_back(s, place)
+
+
+@kernel
+def put_back(s, place):
+    """The same for the frame that was just analysed, whose bins are still there."""
     row = (s.oldest + place) % s.rows
-    copy(s.spectrum, s.spectra[row])
     execute(s.inverse, s.inverse_plan, s.spectrum, s.samples)
     exchange(part(s.total, s.hop * place, s.length), s.frames[row], s.samples, s.synthesis, s.length)
 
@@ -168,7 +176,7 @@ def iterate(s, first):
         window = s.first_window if fresh else s.windows[place]
         analyse(s, place, window, ZERO if first and i == 0 else s.momentum)
         if not s.together:
-            resynthesise(s, place)
+            put_back(s, place)
     if s.together:
         for place in range(s.rows):
             resynthesise(s, place)
