@@ -164,18 +164,18 @@ def _matched(sent: Moments, stamps: Moments, heard: Moments) -> np.ndarray:
     return np.reshape(found, (-1, 3))
 
 
-FIGURES = ("sent_to_sound_p50_ms", "sent_to_sound_p99_ms", "stamp_to_sound_p50_ms", "stamp_to_sound_p99_ms")
+_FIGURES = ("sent_to_sound_p50_ms", "sent_to_sound_p99_ms", "stamp_to_sound_p50_ms", "stamp_to_sound_p99_ms")
 
 
 def _compared(moments: np.ndarray, judged: int, count: int, allowed_ms: float, timed: bool) -> dict:
     """What the notes say; no figures, where the machine held most of them up or most were lost."""
     found = {"heard": len(moments), "allowed_ms": round(allowed_ms, 2)}
     if len(moments) < count / 2:
-        return {**found, **dict.fromkeys([*FIGURES, "jitter_p99_ms"]), "kept": False}
+        return {**found, **dict.fromkeys([*_FIGURES, "jitter_p99_ms"]), "kept": False}
     sent, stamps, heard = 1000.0 * moments.T
     whole, late = heard - sent, heard - stamps
     jitter = float(np.percentile(np.abs(late - np.median(late)), 99))
     figures = [float(np.percentile(each, share)) for each in (whole, late) for share in (50, 99)]
     kept = len(moments) == judged and figures[1] <= allowed_ms and (jitter <= MOST_JITTER_MS or not timed)
-    told = dict(zip(FIGURES, (round(value, 2) for value in figures), strict=True))
+    told = dict(zip(_FIGURES, (round(value, 2) for value in figures), strict=True))
     return {**found, **told, "jitter_p99_ms": round(jitter, 3), "kept": bool(kept)}

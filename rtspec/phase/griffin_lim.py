@@ -21,7 +21,7 @@ from ..buffers.record import Made
 from ..buffers.views import floats
 from ..frames.plan import FramePlan
 from .arithmetic import LOOSE, f32
-from .rtisi import RTISI, analyse, buffers, downs_of, put_back, resynthesise, tables, transforms
+from .rtisi import RTISI, analyse, buffers, down_to_one, put_back, resynthesise, tables, transforms
 
 Progress = Callable[[int, int, float], None]
 """``progress(iteration, iterations, spectral_convergence_db)``."""
@@ -43,9 +43,10 @@ def _iterate(state):
 
 @njit(cache=True, nogil=True)
 def _synthesise(state):
-    """The signal of the frames as they are."""
+    """The signal of the frames as they are, and how far each is brought down."""
     s = RTISI(state)
     for place in range(s.rows):
+        s.downs[place] = down_to_one(s.magnitudes[place], s.n_bins)
         resynthesise(s, place)
 
 
@@ -109,7 +110,7 @@ def _all_frames(plan: FramePlan, spectrum: np.ndarray, magnitude: np.ndarray, **
     """A record of :mod:`rtspec.phase.rtisi` whose buffer holds all frames."""
     arrays = tables(plan, 0) | buffers(plan, len(spectrum)) | {"windows": plan.analysis[None]}
     arrays["spectra"][...] = arrays["analyses"][...] = spectrum
-    arrays["magnitudes"][...], arrays["downs"][...] = magnitude, downs_of(magnitude)
+    arrays["magnitudes"][...] = magnitude
     sizes = {"n_bins": plan.n_bins, "n_fft": plan.n_fft, "length": plan.length, "hop": plan.hop, "rows": len(spectrum)}
     return RTISI.make(**sizes, **numbers, **transforms(plan), **arrays)
 

@@ -254,12 +254,6 @@ def buffers(plan: FramePlan, rows: int) -> dict:
     }
 
 
-def downs_of(magnitudes: np.ndarray) -> np.ndarray:
-    """:func:`down_to_one` of every frame, (n_frames, n_bins) → (n_frames,). Both float32."""
-    loudest = np.maximum(magnitudes.max(axis=1), QUIETEST)
-    return np.ldexp(f32(1), 1 - np.frexp(loudest)[1])
-
-
 def transforms(plan: FramePlan) -> dict:
     fft = real_fft(plan.n_fft)
     (forward, forward_plan), (inverse, inverse_plan) = fft.forward, fft.inverse
