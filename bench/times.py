@@ -9,14 +9,14 @@ for the caches that it spoils, and that only ever lengthens a turn. Printed is t
 the median of the rounds' ratios, their range, and a verdict: within --limit, or named in :data:`MEANT`, or slower. Then
 one line each for the engine, for rendering and for phases; exit status 1 where anything is slower.
 
-The engine's times are the medians of its own benchmark, once a round, by the clock: those want a quiet machine, for
-beside other work even one checkout against itself is not 1; ``--engine-seconds 0`` leaves them out.
+The engine's are those of a stream on the virtual device: processor time of its two busiest threads, the engine's and
+the device's, for each second that they play. (By the clock, frames of one and the same checkout differ by half on a
+machine whose host holds it up.) ``--engine-seconds 0`` leaves them out.
 """
 
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -32,7 +32,7 @@ import numpy as np
 sys.path.insert(0, sys.argv.pop(1))
 import rtspec
 assert Path(rtspec.__file__).is_relative_to(sys.path[0]), rtspec.__file__
-RATE, SECONDS = 48000, float(sys.argv[1])
+RATE, SECONDS, ENGINE, SETTLED = 48000, float(sys.argv[1]), float(sys.argv[2]), 0.5
 sound = (0.1 * np.random.default_rng(5).standard_normal((2, round(SECONDS * RATE)))).astype(np.float32)
 create = rtspec.processors.create
 
@@ -47,14 +47,44 @@ magnitudes = np.abs(rtspec.frames.stft(sound[0], plan))
 cases = {"render " + name: render(name) for name in ("inversion", "onnx:tilt-gate", "onnx:identity", "bandwidth")}
 cases |= {f"phase {m}": (lambda m=m: rtspec.phase.reconstruct(magnitudes, plan, method=m)) for m in
           ("spsi", "rtpghi", "rtisi-la", "pghi")}
+
+
+def threads():
+    ran = {}
+    for task in Path("/proc/self/task").iterdir():
+        ran[task.name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+    return ran
+
+
+def playing(block):
+    virtual = {"devices": rtspec.Devices(virtual=True)} if hasattr(rtspec, "Devices") else {"virtual": True}
+    names = ("inversion", "onnx:tilt-gate")
+    already = threads()
+    long = np.tile(sound, (1, 2 + round((SETTLED + ENGINE) / SECONDS)))
+
+    def work():
+        board = rtspec.Pedalboard([create(name) for name in names])
+        with rtspec.AudioStream(plugins=board, sample_rate=RATE, buffer_size=block, source=long, **virtual):
+            time.sleep(SETTLED)
+            began, at = threads(), time.monotonic()
+            time.sleep(ENGINE)
+            ended, over = threads(), time.monotonic()
+        ran = [ended[name] - began[name] for name in ended.keys() & began.keys() - already.keys()]
+        return sum(sorted(ran)[-2:]) / (over - at)
+
+    return work
+
+
+if ENGINE:
+    cases |= {f"engine, block {block}": playing(block) for block in (64, 128, 256)}
 for work in cases.values():
     work()  # compiles, and fills the caches
 print(json.dumps(list(cases)), flush=True)
 for line in sys.stdin:
     work = cases[line.strip()]
     began = time.process_time()
-    work()
-    print(time.process_time() - began, flush=True)
+    told = work() if line.startswith("engine") else (work(), time.process_time() - began)[1]
+    print(told, flush=True)
 """
 
 MEANT = (("phase rtisi-la", "90e35b9 gives it the same bits at every level, which costs 3 to 5 %", 1.06),)
@@ -62,11 +92,6 @@ MEANT = (("phase rtisi-la", "90e35b9 gives it the same bits at every level, whic
 
 KINDS = ("engine", "render", "phase")
 """With what the names of cases begin."""
-
-TRIES = 4
-"""An engine whose kernels are not compiled yet may not end in the time that its benchmark gives it."""
-
-ENGINE = "import sys; sys.path.insert(0, sys.argv.pop(1)); from rtspec.cli import main; sys.exit(main())"
 
 
 def started(code: str, checkout: Path, *words: str, **options: Any) -> subprocess.Popen:
@@ -86,8 +111,9 @@ class Side:
         What it may be asked for.
     """
 
-    def __init__(self, checkout: Path, seconds: float):
-        self._process = started(CASES, checkout, f"{seconds:g}", stdin=subprocess.PIPE)
+    def __init__(self, checkout: Path, seconds: float, engine_seconds: float):
+        words = f"{seconds:g}", f"{engine_seconds:g}"
+        self._process = started(CASES, checkout, *words, stdin=subprocess.PIPE)
         self.cases: list[str] = self._answer()
 
     def ask(self, case: str) -> float:
@@ -109,22 +135,6 @@ class Side:
         self._process.wait()
 
 
-def engine_times(checkout: Path, seconds: float) -> dict[str, float]:
-    """Medians of `benchmark engine` on the virtual device, one a block size, microseconds."""
-    words = ["benchmark", "engine", "--device", "virtual", "--seconds", f"{seconds:g}", "--json"]
-    row = r'"block":\s*(\d+).*?"callback_p50_us":\s*([\d.]+).*?"frame_p50_us":\s*([\d.]+)'
-    told = ""
-    for _ in range(TRIES):
-        said = started(ENGINE, checkout, *words, stderr=subprocess.PIPE).communicate()
-        told = said[0] if said[0].strip() else f"nothing printed: {said[1][-500:]}"
-        if found := re.findall(row, told, re.DOTALL):
-            break
-    else:
-        raise SystemExit(f"{checkout}: benchmark engine told no times in {TRIES} tries: {told[:500]}")
-    times = {f"engine callback µs, block {block}": float(callback) for block, callback, _ in found}
-    return times | {f"engine frame µs, block {block}": float(frame) for block, _, frame in found}
-
-
 def in_order(k: int) -> tuple[int, int]:
     """Who goes first and who second, the `k`th time."""
     return (0, 1) if k % 2 == 0 else (1, 0)
@@ -142,12 +152,12 @@ def quickest(sides: tuple[Side, Side], case: str, turns: int) -> tuple[float, fl
 def measure(places: tuple[Path, Path], given: argparse.Namespace) -> list[dict]:
     """All rounds of both checkouts: one row a case."""
     told: tuple[list, list] = ([], [])
-    with Side(places[0], given.seconds) as before, Side(places[1], given.seconds) as after:
-        for k in range(given.rounds):
+    sides = (Side(place, given.seconds, given.engine_seconds) for place in places)
+    with next(sides) as before, next(sides) as after:
+        for _ in range(given.rounds):
             taken = {case: quickest((before, after), case, given.turns) for case in before.cases}
-            for which in in_order(k):
-                engine = engine_times(places[which], given.engine_seconds) if given.engine_seconds else {}
-                told[which].append({case: both[which] for case, both in taken.items()} | engine)
+            for which in (0, 1):
+                told[which].append({case: both[which] for case, both in taken.items()})
     return [row_of(name, *told) for name in told[0][0]]
 
 
@@ -194,7 +204,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--turns", type=int, default=12, metavar="N", help="of every case in a round")
     parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="of sound in each case")
-    parser.add_argument("--engine-seconds", type=float, default=5.0, metavar="N", help="0 leaves the engine out")
+    parser.add_argument("--engine-seconds", type=float, default=2.0, metavar="N", help="0 leaves the engine out")
     parser.add_argument("--limit", type=float, default=1.03, metavar="X", help="exit status 1 above this ratio")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()

@@ -5,6 +5,7 @@ keeps the main thread in compiled code for ever. So the signal also wakes a thre
 heard and otherwise cleans up and ends the process itself.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ AGAIN_S = 0.05
 
 LAST_S = 20.0
 """How long a command may take to end once it has heard the signal."""
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal that a process gets when its parent has died."""
 
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _heard = threading.Event()
@@ -53,6 +57,15 @@ def end_by_signals(last_words: Callable[[int, str], object], ignore: tuple[int, 
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(waiting, last_words), name="rtspec signals", daemon=True).start()
+
+
+def follow_parent() -> None:
+    """For a forked worker's start: it ends with its parent, which alone answers to Ctrl-C; SIGTERM raises in it."""
+    signal.set_wakeup_fd(-1)
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else _hear)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def signal_heard() -> int | None:

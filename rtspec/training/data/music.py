@@ -4,15 +4,18 @@ Whole tracks are kept as 16-bit originals; what a coder or a narrow channel does
 """
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...console import emit, progress, table
+from ...ending import Terminated, follow_parent
 from ...errors import RtspecError
 from ...options import share
 from .decoding import decoded
@@ -136,11 +139,27 @@ def prepare(
 
 
 def each_of(work: Callable, items: Iterable, jobs: int) -> Iterator[Any]:
-    if jobs <= 1:
+    """The work's results in the items' order, by so many processes; they end where the caller does, however it ends."""
+    if jobs == 1:
         yield from map(work, items)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(work, list(items))
+    already = set(active_children())
+    with ProcessPoolExecutor(jobs, initializer=follow_parent) as pool:
+        try:
+            yield from pool.map(partial(_ending_well, work), list(items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(active_children()) - already:
+                process.terminate()
+            raise
+
+
+def _ending_well(work: Callable, item: Any) -> Any:
+    """In a worker: what the work began is cleaned up when it is told to end (its pool would take that for a result)."""
+    try:
+        return work(item)
+    except Terminated as ended:
+        os._exit(int(ended.code or 0))
 
 
 def _prepared(folder: Path, part: str, item: tuple[str, tuple[Track, dict[str, str]]]) -> tuple[str, str]:

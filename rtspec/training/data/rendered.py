@@ -138,7 +138,7 @@ def rendered(studio: Studio, score: Score, rng: np.random.Generator) -> np.ndarr
     n_samples = round((min(LONGEST_S, longest - start) + 1.5) * SAMPLE_RATE)
     played = [note for note in notes(timed) if note.start_s * SAMPLE_RATE < n_samples]
     own = _own_channels(played, bool(studio.kits), rng)
-    left = [(m, t) for m, t in _programmed(timed, rng) if m.channel not in own]
+    left = [(m, t) for m, t in _programmed(timed, rng) if m.channel not in own] + _silenced(n_samples / SAMPLE_RATE)
     parts = [_fitted(_by_font(left, studio.fonts[int(rng.integers(len(studio.fonts)))]), n_samples)]
     parts += [_own_sound(channel, played, studio, n_samples, rng) for channel in own]
     return _mixed([part for part in parts if np.abs(part).max(initial=0) > 1e-4], n_samples, rng)
@@ -147,6 +147,11 @@ def rendered(studio: Studio, score: Score, rng: np.random.Generator) -> np.ndarr
 def _counts(message: mido.Message, time: float, start: float) -> bool:
     """Settings count from the beginning, notes from where the piece is cut."""
     return time < start + LONGEST_S and (time >= start or message.type not in ("note_on", "note_off"))
+
+
+def _silenced(time: float) -> list[tuple[mido.Message, float]]:
+    """All sound off: fluidsynth writes on for ever while a note sounds that the cut took the end of."""
+    return [(mido.Message("control_change", channel=channel, control=120), time) for channel in range(16)]
 
 
 def _own_channels(played: list[PlayedNote], with_kits: bool, rng: np.random.Generator) -> set[int]:

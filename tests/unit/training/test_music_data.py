@@ -132,6 +132,28 @@ def test_a_piece_depends_on_its_generator_alone(tmp_path):
     assert np.abs(first).max() > 0.01
 
 
+def test_a_note_that_is_cut_off_sounds_no_longer_than_the_piece(tmp_path, monkeypatch):
+    """Fluidsynth writes on for as long as anything sounds: it filled the disk with a sustained one."""
+    heard = []
+
+    def fluidsynth(command, **_):
+        heard.append(mido.MidiFile(command[-1]))
+        np.zeros(2 * RATE, np.float32).tofile(command[command.index("-F") + 1])
+
+    monkeypatch.setattr("subprocess.run", fluidsynth)
+    midi(tmp_path / "held.mid")
+    piece = mido.MidiFile(tmp_path / "held.mid")
+    piece.tracks[0].insert(0, mido.Message("note_on", note=30, velocity=90))
+    piece.tracks[0].append(mido.Message("note_off", note=30, time=480 * 600))
+    piece.save(tmp_path / "held.mid")
+    score = scores.scores([Unpacked("game", tmp_path, "GPL")])[0]
+    generators = (np.random.default_rng(seed) for seed in range(9))
+    sounds = [rendered(Studio([score], [tmp_path / "font.sf2"], [], ""), score, each) for each in generators]
+    for sound, played in zip(sounds, heard, strict=True):
+        silenced = {message.channel for message in played if message.is_cc(120)}
+        assert silenced == set(range(16)) and played.length == pytest.approx(sound.shape[1] / RATE, abs=0.01)
+
+
 def test_of_a_package_only_what_readers_use_is_unpacked_and_never_outside(tmp_path):
     inner = tmp_path / "music.zip"
     with zipfile.ZipFile(inner, "w") as archive:
