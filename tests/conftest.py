@@ -2,6 +2,7 @@
 none."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,19 @@ def _order(item) -> int:
 
 
 class InTurn(LoadScopeScheduling):
-    """Of all processes one gets the tests that go one after another, and no two get the same test."""
+    """Of all processes one gets the tests that go one after another, and one those of a processor's contract, whose
+    kernels only it then compiles; no two get the same test."""
 
     def __init__(self, config, log):
         config.option.loadscopereorder = False  # see _order
         super().__init__(config, log)
 
     def _split_scope(self, nodeid):
-        return "in turn" if _lies_in(TESTS.parent / nodeid.partition("::")[0], IN_TURN) else nodeid
+        path, _, case = nodeid.partition("::")
+        if _lies_in(TESTS.parent / path, IN_TURN):
+            return "in turn"
+        processor = re.search(r"\[([\w:]+(?:-[a-z]+)*)", case)
+        return f"contract of {processor[1]}" if processor and path.endswith("/test_contract.py") else nodeid
 
 
 def pytest_xdist_make_scheduler(config, log):
