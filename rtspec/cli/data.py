@@ -7,6 +7,7 @@ from .tasks import add_tasks, run_task
 EXAMPLE = "rtspec data music --out data/music"
 TASKS = {
     "music": ("rtspec.training.data.music", "full-band game music, for enhancement"),
+    "voices": ("rtspec.training.data.voices", "full-band speech, for enhancement"),
     "styles": ("rtspec.training.data.textures", "textures of rain, bells, a crowd and others, for style"),
     "rendered": ("rtspec.training.data.rendered", "music that no coder has seen, rendered from free scores"),
     "scene": ("rtspec.training.data.surroundings", "what is heard around a player, in five classes, for its tagger"),

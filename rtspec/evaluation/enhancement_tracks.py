@@ -73,6 +73,8 @@ CONDITIONS = {
     "low-4000": Condition(44100, 2, 4000.0),
     "low-8000": Condition(44100, 2, 8000.0),
     "low-12000": Condition(44100, 2, 12000.0),
+    "headset": Condition(48000, 1, 8000.0),
+    "telephone": Condition(48000, 1, 4000.0),
 }
 
 

@@ -36,10 +36,10 @@ def _decoded(path: Path, sample_rate: int) -> np.ndarray:
     else:
         sound, rate = soundfile().read(path, dtype="float32", always_2d=True)
         sound = sound.T
-    return _resampled(sound, rate, sample_rate)
+    return resampled(sound, rate, sample_rate)
 
 
-def _resampled(sound: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+def resampled(sound: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     """A whole track at once by a polyphase filter: a tenth of the time of the stream's resampler, which took most of
     a track's."""
     from scipy.signal import resample_poly

@@ -92,11 +92,11 @@ def run(args: argparse.Namespace) -> None:
 
         if args.audio:
             made = prepare([(track, {}) for track in tracks(args.audio)], root, "train", args.jobs, report, args.shard)
-            rows += _rows("train", list(made))
+            rows += rows_of("train", list(made))
         for part in () if args.audio else parts:
             packages = fetch(PARTS[part], root, report)
             licences |= {each.name: each.licence for each in packages}
-            rows += _rows(part, list(prepare(music_tracks(packages), root, part, args.jobs, report, args.shard)))
+            rows += rows_of(part, list(prepare(music_tracks(packages), root, part, args.jobs, report, args.shard)))
     lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
     emit(args, {"folder": str(root), "parts": rows, "licences": licences}, f"{table(rows)}\n\n{lines}")
 
@@ -195,7 +195,7 @@ def to_int16(audio: np.ndarray) -> np.ndarray:
     return np.round(audio * scale).astype(np.int16)
 
 
-def _rows(part: str, made: list[Clip]) -> list[dict[str, Any]]:
+def rows_of(part: str, made: list[Clip]) -> list[dict[str, Any]]:
     """One row a source of the part: tracks, hours, and how many have a wall."""
     facts = [clip.facts for clip in made]
     rows = []

@@ -95,10 +95,12 @@ class LiveBatches:
     sources : sequence of Clip
     seconds : float
         Of a segment that counts; :data:`LEAD_S` come before it.
+    draws : type
+        :class:`.segments.Segments`, or a kind of it.
     """
 
-    def __init__(self, sources: Sequence[Clip], seconds: float):
-        self._segments = Segments(sources, int(LIVE_PLAN.sample_rate))
+    def __init__(self, sources: Sequence[Clip], seconds: float, draws: type[Segments] = Segments):
+        self._segments = draws(sources, int(LIVE_PLAN.sample_rate))
         self._lead = round(LEAD_S * LIVE_PLAN.frame_rate_hz)
         self._n = (self._lead + round(seconds * LIVE_PLAN.frame_rate_hz)) * LIVE_PLAN.hop
 

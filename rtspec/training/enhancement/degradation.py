@@ -5,10 +5,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from math import gcd
 
 import numpy as np
 from pedalboard.io import AudioFile
-from scipy.signal import butter, oaconvolve, sosfilt, sosfiltfilt
+from scipy.signal import butter, oaconvolve, resample_poly, sosfilt, sosfiltfilt
 
 from ...errors import AudioFileError
 
@@ -114,6 +115,18 @@ def low_pass(audio: np.ndarray, sample_rate: int, cutoff_hz: float, order: int |
     taps = ideal * np.kaiser(n_taps, 10.0)
     shaped = (taps / taps.sum()).reshape((1,) * (audio.ndim - 1) + (-1,))
     return oaconvolve(audio, shaped, mode="same", axes=-1).astype(np.float32)
+
+
+def telephone(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Sent at 8 kHz in the 8 bits of the μ-law (ITU-T G.711), without delay. Float32 of shape (channels, n_samples),
+    and so is the result."""
+    common = gcd(sample_rate, 8000)
+    up, down = 8000 // common, sample_rate // common
+    sent = np.clip(resample_poly(audio, up, down, axis=-1), -1, 1)
+    law = np.round(np.sign(sent) * np.log1p(255 * np.abs(sent)) / np.log(256) * 127) / 127
+    back = np.sign(law) * np.expm1(np.abs(law) * np.log(256)) / 255
+    made = resample_poly(back, down, up, axis=-1)[..., : audio.shape[-1]]
+    return np.pad(made, ((0, 0), (0, audio.shape[-1] - made.shape[-1]))).astype(np.float32)
 
 
 def denser(parts: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator) -> np.ndarray:

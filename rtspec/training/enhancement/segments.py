@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.folders import Clip, chances
-from .degradation import MP3_KBPS, codecs, coded, denser, equalised, low_pass, within_range
+from .degradation import MP3_KBPS, codecs, coded, denser, equalised, low_pass, telephone, within_range
 
 CODED_SHARE, OTHER_SHARE = 0.5, 0.25
 """Of the items: stereo MP3 at 32 kbit/s, and other coders, rates and channels; the rest is low-passed."""
@@ -92,6 +92,38 @@ class Segments:
         cutoff_hz = float(np.exp(rng.uniform(low, high)))
         order = None if rng.random() < 0.6 else int(rng.integers(5, 13))
         return low_pass(sound, self.sample_rate, cutoff_hz, order)
+
+
+WIDE_SHARE, TELEPHONE_SHARE = 0.45, 0.35
+"""Of spoken items: what 16 kHz carry (Bluetooth's wide band), and what 8 kHz do; the rest is low-passed anywhere."""
+_CARRIED_HZ = {16000: (6500.0, 7950.0), 8000: (3300.0, 3950.0)}
+_SPOKEN_KBPS = (16, 24, 32)
+
+
+class SpokenSegments(Segments):
+    """Draws pairs from prepared voices: what telephones and headsets make of speech. Parameters as of
+    :class:`Segments`."""
+
+    def original(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, float | None]:
+        """Part of a clip under random gain and treble: float32 of shape (1, n)."""
+        sound, wall = self._part(rng, n)
+        (sound,) = equalised([sound], self.sample_rate, rng)
+        return within_range(sound * np.float32(10 ** rng.uniform(-0.6, 0.5))), wall
+
+    def pair(self, rng: np.random.Generator, n: int) -> Pair:
+        """A segment of n samples through a narrow channel."""
+        original, wall = self.original(rng, n)
+        kind = rng.random()
+        if kind >= WIDE_SHARE + TELEPHONE_SHARE:
+            return Pair(self._narrowed(original, rng), original, False, wall)
+        carried = 16000 if kind < WIDE_SHARE else 8000
+        narrow = low_pass(original, self.sample_rate, float(rng.uniform(*_CARRIED_HZ[carried])))
+        if carried == 8000 and rng.random() < 0.6:
+            return Pair(telephone(narrow, self.sample_rate), original, False, wall)
+        if "opus" in self._codecs and rng.random() < 0.3:
+            narrow = coded(narrow, self.sample_rate, "opus", int(rng.choice(_SPOKEN_KBPS)))
+            return Pair(low_pass(narrow, self.sample_rate, carried / 2 - 50), original, True, wall)
+        return Pair(narrow, original, False, wall)
 
 
 def one_channel(rng: np.random.Generator, sounds: Sequence[np.ndarray]) -> list[np.ndarray]:

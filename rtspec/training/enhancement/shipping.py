@@ -33,13 +33,22 @@ def ship_live(network: nn.Module, folder: Path, facts: dict[str, Any], card: str
     card : str
         Markdown.
     """
+    return _ship_live(network, folder, facts, card, "bandwidth-live", "coded or narrow-band sound")
+
+
+def ship_speech(network: nn.Module, folder: Path, facts: dict[str, Any], card: str) -> Path:
+    """Package the live network for voices; parameters are those of :func:`ship_live`."""
+    return _ship_live(network, folder, facts, card, "bandwidth-speech", "speech from telephones and headsets")
+
+
+def _ship_live(network: nn.Module, folder: Path, facts: dict[str, Any], card: str, name: str, sound: str) -> Path:
     features = Seen(golden_sound(LIVE_PLAN.sample_rate)).features[None, -_GOLDEN_FRAMES:]
     if features.shape[2] != N_FEATURES:
         raise InvalidValue(f"{features.shape[2]} features a frame must be the {N_FEATURES} that the network takes")
     layout = ["batch", "time", "bins"]
     manifest = {
-        "name": "bandwidth-live",
-        "task": "Say how coded or narrow-band sound is to be mended and filled; BandwidthExtension plays it.",
+        "name": name,
+        "task": f"Say how {sound} is to be mended and filled; BandwidthExtension plays it.",
         "n_fft": LIVE_PLAN.n_fft,
         "hop": LIVE_PLAN.hop,
         "window": LIVE_PLAN.window,

@@ -27,11 +27,12 @@ from .arguments import MODELS
 from .batches import LIVE_PLAN, LiveBatches
 from .live import LiveLoss, LiveNetwork
 from .paper import PLAN, PaperBatches, PaperLoss, PaperNetwork, SoundLoss
-from .shipping import ship_live, ship_paper
+from .segments import Segments, SpokenSegments
+from .shipping import ship_live, ship_paper, ship_speech
 from .wave_u_net import WaveLoss, WaveUNet
 
 VALIDATION_BATCHES, VALIDATION_ITEMS = 4, 8
-SNR_WEIGHTS = {"live": 0.1, "paper-skip": 2.0}
+SNR_WEIGHTS = {"live": 0.1, "speech": 0.1, "paper-skip": 2.0}
 """Of a dB in all in the loss, by model."""
 Batch = tuple[Tensor, ...]
 
@@ -123,7 +124,9 @@ def _live(args: argparse.Namespace) -> Plan:
         parts = loss.parts(network, batch)
         return {name: float(value) for name, value in {"loss": loss.total(parts), **parts}.items()}
 
-    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds), loss, terms, ship=ship_live)
+    speech = args.model == "speech"
+    draws, ship = (SpokenSegments, ship_speech) if speech else (Segments, ship_live)
+    return Plan(LiveNetwork(), lambda found: LiveBatches(found, args.seconds, draws), loss, terms, ship=ship)
 
 
 def _paper(args: argparse.Namespace) -> Plan:
@@ -158,7 +161,7 @@ def _wave_u_net(args: argparse.Namespace) -> Plan:
     return Plan(WaveUNet(), _paper_batches(args), loss, terms)
 
 
-PLANS = dict(zip(MODELS, (_live, _paper, _paper_skip, _wave_u_net), strict=True))
+PLANS = dict(zip(MODELS, (_live, _live, _paper, _paper_skip, _wave_u_net), strict=True))
 """By the names of --model."""
 
 
@@ -191,7 +194,8 @@ def _facts(args: argparse.Namespace, best: float) -> dict[str, Any]:
 
 
 def _groups(args: argparse.Namespace) -> list[str]:
-    return sorted({clip.facts["group"] for clip in clips(Path(args.data) / "clips" / "train")})
+    facts = [clip.facts for clip in clips(Path(args.data) / "clips" / "train")]
+    return sorted({each.get("package", each["group"]) for each in facts})
 
 
 def _rendered_of(args: argparse.Namespace) -> list[Unpacked]:
@@ -214,11 +218,12 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     words |= {"rendered": "data/rendered"} if args.rendered else {}
     words |= {"start": name_of_start(args.start)} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in words.items())
+    kind = "voices" if args.model == "speech" else "music"
     rendering = "rtspec data rendered --out data/rendered\n" if args.rendered else ""
     return (
-        f"## Training\n\n```\nrtspec data music --out data/music\n{rendering}rtspec train enhancement "
-        f"--data data/music {command} --export FOLDER\n```\n\n{_heard(args, recipe)}\n\nThe weights are made from "
-        f"music of Debian packages, each under its own free licence, and no sound of them is in this file:\n\n"
+        f"## Training\n\n```\nrtspec data {kind} --out data/{kind}\n{rendering}rtspec train enhancement "
+        f"--data data/{kind} {command} --export FOLDER\n```\n\n{_heard(args, recipe)}\n\nThe weights are made from "
+        f"{kind} of Debian packages, each under its own free licence, and no sound of them is in this file:\n\n"
         f"{licence_list(_packages(args)) or ', '.join(_groups(args))}\n\nLearning rate: {recipe.schedule}.\n\n"
         f"{figures(args, 'rtspec evaluate enhancement')}"
     )
@@ -233,7 +238,7 @@ def _heard(args: argparse.Namespace, recipe: Recipe) -> str:
     walled = sum(each.get("wall_hz") is not None for each in facts)
     drawn = recipe.steps * recipe.batch * args.seconds / 3600
     return (
-        f"Distinct music: {hours[False]:.1f} h that a coder has seen, {hours[True]:.1f} h that none has; drawn from it "
+        f"Distinct sound: {hours[False]:.1f} h that a coder has seen, {hours[True]:.1f} h that none has; drawn from it "
         f"in segments: {drawn:.1f} h. {walled} of {len(facts)} tracks end at a wall of their own coder's; the loss "
         "counts nothing above it."
     )

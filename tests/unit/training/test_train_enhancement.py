@@ -243,6 +243,16 @@ def test_the_command_trains_goes_on_and_packages(data, tmp_path, capsys):
     assert "--model paper-skip" in (tmp_path / "export" / "card.md").read_text()
 
 
+def test_the_live_network_for_voices_is_trained_on_voices(data, tmp_path, capsys):
+    command = ["train", "enhancement", "--model", "speech", "--data", str(data), "--out", str(tmp_path / "run")]
+    command += ["--steps", "2", "--batch", "1", "--seconds", "1", "--device", "cpu", "--json"]
+    assert main([*command, "--export", str(tmp_path / "export")]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "speech"
+    assert "rtspec data voices --out data/voices" in (tmp_path / "export" / "card.md").read_text()
+    package = rtspec.models.load(tmp_path / "export" / "model.onnx")
+    assert package.manifest.name == "bandwidth-speech"
+
+
 def test_the_command_says_what_is_wrong_in_one_line(data, tmp_path, capsys):
     assert main(["train", "enhancement", "--data", str(tmp_path)]) == 1
     assert "holds no prepared clips; rtspec data prepares them" in capsys.readouterr().err
