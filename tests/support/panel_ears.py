@@ -10,7 +10,7 @@ from panel_hands import Mouse, dial, moved, until
 
 from rtspec.control.curves import to_value
 
-MOST_SETTINGS = 16
+MOST_SETTINGS, MOST_LONG = 16, 4
 CLEAR_DB, TIMES, BEATING = 0.3, 2.0, 3.0
 """What differs by this and so many times as much as a phrase from itself is heard, by any of :func:`distances`: in the
 octaves that differ most, or in one that hardly differs by itself while two tones beat in another."""
@@ -30,6 +30,10 @@ SLOW = {
         [f"scene-eq/{name}" for name in ("amount", "max_boost_db", "max_cut_db", "max_rise_db")]
         + [f"scene-eq/{name}" for name in ("reaction_s", "release_s", "confidence", "freeze")],
         "of a curve that takes longer than a phrase to rise, and to go back while the room is still",
+    ),
+    **dict.fromkeys(
+        ["timbre-synth/lfo_hz", "timbre-synth/lfo_axis"],
+        "of a sway that is somewhere else in its course whenever a phrase begins",
     ),
 }
 """What no phrase tells, by "card/parameter", and why: heard in the long run."""
@@ -62,10 +66,11 @@ class Ear:
             if left and self._stand(self._setting(number)):
                 left = [parameter for parameter in left if not self._is_heard(parameter)]
         self.word = "long"
-        if self.slow:
-            sounds = self._stand(self._setting(0))
-            left += [parameter for parameter in self.slow if not (sounds and self._is_heard(parameter))]
-        return [parameter["name"] for parameter in left]
+        waiting = self.slow
+        for number in range(min(settings, MOST_LONG)):
+            if waiting and self._stand(self._setting(number)):
+                waiting = [parameter for parameter in waiting if not self._is_heard(parameter)]
+        return [parameter["name"] for parameter in left + waiting]
 
     def _setting(self, number):
         """As the card comes, then everything that is played with somewhere in the middle of its travel; in each second
