@@ -121,12 +121,17 @@ def heard(stream):
 
 
 def heard_in_the_long_run(stream):
-    """Levels as of :func:`heard`, of the source as it goes on and after a pad was struck."""
+    """Levels as of :func:`heard`, of the source as it goes on, after a pad was struck and while it is again and again:
+    on an instrument it is a note, which may fade."""
     stream.settle(10)
     stream.controllers.silence()
     stream.send(message("note_on", note=PAD, velocity=127))
     time.sleep(SETTLE_S)
     stream.rewind()
+    begin = time.monotonic() + LEAD_S
+    for second in range(round(LONG_S - 1)):
+        stream.send(message("note_on", note=PAD, velocity=127), begin + second)
+        stream.send(message("note_off", note=PAD), begin + second + 0.9)
     length, went = round(LONG_S * stream.sample_rate), stream.recorded[1]
     end = time.monotonic() + 2 * LONG_S
     while went.shape[1] < length and time.monotonic() < end:

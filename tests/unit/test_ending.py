@@ -75,13 +75,15 @@ for each in each_of(work, sys.argv[1:] * 3, 2):
 def test_workers_end_with_their_command_and_leave_nothing(tmp_path, number, whole_group):
     command = [sys.executable, "-c", WORKERS, str(tmp_path)]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    said = parent.stdout
+    assert said is not None
+    workers = [int(said.readline()) for _ in range(2)]
     (os.killpg if whole_group else os.kill)(parent.pid, number)
     parent.wait(20)
     late = time.monotonic() + 20
     while (left := [pid for pid in workers if alive(pid)]) and time.monotonic() < late:
         time.sleep(0.05)
-    assert left == [] and "not interrupted" not in parent.stdout.read()
+    assert left == [] and "not interrupted" not in said.read()
     assert (whole_group and number == signal.SIGKILL) or list(tmp_path.iterdir()) == []
 
 
