@@ -4,10 +4,12 @@
 
 BEFORE and AFTER are folders of checkouts, as for golden.py. Each has a process of its own, which plays a case once when
 it is asked to and tells how much processor time that took; both are asked in turns, and which one begins alternates. A
-round is so many turns of every case, of which the quickest counts: other work stands in no processor time, but
-for the caches that it spoils, and that only ever lengthens a turn. Printed is the median over the rounds of each time,
-the median of the rounds' ratios, their range, and a verdict: within --limit, or named in :data:`MEANT`, or slower. Then
-one line each for the engine, for rendering and for phases; exit status 1 where anything is slower.
+round is so many turns of every case, of which the quickest counts: other work stands in no processor time, but for the
+caches that it spoils, and that only ever lengthens a turn. Each round has processes of its own, since where memory
+happens to lie makes one of the same checkout 5 % quicker than the next, for as long as it lives. Printed is the median
+over the rounds of each time, the median of the rounds' ratios, their range, and a verdict: within --limit, or named in
+:data:`MEANT`, or slower. Then one line each for the engine, for rendering and for phases; exit status 1 where anything
+is slower.
 
 The engine's are those of a stream on the virtual device: processor time of its two busiest threads, the engine's and
 the device's, for each second that they play. (By the clock, frames of one and the same checkout differ by half on a
@@ -152,12 +154,12 @@ def quickest(sides: tuple[Side, Side], case: str, turns: int) -> tuple[float, fl
 def measure(places: tuple[Path, Path], given: argparse.Namespace) -> list[dict]:
     """All rounds of both checkouts: one row a case."""
     told: tuple[list, list] = ([], [])
-    sides = (Side(place, given.seconds, given.engine_seconds) for place in places)
-    with next(sides) as before, next(sides) as after:
-        for _ in range(given.rounds):
+    for _ in range(given.rounds):
+        sides = (Side(place, given.seconds, given.engine_seconds) for place in places)
+        with next(sides) as before, next(sides) as after:
             taken = {case: quickest((before, after), case, given.turns) for case in before.cases}
-            for which in (0, 1):
-                told[which].append({case: both[which] for case, both in taken.items()})
+        for which in (0, 1):
+            told[which].append({case: both[which] for case, both in taken.items()})
     return [row_of(name, *told) for name in told[0][0]]
 
 
