@@ -39,7 +39,8 @@ class Feed:
     Attributes
     ----------
     short_samples : int
-        Samples that the plugin did not give in time (its values have made it slower); silence stands for them.
+        Samples that the plugin did not give, or not in time; silence stands for them. Some plugins begin anew where a
+        value of theirs is set, and lose what they hold: BrickwallLimiter its 5 ms.
     """
 
     def __init__(self, plugin, sample_rate: float, channels: int, how: Feeding, goes_on: bool = False):
@@ -58,7 +59,12 @@ class Feed:
     def _empty(self) -> None:
         self._waiting = np.zeros((self.channels, 0), np.float32)
         self._ready = np.zeros((self.channels, self.how.delay), np.float32)
-        self._owed = 0
+        self._held = self._most_held = 0
+        self._held_then: int | None = None
+
+    def changed(self) -> None:
+        """A value of the plugin was set: if it now begins anew, it loses what it holds."""
+        self._held_then = self._held if self._held_then is None else self._held_then
 
     def run(self, block: np.ndarray, buffer_size: int = LONGEST_BLOCK) -> np.ndarray:
         """float32 (channels, n) → the same shape, delayed."""
@@ -73,20 +79,31 @@ class Feed:
         whole = waiting.shape[1] - waiting.shape[1] % size
         for at in range(0, whole, size):
             part = np.ascontiguousarray(waiting[:, at : at + size])
-            outs.append(self.plugin.process(part, self.sample_rate, buffer_size=size, reset=False))
-        self._waiting, ready = waiting[:, whole:], np.concatenate(outs, axis=1)
-        late = min(self._owed, ready.shape[1])
-        self._owed -= late
-        self._ready = ready[:, late:]
+            out = self.plugin.process(part, self.sample_rate, buffer_size=size, reset=False)
+            got = out.shape[1] if out.size else 0
+            outs += [self._lost(size, got), out[:, :got] if got else part[:, :0]]
+        self._waiting, self._ready = waiting[:, whole:], np.concatenate(outs, axis=1)
+
+    def _lost(self, took: int, gave: int) -> np.ndarray:
+        """Silence in the place of what a plugin lost that began anew: it holds more than ever before, and gave nothing
+        since its value was set."""
+        self._held += took - gave
+        lost = 0
+        if self._held_then is None:
+            self._most_held = max(self._most_held, self._held)
+        elif self._held > self._most_held:
+            lost, self._held_then = self._held_then, None
+        elif gave:
+            self._held_then = None  # it plays on as before
+        self._held -= lost
+        self.short_samples += lost
+        return np.zeros((self.channels, lost), np.float32)
 
     def _give(self, n: int) -> np.ndarray:
         out, self._ready = self._ready[:, :n], self._ready[:, n:]
         missing = n - out.shape[1]
-        if missing:
-            self._owed += missing
-            self.short_samples += missing
-            out = np.concatenate([out, np.zeros((self.channels, missing), np.float32)], axis=1)
-        return out
+        self.short_samples += missing
+        return np.pad(out, ((0, 0), (0, missing))) if missing else out
 
 
 _owners: weakref.WeakValueDictionary[int, "NativeStep"] = weakref.WeakValueDictionary()
@@ -191,8 +208,8 @@ class NativeStep:
         if before < n:
             block = np.ascontiguousarray(self._x[:, before:n])
             try:
-                if self._follower is not None:
-                    self._follower.follow()
+                if self._follower is not None and self._follower.follow():
+                    self.feed.changed()
                 out = self.feed.run(block)
             except Exception:
                 # An exception cannot leave a C callback: the block passes dry, and the count tells.

@@ -222,8 +222,8 @@ class NativeNode:
             self._subject = self._plugin if itself else copied(self._plugin)
             self._follower = None if itself else Follower(self._plugin, self._subject)
             self._feed, self._begun = None, False
-        elif self._follower is not None:
-            self._follower.follow()
+        elif self._follower is not None and self._follower.follow() and self._feed is not None:
+            self._feed.changed()
         return self._subject
 
 
