@@ -10,7 +10,7 @@ from panel_hands import Mouse, dial, moved, until
 
 from rtspec.control.curves import to_value
 
-MOST_SETTINGS, MOST_LONG = 16, 4
+MOST_SETTINGS, MOST_LONG = 16, 6
 CLEAR_DB, TIMES, BEATING = 0.3, 2.0, 3.0
 """What differs by this and so many times as much as a phrase from itself is heard, by any of :func:`distances`: in the
 octaves that differ most, or in one that hardly differs by itself while two tones beat in another."""

@@ -121,17 +121,17 @@ def heard(stream):
 
 
 def heard_in_the_long_run(stream):
-    """Levels as of :func:`heard`, of the source as it goes on, after a pad was struck and while it is again and again:
-    on an instrument it is a note, which may fade."""
+    """Levels as of :func:`heard`, of the source as it goes on, after a pad was struck and while it is struck twice
+    more: on an instrument it is a note, which sways and may fade."""
     stream.settle(10)
     stream.controllers.silence()
     stream.send(message("note_on", note=PAD, velocity=127))
     time.sleep(SETTLE_S)
     stream.rewind()
     begin = time.monotonic() + LEAD_S
-    for second in range(round(LONG_S - 1)):
-        stream.send(message("note_on", note=PAD, velocity=127), begin + second)
-        stream.send(message("note_off", note=PAD), begin + second + 0.9)
+    for at in (0.0, LONG_S / 2):
+        stream.send(message("note_on", note=PAD, velocity=127), begin + at)
+        stream.send(message("note_off", note=PAD), begin + at + 0.45 * LONG_S)
     length, went = round(LONG_S * stream.sample_rate), stream.recorded[1]
     end = time.monotonic() + 2 * LONG_S
     while went.shape[1] < length and time.monotonic() < end:
