@@ -2,15 +2,17 @@
 
 No parameter is known by its name here. One is heard if a phrase sounds otherwise at one of its ends than where it is.
 What hides it (a ratio of 1, a depth of 0, no gain in a band) is another parameter, so what is silent as the card comes
-is tried again with all others somewhere else, in settings drawn by a seed.
+is tried again with all others somewhere else, in settings drawn by a seed; but for what :data:`SLOW` names.
 """
+
+from types import MappingProxyType
 
 import numpy as np
 from panel_hands import Mouse, dial, moved, until
 
 from rtspec.control.curves import to_value
 
-MOST_SETTINGS, MOST_LONG = 16, 6
+MOST_SETTINGS, MOST_LONG = 16, 4
 CLEAR_DB, TIMES, BEATING = 0.3, 2.0, 3.0
 """What differs by this and so many times as much as a phrase from itself is heard, by any of :func:`distances`: in the
 octaves that differ most, or in one that hardly differs by itself while two tones beat in another."""
@@ -38,6 +40,9 @@ SLOW = {
 }
 """What no phrase tells, by "card/parameter", and why: heard in the long run."""
 
+BESIDE = {"timbre-synth": {"lfo_depth": 1.5}}
+"""What is put there for it beside a card's own values."""
+
 
 class Ear:
     """Listens to a card's parameters.
@@ -56,6 +61,7 @@ class Ear:
         told = "rtspec.panel.store.state.chain.flatMap((card) => card.parameters)"
         self.listed = [p for p in stage.page.evaluate(told) if p["name"] != "bypass"]
         self.slow = [p for p in self.listed if f"{card}/{p['name']}" in SLOW]
+        self.beside = BESIDE.get(card, {})
         self.word = "phrase"
         self.random = np.random.default_rng(list(card.encode()))
 
@@ -68,15 +74,16 @@ class Ear:
         self.word = "long"
         waiting = self.slow
         for number in range(min(settings, MOST_LONG)):
-            if waiting and self._stand(self._setting(number)):
+            if waiting and self._stand(self._setting(number, self.beside)):
                 waiting = [parameter for parameter in waiting if not self._is_heard(parameter)]
         return [parameter["name"] for parameter in left + waiting]
 
-    def _setting(self, number):
-        """As the card comes, then everything that is played with somewhere in the middle of its travel; in each second
-        of these how an instrument is set up, too."""
+    def _setting(self, number, beside=MappingProxyType({})):
+        """As the card comes but for what stands `beside`, then everything that is played with somewhere in the middle of
+        its travel; in each second of these how an instrument is set up, too."""
         kept = {p["name"] for p in self.listed if number == 0 or (p["setup"] and number % 2)}
-        return {p["address"]: p["default"] if p["name"] in kept else self._drawn(p) for p in self.listed}
+        usual = {p["name"]: beside.get(p["name"], p["default"]) for p in self.listed}
+        return {p["address"]: usual[p["name"]] if p["name"] in kept else self._drawn(p) for p in self.listed}
 
     def _drawn(self, p):
         low, high = p["minimum"], p["maximum"]

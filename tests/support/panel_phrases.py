@@ -27,6 +27,9 @@ whenever one begins to listen."""
 PAD = 37
 """One of those that choose a style."""
 
+CHORD = (57, 64)
+"""Above them."""
+
 FRAME_S, FLOOR_DB = 0.05, -75.0
 CHANNEL, DRUMS, DRUM = 1, 9, 56
 """Channels from 0; the drum lies above the pads that choose a style, which would move the very parameters."""
@@ -122,7 +125,7 @@ def heard(stream):
 
 def heard_in_the_long_run(stream):
     """Levels as of :func:`heard`, of the source as it goes on, after a pad was struck and while it is struck twice
-    more: on an instrument it is a note, which sways and may fade."""
+    more, as part of a chord."""
     stream.settle(10)
     stream.controllers.silence()
     stream.send(message("note_on", note=PAD, velocity=127))
@@ -130,8 +133,9 @@ def heard_in_the_long_run(stream):
     stream.rewind()
     begin = time.monotonic() + LEAD_S
     for at in (0.0, LONG_S / 2):
-        stream.send(message("note_on", note=PAD, velocity=127), begin + at)
-        stream.send(message("note_off", note=PAD), begin + at + 0.45 * LONG_S)
+        for note in (PAD, *CHORD):
+            stream.send(message("note_on", note=note, velocity=127), begin + at)
+            stream.send(message("note_off", note=note), begin + at + 0.45 * LONG_S)
     length, went = round(LONG_S * stream.sample_rate), stream.recorded[1]
     end = time.monotonic() + 2 * LONG_S
     while went.shape[1] < length and time.monotonic() < end:
