@@ -79,8 +79,8 @@ class Ear:
         return [parameter["name"] for parameter in left + waiting]
 
     def _setting(self, number, beside=MappingProxyType({})):
-        """As the card comes but for what stands `beside`, then everything that is played with somewhere in the middle of
-        its travel; in each second of these how an instrument is set up, too."""
+        """As the card comes but for what stands `beside`, then everything that is played with somewhere in the middle
+        of its travel; in each second of these how an instrument is set up, too."""
         kept = {p["name"] for p in self.listed if number == 0 or (p["setup"] and number % 2)}
         usual = {p["name"]: beside.get(p["name"], p["default"]) for p in self.listed}
         return {p["address"]: usual[p["name"]] if p["name"] in kept else self._drawn(p) for p in self.listed}
