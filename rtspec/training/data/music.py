@@ -140,7 +140,7 @@ def prepare(
 
 def each_of(work: Callable, items: Iterable, jobs: int) -> Iterator[Any]:
     """The work's results in the items' order, by so many processes; they end where the caller does, however it ends."""
-    if jobs == 1:
+    if jobs <= 1:
         yield from map(work, items)
         return
     already = set(active_children())
