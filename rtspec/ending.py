@@ -63,7 +63,7 @@ def follow_parent() -> None:
     """For a forked worker's start: it ends with its parent, which alone answers to Ctrl-C; SIGTERM raises in it."""
     signal.set_wakeup_fd(-1)
     for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else _hear)
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else _hear_once)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -82,6 +82,15 @@ def _hear(number: int, _frame) -> None:
     _heard.set()
     if number == signal.SIGINT:
         raise KeyboardInterrupt
+    raise Terminated(128 + number)
+
+
+def _hear_once(number: int, _frame) -> None:
+    """The second signal (a group's and the parent's) must not interrupt what the first one has cleaned up."""
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.alarm(round(LAST_S))  # which ends the process where the exception was lost
     raise Terminated(128 + number)
 
 
