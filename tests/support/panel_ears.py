@@ -5,8 +5,6 @@ What hides it (a ratio of 1, a depth of 0, no gain in a band) is another paramet
 is tried again with all others somewhere else, in settings drawn by a seed; but for what :data:`SLOW` names.
 """
 
-from types import MappingProxyType
-
 import numpy as np
 from panel_hands import Mouse, dial, moved, until
 
@@ -78,11 +76,11 @@ class Ear:
                 waiting = [parameter for parameter in waiting if not self._is_heard(parameter)]
         return [parameter["name"] for parameter in left + waiting]
 
-    def _setting(self, number, beside=MappingProxyType({})):
+    def _setting(self, number, beside=None):
         """As the card comes but for what stands `beside`, then everything that is played with somewhere in the middle
         of its travel; in each second of these how an instrument is set up, too."""
         kept = {p["name"] for p in self.listed if number == 0 or (p["setup"] and number % 2)}
-        usual = {p["name"]: beside.get(p["name"], p["default"]) for p in self.listed}
+        usual = {p["name"]: p["default"] for p in self.listed} | (beside or {})
         return {p["address"]: usual[p["name"]] if p["name"] in kept else self._drawn(p) for p in self.listed}
 
     def _drawn(self, p):
