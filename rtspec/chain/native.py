@@ -81,12 +81,15 @@ class Feed:
             part = np.ascontiguousarray(waiting[:, at : at + size])
             out = self.plugin.process(part, self.sample_rate, buffer_size=size, reset=False)
             got = out.shape[1] if out.size else 0
-            outs += [self._lost(size, got), out[:, :got] if got else part[:, :0]]
+            if lost := self._lost(size, got):
+                outs.append(np.zeros((self.channels, lost), np.float32))
+            if got:
+                outs.append(out)
         self._waiting, self._ready = waiting[:, whole:], np.concatenate(outs, axis=1)
 
-    def _lost(self, took: int, gave: int) -> np.ndarray:
-        """Silence in the place of what a plugin lost that began anew: it holds more than ever before, and gave nothing
-        since its value was set."""
+    def _lost(self, took: int, gave: int) -> int:
+        """Samples that a plugin lost which began anew: it holds more than ever before, and gave nothing since its value
+        was set. Silence stands for them."""
         self._held += took - gave
         lost = 0
         if self._held_then is None:
@@ -97,7 +100,7 @@ class Feed:
             self._held_then = None  # it plays on as before
         self._held -= lost
         self.short_samples += lost
-        return np.zeros((self.channels, lost), np.float32)
+        return lost
 
     def _give(self, n: int) -> np.ndarray:
         out, self._ready = self._ready[:, :n], self._ready[:, n:]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...audio.files import is_audio, read
 from ...errors import AudioFileError
+from ...metrics.distances import resampled
 from .folders import Track
 from .packages import MODULES, DataError
 
@@ -37,14 +38,6 @@ def _decoded(path: Path, sample_rate: int) -> np.ndarray:
         sound, rate = soundfile().read(path, dtype="float32", always_2d=True)
         sound = sound.T
     return resampled(sound, rate, sample_rate)
-
-
-def resampled(sound: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """A whole track at once, by a polyphase filter: a tenth of the time of the stream's resampler, which took most of a
-    track's. Float32 of shape (channels, n_samples), in and out."""
-    from scipy.signal import resample_poly
-
-    return np.asarray(sound if rate == wanted else resample_poly(sound, wanted, rate, axis=1), np.float32)
 
 
 def _played(path: Path, sample_rate: int) -> np.ndarray:

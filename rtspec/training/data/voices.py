@@ -17,7 +17,7 @@ import numpy as np
 from ...audio.files import read
 from ...console import emit, progress, table
 from ...errors import AudioFileError
-from .decoding import resampled
+from ...metrics.distances import resampled
 from .folders import CODED, FACTS, Clip, keep_clip
 from .music import SAMPLE_RATE, each_of, rows_of, to_int16
 from .packages import Unpacked, fetch

@@ -10,15 +10,12 @@ MODELS = ("live", "speech", "paper", "paper-skip", "wave-u-net")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which network, which data, how long, and where to."""
     parser.add_argument("--model", choices=MODELS, default="live", help="default: live; speech: the same for voices")
-    parser.add_argument("--data", default="data/music", metavar="FOLDER", help="of rtspec data music, or voices")
+    parser.add_argument("--data", metavar="FOLDER", help="default: data/music; speech: data/voices")
     add_run_arguments(parser, "runs/enhancement")
     add_fit_arguments(parser, steps=1600, batch=8, learning_rate=2e-3)
     parser.add_argument("--blocks", type=int, default=1, metavar="N", help="of the paper's network, 1 to 7 (default 1)")
     parser.add_argument(
-        "--snr-weight",
-        type=float,
-        metavar="W",
-        help="of a dB in all in the loss (default .1; paper-skip 2)",
+        "--snr-weight", type=float, metavar="W", help="of a dB in all in the loss (default .1; paper-skip 2)"
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="of a segment (default 2; the paper's are 4.5)")
     parser.add_argument(

@@ -5,13 +5,13 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
-from math import gcd
 
 import numpy as np
 from pedalboard.io import AudioFile
-from scipy.signal import butter, oaconvolve, resample_poly, sosfilt, sosfiltfilt
+from scipy.signal import butter, oaconvolve, sosfilt, sosfiltfilt
 
 from ...errors import AudioFileError
+from ...metrics.distances import resampled
 
 MP3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128)
 """Constant bit rates that pedalboard's coder takes; it has none below 32."""
@@ -120,13 +120,11 @@ def low_pass(audio: np.ndarray, sample_rate: int, cutoff_hz: float, order: int |
 def telephone(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """Sent at 8 kHz in the 8 bits of the μ-law (ITU-T G.711), without delay. Float32 of shape (channels, n_samples),
     and so is the result."""
-    common = gcd(sample_rate, 8000)
-    up, down = 8000 // common, sample_rate // common
-    sent = np.clip(resample_poly(audio, up, down, axis=-1), -1, 1)
+    sent = np.clip(resampled(audio, sample_rate, 8000), -1, 1)
     law = np.round(np.sign(sent) * np.log1p(255 * np.abs(sent)) / np.log(256) * 127) / 127
     back = np.sign(law) * np.expm1(np.abs(law) * np.log(256)) / 255
-    made = resample_poly(back, down, up, axis=-1)[..., : audio.shape[-1]]
-    return np.pad(made, ((0, 0), (0, audio.shape[-1] - made.shape[-1]))).astype(np.float32)
+    made = resampled(back, 8000, sample_rate)[..., : audio.shape[-1]]
+    return np.pad(made, ((0, 0), (0, audio.shape[-1] - made.shape[-1])))
 
 
 def denser(parts: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator) -> np.ndarray:

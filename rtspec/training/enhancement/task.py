@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
     checks.within("--blocks", args.blocks, 1, 7, "the paper found 1 to do best")
     begin(args)
+    args.data = args.data or f"data/{_material(args)}"
     plan = PLANS[args.model](args)
     held = _held_batches(plan.batches(_clips(args, "validation")))
     if args.start:
@@ -98,6 +99,11 @@ def run(args: argparse.Namespace) -> None:
         )
         text += f"; packaged as {data['package']}"
     emit(args, data, text)
+
+
+def _material(args: argparse.Namespace) -> str:
+    """What `rtspec data` calls that which the model is for."""
+    return "voices" if args.model == "speech" else "music"
 
 
 def _clips(args: argparse.Namespace, part: str) -> list[Clip]:
@@ -218,7 +224,7 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     words |= {"rendered": "data/rendered"} if args.rendered else {}
     words |= {"start": name_of_start(args.start)} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in words.items())
-    kind = "voices" if args.model == "speech" else "music"
+    kind = _material(args)
     rendering = "rtspec data rendered --out data/rendered\n" if args.rendered else ""
     return (
         f"## Training\n\n```\nrtspec data {kind} --out data/{kind}\n{rendering}rtspec train enhancement "
