@@ -18,6 +18,7 @@ import numpy as np
 import pedalboard
 
 from ...console import emit, progress, table
+from ...options import share
 from .folders import CODEC_FREE, FACTS, Clip, held_out, keep_clip
 from .music import SAMPLE_RATE, each_of, to_int16
 from .one_shots import Kit, Voice, drums, kits
@@ -35,6 +36,8 @@ KITS = ("hydrogen-drumkits", "sonic-pi-samples", "avldrums.lv2-soundfont")
 HELD_OUT_SHARE = 0.1
 LONGEST_S = 150.0
 _EDGE_HZ = 14000.0
+_LEFT_OUT = "left-out.txt"
+"""In the folder of a piece that came to nothing, so that no second run renders it again."""
 _PATIENCE_S = 1800
 _VOICE_SHARE, _KIT_SHARE, _PROGRAM_SHARE = 0.3, 0.5, 0.6
 
@@ -55,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hours", type=float, default=20.0, metavar="H", help="of training music (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="another one renders other music (default 0)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that render (default 1)")
+    parser.add_argument(
+        "--shard",
+        type=share,
+        default=(1, 1),
+        metavar="K/N",
+        help="render every N-th piece, from the K-th, of H/N hours",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -72,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
             fonts = fetch(FONTS[part], root, report)
             licences |= {each.name: each.licence for each in fonts}
             studio = _studio(part, pieces, boxes, fonts)
-            made = list(render_part(studio, root / "clips" / part, hours, args.seed, args.jobs, report))
+            folder = root / "clips" / part
+            made = list(render_part(studio, folder, hours, args.seed, args.jobs, report, args.shard))
             total = sum(clip.facts["n_samples"] for clip in made) / SAMPLE_RATE / 3600
             rows.append({"part": part, "pieces": len(made), "hours": round(total, 2), "scores": len(studio.scores)})
     lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
@@ -91,19 +102,31 @@ def _studio(part: str, pieces: list[Unpacked], drum_kits: list[Unpacked], fonts:
 
 
 def render_part(
-    studio: Studio, folder: Path, hours: float, seed: int, jobs: int, report: Callable[[str], None]
+    studio: Studio,
+    folder: Path,
+    hours: float,
+    seed: int,
+    jobs: int,
+    report: Callable[[str], None],
+    shard: tuple[int, int] = (1, 1),
 ) -> Iterator[Clip]:
-    """Pieces until there are so many hours; those that are there already stay and count."""
+    """Pieces until there are so many hours, or a shard's part of them; those that are there already stay and count.
+
+    Of n shards the k-th has pieces k - 1, k - 1 + n, …: none is rendered by two, whatever machine each runs on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted, first, made = hours * 3600 * SAMPLE_RATE, 0, 0
+    k, n = shard
+    wanted, first, made = hours / n * 3600 * SAMPLE_RATE, k - 1, 0
     while made < wanted:
-        numbers = range(first, first + 8 * max(1, jobs))
+        numbers = range(first, first + 8 * n * max(1, jobs), n)
         first = numbers.stop
         for clip in each_of(partial(_piece, studio, folder, seed), numbers, jobs):
-            if clip is not None and made < wanted:
+            if clip is not None:
                 made += clip.facts["n_samples"]
-                report(f"{made / SAMPLE_RATE / 3600:.2f} of {hours:g} h")
+                report(f"{made / SAMPLE_RATE / 3600:.2f} of {hours / n:g} h")
                 yield clip
+            if made >= wanted:
+                return
 
 
 def _piece(studio: Studio, folder: Path, seed: int, number: int) -> Clip | None:
@@ -111,10 +134,14 @@ def _piece(studio: Studio, folder: Path, seed: int, number: int) -> Clip | None:
     target = folder / f"{seed}-{number:05d}"
     if (target / FACTS).exists():
         return Clip(target)
+    if (target / _LEFT_OUT).exists():
+        return None
     rng = np.random.default_rng((seed, number))
     score = studio.scores[int(rng.integers(len(studio.scores)))]
     sound = rendered(studio, score, rng)
     if sound.shape[1] < 10 * SAMPLE_RATE or upper_edge_hz(sound, SAMPLE_RATE) < _EDGE_HZ:
+        target.mkdir(exist_ok=True)
+        (target / _LEFT_OUT).write_text("dull, silent or short\n")
         return None
     facts = {
         "name": f"{score.package}-{score.name}-{number}",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ...audio.files import read
 from ...console import emit, progress, table
 from ...errors import AudioFileError
 from ...metrics.distances import resampled
+from ...options import share
 from .folders import CODED, FACTS, Clip, keep_clip
 from .music import SAMPLE_RATE, each_of, rows_of, to_int16
 from .packages import Unpacked, fetch
@@ -56,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to."""
     parser.add_argument("--out", default="data/voices", metavar="FOLDER", help="packages and clips")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that decode (default 1)")
+    parser.add_argument(
+        "--shard", type=share, default=(1, 1), metavar="K/N", help="join the K-th of N shares of each part's voices"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -70,7 +75,8 @@ def run(args: argparse.Namespace) -> None:
         for part, names in PARTS.items():
             packages = fetch(names, root, report)
             licences |= {each.name: each.licence for each in packages}
-            rows += rows_of(part, list(prepare(voices(packages, part), root / "clips" / part, args.jobs, report)))
+            mine = islice(voices(packages, part), args.shard[0] - 1, None, args.shard[1])
+            rows += rows_of(part, list(prepare(mine, root / "clips" / part, args.jobs, report)))
     lines = "\n".join(f"{name}: {text}" for name, text in licences.items())
     emit(args, {"folder": str(root), "parts": rows, "licences": licences}, f"{table(rows)}\n\n{lines}")
 

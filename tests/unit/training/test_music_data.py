@@ -13,6 +13,7 @@ from scipy.signal import butter, sosfilt
 
 from rtspec.audio.files import write
 from rtspec.training.data import one_shots, packages, scores
+from rtspec.training.data import rendered as rendering
 from rtspec.training.data.folders import clips, keep_clip, tracks
 from rtspec.training.data.music import prepare, to_int16
 from rtspec.training.data.packages import Unpacked
@@ -130,6 +131,31 @@ def test_a_piece_depends_on_its_generator_alone(tmp_path):
     first, second = (rendered(Studio([score], [font], [], ""), score, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert np.abs(first).max() > 0.01
+
+
+def test_shards_render_other_pieces_and_no_second_run_renders_any(tmp_path, monkeypatch):
+    drawn = []
+
+    def play(studio, score, rng):
+        """Noise, or for every fourth piece nothing that is worth keeping."""
+        drawn.append(rng.random())
+        return noise(11) * (len(drawn) % 4 > 0)
+
+    monkeypatch.setattr(rendering, "rendered", play)
+    studio = Studio([scores.Score("piece", "game", b"")], [], [], "")
+
+    def render(shard):
+        made = rendering.render_part(studio, tmp_path, 110 / 3600, 0, 1, lambda text: None, shard)
+        return [int(clip.folder.name.partition("-")[2]) for clip in made]
+
+    first, second = render((1, 2)), render((2, 2))
+    assert len(first) == len(second) == 5, "each has half of 110 s, in pieces of 11 s"
+    assert {number % 2 for number in first} == {0} and {number % 2 for number in second} == {1}
+    n_drawn = len(drawn)
+    assert n_drawn == 10 + 3 and len(set(drawn)) == n_drawn, "three came to nothing, and no two are alike"
+    assert [render((1, 2)), render((2, 2))] == [first, second] and len(drawn) == n_drawn
+    assert len(clips(tmp_path)) == 10
+    assert len(render((1, 1))) == 10 and len(drawn) <= n_drawn + 1, "of the shards' pieces, but for one between them"
 
 
 def test_a_note_that_is_cut_off_sounds_no_longer_than_the_piece(tmp_path, monkeypatch):
