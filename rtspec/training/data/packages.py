@@ -4,9 +4,11 @@ import fnmatch
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +89,24 @@ def _fetched(pattern: str, folder: Path, report: Callable[[str], None]) -> Unpac
     found = unpacked(pattern, folder)
     if found is not None:
         return found
-    name = _resolved(pattern)
+    report(f"waiting for {pattern}")
+    with _alone(folder):
+        return unpacked(pattern, folder) or _brought(_resolved(pattern), folder, report)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: of shards that begin together in one folder the first fetches, the others find it done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".fetching").open("w") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _brought(name: str, folder: Path, report: Callable[[str], None]) -> Unpacked:
     report(f"fetching {name}")
     archive = _downloaded(name, folder / "debs")
     report(f"unpacking {name}")

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -129,6 +131,22 @@ def test_a_package_that_was_fetched_is_not_fetched_again(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "_run", lambda *_: pytest.fail("nothing must be run"))
     (found,) = fetch(["some-[0-9.]+-music"], tmp_path)
     assert found.name == "some-1.16-music" and found.licence == "CC-BY-SA-3.0, GPL-2+"
+
+
+def test_shards_that_begin_together_fetch_a_package_once(tmp_path, monkeypatch):
+    fetched = []
+
+    def bring(name, folder, report):
+        fetched.append(name)
+        time.sleep(0.05)
+        (folder / "packages" / name).mkdir(parents=True)
+        return packages.Unpacked(name, folder / "packages" / name, "")
+
+    monkeypatch.setattr(packages, "_brought", bring)
+    monkeypatch.setattr(packages, "_resolved", lambda pattern: pattern)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: fetch(["some-music"], tmp_path), range(3)))
+    assert fetched == ["some-music"] and {each.name for (each,) in found} == {"some-music"}
 
 
 def test_without_apt_fetching_gives_one_line(tmp_path, monkeypatch):
