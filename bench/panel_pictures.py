@@ -90,7 +90,7 @@ def shoot(browser: Any, url: str, path: Path, options: dict[str, Any]) -> None:
     for key in "adg":
         page.keyboard.down(key)
     time.sleep(1.0)
-    page.evaluate("document.getElementById('toasts').replaceChildren()")
+    page.evaluate("document.querySelectorAll('.toast').forEach((toast) => { toast.hidden = true; })")
     page.screenshot(path=path)
     context.close()
     print(path)

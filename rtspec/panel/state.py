@@ -69,7 +69,7 @@ class State:
             "chain": (self._chain_key, self._chain),
             "map": (lambda: (self._keys["chain"], tuple(desk.controllers.midi_map)), self._map),
             "learn": (self._learn_key, lambda: self._learn_key()[0]),
-            "presets": (lambda: (self._turns // PRESETS_EVERY, desk.controllers.pad.corners), self._presets),
+            "presets": (self._presets_key, self._presets),
             "devices": (lambda: str(desk.devices), lambda: desk.devices),
             "loops": (lambda: tuple(desk.loops.playing), lambda: desk.loops.playing),
             "catalogue": (lambda: 0, _catalogue),
@@ -115,6 +115,10 @@ class State:
         elif desk.controllers.midi_map.learning is not learning:
             desk.learning = None
         return (address, True) if desk.learning else (None, False)
+
+    def _presets_key(self) -> Hashable:
+        """With another chain its presets are there at once, those of a folder a little later."""
+        return self._turns // PRESETS_EVERY, self._desk.controllers.pad.corners, self._keys["chain"]
 
     def _presets(self) -> dict[str, Any]:
         bank, pad = self._desk.controllers.bank, self._desk.controllers.pad

@@ -223,6 +223,41 @@ def test_nothing_flickers_while_thirty_pictures_a_second_are_drawn(stage):
     assert seen["moved"] < STEADY and seen["replaced"] == 0 and len(seen["gaps"]) > 25, set(seen["where"])
 
 
+TOLD = """async () => {
+  const { store, knobs } = rtspec.panel, { stream, acted } = store.state;
+  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const [items, [knob]] = [stream.latency.items, [...knobs.values()].filter((each) => each.kind === "knob")];
+  const { address, minimum, maximum } = knob.p;
+  for (let i = 1; i < 9; i++) {
+    const counts = Object.entries(stream.statistics).map(([name, n]) => [name, isNaN(n) ? n : 7 ** i]);
+    const latency = { ...stream.latency, total_ms: 7 ** (i % 4) };
+    store.tell({ stream: { ...stream, latency, statistics: Object.fromEntries(counts) } }, acted);
+    store.put(address, i % 2 ? maximum : (minimum + maximum) / 2 + 0.01 * i);
+    if (i % 4 === 0) rtspec.panel.say("the engine has more than it can do: fewer iterations, 1/2 of all");
+    await frame();
+  }
+  await new Promise((done) => setTimeout(done, 4200));
+  const { moved } = window.seen;
+  const grown = { ...stream.latency, items: { ...items, block: 2 * items.block } };
+  for (const latency of [grown, stream.latency]) store.tell({ stream: { ...stream, latency } }, acted);
+  await frame();
+  return { moved, replaced: window.seen.replaced };
+}"""
+"""What a stream tells that is late, of which a controller moves a knob, and that says so, until all that has gone; then
+a longer delay, whose bar does move."""
+
+
+@on("level")
+def test_nothing_flickers_when_what_is_told_has_more_digits_and_lines(stage):
+    window = stage.page.viewport_size
+    stage.page.set_viewport_size({"width": 1280, "height": 900})
+    until(lambda: stage.page.evaluate("rtspec.panel.store.state.devices.outputs.length"))
+    stage.page.evaluate(WATCH)
+    seen, where = stage.page.evaluate(TOLD), stage.page.evaluate("window.seen.where")
+    stage.page.set_viewport_size(window)
+    assert seen["moved"] < STEADY and seen["replaced"] == 0, (seen, set(where))
+
+
 @on("board")
 def test_a_card_stays_beneath_the_hand_that_types_while_its_board_is_edited_elsewhere(stage):
     page, mark = stage.page, "(element) => { element.mine = true; }"

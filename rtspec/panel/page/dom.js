@@ -88,6 +88,24 @@ export function arranged(home, wanted) {
   wanted.forEach((child, i) => { if (home.children[i] !== child) home.insertBefore(child, home.children[i] ?? null); });
 }
 
+/** Places for what is said: a free one or the oldest for each line, so that no element comes or goes with it. */
+export class Places {
+  constructor(home, n, make) {
+    this.all = Array.from({ length: n }, make);
+    this.said = 0;
+    for (const place of this.all) place.hidden = true;
+    home.append(...this.all);
+  }
+
+  next() {
+    const beyond = this.all[this.all.findLastIndex((one) => !one.hidden) + 1]; // first: it moves none that shows
+    const place = beyond ?? this.all.find((one) => one.hidden) ?? this.all.reduce((a, b) => (a.number < b.number ? a : b));
+    place.number = ++this.said;
+    place.hidden = false;
+    return place;
+  }
+}
+
 /** A list's entries, and which of them is chosen; `none` is the entry of no choice. */
 export function options(select, names, chosen, none) {
   const texts = new Map([...(none ? [["", none]] : []), ...names.map((name) => [name, name])]);

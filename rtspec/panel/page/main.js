@@ -3,7 +3,7 @@
 import { Bar } from "./bar.js";
 import { Chain } from "./cards.js";
 import { askLearn, askModel, askPassword } from "./dialogs.js";
-import { h } from "./dom.js";
+import { Places, h } from "./dom.js";
 import { Keyboard } from "./keys.js";
 import { Link } from "./link.js";
 import { buildSide } from "./side.js";
@@ -12,6 +12,7 @@ import { Store } from "./store.js";
 
 const PLAIN = { channel: null, minimum: null, maximum: null, curve: null, take_over: false, toggle: false };
 const at = (id) => document.getElementById(id);
+const toasts = new Places(at("toasts"), 3, () => h("div.toast"));
 
 const panel = {
   store: new Store(),
@@ -32,10 +33,11 @@ const panel = {
 
   say(text, bad = false) {
     panel.hear(text, bad);
-    const toast = h(`div.toast${bad ? ".bad" : ""}`, {}, text);
-    at("toasts").append(toast);
-    while (at("toasts").children.length > 3) at("toasts").firstChild.remove();
-    setTimeout(() => toast.remove(), bad ? 8000 : 4000);
+    const toast = toasts.next();
+    toast.textContent = text;
+    toast.classList.toggle("bad", bad);
+    clearTimeout(toast.ends);
+    toast.ends = setTimeout(() => { toast.hidden = true; }, bad ? 8000 : 4000);
   },
 
   /** Lines of the stream, the last of which has this number: those that have not been heard yet stand among the messages. */

@@ -1,6 +1,6 @@
 // What stands beside the chain: presets and their pad, latency, the map, devices, messages.
 
-import { button, h, keyed, options, section } from "./dom.js";
+import { Places, button, h, keyed, options, section } from "./dom.js";
 import { map } from "./map.js";
 import { Square } from "./xy.js";
 
@@ -52,8 +52,13 @@ function latency(panel) {
     key = JSON.stringify(items);
     const present = Object.entries(items).filter(([, n]) => n > 0);
     bar.setAttribute("aria-label", `${ms.toFixed(1)} ms: ${present.map(([name, n]) => `${name} ${n} samples`).join(", ")}`);
-    bar.replaceChildren(...present.map(([name, n]) => { const part = h(`span.item${COLOURS[name]}`, { title: `${name}: ${n} samples` }); part.style.flexGrow = n; return part; }));
-    list.replaceChildren(...present.map(([name, n]) => h("li", {}, h(`span.swatch.item${COLOURS[name]}`), h("span", {}, name), h("b", {}, `${((1000 * n) / rate).toFixed(1)} ms`))), h("li.total", {}, h("span.swatch"), h("span", {}, "total"), h("b", {}, `${ms.toFixed(1)} ms · ${total}`)));
+    const names = present.map(([name]) => name);
+    keyed(bar, names, (name) => h(`span.item${COLOURS[name]}`)).forEach((part, i) => {
+      part.title = `${names[i]}: ${items[names[i]]} samples`;
+      part.style.flexGrow = items[names[i]];
+    });
+    const entries = keyed(list, [...names, "total"], (name) => h("li", { class: name === "total" ? "total" : null }, h(`span.swatch${name === "total" ? "" : `.item${COLOURS[name]}`}`), h("span", {}, name), h("b")));
+    entries.forEach((entry, i) => { entry.lastChild.textContent = i < names.length ? `${((1000 * items[names[i]]) / rate).toFixed(1)} ms` : `${ms.toFixed(1)} ms · ${total}`; });
   });
   return section("Latency", "latency", true, bar, list, counts);
 }
@@ -90,11 +95,19 @@ function devices(panel) {
 
 function messages(panel) {
   const list = h("ol.messages", { "aria-live": "polite" });
+  const lines = new Places(list, 60, () => h("li", {}, h("time"), h("span")));
+  const follow = () => { list.scrollTop = list.scrollHeight; };
+  let n = 0;
   panel.hear = (text, bad) => {
-    const now = new Date().toTimeString().slice(0, 8);
-    list.prepend(h(`li${bad ? ".bad" : ""}`, {}, h("time", {}, now), text));
-    while (list.children.length > 60) list.lastChild.remove();
+    const line = lines.next();
+    line.firstChild.textContent = new Date().toTimeString().slice(0, 8);
+    line.lastChild.textContent = text;
+    line.classList.toggle("bad", Boolean(bad));
+    line.style.order = ++n; // beneath the others, which stay where they are
+    follow();
   };
-  return section("Messages", "messages", true, list);
+  const made = section("Messages", "messages", true, list);
+  made.addEventListener("toggle", follow);
+  return made;
 }
 
