@@ -82,6 +82,8 @@ def golden_input() -> np.ndarray:
 def _card(args: argparse.Namespace) -> str:
     chosen = {"width": args.width, "content-weight": args.content_weight, "steps": args.steps, "batch": args.batch}
     chosen |= {"learning-rate": args.learning_rate, "seed": args.seed}
+    chosen |= {"often": ",".join(f"{name}={times}" for name, times in args.often.items())} if args.often else {}
+    chosen |= {"goals": ",".join(f"{each:g}" for each in args.goals), "average": args.average}
     chosen |= {"start": name_of_start(args.start)} if args.start else {}
     command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in chosen.items())
     command += " --frozen" if args.frozen else ""

@@ -61,10 +61,12 @@ class Judge:
         features = torch.relu(functional.conv1d(torch.log1p(magnitudes), self.weight.to(magnitudes.device))).float()
         return torch.matmul(features, features.transpose(1, 2)).float() / features.shape[2]
 
-    def judge(self, made: Tensor, style: Tensor, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def judge(
+        self, made: Tensor, style: Tensor, content: Tensor, which: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Of each item, (batch,): how far the texture is from its style, how far the content was, and the style's own
-        size."""
-        wanted = self.gram(style)
+        size. Of items that share a style `which` tells its row, int64 of shape (batch,)."""
+        wanted = self.gram(style) if which is None else self.gram(style)[which]
         size = wanted.square().sum((1, 2))
         far = torch.maximum(distance(self.gram(content), wanted), _LEAST_SHARE * size)
         return distance(self.gram(made), wanted), far, size

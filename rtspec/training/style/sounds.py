@@ -23,6 +23,9 @@ N_JUDGED = N_SAMPLES * RATE // SAMPLE_RATE
 """Samples of it where it is judged."""
 STYLE_S = 6.0
 LONGEST_STYLE_S, SHORTEST_STYLE_S = 60.0, 2.0
+MOST_EACH = 4
+"""Contents of a batch that one stretch of a style judges together, so that their mean counts, as it does where they are
+evaluated."""
 MOST_STYLES = 16
 """As many as a controller has pads."""
 
@@ -170,7 +173,7 @@ class Batches:
         What is learnt.
     contents : Contents
     only : sequence of int, optional
-        Which styles are drawn; all by default.
+        Which styles are drawn, one that stands there twice twice as often; all alike by default.
     """
 
     def __init__(self, styles: list[Style], contents: Contents, only: Sequence[int] | None = None):
@@ -181,11 +184,16 @@ class Batches:
         self._only = list(range(len(styles))) if only is None else list(only)
 
     def __call__(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
-        """Features, spectra, levels, weights, sounds of styles and spectra of noise, float32 and complex64 arrays of
-        shape (n, …), and the judge's seed, int64."""
-        order = np.concatenate([rng.permutation(self._only) for _ in range(-(-n // len(self._only)))])[:n]
-        items = [self._item(rng, int(which)) for which in order]
-        return (*(np.stack(part) for part in zip(*items, strict=True)), np.array(int(rng.integers(1 << 31))))
+        """Features, spectra, levels, weights and spectra of noise, float32 and complex64 arrays of shape (n, …), the
+        sounds of styles, float32 of shape (n_groups, n_samples), the group of each item, int64 of shape (n,), and the
+        judge's seed, int64."""
+        each = max(1, min(MOST_EACH, n // min(2, len(set(self._only)))))
+        n_groups = -(-n // each)
+        order = np.concatenate([rng.permutation(self._only) for _ in range(-(-n_groups // len(self._only)))])[:n_groups]
+        items = [self._item(rng, int(which)) for which in np.repeat(order, each)[:n]]
+        sounds = np.stack([self._excerpt(rng, int(which)) for which in order])
+        parts, seed = [np.stack(part) for part in zip(*items, strict=True)], np.array(int(rng.integers(1 << 31)))
+        return (*parts, sounds, np.repeat(np.arange(n_groups), each)[:n], seed)
 
     def _item(self, rng: np.random.Generator, which: int) -> tuple[np.ndarray, ...]:
         sound = self.contents.draw(rng, N_FRAMES * HOP)
@@ -194,7 +202,7 @@ class Batches:
         features, levels = seen_of(spectrum, noise)
         weights = np.zeros(len(self.styles), np.float32)
         weights[which] = 1
-        return features, np.ascontiguousarray(spectrum.T), levels, weights, self._excerpt(rng, which), hiss
+        return features, np.ascontiguousarray(spectrum.T), levels, weights, hiss
 
     def _excerpt(self, rng: np.random.Generator, which: int) -> np.ndarray:
         sound, n = self._judged[which], round(STYLE_S * RATE)

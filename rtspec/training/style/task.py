@@ -20,9 +20,9 @@ from .networks import GAIN, StyleNetwork
 from .sounds import Batches, Contents, Style, read_styles, split
 from .starting import freeze, start_styles
 
-VALIDATION_ITEMS, VALIDATION_SEED = 8, 1 << 40
-"""Held-out draws that are judged by networks that no step draws."""
-LEAST_OWN, MOST_OWN = 0.003, 0.1
+VALIDATION_ITEMS, VALIDATION_SEED = 4, 1 << 40
+"""Held-out draws of each style, that are judged by networks that no step draws."""
+LEAST_OWN, MOST_OWN = 0.001, 0.1
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,7 +50,8 @@ def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> F
         start_styles(network, [style.name for style in styles], args.start)
     if args.frozen:
         freeze(network)
-    loss, draw = StyleLoss(tonal, args.content_weight, own=own), Batches(styles, Contents(args.contents))
+    loss, contents = StyleLoss(tonal, args.content_weight, own=own, goals=args.goals), Contents(args.contents)
+    draw = Batches(styles, contents, as_often([style.name for style in styles], args.often))
     recipe = Recipe(
         args.steps,
         args.batch,
@@ -58,9 +59,22 @@ def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> F
         seed=args.seed,
         validate_every=min(100, args.steps),
         patience=args.patience,
-        average=0.99,
+        average=args.average,
     )
-    return fit(network, draw, loss, recipe, args.out, validate=_judge(draw, loss), **computing(args))
+    return fit(network, draw, loss, recipe, args.out, validate=_judge(styles, contents, loss), **computing(args))
+
+
+def as_often(names: list[str], often: dict[str, int]) -> list[int]:
+    """Places of styles, each so many times as it is to be drawn.
+
+    Raises
+    ------
+    InvalidValue
+        There is no such style.
+    """
+    for name in often:
+        checks.choice("often", name, names)
+    return [k for k, name in enumerate(names) for _ in range(often.get(name, 1))]
 
 
 def make(styles: list[Style], width: int = 192, seed: int = 0) -> StyleNetwork:
@@ -81,16 +95,17 @@ def own_variability(style: Style, again: Style) -> float:
     return min(MOST_OWN, max(LEAST_OWN, float(np.mean([float(near / size) for near, _, size in found]))))
 
 
-def _judge(draw: Batches, loss: StyleLoss) -> Callable[[nn.Module], float]:
-    """The loss over held draws, told on stderr."""
-    held = [draw(np.random.default_rng((VALIDATION_SEED, k)), 4) for k in range(VALIDATION_ITEMS // 4)]
+def _judge(styles: list[Style], contents: Contents, loss: StyleLoss) -> Callable[[nn.Module], float]:
+    """The loss over held draws of every style, told on stderr with each style's share."""
+    draws = [Batches(styles, contents, [k]) for k in range(len(styles))]
+    held = [draw(np.random.default_rng((VALIDATION_SEED, k)), VALIDATION_ITEMS) for k, draw in enumerate(draws)]
 
     def validate(network: nn.Module) -> float:
         device = next(network.parameters()).device
-        batches = [tuple(torch.as_tensor(part).to(device) for part in batch) for batch in held]
-        found = [{**loss.parts(network, batch), "loss": loss(network, batch)} for batch in batches]
+        found = [loss.parts(network, tuple(torch.as_tensor(part).to(device) for part in batch)) for batch in held]
         means = {name: float(np.mean([float(each[name]) for each in found])) for name in found[0]}
-        print(*(f"{name} {value:.3f}" for name, value in means.items()), file=sys.stderr, flush=True)
-        return means["loss"]
+        shares = {style.name: float(each["style"]) for style, each in zip(styles, found, strict=True)}
+        print(*(f"{name} {value:.3f}" for name, value in {**means, **shares}.items()), file=sys.stderr, flush=True)
+        return float(loss.weighed(means))
 
     return validate

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 import rtspec  # noqa: E402
 from rtspec.audio import files  # noqa: E402
 from rtspec.cli import main  # noqa: E402
-from rtspec.errors import ModelError  # noqa: E402
+from rtspec.errors import InvalidValue, ModelError  # noqa: E402
 from rtspec.frames import stft  # noqa: E402
 from rtspec.frames.analysis import analysis_stage  # noqa: E402
 from rtspec.processors.style.frames import (  # noqa: E402
@@ -36,11 +36,11 @@ from rtspec.style.networks import Ulyanov  # noqa: E402
 from rtspec.training.data.packages import DataError  # noqa: E402
 from rtspec.training.style.judges import Judge, correlation, distance, levelled, resampled, spectrogram  # noqa: E402
 from rtspec.training.style.judges import content_kept as judges_content_kept  # noqa: E402
-from rtspec.training.style.loss import StyleLoss, retold  # noqa: E402
+from rtspec.training.style.loss import Batch, StyleLoss, retold  # noqa: E402
 from rtspec.training.style.networks import StyleNetwork  # noqa: E402
 from rtspec.training.style.sounds import Batches, Contents, Style, drawn, made_up, read_styles, split  # noqa: E402
 from rtspec.training.style.starting import OF_A_STYLE, freeze, start_styles  # noqa: E402
-from rtspec.training.style.task import make  # noqa: E402
+from rtspec.training.style.task import as_often, make  # noqa: E402
 from rtspec.training.weights import load_package_weights, name_of_start, start_at  # noqa: E402
 
 
@@ -189,12 +189,74 @@ def test_a_style_that_is_short_or_silent_is_refused(tmp_path):
         read_styles(tmp_path)
 
 
-def test_batches_follow_from_the_generator_alone():
-    styles = [Style(str(k), made_up(np.random.default_rng(k), 96000)) for k in range(3)]
-    batches = Batches(styles, Contents())
-    one, other = (batches(np.random.default_rng(5), 4) for _ in range(2))
+@pytest.fixture(scope="module")
+def three() -> list[Style]:
+    return [Style(str(k), made_up(np.random.default_rng(k), 96000)) for k in range(3)]
+
+
+class _Hiss(Contents):
+    """Contents that are made at once: noise that is louder and softer."""
+
+    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        return rng.standard_normal(n, np.float32) * np.repeat(rng.uniform(0.1, 1, 8), n // 8).astype(np.float32)
+
+
+def test_batches_follow_from_the_generator_alone(three):
+    batches = Batches(three, _Hiss())
+    one, other = (batches(np.random.default_rng(5), 5) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-    assert sorted(one[3].argmax(1)[:3]) == [0, 1, 2]
+    assert set(one[3].argmax(1)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("n", "groups"), [(1, [0]), (2, [0, 1]), (5, [0, 0, 1, 1, 2]), (8, [0, 0, 0, 0, 1, 1, 1, 1])])
+def test_the_contents_of_a_group_have_one_style(three, n, groups):
+    batch = Batch(*Batches(three, _Hiss())(np.random.default_rng(0), n))
+    assert batch.group.tolist() == groups
+    styles = batch.weights.argmax(1)
+    assert len(batch.style) == len(set(groups)) == len({(g, s) for g, s in zip(groups, styles, strict=True)})
+
+
+def test_a_style_may_be_drawn_more_often_than_others(three):
+    often = as_often(["a", "b", "c"], {"b": 4})
+    assert often == [0, 1, 1, 1, 1, 2]
+    batches = Batches(three, _Hiss(), often)
+    drawn_styles = [batches(np.random.default_rng(k), 2)[3].argmax(1) for k in range(30)]
+    assert np.mean(np.concatenate(drawn_styles) == 1) == pytest.approx(4 / 6, abs=0.12)
+    with pytest.raises(InvalidValue, match=r"often='d' .*a, b, c"):
+        as_often(["a", "b", "c"], {"d": 2})
+
+
+def test_means_over_a_styles_contents_are_what_is_asked_for(three):
+    """One of two contents lacks as much as the other has too much: together they lack nothing."""
+    batch = [torch.as_tensor(part) for part in Batches(three, _Hiss(), [0])(np.random.default_rng(0), 2)]
+    network, tonal = StyleNetwork(3, 16, 1).eval(), torch.zeros(3)
+    apart = [*batch[:5], batch[5].repeat(2, 1), torch.arange(2), batch[7]]
+    with torch.no_grad():
+        kept = [StyleLoss(tonal, n_filters=8).parts(network, _item(apart, k))["envelope"] for k in range(2)]
+        goals = (float(sum(kept) / 2), -1, -1)
+        loss = StyleLoss(tonal, n_filters=8, goals=goals)
+        together, alone = (loss.parts(network, tuple(each))["lacking"] for each in (batch, apart))
+    assert float(together) == pytest.approx(0, abs=1e-6)
+    assert float(alone) == pytest.approx(abs(float(kept[0] - kept[1])) / 4, abs=1e-6) and alone > 1e-4
+
+
+def _item(batch: list, k: int) -> tuple:
+    return (*(part[k : k + 1] for part in batch[:6]), torch.zeros(1, dtype=torch.int64), batch[7])
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--often bells", "must be STYLE=TIMES,STYLE=TIMES"),
+        ("--often bells=0", "every style is drawn at least once"),
+        ("--goals .7,.9", "must be three correlations"),
+        ("--goals a,b,2", "must be three correlations"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(option, text, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "style", "--styles", ".", *option.split()])
+    assert text in capsys.readouterr().err
 
 
 def test_the_loss_has_a_slope_where_the_content_is_silent():
@@ -209,12 +271,14 @@ def test_the_loss_has_a_slope_where_the_content_is_silent():
 def test_a_few_steps_make_a_package_that_plays(textures, tmp_path, capsys):
     out = tmp_path / "own"
     command = f"train style --styles {textures} --steps 2 --batch 2 --width 16 --out {tmp_path / 'run'} --export {out}"
+    command += " --often hum=2"
     assert main(command.split()) in (0, None)
     assert "hum, soft-hiss: 2 steps" in capsys.readouterr().out.replace("soft-hiss, hum", "hum, soft-hiss")
     live = rtspec.StyleTransfer("hum", model=out / "model.onnx")
     x = made_up(np.random.default_rng(0), 9600)
     assert live(x, 48000).shape == x.shape
-    assert "rtspec train style" in (out / "card.md").read_text()
+    card = (out / "card.md").read_text()
+    assert "rtspec train style" in card and "--often hum=2 --goals 0.78,0.92,0.6 --average 0.99" in card
 
 
 def test_other_styles_start_from_what_all_styles_share(textures, tmp_path):
