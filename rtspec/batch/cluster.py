@@ -19,7 +19,7 @@ from typing import Any
 from .. import __version__
 from ..errors import DeviceError, InvalidValue, RtspecError
 from .plan import Job
-from .runner import Worker, named
+from .runner import Runner, Worker, named
 
 CONNECT_S = 10.0
 """How long a cluster may take to answer."""
@@ -36,13 +36,31 @@ _LOOK_S = 1.0
 _here = threading.local()
 
 
-def render_there(order: tuple[str, str, str], job: dict[str, str], attempts: int) -> dict[str, Any]:
+def runner_of(
+    recipe: dict[str, Any], n_workers: int, address: str | None, is_watched: bool = False, work: str = ""
+) -> "Runner | ClusterRunner":
+    """Who does many jobs: processes of this machine, or those of a cluster where an address is given; each tries a file
+    twice that ends its process.
+
+    Raises
+    ------
+    InvalidValue
+        Both are asked for.
+    """
+    if address is None:
+        return Runner(recipe, n_workers, is_watched, attempts=2, work=work)
+    if n_workers > 1:
+        raise InvalidValue(f"--jobs {n_workers} is of this machine and --cluster of others; leave one of them out")
+    return ClusterRunner(recipe, address, attempts=2, work=work)
+
+
+def render_there(order: tuple[str, str, str, str], job: dict[str, str], attempts: int) -> dict[str, Any]:
     """Runs in a thread of a dask worker: one file by this thread's process.
 
     Parameters
     ----------
-    order : (str, str, str)
-        The recipe as JSON, the version and the folder of who gives it.
+    order : (str, str, str, str)
+        The recipe as JSON, the version and the folder of who gives it, and the work as :class:`Worker` has it.
     job : dict
         Names of "source", "target" and perhaps "picture".
     attempts : int
@@ -70,15 +88,15 @@ def render_there(order: tuple[str, str, str], job: dict[str, str], attempts: int
     return {"error": answer["ended"]}
 
 
-def _process(order: tuple[str, str, str]) -> Worker:
+def _process(order: tuple[str, str, str, str]) -> Worker:
     """This thread's process; a new one where there is none, or one of another recipe."""
     if (worker := getattr(_here, "worker", None)) is not None:
         _here.idle.cancel()
         if worker.is_alive and _here.order == order:
             return worker
         worker.end()
-    folder = order[2] if os.path.isdir(order[2]) else None
-    _here.order, _here.worker = order, Worker(json.loads(order[0]), tells=False, is_watched=False, folder=folder)
+    recipe, folder, work = json.loads(order[0]), order[2] if os.path.isdir(order[2]) else None, order[3]
+    _here.order, _here.worker = order, Worker(recipe, tells=False, is_watched=False, folder=folder, work=work)
     return _here.worker
 
 
@@ -98,6 +116,8 @@ class ClusterRunner:
         Of the scheduler, "tcp://host:8786".
     attempts : int
         At a file that ends its process.
+    work : str
+        As :class:`Worker` has it.
 
     Raises
     ------
@@ -105,9 +125,9 @@ class ClusterRunner:
         dask is not installed, or nobody answers there.
     """
 
-    def __init__(self, recipe: dict[str, Any], address: str, attempts: int = 2):
+    def __init__(self, recipe: dict[str, Any], address: str, attempts: int = 2, work: str = ""):
         self._client, self._address = _connected(address), address
-        self._order, self._attempts = (json.dumps(recipe), __version__, os.getcwd()), attempts
+        self._order, self._attempts = (json.dumps(recipe), __version__, os.getcwd(), work), attempts
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._under_way: dict[Any, int] = {}
         self._n_places, self._looked, self._seen = 0, 0.0, time.monotonic()

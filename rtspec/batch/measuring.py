@@ -17,11 +17,11 @@ from ..console import progress
 from ..errors import InvalidValue, RtspecError
 from ..options import integer, share
 from ..storage import AtomicFile
+from .cluster import runner_of
 from .ledger import Ledger
 from .plan import Job
 from .records import Record
 from .resuming import tidy_targets
-from .runner import Runner
 
 ROWS = "rows"
 """The folder below --out that has a file of figures for each source."""
@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=integer(1, 256), default=1, metavar="N", help="sounds at a time, each in its own process"
     )
     parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="of a dask scheduler whose workers measure, into --out: tcp://HOST:PORT"
+    )
+    parser.add_argument(
         "--shard",
         type=share,
         default=(1, 1),
@@ -58,11 +61,13 @@ def is_shared(args: argparse.Namespace) -> bool:
     Raises
     ------
     InvalidValue
-        A share without a folder in which shares come together.
+        A share, or a cluster, without a folder in which figures come together.
     """
     if args.shard != (1, 1) and not args.out:
         raise InvalidValue("--shard needs --out, where the shares' figures come together; give all the same folder")
-    return args.jobs > 1 or args.shard != (1, 1)
+    if args.cluster and not args.out:
+        raise InvalidValue("--cluster needs --out, a folder that its machines share: the figures come together there")
+    return args.jobs > 1 or bool(args.cluster) or args.shard != (1, 1)
 
 
 class Figures:
@@ -88,7 +93,7 @@ def shared_figures(
     Parameters
     ----------
     args : argparse.Namespace
-        With `jobs`, `shard`, `out` and `json`.
+        With `jobs`, `cluster`, `shard`, `out` and `json`.
     work : str
         The module whose ``make_worker(settings)`` gives a :class:`Figures`.
     settings : dict
@@ -101,7 +106,12 @@ def shared_figures(
         jobs = [Job(path, folder / f"{name}--{_word(path)}.json") for name, path in sources]
         decided = {name: value for name, value in settings.items() if name not in _UNDECIDED}
         key = f"{code_of('evaluation', 'metrics', 'processors')} {json.dumps(decided)}"
-        done = measured(work, settings, key, jobs, args.jobs, args.shard, args.json)
+
+        def runner(n: int):
+            n_workers = args.jobs if args.cluster else min(args.jobs, n)
+            return runner_of(settings, n_workers, args.cluster, work=work)
+
+        done = measured(runner, key, jobs, args.shard, args.json)
         found = {source: done[job] for source, job in zip(sources, jobs, strict=True) if job in done}
     if len(found) < len(jobs):
         print(f"rtspec: {len(found)} of {len(jobs)} are measured; the other shards have the rest", file=sys.stderr)
@@ -114,20 +124,18 @@ def _word(path: Path) -> str:
 
 
 def measured(
-    work: str, settings: dict[str, Any], key: str, jobs: list[Job], n_workers: int, shard: tuple[int, int], quiet: bool
+    runner: Callable[[int], Any], key: str, jobs: list[Job], shard: tuple[int, int], quiet: bool
 ) -> dict[Job, Any]:
     """What the targets of all jobs hold, as far as they are there: figures of other shards too.
 
     Parameters
     ----------
-    work, settings
-        As :func:`shared_figures` has them.
+    runner : callable
+        Makes who measures so many sounds, where there are any.
     key : str
         What decides a figure beside its source; figures of another key are measured again.
     jobs : list of Job
         All, of all shards; their targets are in one folder.
-    n_workers : int
-        Processes.
     shard : (int, int)
     quiet : bool
 
@@ -141,7 +149,7 @@ def measured(
     with Ledger(folder, key, shard) as ledger:
         left = [job for job in own if not ledger.verdict(job, everything=True)]
         ledger.begin()
-        failed = _run(work, settings, left, n_workers, ledger, quiet)
+        failed = _run(runner, left, ledger, quiet) if left else []
         ledger.end(keep=True)
         there = [job for job in jobs if job in own or ledger.verdict(job, everything=True)]
     tidy_targets(own)
@@ -152,14 +160,12 @@ def measured(
     return {job: json.loads(job.target.read_text()) for job in there}  # type: ignore[union-attr]  (paths of this machine)
 
 
-def _run(
-    work: str, settings: dict[str, Any], jobs: list[Job], n_workers: int, ledger: Ledger, quiet: bool
-) -> list[str]:
+def _run(runner: Callable[[int], Any], jobs: list[Job], ledger: Ledger, quiet: bool) -> list[str]:
     """Have the jobs done; what failed, in words."""
     failed = []
-    with Runner(settings, min(n_workers, len(jobs)), False, attempts=2, work=work) as runner, progress(quiet) as bar:
+    with runner(len(jobs)) as working, progress(quiet) as bar:
         task = bar.add_task("measured", total=len(jobs))
-        for kind, i, what in runner.events(jobs):
+        for kind, i, what in working.events(jobs):
             if kind in ("record", "error"):
                 ledger.note(jobs[i], Record(**what) if kind == "record" else what)
                 failed += [what] if kind == "error" else []

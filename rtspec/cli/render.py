@@ -124,15 +124,9 @@ def _batch(args: argparse.Namespace) -> int:
 
 def _runner(args: argparse.Namespace, recipe: Recipe):
     """Who renders: processes of this machine, or those of a cluster."""
-    if args.cluster is None:
-        from ..batch.runner import Runner
+    from ..batch.cluster import runner_of
 
-        return Runner(recipe.as_dict(), args.jobs, is_watched(args.json), attempts=2)
-    if args.jobs > 1:
-        raise InvalidValue(f"--jobs {args.jobs} is of this machine and --cluster of others; leave one of them out")
-    from ..batch.cluster import ClusterRunner
-
-    return ClusterRunner(recipe.as_dict(), args.cluster, attempts=2)
+    return runner_of(recipe.as_dict(), args.jobs, args.cluster, is_watched(args.json))
 
 
 def _alone(args: argparse.Namespace, job: Job) -> Record:

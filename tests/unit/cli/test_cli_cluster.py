@@ -10,10 +10,12 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from distributed import LocalCluster
 
 from rtspec import __version__
+from rtspec.audio.files import write
 from rtspec.batch import cluster as cluster_module
 from rtspec.batch.cluster import render_there
 from rtspec.batch.recipe import Recipe
@@ -100,11 +102,30 @@ def test_a_file_that_ends_its_process_is_named_after_its_retries(place, tmp_path
         return render(self, names, advance)
 
     monkeypatch.setattr(Worker, "render", end_and_render)
-    order = json.dumps(Recipe(chain=[("onnx:identity", {})]).as_dict()), __version__, os.getcwd()
+    order = json.dumps(Recipe(chain=[("onnx:identity", {})]).as_dict()), __version__, os.getcwd(), ""
     names = {"source": str(place / "00.wav"), "target": str(tmp_path / "out.wav")}
     answer = render_there(order, names, 2)
     assert "00.wav: the process that rendered it was ended by SIGSEGV; nothing is written" in answer["error"]
     assert len(set(killed)) == 2 and not (tmp_path / "out.wav").exists()
+
+
+def test_inversion_is_measured_by_a_cluster_as_by_one_process(rtspec, cluster, tmp_path):
+    scenes = tmp_path / "scenes"
+    scenes.mkdir()
+    for k in range(3):
+        noise = np.random.default_rng(k).standard_normal((1, 16000)).astype(np.float32)
+        write(scenes / f"{k}.wav", 0.1 * noise, 16000)
+    command = ("evaluate", "inversion", "--audio", scenes, "--networks", "--quick", "--json")
+    shared = (*command, "--cluster", cluster.scheduler_address)
+    assert "--cluster needs --out" in rtspec(*shared).failed_in_one_line()
+    alone, together = rtspec(*command), rtspec(*shared, "--out", tmp_path / "out")
+    assert alone.status == together.status == 0, together.err
+    assert json.loads(alone.out) == json.loads(together.out)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "rows").glob("*.json")}
+    (scenes / "1.wav").write_bytes(b"no sound")
+    poisoned = rtspec(*shared, "--out", tmp_path / "out")
+    assert poisoned.status == 1 and "1 of 3 could not be measured" in poisoned.err and "1.wav" in poisoned.err
+    assert len(kept) == 3 and sum(path.stat().st_mtime_ns == at for path, at in kept.items()) == 3, "measured again"
 
 
 def test_what_is_no_cluster_is_told_in_one_line(rtspec, place, tmp_path, monkeypatch):
