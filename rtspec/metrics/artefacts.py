@@ -19,6 +19,9 @@ LEAST_DB = -80.0
 """What counts as nothing: of the birdies' share."""
 BIRDIE_DB = 10.0
 """By which a birdie stands out of its neighbours in frequency, and of those in time."""
+KNOWN_DB = 7.0
+"""By which a bin that stands out in the original is no birdie: at one limit for both, bins near it would count that
+hardly changed, and a faint hiss made as many as a coder."""
 _BIRDIE_BINS, _BIRDIE_FRAMES = 25, 25
 BIRDIES_FROM_HZ = 1000.0
 
@@ -94,20 +97,23 @@ def birdies_db(original: np.ndarray, made: np.ndarray, sample_rate: int) -> floa
     """Share of the made sound's power above 1 kHz that is in isolated bins which are not isolated in the original, dB,
     from :data:`LEAST_DB` to 0.
 
-    A bin is isolated that stands :data:`BIRDIE_DB` above the median of its neighbours in frequency (±260 Hz at 44.1
-    kHz) and above that of its neighbours in time (±.14 s): what a coder leaves of a band whose other bins it dropped.
+    A bin is isolated that stands :data:`BIRDIE_DB` (in the original :data:`KNOWN_DB`) above the median of its
+    neighbours in frequency (±260 Hz at 44.1 kHz) and above that of its neighbours in time (±.14 s): what a coder leaves
+    of a band whose other bins it dropped.
     Both float32 of shape (channels, n_samples) or (n_samples,).
     """
     start = round(BIRDIES_FROM_HZ * LSD_N_FFT / sample_rate)
     a, b = (powers(sound, LSD_N_FFT, LSD_HOP)[..., start:] for sound in paired(original, made))
-    alone = [np.stack([_isolated(channel) for channel in each]) for each in (a, b)]
-    share = b[alone[1] & ~alone[0]].sum() / (b.sum() + 1e-30)
+    known, alone = (
+        np.stack([_isolated(channel, by_db) for channel in each]) for each, by_db in ((a, KNOWN_DB), (b, BIRDIE_DB))
+    )
+    share = b[alone & ~known].sum() / (b.sum() + 1e-30)
     return 10 * float(np.log10(max(share, 10 ** (LEAST_DB / 10))))
 
 
-def _isolated(power: np.ndarray) -> np.ndarray:
+def _isolated(power: np.ndarray, by_db: float) -> np.ndarray:
     """Which bins stand out in frequency and in time, bool of shape (n_frames, n_bins)."""
-    factor, reach = 10 ** (BIRDIE_DB / 10), _BIRDIE_FRAMES // 2
+    factor, reach = 10 ** (by_db / 10), _BIRDIE_FRAMES // 2
     found = power > factor * median_filter(power, (1, _BIRDIE_BINS), mode="nearest")
     padded = np.pad(power, ((reach, reach), (0, 0)), mode="edge")
     frames, bins = np.nonzero(found)

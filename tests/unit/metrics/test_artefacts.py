@@ -5,6 +5,7 @@ import pytest
 
 from rtspec.errors import InvalidValue
 from rtspec.metrics import artefacts
+from rtspec.training.enhancement.degradation import mp3
 
 RATE = 44100
 N = 2 * RATE
@@ -60,6 +61,22 @@ def test_short_tones_in_hiss_are_birdies_of_their_energy():
     steady = (sound + 0.5 * np.sin(2 * np.pi * 5000 * T)).astype(np.float32)
     assert artefacts.birdies_db(sound, noise(5), RATE) < expected - 8
     assert artefacts.birdies_db(sound, steady, RATE) < expected - 8
+
+
+def test_a_faint_hiss_makes_no_birdies_of_bins_that_stood_out_before():
+    faint = (strikes() + 10 ** (-30 / 20) * strikes().std() * noise(10)).astype(np.float32)
+    assert artefacts.birdies_db(strikes(), faint, RATE) < -55
+
+
+def test_a_coder_of_few_bits_does_more_of_everything_than_one_of_many():
+    sides = [(0.3 * strikes() + 0.006 * noise(seed))[:, :RATE] for seed in (11, 12)]
+    wide = np.concatenate(sides).astype(np.float32)
+    made = [mp3(wide, RATE, kbps) for kbps in (32, 128)]
+    for measure in artefacts.ARTEFACTS.values():
+        few, many = (measure(wide, each, RATE) for each in made)
+        assert few > 2 * abs(many) or few > many + 6, measure
+    few, many = (artefacts.tonal_db(wide, each, (0.05, 0.24)) for each in made)
+    assert few > many + 6, "below the edge a coder of few bits leaves single lines of a hiss"
 
 
 def test_a_tone_that_beats_seventy_times_a_second_is_rough_and_one_that_beats_four_times_is_not():
