@@ -16,7 +16,7 @@ from ..batch import measuring
 from ..console import emit, progress, table
 from ..errors import AudioFileError
 from ..storage import AtomicFile
-from .enhancement_tables import artefacts_of, means, parts
+from .enhancement_tables import artefacts_of, frechets, means, parts
 from .enhancement_tracks import CONDITIONS, Condition, Listener, sources
 from .never_worse import harmless, opening
 
@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracks", type=int, metavar="N", help="so many, evenly spread (default: all)")
     parser.add_argument("--perception", action="store_true", help="PESQ, STOI and ViSQOL too (slow)")
     parser.add_argument(
+        "--ears",
+        action="store_true",
+        help="cdpam's distance and aisfx's Fréchet distance too (slow; pip install --no-deps)",
+    )
+    parser.add_argument(
         "--quantised", action="store_true", help="the models in float16 and int8 too: size, time, change"
     )
     parser.add_argument("--wave-u-net", metavar="FOLDER", help="a run of rtspec train enhancement --model wave-u-net")
@@ -50,7 +55,8 @@ def run(args: argparse.Namespace) -> None:
     names = [checks.choice("condition", name, CONDITIONS) for name in args.conditions.split(",")]
     rows = _rows_shared(args, names) if measuring.is_shared(args) else _rows(args, names)
     models = args.models.split(",")
-    data = _tables(rows, models)
+    heard = frechets(rows)
+    data = _tables(rows, models) | ({"frechet": heard} if heard else {})
     if args.quantised:
         data["quantised"] = _quantised(models, CONDITIONS[names[0]])
     text = "\n\n".join(table(part) for part in [*data.values(), *([rows] if args.each else [])])
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _settings(args: argparse.Namespace) -> dict:
-    names = ("audio", "data", "models", "seconds", "tracks", "perception", "wave_u_net", "oracle", "out")
+    names = ("audio", "data", "models", "seconds", "tracks", "perception", "ears", "wave_u_net", "oracle", "out")
     return {name: getattr(args, name) for name in names}
 
 

@@ -3,6 +3,8 @@ each brightness."""
 
 import numpy as np
 
+from ..metrics.distances import frechet_distance
+
 RATIOS = {
     "lsd_ratio": "lsd",
     "above_ratio": "lsd_above",
@@ -37,6 +39,19 @@ def artefacts_of(rows: list[dict]) -> list[dict]:
         first = {name: _mean(_of(rows, condition, "unprocessed"), name) for name in ARTEFACTS}
         worse = [name for name in ARTEFACTS if _badness(name, line[name]) > _badness(name, first[name])]
         out.append({"condition": condition, "method": method, **line, "not worse": len(ARTEFACTS) - len(worse)})
+    return out
+
+
+def frechets(rows: list[dict]) -> list[dict]:
+    """Fréchet's distance of what each method made from the originals, in the features of aisfx, over all tracks
+    (None of a single vector); the features are taken out of the rows."""
+    out = []
+    for condition, method, own in _methods([row for row in rows if "features" in row]):
+        original, made = (np.concatenate([row["features"][kind] for row in own]) for kind in ("original", "made"))
+        distance = frechet_distance(original, made) if len(made) > 1 else None
+        out.append({"condition": condition, "method": method, "blocks": len(made), "aisfx_frechet": distance})
+    for row in rows:
+        row.pop("features", None)
     return out
 
 

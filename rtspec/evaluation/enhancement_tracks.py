@@ -201,6 +201,8 @@ def _measure(args, name: str, condition: Condition, track: Original, methods: di
         row |= _artefacts(original, made, condition)
         if args.perception:
             row |= {kind: getattr(metrics, kind)(original, made, condition.sample_rate) for kind in PERCEPTION}
+        if args.ears:
+            row |= _ears(original, made, condition.sample_rate)
         row["ms_per_100000"] = 1e8 * seconds / made.size
         rows.append(row | _ratios(row, rows[0] if rows else row))
     if args.out:
@@ -230,6 +232,15 @@ def _artefacts(original: np.ndarray, made: np.ndarray, condition: Condition) -> 
     found = {name: measure(original, made, condition.sample_rate) for name, measure in artefacts.ARTEFACTS.items()}
     band = (condition.edge * 1.02, max(condition.wall, condition.edge * 1.1))
     return found | {"tonal_db": artefacts.tonal_db(original, made, band)}
+
+
+def _ears(original: np.ndarray, made: np.ndarray, sample_rate: int) -> dict[str, Any]:
+    """What networks of others hear: a distance, and features from which all tracks together have one."""
+    from ..training import ears
+
+    sounds = {"original": original, "made": made}
+    features = {name: ears.features(sound, sample_rate).round(4).tolist() for name, sound in sounds.items()}
+    return {"cdpam": ears.cdpam(original, made, sample_rate), "features": features}
 
 
 def _ratios(row: dict, first: dict) -> dict[str, float]:

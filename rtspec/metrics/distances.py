@@ -132,6 +132,27 @@ def _visqol():
     return api
 
 
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Fréchet's distance (squared) between two sets of vectors taken for normal: how far their means are apart, and how
+    differently they spread. Float of shapes (n, n_features) and (m, n_features), two vectors each at least.
+
+    ``|μa - μb|² + tr(Ca) + tr(Cb) - 2·tr((Ca·Cb)^½)``; the last trace is the sum of the singular values of the centred
+    vectors' products with each other, so that no matrix of features squared is made. Few vectors make it too large, by
+    as much for every set of as many.
+
+    References
+    ----------
+    Kilgour et al., Fréchet audio distance, equation 1.
+    """
+    if min(len(a), len(b)) < 2:
+        raise InvalidValue(f"{min(len(a), len(b))} vectors have no spread; give longer sounds, or more")
+    centred = [(each - each.mean(axis=0)) / np.sqrt(len(each) - 1) for each in (a, b)]
+    spread = sum(float(np.sum(each**2)) for each in centred)
+    shared = float(np.linalg.svd(centred[0] @ centred[1].T, compute_uv=False).sum())
+    apart = float(np.sum((a.mean(axis=0) - b.mean(axis=0)) ** 2))
+    return max(0.0, apart + spread - 2 * shared)
+
+
 def paired(original: np.ndarray, made: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64 of shape (channels, n_samples).
 

@@ -11,6 +11,7 @@ from rtspec.evaluation.baselines.neighbours import oracle_taps
 from rtspec.evaluation.baselines.sbr import copy_up
 from rtspec.evaluation.enhancement import CONDITIONS
 from rtspec.metrics import distances as metrics
+from rtspec.training import ears
 from rtspec.training.enhancement.degradation import low_pass
 
 RATE = 44100
@@ -59,7 +60,9 @@ def test_every_condition_takes_away_what_lies_above_its_edge(name):
     assert arrived.shape == sound.shape and power[:, start:].sum() < 1e-4 * power.sum()
 
 
-def test_the_command_measures_writes_and_draws(folder, tmp_path, capsys):
+def test_the_command_measures_writes_and_draws(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(ears, "features", lambda sound, rate: np.log(metrics.powers(sound[:1], 2048, 4096)[0] + 1e-9))
+    monkeypatch.setattr(ears, "cdpam", lambda original, made, rate: float(np.abs(original - made).mean()))
     command = [
         "evaluate",
         "enhancement",
@@ -69,6 +72,7 @@ def test_the_command_measures_writes_and_draws(folder, tmp_path, capsys):
         "low-8000",
         "--seconds",
         "3",
+        "--ears",
         "--json",
     ]
     assert main([*command, "--out", str(tmp_path)]) == 0
@@ -77,6 +81,9 @@ def test_the_command_measures_writes_and_draws(folder, tmp_path, capsys):
     assert list(rows) == ["unprocessed", "copied up", "live"]
     assert rows["unprocessed"]["lsd_ratio"] == 1 and rows["live"]["lsd_ratio"] < 0.6
     assert {row["condition"] for row in data["artefacts"]} == {"low-8000"} and len(data["artefacts"]) == 3
+    unprocessed, _, live = (row["aisfx_frechet"] for row in data["frechet"])
+    assert 0 < live < 0.2 * unprocessed and rows["live"]["cdpam"] > 0
+    assert not any("features" in row for row in data["tracks"])
     assert [row["brightness"] for row in data["brightness"]] == ["bright", "bright"]
     assert 0 < data["opening"][0]["jump_lu"] < data["opening"][0]["lost_lu"]
     assert {row["input"] for row in data["harmless"]} >= {"silence", "tone at 1 kHz", "clipped tone"}

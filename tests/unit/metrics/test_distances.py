@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
 
 from rtspec.errors import InvalidValue
 from rtspec.metrics import distances as metrics
@@ -78,3 +79,16 @@ def test_measures_of_perception_prefer_the_original(name):
 def test_pesq_of_silence_is_the_least_there_is():
     pytest.importorskip("pesq")
     assert metrics.pesq(noise(), 0 * noise(), RATE) == -0.5
+
+
+def test_frechet_distance_is_that_of_the_matrices():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((40, 6)), 2 * rng.standard_normal((30, 6)) @ rng.standard_normal((6, 6)) + 1
+    ca, cb = np.cov(a.T), np.cov(b.T)
+    root = np.real(sqrtm(ca @ cb))
+    expected = np.sum((a.mean(0) - b.mean(0)) ** 2) + np.trace(ca + cb - 2 * root)
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected)
+    assert metrics.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert metrics.frechet_distance(a, a + 2) == pytest.approx(6 * 4)
+    with pytest.raises(InvalidValue, match="1 vectors have no spread"):
+        metrics.frechet_distance(a, b[:1])
