@@ -26,9 +26,6 @@ from .sensing import gather_sensor
 FADE = 256
 """Frames in which a source that is paused fades out, or in again."""
 
-RESYNC_NS = 20_000_000
-"""A callback this far from where it is expected sets the clock anew."""
-
 
 @njit
 def _gather(s, device, n):
@@ -190,13 +187,10 @@ def _turn(state, s, device_in, device_out, n):
 
 
 @njit
-def _mark(state, s, now, n):
-    """Note how many frames the engine has been given by now. A late wake-up moves the clock by a sixteenth only."""
-    frames, last = load_acquire(s.to_engine), integers(s.marks + 16 * ((s.marked - 1) % MARKS), 2)
-    expected = last[1] + np.int64(n * s.ns_a_frame)
-    error = now - expected
+def _mark(state, s, now):
+    """Note how many frames the engine has been given by now."""
     mark = integers(s.marks + 16 * (s.marked % MARKS), 2)
-    mark[0], mark[1] = frames, (now if abs(error) > RESYNC_NS else expected + error // 16)
+    mark[0], mark[1] = load_acquire(s.to_engine), now
     store_release(state + MARKED, s.marked + 1)
 
 
@@ -224,7 +218,7 @@ def exchange(state, device_in, device_out, n):
         and s.source_at >= s.source_frames + s.drain
     ):
         store_release(state + FINISHED, 1)
-    _mark(state, s, start, n)
+    _mark(state, s, start)
     duration = now_ns(s.timespec) - start
     note_duration(s.histogram, duration)
     s.callbacks += 1

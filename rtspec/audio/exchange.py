@@ -21,8 +21,11 @@ STAGING = 8192
 BACKLOG = 8192
 """Frames of input that wait at least for an engine that is late, before any is lost."""
 
-MARKS = 8
-"""Moments that the callback's clock keeps, so that a reader has some callbacks' time to read one."""
+MARKS, MARKS_READ = 16, 8
+"""Moments that the callback's clock keeps, and how many are looked at: the others leave a reader time to read."""
+
+RESYNC_NS = 20_000_000
+"""What is later than others by more, and by more than a block, is no late callback: the device has rested."""
 
 PEAKS, PEAK_S = 4096, 0.01
 """Levels that are kept, each of so many seconds: whoever looks keeps the number of the one that he has seen last."""
@@ -267,10 +270,18 @@ class Exchange:
         self._set(freeze=freeze.address)
 
     def clock(self) -> tuple[int, float]:
-        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0, 0.0 before the first."""
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0, 0.0 before the first.
+
+        A callback may be late and never early, so the earliest of the last ones tells when the frames had come.
+        """
         marked = read(self._words, MARKED // 8)
-        frames, then_ns = (int(word) for word in self._arrays["marks"][(marked - 1) % MARKS])
-        return frames, 1e-9 * then_ns
+        if marked == 0:
+            return 0, 0.0
+        marks = self._arrays["marks"][np.arange(max(0, marked - MARKS_READ), marked) % MARKS]
+        frames, last_ns = (int(word) for word in marks[-1])
+        ns_a_frame = float(self.record["ns_a_frame"][0])
+        moments, rest_ns = marks[:, 1] + (frames - marks[:, 0]) * ns_a_frame, max(RESYNC_NS, self._block * ns_a_frame)
+        return frames, 1e-9 * float(moments[moments > last_ns - rest_ns].min())
 
     def sample_at(self, time_s: float) -> int:
         """The frame, counted as the engine counts them, at which what happened at a moment of :func:`time.monotonic` is

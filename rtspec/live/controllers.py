@@ -57,8 +57,20 @@ class _Turns:
 _turns = _Turns()
 
 
+SHORT_WAIT_S = 0.0003
+"""What is left of :data:`EVENT_DELAY_S` where the back end wakes the thread for a message: it says when the period
+began, and has until the next one."""
+
+MOST_LATE, LEAST_LATE, LATE_OVER = 0.03, 0.003, 100
+"""Share of the last so many messages, about, that may come too late for the short wait; and under which it is taken
+again."""
+
+
 class Player(Protocol):
     """What controllers need of a stream."""
+
+    @property
+    def clock(self) -> tuple[int, float]: ...
 
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool: ...
 
@@ -108,6 +120,7 @@ class Controllers:
         self._errands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._in_turns = False
+        self._late, self._waits_long = 0.0, False
 
     # Ports --------------------------------------------------------------------------------------------------------
 
@@ -218,16 +231,21 @@ class Controllers:
             self._errands.put(lambda: self._select(message.program))
         if (line := self._unplayed.feed(message)) is not None:
             self._report(line)
-        time_s = event.time_s - self._early_s()
+        time_s = event.time_s - self._early_s(event.time_s)
         if self.midi_map is not None:
             self.midi_map.feed(MidiEvent(time_s, message))
         self._player.control(message, time_s)
         self._play(message, time_s)
 
-    def _early_s(self) -> float:
-        """By how much an event may act sooner than a stream puts it off: where the input's thread is quick enough."""
-        midi = self.midi
-        return 0.0 if midi is None else max(0.0, EVENT_DELAY_S - midi.wait_s)
+    def _early_s(self, time_s: float) -> float:
+        """By how much an event may act sooner than a stream puts it off: where it is in time with the short wait too,
+        and nearly all of those before it were."""
+        if self.midi is None or not self.midi.is_woken:
+            return 0.0
+        is_late = time_s + SHORT_WAIT_S < self._player.clock[1]  # it would belong to a block that is played already
+        self._late += (is_late - self._late) / LATE_OVER
+        self._waits_long = self._late > (LEAST_LATE if self._waits_long else MOST_LATE)
+        return 0.0 if self._waits_long else EVENT_DELAY_S - SHORT_WAIT_S
 
     def _write(self, parameter: Parameter, value: float, time_s: float | None) -> None:
         """Move a parameter for the map; at once where it cannot be timed."""

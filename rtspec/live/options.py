@@ -71,7 +71,8 @@ class Control:
     midi_map : str, Path, MidiMap or None
         What moves what; the usual controls where None (:class:`rtspec.control.MidiMap`).
     midi_timed : bool
-        MIDI acts at the sample that belongs to its time, always a millisecond later; else at once, wherever in a block.
+        MIDI acts at the sample that belongs to its time, always a millisecond later (.3 where JACK
+        wakes its reader); else at once, wherever in a block.
     osc_port : int or None
         Let OSC messages to this UDP port move the chain's parameters.
     osc_host : str or None

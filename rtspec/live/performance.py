@@ -82,12 +82,12 @@ class Performance:
         reopen: bool = False,
         report: Callable[[str], None] | None = None,
     ):
-        self.board, self._report, self.reopen, self.said = board, report, reopen, deque[str](maxlen=100)
+        self.board, self.reopen, self.said = board, reopen, deque[str](maxlen=100)
         self.n_said, self.takes = 0, Takes(recording, self.say)
         self._pulse, self._watch, self._reopened, self._past = Pulse(), Watch(), 0, Counter[str]()
-        self.running = self._stopped = self.moving = self.lost = False
         self._turning, self._judging = threading.RLock(), threading.Lock()
-        self._shown, self.panel = panel_settings(control.panel), None
+        self.running = self._stopped = self.moving = self.lost = False
+        self._report, self._shown, self.panel = report or (lambda line: None), panel_settings(control.panel), None
         self.controllers = Controllers(board, self, control, self.say)
         self.session = opened(settings, devices, board, self.say)
         self.handing = Handing(self.session.settings, self.session.exchange)
@@ -249,6 +249,11 @@ class Performance:
 
     # What is asked while it plays -----------------------------------------------------------------------------------
 
+    @property
+    def clock(self) -> tuple[int, float]:
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately."""
+        return self.session.exchange.clock()
+
     def send(self, message: Any, time_s: float | None = None, processor: Any = None) -> bool:
         """Play a MIDI channel message: :meth:`rtspec.AudioStream.send`."""
         if processor is None:
@@ -273,17 +278,12 @@ class Performance:
             raise InvalidValue("a stream that is read cannot be recorded; read() gives its input already")
         return self.takes.record(path, self.session)
 
-    def settle(self, timeout_s: float | None = None) -> bool:
-        """Wait until all edits of the chain so far are heard; False at the timeout."""
-        return self.session.player.settle(timeout_s)
-
     def say(self, line: str) -> None:
         """Note a line, and hand it to whoever listens."""
         self.said.append(line)
         self.n_said += 1
-        if self._report is not None:
-            with suppress(Exception):  # whoever listens must not end what speaks
-                self._report(line)
+        with suppress(Exception):  # whoever listens must not end what speaks
+            self._report(line)
 
     @property
     def statistics(self) -> Statistics:

@@ -207,7 +207,7 @@ class AudioStream(Piecewise):
 
     def settle(self, timeout_s: float | None = None) -> bool:
         """Wait until all edits of the chain so far are heard; False at the timeout."""
-        return self._performance.settle(timeout_s)
+        return self._performance.session.player.settle(timeout_s)
 
     @staticmethod
     def play(

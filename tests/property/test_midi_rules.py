@@ -36,6 +36,10 @@ class Stream:
     def control(self, message, time_s=None):
         """For modulation, of which there is none here."""
 
+    @property
+    def clock(self):
+        return 0, 0.0
+
 
 CHAIN = [rtspec.TimbreSynth("organ"), Gate(), rtspec.OnnxProcessor("identity", n_fft=256)]
 """Gate reads no controllers: it gets plain messages, zones translated."""

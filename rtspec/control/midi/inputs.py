@@ -23,9 +23,6 @@ from .messages import MidiEvent, MidiParser
 from .ports import QUEUE, MidiPort, choose_port, find_port
 
 POLL_S = 0.001
-SHORT_WAIT_S, MOST_LATE = 0.0003, 3
-"""In which a thread that is woken hands a message over; one that is late more often than so many times is believed to
-need :data:`POLL_S`."""
 
 WAIT_S = 0.02
 """The longest that an input waits for a message that a back end would wake it for."""
@@ -101,7 +98,7 @@ class MidiInput:
         self._wanted = port if port == "auto" else find_port(port).stable_name
         self._listener, self._report, self._events = listener, report, deque[MidiEvent]()
         self._port: MidiPort | None = None
-        self._sensed_at, self._n_late = 0.0, 0
+        self._sensed_at = 0.0
         self._clients: dict[int, Any] = {}
         self._client: Any = None
         MidiParser().feed([0xB0, 0, 0])  # loads mido now: the first message must not wait for that
@@ -215,21 +212,15 @@ class MidiInput:
             return
         try:
             self._listener(event)
-            self._punctual(event)
         except Exception as error:
             self.statistics.failed += 1
             if self.statistics.failed == 1:
                 self._say(f"MIDI message {event.message} was not handled: {type(error).__name__}: {error}")
 
-    def _punctual(self, event: MidiEvent) -> None:
-        """Count what was handed over later than the short wait allows; too many, and the long one is kept."""
-        self._n_late += time.monotonic() - event.time_s > SHORT_WAIT_S
-
     @property
-    def wait_s(self) -> float:
-        """How much later than they happened timed events are to act, all of them alike: what this thread can keep."""
-        woken = isinstance(self._client, JackMidiInput)
-        return SHORT_WAIT_S if woken and self._n_late <= MOST_LATE else POLL_S
+    def is_woken(self) -> bool:
+        """Whether the back end wakes the thread for each message, which else looks every :data:`POLL_S`."""
+        return isinstance(self._client, JackMidiInput)
 
     def _keep(self, event: MidiEvent) -> None:
         if len(self._events) >= QUEUE:

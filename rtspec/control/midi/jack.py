@@ -30,8 +30,9 @@ from ...errors import DeviceError, InvalidValue
 
 _SHARED = ("head", "tail", "port", "lost", "torn")
 _HEAD, _TAIL, _PORT, _LOST, _TORN = range(5)
-_PLACES = ("slots", "event", "client", "get_buffer", "count", "get", "last_frame", "time_us", "now_us")
-STATE = np.dtype([(name, "i8") for name in (*_SHARED, "capacity", "port_bytes", "arrival", *_PLACES)])
+_PLACES = ("slots", "event", "client", "marks", "get_buffer", "count", "get", "now_us")
+_COUNTS = ("capacity", "port_bytes", "rate", "frames", "periods")
+STATE = np.dtype([(name, "i8") for name in (*_SHARED, *_COUNTS, "arrival", *_PLACES)])
 EVENT = np.dtype(
     {"names": ["frame", "size", "data"], "formats": ["u4", "i8", "i8"], "offsets": [0, 8, 16], "itemsize": 24}
 )
@@ -41,6 +42,10 @@ HEADER_BYTES, LONGEST = 16, 48
 SLOT_BYTES = HEADER_BYTES + LONGEST
 """Of a message on its way: when its frame comes in microseconds, its length, its bytes. Longer ones are system
 exclusive; their first bytes and their last are kept."""
+
+MARKS, RESYNC_US = 8, 20_000
+"""Periods by whose moments the beginning of one is told; those that lie further off than this, and further than a
+period, are of before the server's rest."""
 
 _MIDI = b"8 bit raw midi"
 _IS_INPUT, _IS_OUTPUT, _NO_START_SERVER = 1, 2, 1
@@ -65,29 +70,41 @@ def _keep(s, state, event, time_us):
     store_release(state + 8 * _HEAD, head + 1)
 
 
+@njit
+def _began_us(s, n_frames):
+    """When the period began, as the stream's own clock has it. This thread may be late and never early, so the earliest
+    of the last periods tells; the server's clock of frames is off by an xrun's length for seconds after it."""
+    now, mark = call_step(s.now_us, s.client, 0, 0, 0), integers(s.marks + 16 * (s.periods % MARKS), 2)
+    mark[0], mark[1] = s.frames, now
+    s.periods += 1
+    began, rest_us = now, max(RESYNC_US, n_frames * 1_000_000 // s.rate)
+    for i in range(min(s.periods, MARKS)):
+        frames, then = integers(s.marks + 16 * i, 2)
+        then += (s.frames - frames) * 1_000_000 // s.rate
+        if then > now - rest_us:
+            began = min(began, then)
+    s.frames += n_frames
+    return began
+
+
 def _process(n_frames, state):
     """JACK's process callback: every event of the period that lies whole within the port's buffer."""
     s = carray(pointer(state), 1, STATE)[0]
     event = carray(pointer(s.event), 1, EVENT)[0]
-    port = load_acquire(state + 8 * _PORT)
+    began_us, port = _began_us(s, np.int64(n_frames)), load_acquire(state + 8 * _PORT)
     if port == 0:
         return 0
     buffer = call_step(s.get_buffer, port, n_frames, 0, 0)
     n_events = call_step(s.count, buffer, 0, 0, 0) & 0xFFFFFFFF
     if n_events == 0:
         return 0
-    began_at = call_step(s.last_frame, s.client, 0, 0, 0) & 0xFFFFFFFF
-    # After an xrun the server's clock of frames may run ahead for seconds; but no period begins after it is here.
-    ahead_us = max(0, call_step(s.time_us, s.client, began_at, 0, 0) - call_step(s.now_us, 0, 0, 0, 0))
     for i in range(n_events):
         failed = call_step(s.get, s.event, buffer, i, 0) & 0xFFFFFFFF
         within = buffer <= event.data and 0 < event.size <= buffer + s.port_bytes - event.data
         if failed != 0 or not within:
             s.torn += n_events - i
             break
-        at = (began_at + min(np.int64(event.frame), n_frames)) & 0xFFFFFFFF
-        at_us = call_step(s.time_us, s.client, at, 0, 0)  # the server's: this thread may be late
-        _keep(s, state, event, at_us - ahead_us)
+        _keep(s, state, event, began_us + min(np.int64(event.frame), n_frames) * 1_000_000 // s.rate)
     sem_post(s.arrival)
     return 0
 
@@ -123,6 +140,7 @@ def library() -> Any:
         ("jack_activate", c_int, (c_void_p,)),
         ("jack_get_ports", POINTER(c_char_p), (c_void_p, c_char_p, c_char_p, c_ulong)),
         ("jack_get_time", ctypes.c_uint64, ()),
+        ("jack_get_sample_rate", ctypes.c_uint32, (c_void_p,)),
         ("jack_free", None, (c_void_p,)),
         ("jack_port_register", c_void_p, (c_void_p, c_char_p, c_char_p, c_ulong, c_ulong)),
         ("jack_port_unregister", c_int, (c_void_p, c_void_p)),
@@ -150,8 +168,6 @@ def _entries() -> dict[str, int]:
         "get_buffer": "jack_port_get_buffer",
         "count": "jack_midi_get_event_count",
         "get": "jack_midi_event_get",
-        "last_frame": "jack_last_frame_time",
-        "time_us": "jack_frames_to_time",
         "now_us": "jack_get_time",
     }
     return {field: ctypes.cast(getattr(library(), name), c_void_p).value or 0 for field, name in names.items()}
@@ -172,20 +188,22 @@ class Arrivals:
     port_bytes : int
         Of a port's buffer.
     entries : dict of str to int
-        Where the library's functions begin: get_buffer, count, get, last_frame, time_us, now_us.
+        Where the library's functions begin: get_buffer, count, get, now_us.
+    rate : int
+        Frames a second of the server.
     client : int
         What the library knows the client by.
     """
 
-    def __init__(self, queue: int, port_bytes: int, entries: dict[str, int], client: int = 0):
+    def __init__(self, queue: int, port_bytes: int, entries: dict[str, int], rate: int, client: int = 0):
         self._slots, self._event = aligned(queue * SLOT_BYTES, np.uint8), aligned(1, EVENT)
         self._slots.fill(0)  # touches every page now, so that the callback never waits for one
         self._record, self._queue = aligned(1, STATE), queue
-        self._arrival, self._until = Semaphore(), aligned(2, np.int64)
+        self._arrival, self._until, self._marks = Semaphore(), aligned(2, np.int64), aligned((MARKS, 2), np.int64)
         self._arrival.try_wait()  # compiled now: the first message must not wait for that
         places = {"slots": address(self._slots), "event": address(self._event), "client": client}
-        places["arrival"] = self._arrival.address
-        for name, value in {"capacity": queue, "port_bytes": port_bytes, **places, **entries}.items():
+        places |= {"arrival": self._arrival.address, "marks": address(self._marks)}
+        for name, value in {"capacity": queue, "port_bytes": port_bytes, "rate": rate, **places, **entries}.items():
             self._record[name] = value
         self._words, self._last_us, self._in_sysex = self._record.view(np.int64), 0, False
         self._reported, self.last_time_s = {_LOST: 0, _TORN: 0}, 0.0
@@ -218,7 +236,7 @@ class Arrivals:
         while (at := int(self._words[_TAIL])) != read(self._words, _HEAD):
             slot = self._slots[SLOT_BYTES * (at % self._queue) :][:SLOT_BYTES]
             time_us, n = (int(word) for word in slot[:HEADER_BYTES].view(np.int64))
-            time_us = max(time_us, self._last_us)  # the server's clock of frames steps back after an xrun
+            time_us = max(time_us, self._last_us)  # a period may begin before one that was only seen late
             data = slot[HEADER_BYTES : HEADER_BYTES + n].tolist()
             publish(self._words, _TAIL, at + 1)
             if self._is_wanted(data):
@@ -270,7 +288,8 @@ class JackMidiInput:
         if not self._client:
             raise DeviceError("no JACK server runs; start one")
         port_bytes = self._jack.jack_port_type_get_buffer_size(self._client, _MIDI)
-        self._arrivals, self._compiled = Arrivals(queue, port_bytes, _entries(), self._client), _callback()
+        rate = self._jack.jack_get_sample_rate(self._client)
+        self._arrivals, self._compiled = Arrivals(queue, port_bytes, _entries(), rate, self._client), _callback()
         self.get_message, self.losses = self._arrivals.get_message, self._arrivals.losses
         self.wait, self._clock_offset_s = self._arrivals.wait, _offset_s(self._jack)
         # The server calls until the client is closed, even while the interpreter ends.

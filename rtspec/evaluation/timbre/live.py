@@ -12,6 +12,8 @@ import numpy as np
 
 from ...benchmarks.chords import HELD_S, play_chords
 from ...benchmarks.harness import Job, clock_readings, measured, moments_taken
+from ...benchmarks.host import Watch
+from ...benchmarks.midi import AFTER_S, BEFORE_S
 from ...benchmarks.soak_sender import PORT
 
 BLOCK, SAMPLE_RATE = 128, 48000
@@ -22,8 +24,8 @@ blocks: a virtual machine's thread of the highest priority may lie still for 3 t
 PART_PROGRAMS = tuple(8 * part % 128 for part in range(16))
 """One of each family of General MIDI."""
 
-PRESSES, GAP_S = 60, 0.15
-"""Keys pressed, and the seconds between them."""
+PRESSES, GAP_S = 160, 0.15
+"""Keys pressed, and the seconds between them; those are judged during which the machine held nothing up."""
 
 _ONSET = 1e-5
 """-100 dB: a note's own attack is no delay."""
@@ -74,15 +76,18 @@ def key_job(presses: int, timed: bool = False) -> Job:
 
 
 def measure(job: Job) -> dict[str, Any]:
-    """One measurement, in the child process."""
+    """One measurement, in the child process, and how the machine itself kept time meanwhile."""
     what = job.chain[0]
-    if what.startswith("key"):
-        return _key_to_sound(job)
-    if what == "equal":
-        return _equal_to_render(job)
-    if what == "16 parts":
-        return _parts(job)
-    return _morphed(job) if what == "morph" else _chords(job, int(what.split()[0]))
+    with Watch() as watch:
+        if what.startswith("key"):
+            row = _key_to_sound(job, watch)
+        elif what == "equal":
+            row = _equal_to_render(job)
+        elif what == "16 parts":
+            row = _parts(job)
+        else:
+            row = _morphed(job) if what == "morph" else _chords(job, int(what.split()[0]))
+    return {**row, **watch.held_up.as_dict()}
 
 
 def _chords(job: Job, n_voices: int) -> dict[str, Any]:
@@ -185,8 +190,9 @@ def _figures(job: Job, stream) -> dict[str, Any]:
     }
 
 
-def _key_to_sound(job: Job) -> dict[str, Any]:
-    """From the moment another process sends a note to the moment its sound leaves the device, as the driver tells."""
+def _key_to_sound(job: Job, watch: Watch) -> dict[str, Any]:
+    """From the moment another process sends a note to the moment its sound leaves the device, as the driver tells;
+    of the presses during which the machine kept time."""
     import rtspec
 
     from ...benchmarks.soak import Sender
@@ -203,15 +209,18 @@ def _key_to_sound(job: Job) -> dict[str, Any]:
             sent, figures = sender.result()["moments"], _figures(job, stream)
             device_s = stream.latency.items["device"] / job.sample_rate
             heard = moments_taken(_onsets(stream.recorded[1][0]), clock, job.block) + device_s
-    delays_ms = 1000.0 * _delays(np.array(sent), heard)
-    return {
-        **figures,
-        "presses": len(sent),
-        "heard": len(delays_ms),
-        "key to sound ms p50": round(float(np.median(delays_ms)), 2),
-        "p99": round(float(np.quantile(delays_ms, 0.99)), 2),
-        "jitter ms (standard deviation)": round(float(delays_ms.std()), 3),
-    }
+    judged = np.array([at for at in sent if not watch.was_late(at - BEFORE_S, at + AFTER_S)])
+    found = {**figures, "presses": len(sent), "judged": len(judged)}
+    return {**found, **_summed_up(1000.0 * _delays(judged, heard))}
+
+
+def _summed_up(delays_ms: np.ndarray) -> dict[str, Any]:
+    """How many were heard, and when; without figures where none was."""
+    names = ("key to sound ms p50", "p99", "jitter ms (standard deviation)")
+    found: list[float | None] = [None] * len(names)
+    if len(delays_ms):
+        found = [*(round(float(np.quantile(delays_ms, q)), 2) for q in (0.5, 0.99)), round(float(delays_ms.std()), 3)]
+    return {"heard": len(delays_ms), **dict(zip(names, found, strict=True))}
 
 
 def _onsets(audio: np.ndarray, quiet_samples: int = 960) -> np.ndarray:

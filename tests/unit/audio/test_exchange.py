@@ -4,11 +4,12 @@ import threading
 import time
 
 import numpy as np
+import pytest
 from numba import njit
 
 from rtspec.audio.callback import exchange
-from rtspec.audio.exchange import DISK, TAP, Exchange
-from rtspec.buffers.atomics import load_acquire
+from rtspec.audio.exchange import DISK, MARKED, MARKS, TAP, Exchange
+from rtspec.buffers.atomics import load_acquire, publish
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.ring import Ring
 
@@ -108,3 +109,30 @@ def test_a_source_that_rested_before_is_not_believed_to_rest_again():
     assert not shared.source_rests
     device.once()
     assert shared.source_rests
+
+
+def marked(*moments_ms):
+    """What the clock says after callbacks at these moments, in blocks and in ms."""
+    shared, ms_a_block = Calling().exchange, 1000 * BLOCK / RATE
+    for i, moment in enumerate(moments_ms):
+        shared._arrays["marks"][i % MARKS] = BLOCK * (i + 1), round(1e6 * moment * ms_a_block)
+    publish(shared._words, MARKED // 8, len(moments_ms))
+    frames, then_s = shared.clock()
+    return frames / BLOCK, 1000 * then_s / ms_a_block
+
+
+def test_before_the_first_callback_the_clock_stands_still():
+    assert marked() == (0, 0.0)
+
+
+def test_a_callback_that_is_late_does_not_move_the_clock():
+    assert marked(1, 2.9, 3.3, 4) == (4, pytest.approx(4.0))
+    assert marked(1, 2, 3, 4.9) == (4, pytest.approx(4.0))
+    assert marked(*range(1, 40), 40.5) == (40, pytest.approx(40.0))
+
+
+def test_what_the_device_has_lost_is_taken_in_within_eight_callbacks_and_a_rest_at_once():
+    lost = [*range(1, 11), *(i + 0.9 for i in range(11, 30))]
+    assert marked(*lost[:12]) == (12, pytest.approx(12.0))
+    assert marked(*lost[:18]) == (18, pytest.approx(18.9))
+    assert marked(*range(1, 11), 5000.0) == (11, pytest.approx(5000.0))

@@ -14,7 +14,8 @@ from rtspec.control.midi.jack import EVENT, Arrivals, _callback
 PORT_BYTES, BYTES_AT = 4096, 1024
 WHOLE, FAILS, OUTSIDE, ENDLESS, EMPTY = range(5)
 """What the library does when it is asked for an event."""
-NOW_MS = 600
+RATE = 12800
+"""Of which a period of 128 frames lasts 10 ms."""
 
 
 @numba.cfunc(SIGNATURE)
@@ -28,18 +29,8 @@ def count(buffer, _, __, ___):
 
 
 @numba.cfunc(SIGNATURE)
-def last_frame(client, _, __, ___):
-    return client | 7 << 32
-
-
-@numba.cfunc(SIGNATURE)
-def time_us(client, frame, _, __):
-    return 1000 * frame
-
-
-@numba.cfunc(SIGNATURE)
-def now_us(_, __, ___, ____):
-    return NOW_MS * 1000
+def now_us(client, _, __, ___):
+    return client  # the test says what time it is
 
 
 @numba.cfunc(SIGNATURE)
@@ -66,10 +57,9 @@ def waiting(*events, queue=64):
     for i, (kind, data) in enumerate(events):
         words[1 + 2 * i : 3 + 2 * i] = kind, len(data)
         buffer[BYTES_AT + 128 * i :][: len(data)] = list(data)
-    functions = {"get_buffer": get_buffer, "count": count, "get": get}
-    functions |= {"last_frame": last_frame, "time_us": time_us, "now_us": now_us}
+    functions = {"get_buffer": get_buffer, "count": count, "get": get, "now_us": now_us}
     entries = {name: function.address for name, function in functions.items()}
-    arrivals = Arrivals(queue, PORT_BYTES, entries, client=48)
+    arrivals = Arrivals(queue, PORT_BYTES, entries, RATE, client=48_000)
     assert _callback().ctypes(128, arrivals.address) == 0 and arrivals.get_message() is None  # no port yet
     arrivals.listen_to(address(buffer))
     return arrivals, buffer
@@ -119,25 +109,35 @@ def test_a_system_exclusive_without_end_takes_nothing_with_it():
     assert arrived((WHOLE, [0xF0, 1, 2]), (WHOLE, NOTES[0]), (WHOLE, [61, 99])) == ([NOTES[0], [61, 99]], (0, 0))
 
 
-def test_no_message_happens_before_the_one_that_came_before_it():
-    """The server's clock of frames goes back by a little where it takes in an xrun."""
+def test_a_period_that_is_seen_late_began_when_the_others_say():
+    """A thread may be late and never early; it was the first of three here, and the fourth."""
     arrivals, buffer = waiting((WHOLE, NOTES[0]), (WHOLE, NOTES[1]))
-    assert times_of(arrivals, 480, 40, 490) == pytest.approx([0.48, 0.49, 0.49, 0.49, 0.49, 0.5])
+    arrivals._record["periods"] = 0
+    moments = times_of(arrivals, 103.0, 110.0, 120.5, 139.0)
+    assert moments == pytest.approx([0.103, 0.1038, 0.11, 0.1108, 0.12, 0.1208, 0.13, 0.1308], abs=2e-5)
     assert buffer.any()  # it lives as long as the callback reads it
 
 
-def test_no_period_begins_after_it_is_here():
-    """After an xrun the server's clock of frames may be some periods ahead, and its messages would be played late."""
+def test_no_message_happens_before_the_one_that_came_before_it():
     arrivals, buffer = waiting((WHOLE, NOTES[0]), (WHOLE, NOTES[1]))
-    assert times_of(arrivals, 590, NOW_MS + 10, NOW_MS + 40) == pytest.approx([0.59, 0.6, 0.6, 0.61, 0.61, 0.61])
+    arrivals._record["periods"] = 0
+    assert times_of(arrivals, 109.9, 110.2) == pytest.approx([0.1099, 0.1107, 0.1107, 0.1110], abs=1.1e-4)
     assert buffer.any()
 
 
-def times_of(arrivals, *begun_at):
-    """When the messages of periods came that begin at these frames; the stand-in's are milliseconds."""
+def test_what_the_server_lost_is_taken_in_within_eight_periods_and_a_rest_at_once():
+    arrivals, buffer = waiting((WHOLE, NOTES[0]))
+    lost = times_of(arrivals, *(10.0 * i + 15.0 * (i > 3) for i in range(1, 14)))
+    assert lost[4] < 0.051 and lost[-1] == pytest.approx(0.145, abs=1e-4)
+    assert times_of(arrivals, 5000.0) == pytest.approx([5.0])
+    assert buffer.any()
+
+
+def times_of(arrivals, *seen_ms):
+    """When the messages of periods came that the thread sees at these moments."""
     times = []
-    for began_at in begun_at:
-        arrivals._record["client"] = began_at
+    for moment_ms in seen_ms:
+        arrivals._record["client"] = round(1000 * moment_ms)
         assert _callback().ctypes(128, arrivals.address) == 0
         while arrivals.get_message() is not None:
             times.append(arrivals.last_time_s)

@@ -43,3 +43,9 @@ def test_sixteen_parts_want_more_notes_than_there_are_voices_and_let_each_go():
                 held.remove((channel, key))
         assert step < 16 or len(held) == 48
     assert len(channels) == 16
+
+
+def test_where_no_press_could_be_judged_there_are_no_figures_but_the_same_columns():
+    none, some = timbre_live._summed_up(np.array([])), timbre_live._summed_up(np.array([10.0, 12.0]))
+    assert none["heard"] == 0 and none["p99"] is None
+    assert none.keys() == some.keys() and some["key to sound ms p50"] == 11.0 and some["heard"] == 2
