@@ -46,6 +46,11 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def _largest() -> float:
+    """MB that the largest of all ended processes held, drivers and workers, shared libraries counted in each."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+
+
 def sounds(folder: Path, n: int, seconds: float) -> list[str]:
     """Names of `n` files of noise, made there."""
     folder.mkdir()
@@ -114,6 +119,7 @@ def main() -> int:
         seconds, cpu = (statistics.median(each) for each in zip(*rounds, strict=True))
         ratio = statistics.median(one[0] / here[0] for one, here in zip(times["1 process"], rounds, strict=True))
         print(f"| {runner} | {seconds:.2f} | {cpu:.2f} | {ratio:.2f} | {len(same)} of {len(names)} |")
+    print(f"\nMB of the largest process that was not a cluster's: {_largest():.0f}")
     if memory:
         print(f"\nMB of each worker with its process: {', '.join(f'{mb:.0f}' for mb in memory)}")
     print(f"\nload {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, {stolen_ms() - stolen} ms stolen by the host")

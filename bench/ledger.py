@@ -1,9 +1,12 @@
 """How long a second run over many finished files takes: small files, a ledger that knows them all, one command.
 
+Processor time is what counts beside other work; memory is the largest that the command held.
+
 python bench/ledger.py --files 100000
 """
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -46,8 +49,12 @@ def main() -> None:
         command = [sys.executable, "-m", "rtspec.cli", "render", str(root / "in"), str(root / "out")]
         start = time.perf_counter()
         ran = subprocess.run([*command, "--processor", CHAIN, "--resume"], capture_output=True, text=True)
-        taken = time.perf_counter() - start
-        print(f"{n} finished files: {taken:.1f} s, exit {ran.returncode}: {ran.stdout.strip() or ran.stderr.strip()}")
+        taken, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu, mb = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        said = ran.stdout.strip() or ran.stderr.strip()
+        print(
+            f"{n} finished files: {taken:.1f} s, {cpu:.1f} s of processor, {mb:.0f} MB, exit {ran.returncode}: {said}"
+        )
 
 
 if __name__ == "__main__":

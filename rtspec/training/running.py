@@ -32,22 +32,34 @@ def computing(args: argparse.Namespace) -> dict[str, Any]:
     return {"device": args.device, "workers": args.workers}
 
 
-def tell_times(args: argparse.Namespace, fitted: Fitted, item_s: float, batch: int) -> dict[str, float]:
+def tell_times(
+    args: argparse.Namespace, fitted: Fitted, batch: int, item_s: float | None = None, distinct_h: float | None = None
+) -> dict[str, float]:
     """Where the time went and how much was heard; one line on stderr with --report.
 
     Parameters
     ----------
-    item_s : float
-        Seconds of sound in an item of a batch.
     batch : int
         Items.
+    item_s : float, optional
+        Seconds of sound in an item of a batch, where items are sound.
+    distinct_h : float, optional
+        Hours of sound from which they are drawn.
     """
-    times = {**fitted.times(), "hours_drawn": fitted.step * batch * item_s / 3600}
+    items = fitted.step * batch
+    times = {**fitted.times(), "items_drawn": items}
+    heard = f"{items} items drawn"
+    if item_s is not None:
+        times["hours_drawn"] = items * item_s / 3600
+        heard = f"{times['hours_drawn']:.2f} h of sound drawn"
+    if item_s is not None and distinct_h is not None:
+        times["hours_distinct"] = distinct_h
+        heard += f" from {distinct_h:.2f} h (each {times['hours_drawn'] / max(distinct_h, 1e-9):.2g} times)"
     if args.report and is_first():
         print(
             f"rtspec: {fitted.step} steps: network {times['network_s']:.1f} s, loader {times['loader_s']:.1f} s "
             f"(network {100 * times['network_share']:.0f} % of both), validation {times['validation_s']:.1f} s; "
-            f"{times['hours_drawn']:.2f} h of sound drawn",
+            f"{heard}",
             file=sys.stderr,
         )
     return times

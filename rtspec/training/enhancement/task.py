@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
         "best": fitted.best,
         "kept": args.out,
         "curve": fitted.curve[-1:],
-        "times": tell_times(args, fitted, args.seconds, args.batch),
+        "times": tell_times(args, fitted, args.batch, args.seconds, sum(_hours(args).values())),
     }
     text = f"{args.model}: {fitted.step} steps, best validation {fitted.best:.4g}; kept in {args.out}"
     if args.export and plan.ship is not None:
@@ -235,12 +235,17 @@ def _card(args: argparse.Namespace, recipe: Recipe) -> str:
     )
 
 
+def _hours(args: argparse.Namespace) -> dict[bool, float]:
+    """Hours of distinct training sound, by whether no coder has seen it."""
+    hours = {True: 0.0, False: 0.0}
+    for each in (clip.facts for clip in _clips(args, "train")):
+        hours[each.get("source") == CODEC_FREE] += each["n_samples"] / each["sample_rate"] / 3600
+    return hours
+
+
 def _heard(args: argparse.Namespace, recipe: Recipe) -> str:
     """How much music there was, and how much of it was drawn."""
-    facts = [clip.facts for clip in _clips(args, "train")]
-    hours = {True: 0.0, False: 0.0}
-    for each in facts:
-        hours[each.get("source") == CODEC_FREE] += each["n_samples"] / each["sample_rate"] / 3600
+    facts, hours = [clip.facts for clip in _clips(args, "train")], _hours(args)
     walled = sum(each.get("wall_hz") is not None for each in facts)
     drawn = recipe.steps * recipe.batch * args.seconds / 3600
     return (

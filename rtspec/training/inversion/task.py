@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     begin(args)
     fitted = train(args)
     plan = PLANS[args.network]
-    times = tell_times(args, fitted, TEXTURE_FRAMES[args.network] / plan.frame_rate_hz, args.batch)
+    times = tell_times(args, fitted, args.batch, TEXTURE_FRAMES[args.network] / plan.frame_rate_hz)
     lines = [
         f"{args.network}: {fitted.step} steps, best {fitted.best:.4g} of the pseudo-inverse's error; in {args.out}"
     ]

@@ -13,7 +13,7 @@ from ..data.dcase import Scene, read_folder
 from ..data.scene_sets import folds, is_recipe
 from ..fit import Fitted, fit
 from ..recipe import Recipe
-from ..running import begin, computing
+from ..running import begin, computing, tell_times
 from .batches import FEATURES, Pieces, Pool, sound_of
 from .networks import LiveNetwork, PaperNetwork, make
 
@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
 
         lines.append(f"packaged: {export(fitted.network, args.network, labels, Path(args.export), args)}")
     facts = {"network": args.network, "steps": fitted.step, "best": fitted.best, "temperature": temperature}
+    facts["times"] = tell_times(args, fitted, args.batch)
     emit(args, {**facts, "labels": labels}, "\n".join(lines))
 
 

@@ -13,7 +13,7 @@ from ... import checks
 from ...console import emit
 from ..fit import Fitted, fit
 from ..recipe import Recipe
-from ..running import begin, computing
+from ..running import begin, computing, tell_times
 from .judges import Judge, levelled, spectrogram
 from .loss import StyleLoss
 from .networks import GAIN, StyleNetwork
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
     fitted = train(args, styles, torch.tensor([own_variability(*each) for each in parts]))
     text = f"{', '.join(style.name for style in styles)}: {fitted.step} steps, best {fitted.best:.4g}; in {args.out}"
     data = {"styles": [style.name for style in styles], "steps": fitted.step, "best": fitted.best, "kept": args.out}
+    data["times"] = tell_times(args, fitted, args.batch)
     if args.export:
         from .export import export
 

@@ -24,7 +24,7 @@ from ..data.packages import DataError, licence_list, unpacked
 from ..data.sound_fonts import FURTHER_FONTS, PROGRAMS, TRAINING_FONT, SoundFont
 from ..fit import Fitted, fit
 from ..recipe import Recipe
-from ..running import begin, computing, recipe_settings
+from ..running import begin, computing, recipe_settings, tell_times
 from . import log_mel, notes_cache
 from .arguments import MOMENT_STEPS, PAPER_STEPS
 from .courses import measured_courses, with_levels
@@ -97,15 +97,14 @@ def fit_moments(levels: notes_cache.NoteLevels, args: argparse.Namespace, folder
     held = levels.is_validation
     validate = moment_validation(levels, held) if held.any() else None
     batches = MomentBatches(levels, ~held)
-    return fit(
-        network,
-        batches.draw,
-        moment_loss,
-        recipe,
-        folder,
-        validate=validate,
-        **computing(args),
-    )
+    return _fitted(args, network, batches.draw, moment_loss, recipe, folder, validate)
+
+
+def _fitted(args: argparse.Namespace, network: nn.Module, draw, loss, recipe: Recipe, folder: Path, validate) -> Fitted:
+    """Trained on what the command computes on, the times told."""
+    fitted = fit(network, draw, loss, recipe, folder, validate=validate, **computing(args))
+    tell_times(args, fitted, recipe.batch)
+    return fitted
 
 
 def weights_of(package: str) -> dict[str, np.ndarray]:
@@ -130,7 +129,7 @@ def fit_paths(
         return float(loss(network, batch))
 
     batches = PathBatches(paths, ~held)
-    return fit(Performer(), batches.draw, loss, recipe, folder, validate=validate, **computing(args))
+    return _fitted(args, Performer(), batches.draw, loss, recipe, folder, validate)
 
 
 def _export(
@@ -270,4 +269,4 @@ def train_paper(variant: Variant, args: argparse.Namespace, pictures: log_mel.Pi
     in_channels_last(network)
     if args.start:
         _begin_from(network, args.start, torch.from_numpy(found.pictures[training].astype(np.float32)))
-    return fit(network, draw, reconstruction_loss, recipe, folder, validate=validate, **computing(args))
+    return _fitted(args, network, draw, reconstruction_loss, recipe, folder, validate)

@@ -15,7 +15,7 @@ from ..arguments import figures
 from ..data.packages import licence_list, unpacked
 from ..fit import Fitted, fit
 from ..recipe import Recipe
-from ..running import begin, computing, recipe_settings
+from ..running import begin, computing, recipe_settings, tell_times
 from .clips import Labelled, Pieces, held_views, instruments, labelled
 from .network import Classifier, Held, export, loss
 
@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
     judged = Held(held_views(held, args.seconds), [pieces.labels.index(clip.label) for clip in held])
     fitted = train(args, pieces, judged)
     facts = _facts(fitted, learnt, held, judged.right(fitted.network)) | {"unknown": n_unknown}
+    facts["times"] = tell_times(args, fitted, args.batch, args.seconds, facts["learnt_minutes"] / 60)
     lines = _lines(facts)
     if args.export:
         card = _card(args, lines, {clip.group for clip in learnt})

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -226,8 +227,10 @@ def run_task(*words):
 def test_a_variant_is_trained_scored_and_stacked_on_by_command(tmp_path, capsys):
     pictures = np.random.default_rng(0).random((20, log_mel.N_MELS, log_mel.N_FRAMES)).astype(np.float16)
     log_mel.write(log_mel.Pictures(np.zeros(20, np.int64), pictures), tmp_path / "train")
-    run_task("--data", tmp_path, "--out", tmp_path / "run", "--steps", 2)
-    scores = json.loads(capsys.readouterr().out)
+    run_task("--data", tmp_path, "--out", tmp_path / "run", "--steps", 2, "--report")
+    told = capsys.readouterr()
+    scores = json.loads(told.out)
+    assert re.search(r"rtspec: 2 steps: network .* loader .* validation .*; \d+ items drawn\n", told.err)
     assert scores["variant"] == "no-dense" and 0 < scores["RMSE"] < 1 and 0 < scores["F1"] < 1
     more = ("--start", tmp_path / "run", "--peaks", "--steps", 1)
     run_task("--data", tmp_path, "--out", tmp_path / "peaks", *more)

@@ -236,8 +236,12 @@ def data(clip, tmp_path_factory) -> Path:
 def test_the_command_trains_goes_on_and_packages(data, tmp_path, capsys):
     command = ["train", "enhancement", "--model", "paper-skip", "--data", str(data), "--out", str(tmp_path / "run")]
     command += ["--steps", "2", "--batch", "1", "--seconds", "1", "--device", "cpu", "--json"]
-    assert main(command) == 0
-    assert json.loads(capsys.readouterr().out)["steps"] == 2
+    assert main([*command, "--report"]) == 0
+    told = capsys.readouterr()
+    data = json.loads(told.out)
+    times, distinct = data["times"], data["times"]["hours_distinct"]
+    assert data["steps"] == 2 and times["hours_drawn"] == pytest.approx(2 / 3600) and distinct > 0
+    assert f"h of sound drawn from {distinct:.2f} h (each {2 / 3600 / distinct:.2g} times)" in told.err
     assert main([*command, "--export", str(tmp_path / "export")]) == 0
     assert "generated" in (tmp_path / "export" / "card.md").read_text()
     assert "--model paper-skip" in (tmp_path / "export" / "card.md").read_text()

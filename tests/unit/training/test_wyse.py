@@ -134,9 +134,11 @@ def test_who_is_right_is_told_by_all_stretches_of_a_clip():
 def test_esc_50_trains_and_the_command_tells_what_is_named(esc50, tmp_path, capsys):
     out = tmp_path / "made"
     command = f"train wyse --data {esc50} --fold 2 --seconds 0.5 --filters 16,8 --steps 40 --learning-rate 0.01"
-    command += f" --epsilon 1e-8 --out {tmp_path / 'run'} --export {out} --device cpu --json"
+    command += f" --epsilon 1e-8 --out {tmp_path / 'run'} --export {out} --device cpu --json --report"
     assert main(command.split()) in (0, None)
-    told = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert "rtspec: 40 steps: network" in said.err and told["times"]["hours_distinct"] * 60 == told["learnt_minutes"]
     assert told["classes"] == ["hiss", "tone"] and told["learnt_clips"] == 16 and told["held_clips"] == 4
     assert told["groups"] == {"fold 2": 1.0} and told["accuracy"] == 1.0 and told["most_frequent_share"] == 0.5
     card = (out / "card.md").read_text()
