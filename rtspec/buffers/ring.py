@@ -6,7 +6,7 @@ The writer alone stores `head`, the reader alone stores `tail`; both only grow. 
 import numpy as np
 from numba import carray, njit
 
-from .atomics import load_acquire, read, store_release
+from .atomics import load_acquire, store_release
 from .memory import address, aligned, memmove, pointer
 
 RING = np.dtype(
@@ -88,6 +88,14 @@ def skip(location, n):
     return n
 
 
+@njit(cache=True)
+def _length(location):
+    taken = load_acquire(
+        location + _TAIL
+    )  # first: what is read meanwhile was there, so the difference is never negative
+    return load_acquire(location) - taken
+
+
 @njit(cache=True, nogil=True)
 def _write(location, source, n):
     return write(location, source, n)
@@ -124,9 +132,7 @@ class Ring:
 
     def __len__(self) -> int:
         """Frames that wait to be read."""
-        words = self._control.view(np.int64)
-        taken = read(words, _TAIL // 8)  # first: what is read meanwhile was there, so the difference is never negative
-        return read(words, 0) - taken
+        return _length(self.address)
 
     def write(self, frames: np.ndarray) -> int:
         """Put interleaved frames, float32 of shape (n, channels); returns how many fitted."""

@@ -48,10 +48,7 @@ class Bands:
     def push(self, *sounds: np.ndarray) -> None:
         """Take in float32 frames (n, channels) of each sound; the mean of the first two channels is looked at."""
         for past, frames in zip(self._past, sounds, strict=True):
-            last = frames[-N_FFT:]
-            n, channels = last.shape
-            past[: N_FFT - n] = past[n:]
-            past[N_FFT - n :] = last[:, 0] if channels == 1 else (last[:, 0] + last[:, 1]) * np.float32(0.5)
+            _push(past, frames[-N_FFT:])
 
     def levels(self) -> np.ndarray:
         """uint8, shape (n_sounds, n_bands): 0 at :data:`FLOOR_DB` and below, 255 at full scale."""
@@ -59,6 +56,17 @@ class Bands:
         for past, levels in zip(self._past, out, strict=True):
             _levels(past, self._window, self._windowed, self._spectrum, self._starts, *self._transform, levels)
         return out
+
+
+@njit(cache=True, nogil=True)
+def _push(past, frames):
+    """Let what has come follow what was there: one channel, or the mean of two."""
+    n, channels = frames.shape
+    for i in range(len(past) - n):
+        past[i] = past[i + n]
+    for i in range(n):
+        mean = frames[i, 0] if channels == 1 else (frames[i, 0] + frames[i, 1]) * np.float32(0.5)
+        past[len(past) - n + i] = mean
 
 
 @njit(cache=True, nogil=True)

@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from ..errors import DeviceError
 from .clients import Client
@@ -221,13 +223,15 @@ def _buffer_little(connection: ServerConnection) -> None:
 
 
 async def _send(connection: ServerConnection, client: Client) -> None:
-    """Send a client what it has yet to get; a slow one waits here, for itself alone."""
-    try:
-        while True:
-            for message in await client.next():
-                await connection.send(message)
-    except ConnectionClosed:
-        pass
+    """Send a client what it has yet to get, by one call of the system; a slow one waits here, for itself alone."""
+    while connection.state is State.OPEN:
+        connection.transport.write(b"".join(map(_framed, await client.next())))
+        await connection.drain()
+
+
+def _framed(message: str | bytes) -> bytes:
+    opcode, data = (Opcode.BINARY, message) if isinstance(message, bytes) else (Opcode.TEXT, message.encode())
+    return Frame(opcode, data).serialize(mask=False)
 
 
 def _parsed(text: str) -> Any:
