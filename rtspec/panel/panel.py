@@ -23,6 +23,9 @@ from .verbs import VERBS, Verb, checked
 
 PICTURES_A_SECOND = 30
 _PAST_LINES = 10
+LOOK_S = 1.0
+"""From the first client to the look at devices, which takes the processor that its first picture needs."""
+
 IDLE_S = 0.25
 """Between two looks while nobody looks."""
 
@@ -141,7 +144,8 @@ class Panel:
         client.say({"past": list(self._stream.said)[-_PAST_LINES:], "number": self._stream.n_said})
         if not self._looked:
             self._looked = True
-            self._errands.begin(playing.LOOKING, lambda: playing.look_at_devices(self._desk))
+            loop, look = asyncio.get_running_loop(), partial(playing.look_at_devices, self._desk)
+            loop.call_later(LOOK_S, self._errands.begin, playing.LOOKING, look)
 
     async def receive(self, client: Client, message: Any) -> None:
         """Do what a message asks for, or say in a line why not.

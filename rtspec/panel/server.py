@@ -78,6 +78,7 @@ class Server:
         self._greeting = self._made = 0
         self._ready, self._problem = threading.Event(), ""
         self._loop = asyncio.new_event_loop()
+        self._resting = self._loop.create_future()
         self._end = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="rtspec panel", daemon=True)
         self._thread.start()
@@ -136,7 +137,16 @@ class Server:
     async def _turn(self) -> None:
         """Pictures and news, for as long as it lasts."""
         while True:
-            await asyncio.sleep(await self._served.turn(list(self._clients.values())))
+            pause_s = await self._served.turn(list(self._clients.values()))
+            self._resting = self._loop.create_future()
+            timer = self._loop.call_later(pause_s, self._go_on)
+            await self._resting
+            timer.cancel()
+
+    def _go_on(self) -> None:
+        """The next turn is due: its time has come, or a client that shall not wait for it."""
+        if not self._resting.done():
+            self._resting.set_result(None)
 
     # Files --------------------------------------------------------------------------------------------------------
 
@@ -170,6 +180,7 @@ class Server:
         sending = asyncio.create_task(_send(connection, client))
         try:
             self._served.welcome(client)
+            self._go_on()
             async for message in connection:
                 await self._received(client, message)
         except ConnectionClosed:
