@@ -65,6 +65,11 @@ class Client:
         self._lines.append(line)
         self._something.set()
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to be sent."""
+        return self._something.is_set()
+
     async def next(self) -> list[str | bytes]:
         """What is to be sent now: a refusal before the news that it has been acted on, then a picture; waits until
         there is anything."""

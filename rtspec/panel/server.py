@@ -75,6 +75,7 @@ class Server:
     def __init__(self, served: Served, host: str, port: int, password: str | None):
         self._served, self._where, self._password = served, (host, port), password
         self._clients: dict[int, Client] = {}
+        self._connections: dict[int, ServerConnection] = {}
         self._greeting = self._made = 0
         self._ready, self._problem = threading.Event(), ""
         self._loop = asyncio.new_event_loop()
@@ -138,6 +139,12 @@ class Server:
         """Pictures and news, for as long as it lasts."""
         while True:
             pause_s = await self._served.turn(list(self._clients.values()))
+            for number, connection in list(self._connections.items()):
+                try:
+                    await _deliver(connection, self._clients[number])
+                except Exception as error:  # for one client; the others are told on
+                    self._loop.call_exception_handler({"message": "a client cannot be told", "exception": error})
+                    connection.transport.abort()
             self._resting = self._loop.create_future()
             timer = self._loop.call_later(pause_s, self._go_on)
             await self._resting
@@ -177,17 +184,18 @@ class Server:
         _buffer_little(connection)
         self._made += 1
         client = self._clients[self._made] = Client(self._made)
-        sending = asyncio.create_task(_send(connection, client))
+        self._connections[client.number] = connection
         try:
             self._served.welcome(client)
             self._go_on()
             async for message in connection:
                 await self._received(client, message)
+                await _deliver(connection, client)
         except ConnectionClosed:
             pass
         finally:
-            sending.cancel()
             self._clients.pop(client.number, None)
+            self._connections.pop(client.number, None)
             self._served.goodbye(client)
 
     async def _greeted(self, connection: ServerConnection) -> bool:
@@ -233,11 +241,10 @@ def _buffer_little(connection: ServerConnection) -> None:
     connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERED)
 
 
-async def _send(connection: ServerConnection, client: Client) -> None:
-    """Send a client what it has yet to get, by one call of the system; a slow one waits here, for itself alone."""
-    while connection.state is State.OPEN:
+async def _deliver(connection: ServerConnection, client: Client) -> None:
+    """Send a client what it has yet to get, by one call of the system; one whose line is full gets it later."""
+    if client.waits and connection.state is State.OPEN and not connection.transport.get_write_buffer_size():
         connection.transport.write(b"".join(map(_framed, await client.next())))
-        await connection.drain()
 
 
 def _framed(message: str | bytes) -> bytes:
