@@ -30,6 +30,10 @@ class Errands:
         """Have this done once what came before is; `words` say what it is."""
         return asyncio.get_running_loop().run_in_executor(self._thread, self._do, words, act)
 
+    def first(self, words: str, act: Callable[[], Any]) -> None:
+        """Have this done before anything else, for nobody who waits."""
+        self._thread.submit(self._do, words, act)
+
     def _do(self, words: str, act: Callable[[], Any]) -> Any:
         self._now = _Errand(words)
         try:

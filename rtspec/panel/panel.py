@@ -23,9 +23,6 @@ from .verbs import VERBS, Verb, checked
 
 PICTURES_A_SECOND = 30
 _PAST_LINES = 10
-LOOK_S = 1.0
-"""From the first client to the look at devices, which takes the processor that its first picture needs."""
-
 IDLE_S = 0.25
 """Between two looks while nobody looks."""
 
@@ -78,9 +75,10 @@ class Panel:
         self._pictures.take(0.0, 0.0)  # so that whatever has to be compiled for it is, before anyone waits
         self._pictures.rest()
         self._answering: set[asyncio.Task] = set()
-        self._looked = False
         self._due = 0.0
         self._server = Server(self, wishes.host, wishes.port, wishes.password)
+        # Now, not with the first client: no list grows on its page, and its first picture has the processor.
+        self._errands.first(playing.LOOKING, partial(playing.look_at_devices, self._desk))
         stream.say(f"the panel is at {self.url}{'' if is_loopback(wishes.host) else _opened(wishes.host)}")
 
     @property
@@ -142,10 +140,6 @@ class Panel:
         sections, values = self._state.full()
         client.tell(sections=sections, values=values)
         client.say({"past": list(self._stream.said)[-_PAST_LINES:], "number": self._stream.n_said})
-        if not self._looked:
-            self._looked = True
-            loop, look = asyncio.get_running_loop(), partial(playing.look_at_devices, self._desk)
-            loop.call_later(LOOK_S, self._errands.begin, playing.LOOKING, look)
 
     async def receive(self, client: Client, message: Any) -> None:
         """Do what a message asks for, or say in a line why not.

@@ -1,6 +1,7 @@
 """A browser that has just come sees the sound soon: all scripts in one piece, and a picture that waits for no turn."""
 
 import re
+import time
 
 import numpy as np
 from panel_clients import heard, panel_client
@@ -39,3 +40,15 @@ def test_the_first_picture_waits_for_no_turn(monkeypatch):
         panel_client(stream.panel_url) as client,
     ):
         assert heard(client, lambda message: message.get("picture"))
+
+
+def test_devices_are_looked_for_before_anyone_comes():
+    """A list that grew after the first picture would put elements into a page that a hand is on already."""
+    source = rtspec.Loop(np.zeros((2, 4800), np.float32))
+    options = {"devices": rtspec.Devices(virtual=True), "control": rtspec.Control(panel=True)}
+    with rtspec.AudioStream(source=source, sample_rate=48000, buffer_size=256, **options) as stream:
+        desk, end = stream._performance.panel._desk, time.monotonic() + 20.0
+        while not desk.devices["outputs"]:
+            assert time.monotonic() < end, "nobody looked"
+            time.sleep(0.01)
+        assert desk.devices["outputs"][-1] == "virtual"
