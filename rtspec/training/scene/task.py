@@ -13,7 +13,7 @@ from ..data.dcase import Scene, read_folder
 from ..data.scene_sets import folds, is_recipe
 from ..fit import Fitted, fit
 from ..recipe import Recipe
-from ..running import begin, computing, tell_times
+from ..running import begin, computing, recipe_settings, tell_times
 from .batches import FEATURES, Pieces, Pool, sound_of
 from .networks import LiveNetwork, PaperNetwork, make
 
@@ -54,10 +54,10 @@ def train(args: argparse.Namespace) -> tuple[Fitted, list[str]]:
         args.batch,
         args.learning_rate,
         weight_decay=WEIGHT_DECAY[args.network],
-        seed=args.seed,
         validate_every=min(50, args.steps),
         patience=args.patience,
         average=0.99,
+        **recipe_settings(args),
     )
     fitted = fit(network, draw, loss, recipe, args.out, validate=held_features.nats, **computing(args))
     held_features.calibrate(fitted.network)

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace, styles: list[Style], own: torch.Tensor) -> Fitted:
     """Train a network of all these styles, of which each is `own` from itself."""
+    _as_it_computes(args)
     tonal = torch.tensor([float(style.name in args.tonal.split(",")) for style in styles])
     network = make(styles, args.width, args.seed)
     network.hissing.copy_(1 - tonal[:, None])  # what keeps its chords keeps the phases, which make them
@@ -76,6 +77,14 @@ def as_often(names: list[str], often: dict[str, int]) -> list[int]:
     for name in often:
         checks.choice("often", name, names)
     return [k for k, name in enumerate(names) for _ in range(often.get(name, 1))]
+
+
+def _as_it_computes(args: argparse.Namespace) -> None:
+    """Refuse what would be ignored: judges are float, and compare the contents of a whole batch."""
+    if args.precision == "bf16":
+        checks.fail("--precision", args.precision, "must be float for styles", "leave it out")
+    if args.accumulate != 1:
+        checks.fail("--accumulate", args.accumulate, "must be 1 for styles", "take a smaller --batch")
 
 
 def make(styles: list[Style], width: int = 192, seed: int = 0) -> StyleNetwork:

@@ -259,6 +259,13 @@ def test_options_that_say_nothing_are_refused(option, text, capsys):
     assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--precision bf16", "--accumulate 2"])
+def test_what_styles_cannot_be_trained_with_is_refused_and_not_ignored(option, textures, tmp_path, capsys):
+    command = f"train style --styles {textures} --steps 2 --batch 2 --width 16 --out {tmp_path / 'run'} {option}"
+    assert main(command.split()) == 1
+    assert f"{option.split()[0]}=" in capsys.readouterr().err and not (tmp_path / "run" / "curve.csv").exists()
+
+
 def test_the_loss_has_a_slope_where_the_content_is_silent():
     styles = [Style("a", made_up(np.random.default_rng(0), 96000))]
     batch = [torch.as_tensor(part) for part in Batches(styles, Contents())(np.random.default_rng(0), 1)]
