@@ -12,10 +12,10 @@ from .desk import Desk
 from .moving import saved_maps
 from .playing import BLOCKS
 
-STATISTICS_EVERY = 8
-"""Turns between two looks at what is counted, which is always another: about four times a second."""
+STATISTICS_EVERY = 15
+"""Turns between two looks at what is counted, which is always another: about twice a second."""
 
-PARTS_EVERY, PRESETS_EVERY, READINGS_EVERY = 3, 60, 3
+PARTS_EVERY, PRESETS_EVERY, READINGS_EVERY = 3, 150, 3
 _LAST_LINES = 30
 
 
@@ -59,8 +59,10 @@ class State:
         for name, (key, make) in self._makers().items():
             now = key()
             if name not in self._keys or self._keys[name] != now:
-                changed[name] = self._parts[name] = make()
+                part = make()
                 self._keys[name] = now  # what could not be made is made at the next look
+                if name not in self._parts or self._parts[name] != part:
+                    changed[name] = self._parts[name] = part
         return changed, self._moved(), self._lines()
 
     def _makers(self) -> dict[str, tuple[Callable[[], Hashable], Callable[[], Any]]]:

@@ -233,7 +233,7 @@ TOLD = """async () => {
     const latency = { ...stream.latency, total_ms: 7 ** (i % 4) };
     store.tell({ stream: { ...stream, latency, statistics: Object.fromEntries(counts) } }, acted);
     store.put(address, i % 2 ? maximum : (minimum + maximum) / 2 + 0.01 * i);
-    if (i % 4 === 0) rtspec.panel.say("the engine has more than it can do: fewer iterations, 1/2 of all");
+    if (i % 2 === 0) rtspec.panel.say("more than it can do: fewer iterations, 1/2 of all. ".repeat(9 - i));
     await frame();
   }
   await new Promise((done) => setTimeout(done, 4200));

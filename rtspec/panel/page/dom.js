@@ -51,6 +51,18 @@ export function fit(canvas) {
   return true;
 }
 
+/** The same for one that is drawn again and again: its box is asked for only once it has changed, since a browser that is
+ * asked lays out the page at once. */
+export function fitter(canvas) {
+  let ratio = 0;
+  new ResizeObserver(() => { ratio = 0; }).observe(canvas);
+  return () => {
+    if (ratio === window.devicePixelRatio) return;
+    fit(canvas);
+    ratio = window.devicePixelRatio;
+  };
+}
+
 /** A font for canvases that grows with the page, at `scale` device pixels a pixel. */
 export const font = (rem, scale) => `${rem * parseFloat(getComputedStyle(document.documentElement).fontSize) * scale}px system-ui, sans-serif`;
 

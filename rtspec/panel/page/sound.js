@@ -1,6 +1,6 @@
 // What is heard: spectrograms of input and output that scroll, meters with peaks that hold. Drawn once a frame at most.
 
-import { fit, h } from "./dom.js";
+import { fitter, h } from "./dom.js";
 
 const HEAD = 20, COLUMNS = 400;
 const FLOOR = -60, FALL = 0.6, HOLD_MS = 1200;
@@ -53,6 +53,7 @@ class View {
       return tick;
     });
     this.element = h(`figure.view.${index ? "out" : "in"}`, {}, h("figcaption", {}, name, this.figure), h("div.screen", {}, this.canvas, ticks), this.meter);
+    [this.fitScreen, this.fitMeter] = [this.canvas, this.meter].map(fitter);
     this.kept = document.createElement("canvas");
     this.kept.width = COLUMNS;
     this.at = 0;
@@ -85,7 +86,7 @@ class View {
   }
 
   scroll() {
-    fit(this.canvas);
+    this.fitScreen();
     const c = this.canvas.getContext("2d");
     const { width, height } = this.canvas;
     const older = COLUMNS - this.at;
@@ -103,7 +104,7 @@ class View {
   }
 
   drawMeter() {
-    fit(this.meter);
+    this.fitMeter();
     const c = this.meter.getContext("2d");
     const { width, height } = this.meter;
     const y = (decibels) => height * (1 - (decibels - FLOOR) / -FLOOR);

@@ -42,7 +42,7 @@ def _early_ms(folder, moments_s, woken):
     stream = Stream()
     controllers = Controllers(rtspec.Pedalboard([Gate()]), stream, rtspec.Control(midi=0, presets=folder))
     controllers._prepare()
-    controllers.midi = SimpleNamespace(is_woken=woken)
+    controllers.midi = SimpleNamespace(is_woken=woken)  # type: ignore[assignment]
     for moment in moments_s:
         controllers.feed(MidiEvent(moment, Message("note_on", note=60)))
     controllers._errands.put(None)

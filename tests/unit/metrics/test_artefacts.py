@@ -74,6 +74,7 @@ def test_a_coder_of_few_bits_does_more_of_everything_than_one_of_many():
     made = [mp3(wide, RATE, kbps) for kbps in (32, 128)]
     for measure in artefacts.ARTEFACTS.values():
         few, many = (measure(wide, each, RATE) for each in made)
+        assert few is not None and many is not None
         assert few > 2 * abs(many) or few > many + 6, measure
     few, many = (artefacts.tonal_db(wide, each, (0.05, 0.24)) for each in made)
     assert few > many + 6, "below the edge a coder of few bits leaves single lines of a hiss"

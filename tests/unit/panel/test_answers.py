@@ -14,7 +14,7 @@ from rtspec.control.mapping import MidiMap
 from rtspec.control.midi.messages import Control
 from rtspec.panel.clients import Client
 from rtspec.panel.desk import Desk
-from rtspec.panel.state import State
+from rtspec.panel.state import PRESETS_EVERY, State
 
 pytestmark = pytest.mark.timeout(120, func_only=True)  # a first start compiles
 
@@ -83,6 +83,13 @@ def test_a_value_that_goes_back_before_the_next_turn_is_told_to_who_came_between
     address = next(a for a, value in state.full()[1].items() if value == 0.125)
     parameter.value = before
     assert state.changes()[1][address] == before
+
+
+def test_a_part_that_is_looked_at_again_and_is_as_it_was_is_not_told(stream):
+    state = State(Desk(stream._performance))
+    assert "presets" in (state.changes()[0] or {})
+    later = [state.changes()[0] or {} for _ in range(2 * PRESETS_EVERY)]
+    assert not any("presets" in parts for parts in later) and any("stream" in parts for parts in later)
 
 
 def test_a_row_that_has_changed_meanwhile_is_neither_edited_nor_taken_out():

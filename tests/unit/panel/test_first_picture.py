@@ -47,7 +47,9 @@ def test_devices_are_looked_for_before_anyone_comes():
     source = rtspec.Loop(np.zeros((2, 4800), np.float32))
     options = {"devices": rtspec.Devices(virtual=True), "control": rtspec.Control(panel=True)}
     with rtspec.AudioStream(source=source, sample_rate=48000, buffer_size=256, **options) as stream:
-        desk, end = stream._performance.panel._desk, time.monotonic() + 20.0
+        panel, end = stream._performance.panel, time.monotonic() + 20.0
+        assert panel is not None
+        desk = panel._desk
         while not desk.devices["outputs"]:
             assert time.monotonic() < end, "nobody looked"
             time.sleep(0.01)

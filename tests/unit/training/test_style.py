@@ -210,9 +210,9 @@ def test_batches_follow_from_the_generator_alone(three):
 
 @pytest.mark.parametrize(("n", "groups"), [(1, [0]), (2, [0, 1]), (5, [0, 0, 1, 1, 2]), (8, [0, 0, 0, 0, 1, 1, 1, 1])])
 def test_the_contents_of_a_group_have_one_style(three, n, groups):
-    batch = Batch(*Batches(three, _Hiss())(np.random.default_rng(0), n))
+    batch = Batch(*map(torch.as_tensor, Batches(three, _Hiss())(np.random.default_rng(0), n)))
     assert batch.group.tolist() == groups
-    styles = batch.weights.argmax(1)
+    styles = batch.weights.argmax(1).tolist()
     assert len(batch.style) == len(set(groups)) == len({(g, s) for g, s in zip(groups, styles, strict=True)})
 
 
