@@ -68,10 +68,11 @@ come late; watched from now on."""
 
 FIRST = """const look = () => {
   if (window.rtspec?.sound.drawn > 0) window.drawnAt = performance.timeOrigin + performance.now();
-  else requestAnimationFrame(look);
+  else requestAnimationFrame(() => setTimeout(look));
 };
-requestAnimationFrame(look);"""
-"""The page itself notes when its first picture was drawn: one that is asked again and again has less time to draw."""
+look();"""
+"""The page itself notes, after a frame, that its first picture is drawn: one that is asked again and again is slower to
+draw it."""
 
 
 def look(url: str, seconds: float) -> dict[str, float]:

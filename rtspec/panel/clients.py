@@ -71,7 +71,7 @@ class Client:
         return self._something.is_set()
 
     async def next(self) -> list[str | bytes]:
-        """What is to be sent now: a refusal before the news that it has been acted on, then a picture; waits until
+        """What is to be sent now: a picture, then a refusal before the news that it has been acted on; waits until
         there is anything."""
         await self._something.wait()
         self._something.clear()
@@ -79,7 +79,7 @@ class Client:
         picture, self._picture = self._picture, None
         self._sections, self._values = {}, {}
         self._lines.clear()
-        return [*(json.dumps(text, separators=(",", ":")) for text in texts), *([picture] if picture else [])]
+        return [*([picture] if picture else []), *(json.dumps(text, separators=(",", ":")) for text in texts)]
 
     def _news(self, kind: str, content: dict) -> list[dict]:
         """A text of this kind, where there is content or more has been acted on than was told."""

@@ -2,6 +2,7 @@
 
 const PAUSES = [250, 500, 1000, 2000, 4000];
 const REFUSED = 4401;
+const HELD_MS = 100; // by when what is told is shown, though no picture is: a hidden page draws none
 
 export class Link {
   constructor(hear) {
@@ -31,8 +32,28 @@ export class Link {
       this.tries = 0;
       this.before = this.sent; // each connection counts anew: what an earlier one has taken is answered by now
       this.hear.connected(true);
+      this.hold();
     }
-    if (typeof data !== "string") return this.hear.picture(data);
+    if (typeof data !== "string") {
+      this.hear.picture(data);
+      if (this.texts) requestAnimationFrame(() => setTimeout(this.release));
+    } else if (this.texts) this.texts.push(data);
+    else this.told(data);
+  }
+
+  /** What is told waits until the first picture shows, since the page takes several frames to build. */
+  hold() {
+    const texts = (this.texts = []);
+    this.release = () => {
+      if (this.texts !== texts) return;
+      this.texts = null;
+      this.hear.ready();
+      for (const text of texts) this.told(text);
+    };
+    setTimeout(this.release, HELD_MS);
+  }
+
+  told(data) {
     const told = JSON.parse(data);
     this.hear.message(told, this.before);
     if (told.acted !== undefined) this.acted = Math.max(this.acted, this.before + told.acted);
@@ -41,6 +62,7 @@ export class Link {
   closed(event) {
     const was = this.open;
     this.open = false;
+    this.texts = null;
     if (was) this.hear.connected(false);
     if (event.code === REFUSED && !was) {
       sessionStorage.removeItem("password");

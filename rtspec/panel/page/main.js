@@ -119,18 +119,24 @@ document.documentElement.dataset.theme = localStorage.getItem("theme") ?? (match
 
 const sound = new Sound(at("sound"));
 const bar = new Bar(panel, at("bar"));
-buildSide(panel, at("side"));
-new Chain(panel, at("chain"));
-const keyboard = new Keyboard(panel, at("keys"));
-panel.store.on("learn", () => panel.mapChanged());
-letDrop();
+let keyboard = null;
+
+/** All that stands around the sound: built once that shows. */
+function build() {
+  if (keyboard) return;
+  buildSide(panel, at("side"));
+  new Chain(panel, at("chain"));
+  keyboard = new Keyboard(panel, at("keys"));
+  panel.store.on("learn", () => panel.mapChanged());
+}
 
 panel.link = new Link({
   connected: (on) => {
-    if (!on) { panel.store.lose(); keyboard.lose(); }
+    if (!on) { panel.store.lose(); keyboard?.lose(); }
     bar.connected(on);
     document.body.classList.toggle("away", !on);
   },
+  ready: build,
   message,
   picture: (buffer) => {
     const picture = readPicture(buffer);
@@ -140,4 +146,5 @@ panel.link = new Link({
   locked: (reason) => askPassword(reason, (password) => panel.link.unlock(password)),
 });
 panel.link.connect();
+letDrop();
 window.rtspec = { panel, sound };

@@ -45,6 +45,14 @@ def test_an_answer_without_news_is_told_once():
     assert texts(client) == []
 
 
+def test_a_picture_comes_before_what_takes_time_to_show():
+    client = Client(1)
+    client.tell(sections={"chain": []}, values={})
+    client.show(b"a picture")
+    first, *others = asyncio.run(client.next())
+    assert first == b"a picture" and json.loads(others[-1])["state"] == {"chain": []}
+
+
 @pytest.fixture(scope="module")
 def stream():
     silence = rtspec.Loop(np.zeros((1, 4800), np.float32))
