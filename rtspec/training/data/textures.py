@@ -35,7 +35,9 @@ PACKAGES = (*dict.fromkeys([*(package for package, _ in RECORDED.values()), VOIC
 _TALKERS = 24
 _BELLS, _CHOIR = 14, 52
 """General MIDI's tubular bells and choir."""
-_SCALE = (0, 2, 4, 7, 9)
+_SCALE, _ALL_NOTES = (0, 2, 4, 7, 9), tuple(range(12))
+"""Pitch classes of the choir, and of the bells: those have no key of their own, which chords that are kept would be
+bent to."""
 
 
 def write_styles(packages: Path, folder: Path, report: Callable[[str], None] = lambda _: None) -> list[Path]:
@@ -53,8 +55,8 @@ def write_styles(packages: Path, folder: Path, report: Callable[[str], None] = l
     makers: dict[str, Callable[[], np.ndarray]] = {
         **{name: lambda place=place: _recorded(packages, *place) for name, place in RECORDED.items()},
         "crowd": lambda: _crowd(packages),
-        "bells": lambda: _rendered(packages, _BELLS, (60, 86), 5.0, 0.3, 2.5),
-        "choir": lambda: _rendered(packages, _CHOIR, (50, 74), 4.0, 2.5, 0.5),
+        "bells": lambda: _rendered(packages, _BELLS, _ALL_NOTES, (60, 86), 5.0, 0.3, 2.5),
+        "choir": lambda: _rendered(packages, _CHOIR, _SCALE, (50, 74), 4.0, 2.5, 0.5),
     }
     made = []
     for name, make in makers.items():
@@ -101,13 +103,19 @@ def _crowd(packages: Path) -> np.ndarray:
 
 
 def _rendered(
-    packages: Path, program: int, keys: tuple[int, int], per_second: float, held_s: float, release_s: float
+    packages: Path,
+    program: int,
+    pitches: tuple[int, ...],
+    keys: tuple[int, int],
+    per_second: float,
+    held_s: float,
+    release_s: float,
 ) -> np.ndarray:
     """Notes of a scale at random over each other, from where there are as many as ever."""
     full = round((held_s + release_s) * SAMPLE_RATE)
     rng, n = np.random.default_rng(program), round(SECONDS * SAMPLE_RATE) + full
     font, sound = SoundFont(_font(packages), SAMPLE_RATE), np.zeros(n, np.float32)
-    scale = [key for key in range(*keys) if key % 12 in _SCALE]
+    scale = [key for key in range(*keys) if key % 12 in pitches]
     for at in np.sort(rng.integers(0, n, round(per_second * n / SAMPLE_RATE))):
         note = Note(program, int(rng.choice(scale)), int(rng.integers(60, 120)))
         heard = font.render(note, held_s, release_s)[: n - at]
