@@ -97,6 +97,7 @@ import rtspec
 assert Path(rtspec.__file__).is_relative_to(sys.path[0]), rtspec.__file__
 from rtspec import frames, phase
 
+STYLES = sys.argv.pop(1)
 RATE, OUT, NUDGE, SEED, ONLY = 48000, sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 rng, t = np.random.default_rng(5), np.arange(36000) / 48000
 swell = 0.05 * (1.1 + np.sin(2 * np.pi * 3.7 * t))
@@ -166,8 +167,8 @@ cases = {
     "scene equalizer": hears(RATE),
     "scene equalizer 44.1 kHz": hears(44100),
     "scene equalizer of scenes": hears(RATE, mode="both", curves={"transport": {63: 3.0, 2000: -3.0}}),
-    "style": effect("style:rain"),
-    "style of noise": effect("style:bells", strength=0.7, noise=0.3, follow=0.5, seed=4),
+    "style": effect("style:rain", model=STYLES),
+    "style of noise": effect("style:bells", model=STYLES, strength=0.7, noise=0.3, follow=0.5, seed=4),
     "phase published spsi": rebuilt("spsi", refined=False),
     "phase published rtpghi": rebuilt("rtpghi", refined=False, look_ahead=0),
     "phase input": rebuilt("input", with_input=True),
@@ -191,11 +192,14 @@ np.savez(OUT, **made)
 BLOCKS = (64, 128, 256)
 
 
-def outputs(checkout: Path, only: list[str], folder: Path, nudge: float = 0.0, seed: int = 0) -> dict[str, np.ndarray]:
-    """What each case gives in a checkout; a text where it failed. `nudge` is the level of noise of a seed in the
-    sound."""
-    file = folder / f"{len(list(folder.iterdir()))}.npz"
-    command = [sys.executable, "-c", CASES, str(checkout.resolve()), str(file), f"{nudge:g}", str(seed), *only]
+def outputs(
+    checkout: Path, only: list[str], folder: Path, weights: Path, nudge: float = 0.0, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """What each case gives in a checkout; a text where it failed. StyleTransfer, which was trained again since, has the
+    weights of the checkout `weights`; `nudge` is the level of noise of a seed in the sound."""
+    file, styles = folder / f"{len(list(folder.iterdir()))}.npz", weights.resolve() / "exports/style-live/model.onnx"
+    options = [str(styles), str(file), f"{nudge:g}", str(seed)]
+    command = [sys.executable, "-c", CASES, str(checkout.resolve()), *options, *only]
     for _ in range(1 if nudge else 2):  # a process that compiles its kernels may round otherwise than all those after
         subprocess.run(command, check=True, cwd=folder)
     with np.load(file) as kept:
@@ -252,18 +256,19 @@ class Comparison:
 
     def __init__(self, before: Path, after: Path, young: Path | None, only: list[str], folder: Path):
         self._folder = folder
-        self.before, self.after = (outputs(side, only, folder) for side in (before, after))
+        weights = young or after
+        self.before, self.after = (outputs(side, only, folder, weights) for side in (before, after))
         self._sides = dict.fromkeys(self.before, before)
         missing = [name for name, made in self.before.items() if _failed(made) and not _failed(self.after[name])]
         if missing and young is not None:
-            self.before |= _of(missing, outputs(young, missing, folder))
+            self.before |= _of(missing, outputs(young, missing, folder, weights))
             self._sides |= dict.fromkeys(missing, young)
         self.noise_db = {name: noise for name in self.before if (noise := self._noise_of(name)) is not None}
         self._nudged: dict[str, list[np.ndarray]] = {}
         for side, noise_db in {(self._sides[name], noise_db) for name, noise_db in self.noise_db.items()}:
             names = [name for name, db in self.noise_db.items() if (self._sides[name], db) == (side, noise_db)]
             level = BESIDE * 10 ** (noise_db / 20)
-            made = [outputs(side, names, folder, level, seed) for seed in SEEDS]
+            made = [outputs(side, names, folder, weights, level, seed) for seed in SEEDS]
             self._nudged |= {name: [each[name] for each in made] for name in names}
 
     def _noise_of(self, name: str) -> float | None:
