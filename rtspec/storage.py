@@ -10,7 +10,7 @@ import re
 import stat
 import weakref
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeVar
 
@@ -170,3 +170,12 @@ def _lock(file: BinaryIO) -> bool | None:
     except OSError:
         return None
     return True
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process at a time has this file, which is made; others wait for it, where the system has such locks."""
+    with path.open("w") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -13,13 +13,13 @@ import numpy as np
 from numba import carray, njit, types
 
 from ..buffers.atomics import load_acquire, store_release
-from ..buffers.clock import note_duration, now_ns
+from ..buffers.clock import MARKS, note_duration, now_ns, period_began
 from ..buffers.memory import floats, integers, memmove, memset, pointer
 from ..buffers.ring import take, writable, write
 from ..buffers.semaphore import sem_post
 from .channels import SILENT
 from .concealment import fetch, put_between
-from .exchange import DISK, EXCHANGE, FINISHED, MARKED, MARKS, PEAKED, PEAKS, RESTING, STAGING, TAP
+from .exchange import DISK, EXCHANGE, FINISHED, MARKED, PEAKED, PEAKS, RESTING, STAGING, TAP
 from .period import listen, watch_period
 from .sensing import gather_sensor
 
@@ -187,10 +187,10 @@ def _turn(state, s, device_in, device_out, n):
 
 
 @njit
-def _mark(state, s, now):
+def _mark(state, s, now, n):
     """Note how many frames the engine has been given by now."""
-    mark = integers(s.marks + 16 * (s.marked % MARKS), 2)
-    mark[0], mark[1] = load_acquire(s.to_engine), now
+    frames, mark = load_acquire(s.to_engine), integers(s.marks + 16 * (s.marked % MARKS), 2)
+    mark[0], mark[1] = frames, period_began(s.seen, s.marked, frames, now, s.ns_a_frame, n)
     store_release(state + MARKED, s.marked + 1)
 
 
@@ -218,7 +218,7 @@ def exchange(state, device_in, device_out, n):
         and s.source_at >= s.source_frames + s.drain
     ):
         store_release(state + FINISHED, 1)
-    _mark(state, s, start)
+    _mark(state, s, start, n)
     duration = now_ns(s.timespec) - start
     note_duration(s.histogram, duration)
     s.callbacks += 1

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from ..buffers.atomics import publish, read
-from ..buffers.clock import Histogram
+from ..buffers.clock import MARKS, Histogram
 from ..buffers.memory import address, aligned, aligned_copy
 from ..buffers.ring import Ring
 from ..buffers.semaphore import Semaphore
@@ -20,12 +20,6 @@ STAGING = 8192
 
 BACKLOG = 8192
 """Frames of input that wait at least for an engine that is late, before any is lost."""
-
-MARKS, MARKS_READ = 16, 8
-"""Moments that the callback's clock keeps, and how many are looked at: the others leave a reader time to read."""
-
-RESYNC_NS = 20_000_000
-"""What is later than others by more, and by more than a block, is no late callback: the device has rested."""
 
 PEAKS, PEAK_S = 4096, 0.01
 """Levels that are kept, each of so many seconds: whoever looks keeps the number of the one that he has seen last."""
@@ -58,7 +52,7 @@ _NUMBERS = (
 )
 _PLACES = (
     *("to_engine", "from_engine", "wake", "staged_in", "staged_out", "past", "timespec", "histogram"),
-    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "disk", "tap", "freeze", "substitute"),
+    *("source", "source_ring", "inject", "tape_in", "tape_out", "marks", "seen", "disk", "tap", "freeze", "substitute"),
     *("offset", "in_map", "out_map", "peaks"),
     *("to_listen", "staged_sensor", "sensor_map", "sensor_source", "sensor_ring", "sensor_held"),
 )
@@ -77,7 +71,7 @@ FINISHED, MARKED, PEAKED, RESTING, CALLBACKS, DISK, TAP = (
 
 def _work_space(channels: int) -> dict[str, np.ndarray]:
     staged = {name: aligned((STAGING, channels)) for name in ("staged_in", "staged_out", "substitute")}
-    clock = {"timespec": aligned(2, np.int64), "marks": aligned((MARKS, 2), np.int64)}
+    clock = {"timespec": aligned(2, np.int64), **{name: aligned((MARKS, 2), np.int64) for name in ("marks", "seen")}}
     kept = {"past": aligned((PAST, channels)), "offset": aligned(channels), "peaks": aligned((PEAKS, 2))}
     return {**staged, **clock, **kept}
 
@@ -270,18 +264,10 @@ class Exchange:
         self._set(freeze=freeze.address)
 
     def clock(self) -> tuple[int, float]:
-        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0, 0.0 before the first.
-
-        A callback may be late and never early, so the earliest of the last ones tells when the frames had come.
-        """
+        """How many frames had come in at which moment of :func:`time.monotonic`, lately; 0, 0.0 before the first."""
         marked = read(self._words, MARKED // 8)
-        if marked == 0:
-            return 0, 0.0
-        marks = self._arrays["marks"][np.arange(max(0, marked - MARKS_READ), marked) % MARKS]
-        frames, last_ns = (int(word) for word in marks[-1])
-        ns_a_frame = float(self.record["ns_a_frame"][0])
-        moments, rest_ns = marks[:, 1] + (frames - marks[:, 0]) * ns_a_frame, max(RESYNC_NS, self._block * ns_a_frame)
-        return frames, 1e-9 * float(moments[moments > last_ns - rest_ns].min())
+        frames, then_ns = (int(word) for word in self._arrays["marks"][(marked - 1) % MARKS])
+        return frames, 1e-9 * then_ns
 
     def sample_at(self, time_s: float) -> int:
         """The frame, counted as the engine counts them, at which what happened at a moment of :func:`time.monotonic` is

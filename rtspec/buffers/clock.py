@@ -12,6 +12,10 @@ clock_nanosleep = types.ExternalFunction(
 _MONOTONIC, _ABSOLUTE = 1, 1
 _SECOND_NS = 1_000_000_000
 
+MARKS, REST_NS = 8, 20_000_000
+"""Periods by whose moments the beginning of one is told; those that lie further off than this, and further than a
+period, are of before the device's rest."""
+
 BINS = 20000
 """Histogram bins of 1 µs; the last one takes all that is longer."""
 
@@ -30,6 +34,25 @@ def sleep_until_ns(moment, timespec):
     parts = integers(timespec, 2)
     parts[0], parts[1] = moment // _SECOND_NS, moment % _SECOND_NS
     clock_nanosleep(_MONOTONIC, _ABSOLUTE, timespec, 0)
+
+
+@njit
+def period_began(marks, at, frames, now, ns_a_frame, n):
+    """When the period of `n` frames that is seen at `now` began, ns: a thread may be late and never early, so the
+    earliest of the last :data:`MARKS` tells. (A server's own clock of frames is off by an xrun's length for seconds.)
+
+    `marks` is the address of as many pairs of int64 for this alone, `at` the period's number, `frames` how many came
+    in those before it.
+    """
+    own = integers(marks + 16 * (at % MARKS), 2)
+    own[0], own[1] = frames, now
+    began, rest = now, max(REST_NS, np.int64(n * ns_a_frame))
+    for i in range(min(at + 1, MARKS)):
+        other = integers(marks + 16 * i, 2)
+        then = other[1] + np.int64((frames - other[0]) * ns_a_frame)
+        if then > now - rest:
+            began = min(began, then)
+    return began
 
 
 @njit(inline="always")

@@ -13,8 +13,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,7 +24,7 @@ from numba import njit
 from ..buffers.memory import address, aligned
 from ..cache import data_folder
 from ..errors import InvalidValue
-from ..storage import AtomicFile
+from ..storage import AtomicFile, alone
 from . import fft
 from .fft import execute
 
@@ -77,7 +76,7 @@ def system_plans(n: int) -> fft.Plans | None:
     library, folder = system_library(), data_folder("fftw")
     if library is None or folder is None:
         return None
-    with _alone(folder):
+    with _planning, alone(folder / "lock"):  # processes that start together play the same plans
         kept = read_kept(library)
         library.fftwf_import_wisdom_from_string(kept["wisdom"].encode())
         plans = _kept_plans(n, library) if str(n) in kept["ratios"] else None
@@ -136,17 +135,6 @@ def _ratio(n: int, plans: fft.Plans, former: fft.Plans) -> float:
 def _repeat(entry, plan, x, y, calls):
     for _ in range(calls):
         execute(entry, plan, x, y)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One thread of one process at a time, so that processes that start together play the same plans."""
-    with _planning, open(folder / "lock", "w") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def timings(library: ctypes.CDLL) -> str:

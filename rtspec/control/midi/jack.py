@@ -23,6 +23,7 @@ import numpy as np
 from numba import carray, njit, types
 
 from ...buffers.atomics import load_acquire, publish, read, store_release
+from ...buffers.clock import MARKS, period_began
 from ...buffers.memory import address, aligned, integers, memmove, pointer
 from ...buffers.semaphore import Semaphore, sem_post, sem_timedwait
 from ...buffers.step import call_step
@@ -42,10 +43,6 @@ HEADER_BYTES, LONGEST = 16, 48
 SLOT_BYTES = HEADER_BYTES + LONGEST
 """Of a message on its way: when its frame comes in microseconds, its length, its bytes. Longer ones are system
 exclusive; their first bytes and their last are kept."""
-
-MARKS, RESYNC_US = 8, 20_000
-"""Periods by whose moments the beginning of one is told; those that lie further off than this, and further than a
-period, are of before the server's rest."""
 
 _MIDI = b"8 bit raw midi"
 _IS_INPUT, _IS_OUTPUT, _NO_START_SERVER = 1, 2, 1
@@ -70,28 +67,15 @@ def _keep(s, state, event, time_us):
     store_release(state + 8 * _HEAD, head + 1)
 
 
-@njit
-def _began_us(s, n_frames):
-    """When the period began, as the stream's own clock has it. This thread may be late and never early, so the earliest
-    of the last periods tells; the server's clock of frames is off by an xrun's length for seconds after it."""
-    now, mark = call_step(s.now_us, s.client, 0, 0, 0), integers(s.marks + 16 * (s.periods % MARKS), 2)
-    mark[0], mark[1] = s.frames, now
-    s.periods += 1
-    began, rest_us = now, max(RESYNC_US, n_frames * 1_000_000 // s.rate)
-    for i in range(min(s.periods, MARKS)):
-        frames, then = integers(s.marks + 16 * i, 2)
-        then += (s.frames - frames) * 1_000_000 // s.rate
-        if then > now - rest_us:
-            began = min(began, then)
-    s.frames += n_frames
-    return began
-
-
 def _process(n_frames, state):
     """JACK's process callback: every event of the period that lies whole within the port's buffer."""
     s = carray(pointer(state), 1, STATE)[0]
     event = carray(pointer(s.event), 1, EVENT)[0]
-    began_us, port = _began_us(s, np.int64(n_frames)), load_acquire(state + 8 * _PORT)
+    seen_ns, ns_a_frame = 1000 * call_step(s.now_us, s.client, 0, 0, 0), 1e9 / s.rate
+    began_us = period_began(s.marks, s.periods, s.frames, seen_ns, ns_a_frame, n_frames) // 1000
+    s.periods += 1
+    s.frames += n_frames
+    port = load_acquire(state + 8 * _PORT)
     if port == 0:
         return 0
     buffer = call_step(s.get_buffer, port, n_frames, 0, 0)

@@ -4,16 +4,15 @@ import fnmatch
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...audio.files import is_audio
 from ...errors import RtspecError
+from ...storage import alone
 
 ARCHIVES = (".zip", ".pk3", ".pk4", ".wz", ".jar", ".h2drumkit")
 """Archives (zip or tar) that hold sound."""
@@ -90,20 +89,9 @@ def _fetched(pattern: str, folder: Path, report: Callable[[str], None]) -> Unpac
     if found is not None:
         return found
     report(f"waiting for {pattern}")
-    with _alone(folder):
-        return unpacked(pattern, folder) or _brought(_resolved(pattern), folder, report)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time: of shards that begin together in one folder the first fetches, the others find it done."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".fetching").open("w") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    with alone(folder / ".fetching"):  # of shards that begin together the first fetches, the others find it done
+        return unpacked(pattern, folder) or _brought(_resolved(pattern), folder, report)
 
 
 def _brought(name: str, folder: Path, report: Callable[[str], None]) -> Unpacked:

@@ -8,12 +8,14 @@ import pytest
 from numba import njit
 
 from rtspec.audio.callback import exchange
-from rtspec.audio.exchange import DISK, MARKED, MARKS, TAP, Exchange
+from rtspec.audio.exchange import DISK, MARKED, TAP, Exchange
 from rtspec.buffers.atomics import load_acquire, publish
+from rtspec.buffers.clock import MARKS, period_began
 from rtspec.buffers.memory import address, aligned
 from rtspec.buffers.ring import Ring
 
 RATE, BLOCK = 48000, 2048
+NS = round(1e9 * BLOCK / RATE)
 
 
 @njit(cache=True, nogil=True)
@@ -111,28 +113,34 @@ def test_a_source_that_rested_before_is_not_believed_to_rest_again():
     assert shared.source_rests
 
 
-def marked(*moments_ms):
-    """What the clock says after callbacks at these moments, in blocks and in ms."""
-    shared, ms_a_block = Calling().exchange, 1000 * BLOCK / RATE
-    for i, moment in enumerate(moments_ms):
-        shared._arrays["marks"][i % MARKS] = BLOCK * (i + 1), round(1e6 * moment * ms_a_block)
-    publish(shared._words, MARKED // 8, len(moments_ms))
-    frames, then_s = shared.clock()
-    return frames / BLOCK, 1000 * then_s / ms_a_block
+def marked(*moments):
+    """When the last period began of those that are seen at these moments, all in periods."""
+    marks, began = aligned((MARKS, 2), np.int64), 0
+    for i, moment in enumerate(moments):
+        began = period_began(address(marks), i, BLOCK * (i + 1), round(moment * NS), NS / BLOCK, BLOCK)
+    return began / NS
 
 
-def test_before_the_first_callback_the_clock_stands_still():
-    assert marked() == (0, 0.0)
+def test_the_clock_stands_still_before_the_first_callback_and_follows_each():
+    calling = Calling()  # called once
+    frames, then_s = calling.exchange.clock()
+    assert frames == BLOCK and 0.0 <= time.monotonic() - then_s < 60.0
+    calling._going[0] = 0
+    calling.once()
+    assert calling.exchange.clock()[0] == 2 * BLOCK and calling.exchange.clock()[1] >= then_s - BLOCK / RATE
+    publish(calling.exchange._words, MARKED // 8, 0)
+    calling.exchange._arrays["marks"][:] = 0
+    assert calling.exchange.clock() == (0, 0.0)
 
 
 def test_a_callback_that_is_late_does_not_move_the_clock():
-    assert marked(1, 2.9, 3.3, 4) == (4, pytest.approx(4.0))
-    assert marked(1, 2, 3, 4.9) == (4, pytest.approx(4.0))
-    assert marked(*range(1, 40), 40.5) == (40, pytest.approx(40.0))
+    assert marked(1, 2.9, 3.3, 4) == pytest.approx(4.0)
+    assert marked(1, 2, 3, 4.9) == pytest.approx(4.0)
+    assert marked(*range(1, 40), 40.5) == pytest.approx(40.0)
 
 
 def test_what_the_device_has_lost_is_taken_in_within_eight_callbacks_and_a_rest_at_once():
     lost = [*range(1, 11), *(i + 0.9 for i in range(11, 30))]
-    assert marked(*lost[:12]) == (12, pytest.approx(12.0))
-    assert marked(*lost[:18]) == (18, pytest.approx(18.9))
-    assert marked(*range(1, 11), 5000.0) == (11, pytest.approx(5000.0))
+    assert marked(*lost[:12]) == pytest.approx(12.0)
+    assert marked(*lost[:18]) == pytest.approx(18.9)
+    assert marked(*range(1, 11), 5000.0) == pytest.approx(5000.0)
