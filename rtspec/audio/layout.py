@@ -94,9 +94,9 @@ def _checked(audio) -> np.ndarray:
 
 def check_sample_rate(sample_rate) -> float:
     """A usable sample rate in Hz, or :class:`InvalidValue`; where it is no number, :class:`InvalidType`."""
-    is_one = isinstance(sample_rate, SupportsFloat) and not isinstance(sample_rate, (str, bytes))
-    if is_one and not checks.is_real(sample_rate):
-        sample_rate = _as_float(sample_rate)
+    is_one = checks.is_real(sample_rate)
+    if not is_one and isinstance(sample_rate, SupportsFloat) and not isinstance(sample_rate, (str, bytes)):
+        sample_rate, is_one = _as_float(sample_rate), True
     with checks.type_errors(is_one):
         return checks.number("sample_rate", sample_rate, 1000, 768000, "try 44100", "Hz")
 

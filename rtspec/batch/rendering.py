@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -191,9 +191,9 @@ def render_file(
         ears = opened_sensor(sensor, board, reader)
         if ears is not None:
             files.enter_context(ears)
-        with board.alone(), _playing(board, reader, moves, ears) as (play, faults):
-            _stream(reader, writer, play, heard, advance, mastering)
-            _note(record, heard, faults(), reader)
+        with board.alone(), _playing(board, reader, moves, ears) as chain:
+            _stream(reader, writer, chain, heard, advance, mastering)
+            _note(record, heard, chain.faults(), reader)
         record.notes += [*(ears.notes if ears else ()), *remarks_of(board)]
         if mastering is not None:
             record.seconds = round(mastering.n_samples / reader.sample_rate, 3)
@@ -204,18 +204,26 @@ def render_file(
     return record
 
 
+class _Chain(NamedTuple):
+    """What plays a file: gets a chunk and gives it processed, `delay` samples late; and what tells its faults."""
+
+    play: Callable[[np.ndarray], np.ndarray]
+    delay: int
+    faults: Callable[[], Faults]
+
+
 def _stream(
-    reader, writer: Writer, play: Callable, heard: "_Heard", advance: Advance, mastering: Mastering | None
+    reader, writer: Writer, chain: _Chain, heard: "_Heard", advance: Advance, mastering: Mastering | None
 ) -> None:
     def write(out: np.ndarray) -> None:
         if out.shape[1]:
             writer.write(out)
             heard.output(out)
 
-    left, chunks = reader.n_samples, _heard_chunks(reader, heard)
+    left, chunks = reader.n_samples, _heard_chunks(reader, heard, chain.delay)
     while True:
         chunk = next(chunks, None)
-        out = play(_silence(reader.channels, left) if chunk is None else chunk)[:, :left]
+        out = chain.play(_silence(reader.channels, left) if chunk is None else chunk)[:, :left]
         left -= out.shape[1]
         write(mastering.process(out) if mastering else out)
         advance(reader.n_samples - left, reader.n_samples)
@@ -252,12 +260,16 @@ def _note(record: Record, heard: _Heard, faults: Faults, reader) -> None:
 
 
 @contextmanager
-def _playing(board: Pedalboard, reader, automation: Automation | None, ears: SensorFile | None):
-    """What takes a chunk and gives it processed, from the board's start, and what tells its faults; what automation
-    moves is put back after."""
+def _playing(board: Pedalboard, reader, automation: Automation | None, ears: SensorFile | None) -> Iterator[_Chain]:
+    """The board from its start; what automation moves is put back after."""
     if automation is None and ears is None and not board.is_closed:
         board.reset()
-        yield lambda chunk: board.process(chunk, reader.sample_rate, reset=False), lambda: _faults(board.program)
+        known = (reader.sample_rate, reader.channels)
+        yield _Chain(
+            lambda chunk: board.process(chunk, reader.sample_rate, reset=False),
+            board.latency_at(*known),
+            lambda: _faults(board.program),
+        )
         return
     from ..chain.automated import STILL, AutomatedPlayback
     from ..control.presets import apply, capture
@@ -266,8 +278,9 @@ def _playing(board: Pedalboard, reader, automation: Automation | None, ears: Sen
     try:
         made = (board, reader.sample_rate, reader.channels, automation or STILL, ears.channels if ears else 0)
         playback = AutomatedPlayback(*made)
-        yield (
+        yield _Chain(
             lambda chunk: playback.piece(chunk, ears and ears.take(chunk.shape[1])),
+            0,
             lambda: _faults(playback.program),
         )
     finally:
@@ -278,11 +291,15 @@ def _faults(program) -> Faults:
     return Faults() if program is None else faults_of(program)
 
 
-def _heard_chunks(reader, heard: _Heard) -> Iterator[np.ndarray]:
-    """The file in chunks that a board takes for sound: none shorter than it has channels."""
+def _heard_chunks(reader, heard: _Heard, delay: int) -> Iterator[np.ndarray]:
+    """The file in chunks that a board takes for sound, none shorter than it has channels; the last with the silence
+    that the chain gives back what it holds for, so that a short file is one call."""
+    left = reader.n_samples
     for chunk in reader.chunks():
         heard.input(chunk)
-        yield np.pad(chunk, ((0, 0), (0, max(0, _SHORTEST - chunk.shape[1]))))
+        left -= chunk.shape[1]
+        behind = max(min(CHUNK, delay) if left <= 0 else 0, _SHORTEST - chunk.shape[1])
+        yield np.pad(chunk, ((0, 0), (0, behind))) if behind > 0 else chunk
 
 
 def _silence(channels: int, left: int) -> np.ndarray:

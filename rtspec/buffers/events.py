@@ -177,8 +177,13 @@ class EventQueue:
 
 def queue_of(events: Iterable[Event]) -> EventQueue:
     """A queue that holds exactly these events, for a driver that begins at sample 0."""
-    listed = list(events)
-    queue = EventQueue(max(1, len(listed)))
+    if not (listed := list(events)):
+        return _NOTHING
+    queue = EventQueue(len(listed))
     for event in sorted(listed, key=lambda event: event.time):
         queue.put(event)
     return queue
+
+
+_NOTHING = EventQueue(1)
+"""For every run without events: a driver writes nothing into an empty queue, so all may read this one."""

@@ -232,7 +232,12 @@ class Pedalboard(_List):
         """Delay from input to output in samples, at the sample rate last used (44100 Hz before the first use)."""
         with self._calling:
             known = (DEFAULT_RATE, 2) if self._chain is None else (self._chain.sample_rate, self._chain.channels)
-            return self._chain_for(*known, going_on=True).latency
+            return self.latency_at(*known)
+
+    def latency_at(self, sample_rate: float, channels: int) -> int:
+        """Delay from input to output in samples, at a sample rate in Hz."""
+        with self._calling:
+            return self._chain_for(sample_rate, channels, going_on=True).latency
 
     @contextmanager
     def alone(self) -> Iterator[None]:
