@@ -21,8 +21,9 @@ class Mix(Plugin, Pedalboard):
 
     Notes
     -----
-    Where four processors of frames or instruments or more stand side by side and there are two cores, the chains are
-    shared out between two threads, two for each at least; each sample is what one thread would give.
+    Where there are two cores, the chains are shared out between two threads, if each has work for 65 µs a block of 128
+    at least. That is measured while it is prepared; an instrument, whose work the notes make, counts as half of it.
+    Each sample is what one thread would give.
 
     An edit inside it while it plays fades the edited chain alone; the other chains play on with their state.
 

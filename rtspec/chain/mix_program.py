@@ -4,7 +4,9 @@ A mix that is edited while it plays goes on with the chains that stay: the progr
 programs, and for the moment of the cross-fade both sums are made of what those give.
 """
 
+import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +19,10 @@ from .plugin import Composite, Holder, Plugin, fits, version_of
 from .program import MAX_BLOCK, Program, audio_buffer
 from .summing import silence_stage, sum_stage
 
-WORTH_A_THREAD = 2
-"""Heavy plugins of each thread at least: to wake one and to wait for it takes about 50 µs, as one light model does."""
+WORTH_A_THREAD_US = 65.0
+"""Processor time of each thread at least, µs a block of 128: to wake one and to wait for it takes about 50."""
+
+_BLOCK, _BLOCKS, _TURNS = 128, 32, 3
 
 Prepared = list[tuple[object, Program]]
 """Plugins of a chain in order, each with what plays it."""
@@ -92,10 +96,10 @@ class Side:
         """Samples."""
         return sum(program.latency_samples for program in self.programs)
 
-    @property
-    def weight(self) -> int:
-        """How many plugins in it are worth a thread: those that work on frames, and instruments."""
-        return sum(bool(program.latency_samples or program.inboxes) for program in self.programs)
+    @cached_property
+    def load_us(self) -> float:
+        """Processor time of its programs, µs a block of 128: measured once, before any of them plays."""
+        return sum(map(_load_us, self.programs))
 
     @property
     def owned(self) -> list:
@@ -146,7 +150,7 @@ class MixProgram(Program):
         self._ends = [_end(side, delay + reserve - side.delay, before) for side in sides]
         sums = _sums(channels, [end.place for end in self._ends], y)
         rows = [[*side.rows, *end.rows] for side, end in zip(sides, self._ends, strict=True)]
-        played, beside = _side_by_side(rows, [side.weight for side in sides], x)
+        played, beside = _side_by_side(rows, self.sides, x)
         self.joining = [*self._more_than(before), *sums]
         programs = [program for side in sides for program in side.programs]
         behind = [stage for end in self._ends for stage in end.stages]
@@ -245,15 +249,39 @@ def _inside(plugins: list) -> list:
     return [q for p in plugins for q in (_inside(p.members()) if fits(p, Holder) else [p])]
 
 
-def _side_by_side(sides: list[list[Row]], weights: list[int], x: np.ndarray) -> tuple[list[Row], list[Stage]]:
+def _side_by_side(rows: list[list[Row]], sides: list[Side], x: np.ndarray) -> tuple[list[Row], list[Stage]]:
     """The rows of all sides, and new stages: on two threads where there are cores, and enough for each of them."""
+    in_turn = [row for each in rows for row in each]
+    if cores() < 2 or len(sides) < 2:
+        return in_turn, []
     shares: tuple[list[Row], list[Row]] = ([], [])
-    loads = [0, 0]
-    for weight, side in sorted(zip(weights, sides, strict=True), key=lambda both: -both[0]):
+    loads = [0.0, 0.0]
+    for load, its_rows in sorted(zip([side.load_us for side in sides], rows, strict=True), key=lambda both: -both[0]):
         lighter = int(loads[1] < loads[0])
-        loads[lighter] += weight
-        shares[lighter].extend(side)
-    if cores() < 2 or min(loads) < WORTH_A_THREAD:
-        return [row for side in sides for row in side], []
+        loads[lighter] += load
+        shares[lighter].extend(its_rows)
+    if min(loads) < WORTH_A_THREAD_US:
+        return in_turn, []
     both = Beside(*shares)
     return [both.row(x, x)], [both]
+
+
+def _load_us(program: Program) -> float:
+    """Of a fresh program. What an instrument takes depends on what is played: two of them are said to be worth a
+    thread. Natives, whose state cannot be put back, are taken for light."""
+    if isinstance(program, MixProgram):
+        return sum(side.load_us for side in program.sides)
+    said = WORTH_A_THREAD_US / 2 if program.inboxes else 0.0
+    return said if program.natives else max(said, _measured_us(program))
+
+
+def _measured_us(program: Program) -> float:
+    """The least of some turns on noise, by this thread's own clock, which stands while others have the processor."""
+    noise = np.random.default_rng(0).standard_normal((program.channels, _BLOCK * _BLOCKS)).astype(np.float32) * 0.1
+    taken = []
+    for _ in range(_TURNS):
+        start = time.thread_time()
+        program.run(noise, _BLOCK)
+        taken.append(time.thread_time() - start)
+    program.reset()
+    return 1e6 * min(taken) / _BLOCKS
