@@ -2,8 +2,8 @@
 
     python bench/short_files.py [--files 200]
 
-Ratios of CPU time for equally much sound, medians of 20 turns; the bars are 1.15 for files of 2 s and 1.3 for a board's call of 10 ms.
-Exit status 1 where one is passed.
+Ratios of CPU time for equally much sound, medians of 20 turns; the bars are 1.15 for files of 2 s and 1.3 for a
+board's call of 10 ms. Exit status 1 where one is passed.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def files_ratios(board: rtspec.Pedalboard, n_files: int, folder: Path) -> tuple[
         render_file(board, folder / f"{name}.wav", folder / "out.wav")
     spent: dict[str, list[float]] = {name: [] for name in lengths}
     for _ in range(TURNS):
-        for name, seconds in lengths.items():
+        for name in lengths:
             start = time.process_time()
             for _ in range(1 if name == "long" else in_a_turn):
                 render_file(board, folder / f"{name}.wav", folder / "out.wav")

@@ -80,7 +80,8 @@ def test_instruments_need_one_whatever_they_take_in_silence(monkeypatch):
 
 
 def test_what_is_measured_plays_as_if_it_never_had_been(monkeypatch):
-    measured, fresh = (program(monkeypatch, n, [rtspec.BandwidthExtension(), rtspec.SpectralInversion()]) for n in (2, 1))
+    plugins = [rtspec.BandwidthExtension(), rtspec.SpectralInversion()]
+    measured, fresh = (program(monkeypatch, n, plugins) for n in (2, 1))
     loads = [side.load_us for side in measured.sides]
     assert loads[0] > 1.3 * loads[1] > 0
     np.testing.assert_array_equal(measured.run(sound(), 128), fresh.run(sound(), 128))
