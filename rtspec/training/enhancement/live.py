@@ -180,14 +180,17 @@ class LiveLoss:
     snr_weight : float
         Of a dB in all. Hiss costs as much as it brings power: a little less of it, where the music is loud, leaves the
         distance nearly as it is.
+    compiled : bool
+        Whether torch's compiler makes one piece of what follows the network, where a training step is concerned.
     """
 
     WEIGHTS: ClassVar = {"distance": 1.0, "above": 1.0, "envelope": -1.0}
     MENDING, NARROW_SHARE = 1.0, 0.25
     """Of a dB: that by mending and that in all add up to one; and the share of what is low-passed of the latter."""
 
-    def __init__(self, plan: FramePlan, snr_weight: float = 0.1):
+    def __init__(self, plan: FramePlan, snr_weight: float = 0.1, compiled: bool = False):
         self.plan = plan
+        self._trained = torch.compile(self._total_of) if compiled else self._total_of
         self.weights = {
             **self.WEIGHTS,
             "snr_db": -snr_weight,
@@ -200,7 +203,10 @@ class LiveLoss:
         self._near = (0.375 * LSD_N_FFT / energy * near / near.sum()).tolist()
 
     def __call__(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-        return self.total(self.parts(network, batch))
+        return self._trained(self._answer(network, batch), batch)
+
+    def _total_of(self, answer: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
+        return self.total(self._parts_of(answer, batch))
 
     def total(self, parts: dict[str, Tensor]) -> Tensor:
         """The terms weighed."""
@@ -208,10 +214,16 @@ class LiveLoss:
 
     def parts(self, network: nn.Module, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """The loss's terms by name."""
+        return self._parts_of(self._answer(network, batch), batch)
+
+    @staticmethod
+    def _answer(network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        features = Batch(*batch).features
+        with halves(features.device, network.training):
+            return network(features).float()
+
+    def _parts_of(self, answer: Tensor, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         each = Batch(*batch)
-        with halves(each.features.device, network.training):
-            answer = network(each.features)
-        answer = answer.float()
         noise = fill_levels(answer, each.controls, each.coded).square()
         change = mended(answer, each.spectrum, each.controls, each.coded)
         return self._distances(each, noise, change) | self._gains(each, noise, change)

@@ -3,7 +3,9 @@
 import argparse
 import re
 import shlex
+import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 
 from ... import checks
 from ...console import emit
+from ...errors import InvalidValue
 from ..arguments import figures
 from ..data.folders import CODEC_FREE, Clip, clips, distinct
 from ..data.packages import Unpacked, licence_list, unpacked
@@ -67,6 +70,7 @@ class Plan:
 def run(args: argparse.Namespace) -> None:
     """Train, or go on; then export if asked."""
     checks.within("--blocks", args.blocks, 1, 7, "the paper found 1 to do best")
+    _check_compiler(args)
     begin(args)
     args.data = args.data or f"data/{_material(args)}"
     plan = PLANS[args.model](args)
@@ -101,6 +105,14 @@ def run(args: argparse.Namespace) -> None:
     emit(args, data, text)
 
 
+def _check_compiler(args: argparse.Namespace) -> None:
+    if args.compile and args.model not in ("live", "speech"):
+        raise InvalidValue(f"--compile does nothing for --model {args.model}; leave it out, or train live or speech")
+    if args.compile and not (args.device.startswith("cuda") or any(map(shutil.which, ("g++", "clang++")))):
+        raise InvalidValue("--compile needs a C++ compiler; install g++, or leave it out")
+    warnings.filterwarnings("ignore", "Torchinductor does not support code generation for complex")
+
+
 def _material(args: argparse.Namespace) -> str:
     """What `rtspec data` calls that which the model is for."""
     return "voices" if args.model == "speech" else "music"
@@ -124,7 +136,7 @@ def _snr_weight(args: argparse.Namespace) -> float:
 
 
 def _live(args: argparse.Namespace) -> Plan:
-    loss = LiveLoss(LIVE_PLAN, _snr_weight(args))
+    loss = LiveLoss(LIVE_PLAN, _snr_weight(args), compiled=args.compile)
 
     def terms(network: nn.Module, batch: Batch) -> dict[str, float]:
         parts = loss.parts(network, batch)

@@ -1,6 +1,7 @@
 """Enhancement from generated sound to a processor that plays, and the parts on the way."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,26 @@ def test_what_training_hears_is_what_the_host_plays(mp3_32, tmp_path):
     settled = slice(2 * RATE, 4 * RATE)  # the gates are open
     error = np.abs(heard[settled] - played[settled]).max()
     assert np.abs(heard[settled]).max() > 1e-2 and error < 2e-3 * np.abs(heard[settled]).max()
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch compiles through g++")
+def test_a_compiled_loss_is_the_loss_with_its_slopes(clip):
+    torch.manual_seed(0)
+    network = live.LiveNetwork(width=16, memory=8, n_late=1)
+    batch = tuple(torch.as_tensor(x) for x in LiveBatches([clip], 0.5)(np.random.default_rng(1), 2))
+    found = []
+    for compiled in (False, True):
+        network.zero_grad()
+        loss = live.LiveLoss(LIVE_PLAN, compiled=compiled)(network, batch)
+        loss.backward()
+        found.append((loss.item(), network.leave.weight.grad.clone()))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-4)
+    assert torch.allclose(found[0][1], found[1][1], rtol=0.02, atol=1e-3 * float(found[0][1].abs().max()))
+
+
+def test_compiling_is_refused_where_it_would_do_nothing(tmp_path, capsys):
+    assert main(["train", "enhancement", "--model", "paper", "--compile", "--out", str(tmp_path)]) == 1
+    assert "--compile does nothing for --model paper" in capsys.readouterr().err
 
 
 def judged(loss, network, draw) -> float:
