@@ -24,7 +24,7 @@ PathKind = TypeVar("PathKind", bound=PurePath)
 _PART = ".part"
 _LONGEST_NAME = 255
 _LEFT = re.compile(r"\..+\.[0-9a-f]{1,8}\.part")
-_tidied: set[Path] = set()
+_tidied: set[str] = set()
 _unfinished: "weakref.WeakSet[AtomicFile]" = weakref.WeakSet()
 
 
@@ -41,10 +41,9 @@ class AtomicFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        self.path = Path(path)
-        self._target = Path(os.path.realpath(self.path))
+        self._target = os.path.realpath(path)  # strings: a Path costs 10 µs each time, and a batch makes many files
         self._mode = _mode_for(self._target)
-        _remove_stale(self._target.parent)
+        _remove_stale(os.path.dirname(self._target))
         self._part, self.file = _locked_part(self._target)
         _unfinished.add(self)
 
@@ -69,7 +68,7 @@ class AtomicFile:
         _unfinished.discard(self)
         with suppress(OSError):  # a full disk refuses the last flush too; the file goes anyway
             self.file.close()
-        self._part.unlink(missing_ok=True)
+        _unlink(self._part)
 
     def __enter__(self):
         return self.file
@@ -85,12 +84,12 @@ def discard_all() -> None:
     """Remove every unfinished file of this process, before it is ended by force."""
     for whole in list(_unfinished):
         with suppress(OSError):
-            whole._part.unlink(missing_ok=True)
+            _unlink(whole._part)
 
 
 def check_replaceable(path: str | os.PathLike[str]) -> None:
     """Raise the system's own error where `path` may not be written: read-only, a folder, a pipe, a device."""
-    _mode_for(Path(os.path.realpath(path)))
+    _mode_for(os.path.realpath(path))
 
 
 def numbered(path: PathKind) -> Iterator[PathKind]:
@@ -100,18 +99,23 @@ def numbered(path: PathKind) -> Iterator[PathKind]:
         yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def _mode_for(target: Path) -> int | None:
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _mode_for(target: str) -> int | None:
     """The permissions that the new file gets; the process's default where nothing is there yet."""
     try:
-        there = target.stat()
+        there = os.stat(target)
     except FileNotFoundError:
         return 0o666 & ~_umask()
     if not stat.S_ISREG(there.st_mode):
         kind = errno.EISDIR if stat.S_ISDIR(there.st_mode) else errno.EINVAL
         text = os.strerror(kind) if kind == errno.EISDIR else "it is a pipe or a device, no ordinary file"
-        raise OSError(kind, text, str(target))
+        raise OSError(kind, text, target)
     if not there.st_mode & 0o222 or not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, "it is read-only; make it writable or choose another name", str(target))
+        raise PermissionError(errno.EACCES, "it is read-only; make it writable or choose another name", target)
     return stat.S_IMODE(there.st_mode)
 
 
@@ -121,10 +125,11 @@ def _umask() -> int:
     return mask
 
 
-def _locked_part(target: Path) -> tuple[Path, BinaryIO]:
+def _locked_part(target: str) -> tuple[str, BinaryIO]:
     """A new hidden file beside the target, locked by this process, readable by its user alone."""
+    folder, name = os.path.split(target)
     while True:
-        part = target.with_name(f"{_stem(target)}{os.urandom(4).hex()}{_PART}")
+        part = os.path.join(folder, f"{_stem(name)}{os.urandom(4).hex()}{_PART}")
         number = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         file = os.fdopen(number, "w+b")
         if _lock(file) is not False and os.fstat(number).st_nlink:
@@ -132,21 +137,21 @@ def _locked_part(target: Path) -> tuple[Path, BinaryIO]:
         file.close()  # somebody who tidied up was quicker
 
 
-def _stem(target: Path) -> str:
-    """What the names of a target's unfinished files begin with; a name as long as can be is cut to leave room."""
+def _stem(name: str) -> str:
+    """What the names of a file's unfinished ones begin with; a name as long as can be is cut to leave room."""
     room = _LONGEST_NAME - len("..") - 8 - len(_PART)
-    return f".{os.fsdecode(os.fsencode(target.name)[:room])}."
+    return f".{os.fsdecode(os.fsencode(name)[:room])}."
 
 
-def _remove_stale(folder: Path) -> None:
+def _remove_stale(folder: str) -> None:
     """Remove what processes that are no more have left in a folder; once a process and folder."""
     if folder not in _tidied:
         tidy(folder)
 
 
-def tidy(folder: Path) -> None:
+def tidy(folder: str | os.PathLike[str]) -> None:
     """Remove what processes that are no more have left in a folder."""
-    _tidied.add(folder)
+    _tidied.add(os.fspath(folder))
     with suppress(OSError):
         for entry in os.scandir(folder):
             if _LEFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):

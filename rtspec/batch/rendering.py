@@ -14,6 +14,7 @@ from ..audio.files import BIT_DEPTHS, CHUNK, Reader, Writer, make_folder
 from ..audio.formats import is_levels, is_score
 from ..chain.board import Pedalboard, as_board
 from ..chain.faults import Faults, faults_of
+from ..chain.program import Program
 from ..control.automation import Automation, read_automation
 from ..control.controlled import instruments
 from ..control.midi.files import endings, read_midi_file
@@ -268,7 +269,7 @@ def _playing(board: Pedalboard, reader, automation: Automation | None, ears: Sen
         yield _Chain(
             lambda chunk: board.process(chunk, reader.sample_rate, reset=False),
             board.latency_at(*known),
-            lambda: _faults(board.program),
+            lambda: _faults(board.programs),
         )
         return
     from ..chain.automated import STILL, AutomatedPlayback
@@ -281,14 +282,14 @@ def _playing(board: Pedalboard, reader, automation: Automation | None, ears: Sen
         yield _Chain(
             lambda chunk: playback.piece(chunk, ears and ears.take(chunk.shape[1])),
             0,
-            lambda: _faults(playback.program),
+            lambda: _faults([playback.program]),
         )
     finally:
         apply(board, before)
 
 
-def _faults(program) -> Faults:
-    return Faults() if program is None else faults_of(program)
+def _faults(programs: list[Program]) -> Faults:
+    return sum(map(faults_of, programs), Faults())
 
 
 def _heard_chunks(reader, heard: _Heard, delay: int) -> Iterator[np.ndarray]:

@@ -20,7 +20,7 @@ from .native_copy import children, made, recipe
 from .offline import OfflineChain, check_distinct, inside
 from .player import Player
 from .plugin import Plugin, is_plugin
-from .program import Program, audio_buffer
+from .program import Program
 from .sensed import SensedPlayback, begun_anew, check_heard, listens, say_news
 
 DEFAULT_RATE = 44100.0
@@ -253,12 +253,11 @@ class Pedalboard(_List):
                 self._chain.reset()
 
     @property
-    def program(self) -> Program | None:
-        """What :meth:`process` plays our processors with, as parts of one; None before its first call."""
+    def programs(self) -> list[Program]:
+        """What :meth:`process` plays our processors with; nothing before its first call."""
         if self.is_closed or self._chain is None:
-            return self._sensed.program
-        nothing = audio_buffer(self._chain.channels)
-        return Program([], [], nothing, nothing, {}, keep=tuple(self._chain.programs))
+            return [] if self._sensed.program is None else [self._sensed.program]
+        return self._chain.programs
 
     @property
     def is_closed(self) -> bool:
