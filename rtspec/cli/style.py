@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--domain", choices=("spectrogram", "sound"), default="spectrogram", help="sound: go on with the samples"
     )
-    parser.add_argument("--phase", default="best", metavar="METHOD", help="best (default), rtpghi, griffin-lim:500, …")
+    parser.add_argument(
+        "--phase", default="balanced", metavar="METHOD", help="balanced (default), best, rtpghi, griffin-lim:500, …"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default 0)")
     parser.add_argument("--picture", action="store_true", help="draw content, style and result beside OUT, as PNG")
 

@@ -1,7 +1,8 @@
 """``rtspec evaluate style``: offline style transfer beside baselines, on the sound, by networks that nobody optimised.
 
-For each pair of a content and a style one spectrogram is found; then ways to a sound of it are compared: the phase
-method "best", 500 rounds of Griffin-Lim, and the samples moved on (``domain="sound"``). Baselines are the untouched
+For each pair of a content and a style one spectrogram is found; then ways to a sound of it are compared: the phases of
+"balanced", which is the default, and "best", 500 rounds of Griffin-Lim, and the samples moved on
+(``domain="sound"``). Baselines are the untouched
 content, cross-synthesis (the style under the content's band envelopes) and convolution.
 """
 
@@ -61,14 +62,14 @@ def measured(pair: Pair, wishes: Wishes) -> list[dict[str, Any]]:
     section = Section(network_named(wishes.network), reference, heard, wishes)
     magnitude, spent = timed(section.magnitude)
     judges = Judges(reference, heard, KERNELS)
-    best = section.rebuilt(magnitude, wishes.phase)
+    rebuilt = section.rebuilt(magnitude, wishes.phase)
     ways: dict[str, Callable[[], np.ndarray]] = {
         "untouched": lambda: heard,
         "cross-synthesis": lambda: crossed(heard, reference),
         "convolution": lambda: levelled(fftconvolve(heard, reference[:RATE])[: len(heard)]),
-        "best": lambda: section.rebuilt(magnitude, wishes.phase),
+        **{name: lambda name=name: section.rebuilt(magnitude, name) for name in (wishes.phase, "best")},
         "griffin-lim 500": lambda: section.rebuilt(magnitude, "griffin-lim:500"),
-        "sound": lambda: section.moved(best),
+        "sound": lambda: section.moved(rebuilt),
     }
     found = section.losses(magnitude)
     rows = []

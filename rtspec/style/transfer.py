@@ -24,6 +24,11 @@ from .networks import Network, network_named
 from .spectra import RATE, Seen, frames_of, sound_of, sound_slope
 
 SOUND_ROUNDS = 80
+DEFAULT_PHASE = "balanced"
+"""Nearer to the style than "best" and 500 rounds of Griffin-Lim on nine of ten pairs, in a fourth of the former's time:
+what networks find is no sound's spectrogram, and phases that follow it to the end follow what only they see."""
+MEMORY = 20
+"""Steps that L-BFGS remembers: 10 end .02 to .04 higher of what is left, 30 take a quarter more time."""
 SECTION_S, OVERLAP_S = 12.0, 0.5
 """Longer contents are made in sections of that length, each over the last one's end."""
 MOST_STYLE_S = 30.0
@@ -76,7 +81,7 @@ class Wishes:
     iterations: int = 300
     start: Literal["noise", "content"] | float = "noise"
     domain: Literal["spectrogram", "sound"] = "spectrogram"
-    phase: str = "best"
+    phase: str = DEFAULT_PHASE
     seed: int = 0
 
     def __post_init__(self):
@@ -99,7 +104,7 @@ def transfer(
     iterations: int = 300,
     start: Literal["noise", "content"] | float = "noise",
     domain: Literal["spectrogram", "sound"] = "spectrogram",
-    phase: str = "best",
+    phase: str = DEFAULT_PHASE,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Transferred:
@@ -127,7 +132,8 @@ def transfer(
     domain : "spectrogram" or "sound"
         "sound" goes on with 80 iterations on the samples, so that what is optimised is what is heard.
     phase : str
-        A method of :func:`rtspec.phase.reconstruct`; "griffin-lim:500" gives the number of rounds.
+        A method of :func:`rtspec.phase.reconstruct`, :data:`DEFAULT_PHASE` unless given; "griffin-lim:500" gives the
+        number of rounds.
     seed : int
         Of the noise. The same seed gives the same bits.
     progress : callable, optional
@@ -307,7 +313,7 @@ class Section:
             if self._progress:
                 self._progress(min(1.0, self._done / self._rounds))
 
-        options = {"maxiter": rounds, "maxfun": 2 * rounds, "ftol": 0.0, "gtol": 0.0}
+        options = {"maxiter": rounds, "maxfun": 2 * rounds, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0}
         bounds = None if least is None else Bounds(least, np.inf)
         found = minimize(
             evaluated,

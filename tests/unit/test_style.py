@@ -22,7 +22,7 @@ from rtspec.style.measures import content_kept
 from rtspec.style.networks import Convolution, Ulyanov, Wyse, _random, network_named, pooled, unpooled
 from rtspec.style.representations import HEIGHT, LAYOUTS, VIEWS, WIDTH, Picture, Represented
 from rtspec.style.spectra import RATE, Seen, frames_of, sound_slope
-from rtspec.style.transfer import Section, Wishes, as_heard
+from rtspec.style.transfer import DEFAULT_PHASE, Section, Wishes, as_heard
 
 
 def noise(seed, *shape):
@@ -245,11 +245,11 @@ def test_two_threads_give_the_bits_of_one():
 
 
 def test_verdicts_are_of_the_figures_of_all_pairs():
-    best = {"way": "best", "unseen": 0.4, "seconds": 1.0, "search_s": 60.0, "spectrogram": 5e-4}
-    lim = best | {"way": "griffin-lim 500", "unseen": 0.5, "seconds": 5.0}
-    sound = best | {"way": "sound", "unseen": 0.2}
+    plain = {"way": DEFAULT_PHASE, "unseen": 0.4, "seconds": 1.0, "search_s": 60.0, "spectrogram": 5e-4}
+    lim = plain | {"way": "griffin-lim 500", "unseen": 0.5, "seconds": 5.0}
+    sound = plain | {"way": "sound", "unseen": 0.2}
     wishes = Wishes(iterations=150, content_weight=0.0)
-    rows = verdicts([best, lim, sound, best, lim | {"unseen": 0.3}, sound | {"unseen": 0.3}], 4.0, wishes)
+    rows = verdicts([plain, lim, sound, plain, lim | {"unseen": 0.3}, sound | {"unseen": 0.3}], 4.0, wishes)
     assert [(row["figure"], row["reached"]) for row in rows] == [
         (1.0, "no"),
         (0.2, "yes"),
