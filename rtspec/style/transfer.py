@@ -128,7 +128,8 @@ def transfer(
     iterations : int
         Of L-BFGS.
     start : "noise", "content" or float
-        What is moved: noise as loud as the style is in each bin, the content, or the content and a share of noise.
+        What is moved: noise (in each bin the style's own values, of moments drawn for that bin alone), the content, or
+        the content and a share of noise.
     domain : "spectrogram" or "sound"
         "sound" goes on with 80 iterations on the samples, so that what is optimised is what is heard.
     phase : str
@@ -288,9 +289,11 @@ class Section:
         return self.losses(np.abs(frames_of(sound, self._plan)))
 
     def _start(self) -> np.ndarray:
-        noise = np.abs(self._generator.standard_normal(self._content.shape)).astype(np.float32)
+        shape = self._content.shape
         if self._wishes.start == "noise":
-            return noise * self._style.mean(axis=1, keepdims=True)
+            moments = self._generator.integers(0, self._style.shape[1], shape)
+            return np.take_along_axis(self._style, moments, axis=1)
+        noise = np.abs(self._generator.standard_normal(shape)).astype(np.float32)
         share = 0.0 if self._wishes.start == "content" else float(self._wishes.start)
         return self._content + np.float32(share * self._content.mean()) * noise
 
