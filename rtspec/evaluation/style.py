@@ -2,8 +2,8 @@
 
 For each pair of a content and a style one spectrogram is found; then ways to a sound of it are compared: the phases of
 "balanced", which is the default, and "best", 500 rounds of Griffin-Lim, and the samples moved on
-(``domain="sound"``). Baselines are the untouched
-content, cross-synthesis (the style under the content's band envelopes) and convolution.
+(``domain="sound"``). Baselines are the untouched content, cross-synthesis (the style under the content's band
+envelopes) and convolution.
 """
 
 import argparse

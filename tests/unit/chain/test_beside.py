@@ -70,7 +70,7 @@ def test_two_threads_give_what_one_gives_to_the_bit(monkeypatch, block):
 
 
 def test_light_chains_need_no_second_thread(monkeypatch):
-    light = [None, pedalboard.Gain(-6), rtspec.Equalizer()]
+    light = [None, pedalboard.Gain(-6), rtspec.Equalizer(), *(rtspec.OnnxProcessor("identity") for _ in range(3))]
     assert n_beside(program(monkeypatch, 2, light)) == 0
 
 
